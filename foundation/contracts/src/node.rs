@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The protocol between controller and node.
+//!
+//! The agent dials out and holds one HTTP/2 connection with mutual TLS:
+//!
+//! | request | meaning |
+//! |---|---|
+//! | `POST /v1/join` | once, with a join token and a certificate request instead of a client certificate |
+//! | `POST /v1/session` with [`Hello`] | answers a stream of [`ToNode`], one JSON document a line, for as long as the connection lives |
+//! | `POST /v1/observed` with [`Observed`] | what the node found; answered when it is durable |
+//! | `POST /v1/answers/{id}` with [`Answer`] | the answer to [`ToNode::Ask`] |
+//! | `GET /v1/images/{sha512}` | the data of an image that a machine of this node needs |
+//!
+//! Everything is level-triggered: a session begins with the whole desired state; later lines replace one machine
+//! at a time. A lost line is repaired by the next session. Generations order what is said about a machine:
+//! neither side lets an older one overwrite a newer.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+use types::{Generation, ImageId, Mac, NodeId, PortId, ProjectId, Secret, ServerId};
+
+use crate::ports::{FixedIp, MetadataDoor};
+
+/// Raised when a message changes its meaning; both sides refuse a peer with another number, and say so.
+pub const PROTOCOL: u32 = 1;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JoinRequest {
+    pub protocol: u32,
+    pub token: Secret<String>,
+    pub hostname: String,
+    /// PEM.
+    pub certificate_request: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JoinReply {
+    pub node_id: NodeId,
+    /// PEM, signed by the cloud's own authority; its common name is the node id.
+    pub certificate: String,
+    pub authority: String,
+}
+
+/// What a node says of itself when it connects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    pub protocol: u32,
+    pub version: String,
+    pub hostname: String,
+    /// Changes when the host restarts: machines that ran are gone then.
+    pub boot_id: String,
+    pub vcpus: i64,
+    pub memory_mb: i64,
+    pub disk_gb: i64,
+    pub accelerator: Accelerator,
+    /// `kernel` or `userspace`.
+    pub datapath: String,
+    pub encap_ip: IpAddr,
+    /// Physical networks that this host has a bridge for.
+    pub physical_networks: Vec<String>,
+    pub cpu_arch: String,
+    pub hypervisor_version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accelerator {
+    /// `kvm` or `tcg`.
+    pub kind: String,
+    /// How it was found out, as a sentence.
+    pub finding: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToNode {
+    /// The whole of it: first line of a session. Machines that are not listed shall be gone.
+    Desired {
+        node: NodeSettings,
+        machines: Vec<MachineDesired>,
+    },
+    /// This machine shall be so.
+    Machine {
+        machine: Box<MachineDesired>,
+    },
+    /// This machine shall be gone.
+    Gone {
+        server_id: ServerId,
+    },
+    Ask {
+        id: u64,
+        ask: Ask,
+    },
+    /// Sent when there is nothing else, so that both sides notice a dead connection.
+    Beat,
+}
+
+/// What the controller tells a node about the cloud it joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSettings {
+    /// Where OVN's southbound database listens, e.g. `ssl:10.0.0.1:6642` or `unix:/…`.
+    pub southbound: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MachineDesired {
+    pub server_id: ServerId,
+    pub generation: Generation,
+    pub project_id: ProjectId,
+    pub power: Power,
+    /// Grows by one with each reboot asked for; a node whose count is lower restarts the machine.
+    pub reboots: u32,
+    /// How the latest of those shall be done.
+    pub reboot: RebootKind,
+    pub vcpus: u32,
+    pub memory_mb: u64,
+    pub root: RootDisk,
+    pub nics: Vec<NicDesired>,
+    pub config_drive: bool,
+    pub metadata: InstanceMetadata,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Power {
+    Running,
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RebootKind {
+    Soft,
+    Hard,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootDisk {
+    pub image_id: ImageId,
+    pub sha512: String,
+    /// `raw` or `qcow2`, as the image room found it; never probed again.
+    pub format: String,
+    pub image_size: u64,
+    /// Bytes that the guest sees.
+    pub size: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NicDesired {
+    pub port_id: PortId,
+    pub network_id: types::NetworkId,
+    pub mac: Mac,
+    pub mtu: u32,
+    pub fixed_ips: Vec<FixedIp>,
+    pub metadata: Option<MetadataDoor>,
+}
+
+/// What the guest may learn of itself, by metadata service or config drive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceMetadata {
+    pub hostname: String,
+    pub name: String,
+    pub availability_zone: String,
+    pub launch_index: u32,
+    pub flavor: String,
+    pub public_keys: BTreeMap<String, String>,
+    pub meta: BTreeMap<String, String>,
+    /// Base64, as the user sent it.
+    pub user_data: Option<Secret<String>>,
+    pub admin_password: Option<Secret<String>>,
+    pub floating_ips: Vec<IpAddr>,
+    /// EC2's `reservation-id`.
+    pub reservation_id: String,
+    pub security_groups: Vec<String>,
+}
+
+/// What a node found. Machines that it does not list, it does not have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// True for the first report of a session and for regular ones; false if only some machines are listed.
+    pub complete: bool,
+    pub machines: Vec<MachineObserved>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineObserved {
+    pub server_id: ServerId,
+    /// The generation of the desired state on which this was found.
+    pub generation: Generation,
+    pub reboots: u32,
+    pub state: MachineState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum MachineState {
+    /// On the way; `step` tells what is being done (`image`, `disk`, `ports`, `start`).
+    Preparing {
+        step: String,
+    },
+    Running,
+    /// Its guest or the operator's wish stopped it; disk kept.
+    Stopped,
+    /// It cannot be as desired, and why. The node tries again when `transient`.
+    Failed {
+        cause: String,
+        transient: bool,
+    },
+    /// Nothing of it is left: process, tap, disk.
+    Gone,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    ConsoleLog {
+        server_id: ServerId,
+        lines: Option<u64>,
+    },
+    /// Everything of ours on the host, for the audit.
+    Inventory,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    ConsoleLog {
+        text: String,
+    },
+    Inventory {
+        processes: Vec<String>,
+        taps: Vec<String>,
+        disks: Vec<String>,
+        switch_ports: Vec<String>,
+        namespaces: Vec<String>,
+    },
+    Refused {
+        message: String,
+    },
+}
