@@ -1,1 +1,32 @@
-//! store
+// SPDX-License-Identifier: Apache-2.0
+//! The store: every room's tables, on SQLite (embedded, the default) or PostgreSQL (several controllers).
+//!
+//! One interface and one behaviour suite for both. A write is acknowledged only when it is durable; on SQLite
+//! concurrent writers share one fsync. Each change records its event in its own transaction, which wakes whoever
+//! watches that kind of resource. See the README beside this crate.
+
+mod error;
+mod event;
+mod guard;
+mod id;
+mod migrate;
+mod page;
+mod postgres;
+mod row;
+mod sqlite;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tx;
+mod value;
+mod watch;
+
+pub use error::{Cause, Error, Result};
+pub use event::{Actor, Event, EventFilter, Follow, StoredEvent};
+pub use migrate::{Migrations, Step};
+pub use page::{Direction, Select};
+pub use row::Row;
+pub use store::{Engine, Store};
+pub use tx::Tx;
+pub use value::{FromValue, Value, ValueRef};
+pub use watch::Wake;

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//! PostgreSQL: for several controllers on one set of tables.
+//!
+//! Transactions are SERIALIZABLE, so that a closure means here what it means on SQLite, where there is one writer at a
+//! time; the server refuses what would not be, and the closure runs again. Closures are plain blocking code: they run on
+//! blocking threads and drive the asynchronous client from there.
+
+mod convert;
+mod ddl;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, Object, Pool, PoolError, Runtime};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio_postgres::NoTls;
+
+use crate::store::{Shared, on_blocking_thread};
+use crate::tx::Session as AnySession;
+use crate::{Error, Result, Tx, guard};
+
+pub(crate) use ddl::ddl;
+pub(crate) use session::Session;
+use session::{explain, unreachable_because};
+
+/// How many connections one controller holds at most.
+const CONNECTIONS: usize = 16;
+
+/// How often a transaction is run again before its writer is told that the database is busy.
+const ATTEMPTS: u32 = 30;
+
+/// From this attempt on, the writers of this process that ran into others take turns.
+const TAKE_TURNS: u32 = 3;
+
+/// How long to wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Postgres {
+    pool: Pool,
+    shared: Arc<Shared>,
+    turn: Mutex<()>,
+}
+
+enum Attempt<T, E> {
+    Done(Result<T, E>),
+    RunAgain,
+}
+
+impl Postgres {
+    pub(crate) async fn open(url: &str, shared: Arc<Shared>) -> Result<Self> {
+        let mut config: tokio_postgres::Config = url.parse().map_err(|_| Error::Url { url: "postgres:…".to_owned() })?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
+        config.application_name("ferrostack");
+        let pool = Pool::builder(Manager::new(config, NoTls))
+            .max_size(CONNECTIONS)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(|client, _| {
+                Box::pin(async move {
+                    let prepared = client.batch_execute(SESSION_SETTINGS).await;
+                    prepared.map_err(HookError::Backend)
+                })
+            }))
+            .build()
+            .map_err(|error| Error::engine("set up the pool of connections", error))?;
+        let postgres = Self { pool, shared, turn: Mutex::new(()) };
+        postgres.refuse_old_server().await?;
+        Ok(postgres)
+    }
+
+    pub(crate) async fn write<F, T, E>(&self, f: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx) -> Result<T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let f = Arc::new(f);
+        let mut turn = None;
+        for attempt in 0..ATTEMPTS {
+            if attempt == TAKE_TURNS {
+                turn = Some(self.turn.lock().await);
+            }
+            let (shared, f) = (Arc::clone(&self.shared), Arc::clone(&f));
+            let (client, runtime) = (self.connection().await?, Handle::current());
+            let session = Session::new(client, runtime);
+            match on_blocking_thread(move || write_once(session, &shared, &*f)).await? {
+                Attempt::Done(outcome) => return outcome,
+                Attempt::RunAgain => {
+                    metrics::counter!("store_retries_total").increment(1);
+                    tokio::time::sleep(pause(attempt)).await;
+                }
+            }
+        }
+        drop(turn);
+        Err(Error::Busy { reason: "too many transactions met in the same rows" }.into())
+    }
+
+    pub(crate) async fn read<F, T, E>(&self, f: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (client, runtime) = (self.connection().await?, Handle::current());
+        let session = Session::new(client, runtime);
+        let shared = Arc::clone(&self.shared);
+        on_blocking_thread(move || read_once(session, &shared, &f)).await?
+    }
+
+    async fn connection(&self) -> Result<Object> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => unreachable_because(error),
+            PoolError::Closed => Error::Closed,
+            PoolError::Timeout(_) => Error::Busy { reason: "all connections to PostgreSQL are in use" },
+            other => unreachable_because(other),
+        })
+    }
+
+    async fn refuse_old_server(&self) -> Result<()> {
+        let client = self.connection().await?;
+        let row = client.query_one("SHOW server_version", &[]).await;
+        let found: String = row.and_then(|row| row.try_get(0)).map_err(explain)?;
+        let major = found.split(['.', ' ', 'd', 'b', 'r']).next();
+        match major.and_then(|number| number.parse::<u32>().ok()) {
+            Some(version) if version < 13 => Err(Error::OldPostgres { found }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Durable means durable, even where the server's default is to acknowledge before the disk has it; and a controller
+/// that hangs inside a transaction does not hold its locks for ever.
+const SESSION_SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+     WHERE current_setting('synchronous_commit') = 'off'; \
+     SET idle_in_transaction_session_timeout = '60s'";
+
+fn write_once<F, T, E>(session: Session, shared: &Shared, f: &F) -> Attempt<T, E>
+where
+    F: Fn(&mut Tx) -> Result<T, E>,
+    E: From<Error>,
+{
+    let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
+    if let Err(error) = control(&mut tx, "BEGIN ISOLATION LEVEL SERIALIZABLE") {
+        return Attempt::Done(Err(error.into()));
+    }
+    let outcome = guard::run(f, &mut tx);
+    let run_again = tx.must_run_again();
+    let touched = tx.reset();
+    match outcome {
+        _ if run_again => {
+            roll_back(tx);
+            Attempt::RunAgain
+        }
+        Err(error) => {
+            roll_back(tx);
+            Attempt::Done(Err(error))
+        }
+        Ok(answer) => match control(&mut tx, "COMMIT") {
+            Ok(()) => {
+                shared.committed(1, &touched);
+                Attempt::Done(Ok(answer))
+            }
+            Err(Error::Busy { .. }) => {
+                roll_back(tx);
+                Attempt::RunAgain
+            }
+            Err(error) => {
+                roll_back(tx);
+                Attempt::Done(Err(error.into()))
+            }
+        },
+    }
+}
+
+fn read_once<F, T, E>(session: Session, shared: &Shared, f: &F) -> Result<T, E>
+where
+    F: Fn(&mut Tx) -> Result<T, E>,
+    E: From<Error>,
+{
+    let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
+    control(&mut tx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")?;
+    let outcome = guard::run(f, &mut tx);
+    roll_back(tx);
+    outcome
+}
+
+fn control(tx: &mut Tx, sql: &'static str) -> Result<()> {
+    match tx.session() {
+        AnySession::Postgres(session) => session.script(sql),
+        AnySession::Sqlite(_) => Err(Error::Closed),
+    }
+}
+
+/// Ends a transaction; a connection that cannot even do that is closed.
+fn roll_back(mut tx: Tx) {
+    if control(&mut tx, "ROLLBACK").is_err()
+        && let AnySession::Postgres(session) = tx.into_session()
+    {
+        session.discard();
+    }
+}
+
+/// A pause that grows, and that differs between writers so that they do not meet again at once.
+fn pause(attempt: u32) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    let longest = 2_000_u64 << attempt.min(5);
+    Duration::from_micros(RandomState::new().hash_one(attempt) % longest)
+}

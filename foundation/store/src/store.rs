@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The store's front: opens an engine and hands closures to it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::tx::Counters;
+use crate::watch::Watchers;
+use crate::{Error, Migrations, Result, Tx, Wake, migrate, postgres, sqlite};
+
+/// A handle to the tables; clones share one store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// Which engine is underneath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+struct Inner {
+    backend: Backend,
+    shared: Arc<Shared>,
+}
+
+enum Backend {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+/// What the engines report to.
+#[derive(Default)]
+pub(crate) struct Shared {
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) watchers: Watchers,
+}
+
+impl Store {
+    /// Opens `sqlite:/path/file.db` (made if missing) or `postgres://user:password@host/database`.
+    pub async fn open(url: &str) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let backend = if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path).into();
+            let shared = Arc::clone(&shared);
+            let opened = on_blocking_thread(move || sqlite::Sqlite::open(path, shared)).await?;
+            Backend::Sqlite(opened?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Backend::Postgres(postgres::Postgres::open(url, Arc::clone(&shared)).await?)
+        } else {
+            // Not repeated whole: it may hold a password.
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(Error::Url { url: format!("{scheme}:…") });
+        };
+        let store = Self { inner: Arc::new(Inner { backend, shared }) };
+        store.read(migrate::refuse_newer_store).await?;
+        Ok(store)
+    }
+
+    /// Brings the tables of these rooms up to date, all or nothing. Steps that ran before are left alone.
+    pub async fn migrate(&self, sets: &[Migrations]) -> Result<()> {
+        let sets = migrate::with_own(sets);
+        self.write(move |tx| migrate::apply(tx, &sets)).await
+    }
+
+    /// Runs `f` in a transaction that is durable when this returns `Ok`. An `Err` of `f` leaves nothing behind.
+    ///
+    /// The closure may be run again (PostgreSQL's serialization failures, a group commit that must be taken apart),
+    /// so it has no effect outside of the transaction. If the returned future is dropped the transaction happens
+    /// whole or not at all.
+    pub async fn write<T, E>(&self, f: impl Fn(&mut Tx) -> Result<T, E> + Send + Sync + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.inner.backend {
+            Backend::Sqlite(sqlite) => sqlite.write(f).await,
+            Backend::Postgres(postgres) => postgres.write(f).await,
+        }
+    }
+
+    /// Runs point reads on one consistent state of the tables. On SQLite this runs inline on the calling worker:
+    /// a hop to another thread costs ten times the query.
+    pub async fn read<T, E>(&self, f: impl Fn(&mut Tx) -> Result<T, E> + Send + Sync + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.inner.backend {
+            Backend::Sqlite(sqlite) => sqlite.read(f).await,
+            Backend::Postgres(postgres) => postgres.read(f).await,
+        }
+    }
+
+    /// Like [`read`](Self::read), for lists and other long reads: on a blocking thread.
+    pub async fn list<T, E>(&self, f: impl Fn(&mut Tx) -> Result<T, E> + Send + Sync + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.inner.backend {
+            Backend::Sqlite(sqlite) => sqlite.list(f).await,
+            Backend::Postgres(postgres) => postgres.read(f).await,
+        }
+    }
+
+    /// How many statements closures have run since the store was opened; what tests hold against N+1 queries.
+    pub fn statements(&self) -> u64 {
+        self.inner.shared.counters.statements.load(Ordering::Relaxed)
+    }
+
+    /// How many transactions were committed; fewer than [`writes`](Self::writes) where writers shared an fsync.
+    pub fn commits(&self) -> u64 {
+        self.inner.shared.counters.commits.load(Ordering::Relaxed)
+    }
+
+    /// How many calls of [`write`](Self::write) were acknowledged.
+    pub fn writes(&self) -> u64 {
+        self.inner.shared.counters.writes.load(Ordering::Relaxed)
+    }
+
+    /// Wakes when a committed transaction recorded an event of one of these types (`"*"`: of any).
+    pub fn watch(&self, resource_types: &[&'static str]) -> Wake {
+        self.inner.shared.watchers.watch(resource_types)
+    }
+
+    pub fn engine(&self) -> Engine {
+        match self.inner.backend {
+            Backend::Sqlite(_) => Engine::Sqlite,
+            Backend::Postgres(_) => Engine::Postgres,
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Counts one commit that acknowledged `writes` writes, and wakes the watchers of what they touched.
+    pub(crate) fn committed(&self, writes: u64, touched: &[&'static str]) {
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.counters.writes.fetch_add(writes, Ordering::Relaxed);
+        metrics::counter!("store_commits_total").increment(1);
+        metrics::counter!("store_writes_total").increment(writes);
+        self.watchers.wake(touched);
+    }
+}
+
+/// Runs `work` on a thread that may block; its panic becomes an error.
+pub(crate) async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|stopped| match stopped.try_into_panic() {
+        Ok(payload) => Error::panicked(payload.as_ref()),
+        Err(_) => Error::Closed,
+    })
+}

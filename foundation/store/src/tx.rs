@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A transaction as a room's closure sees it: statements with `$1` placeholders, and the event of the change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::{Engine, Error, Event, Result, Row, Value, event, postgres, sqlite};
+
+/// The transaction that a closure runs in.
+///
+/// After a statement has failed nothing more can be done in the same transaction, on either engine: PostgreSQL works
+/// so, and a room must not come to rely on SQLite's milder habit. Use `ON CONFLICT` where a clash is no error.
+pub struct Tx {
+    session: Session,
+    counters: Arc<Counters>,
+    touched: Vec<&'static str>,
+    recorded: i64,
+    broken: Option<Broken>,
+}
+
+/// The connection underneath.
+pub(crate) enum Session {
+    Sqlite(sqlite::Session),
+    Postgres(postgres::Session),
+}
+
+/// What the store has done since it was opened.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) statements: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) writes: AtomicU64,
+}
+
+/// Why the transaction cannot go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    ByStatement,
+    /// PostgreSQL asks for the whole transaction to be run again.
+    RunAgain,
+}
+
+impl Tx {
+    /// Runs a statement; answers how many rows it touched.
+    pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        refuse_nul(params)?;
+        self.statement(|session| match session {
+            Session::Sqlite(session) => session.execute(sql, params),
+            Session::Postgres(session) => session.execute(sql, params),
+        })
+    }
+
+    /// Runs a query, or a statement with `RETURNING`.
+    pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        refuse_nul(params)?;
+        self.statement(|session| match session {
+            Session::Sqlite(session) => session.query(sql, params),
+            Session::Postgres(session) => session.query(sql, params),
+        })
+    }
+
+    /// The first row, where there may be none.
+    pub fn query_opt(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>> {
+        Ok(self.query(sql, params)?.into_iter().next())
+    }
+
+    /// The first row, where there must be one.
+    pub fn query_one(&mut self, sql: &str, params: &[Value]) -> Result<Row> {
+        self.query_opt(sql, params)?.ok_or(Error::NoRow)
+    }
+
+    /// Runs `UPDATE … WHERE id = … AND generation = …`; that it touched no row is an [`Error::Conflict`].
+    pub fn execute_cas(&mut self, sql: &str, params: &[Value]) -> Result<()> {
+        match self.execute(sql, params)? {
+            0 => Err(Error::Conflict),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the event of this change, in this transaction, and wakes its watchers after the commit.
+    pub fn record(&mut self, event: Event) -> Result<()> {
+        let resource_type = event.resource_type;
+        event::insert(self, event, self.recorded)?;
+        self.recorded += 1;
+        if !self.touched.contains(&resource_type) {
+            self.touched.push(resource_type);
+        }
+        Ok(())
+    }
+
+    /// For the few queries whose text must differ; both texts then stand side by side in the room.
+    pub fn engine(&self) -> Engine {
+        match self.session {
+            Session::Sqlite(_) => Engine::Sqlite,
+            Session::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    pub(crate) fn new(session: Session, counters: Arc<Counters>) -> Self {
+        Self { session, counters, touched: Vec::new(), recorded: 0, broken: None }
+    }
+
+    /// Runs several statements without parameters, as a migration has them.
+    pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
+        self.statement(|session| match session {
+            Session::Sqlite(session) => session.script(sql),
+            Session::Postgres(session) => session.script(sql),
+        })
+    }
+
+    pub(crate) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    pub(crate) fn must_run_again(&self) -> bool {
+        self.broken == Some(Broken::RunAgain)
+    }
+
+    /// Forgets the last closure; answers the types of the events that it recorded.
+    pub(crate) fn reset(&mut self) -> Vec<&'static str> {
+        self.broken = None;
+        self.recorded = 0;
+        std::mem::take(&mut self.touched)
+    }
+
+    fn statement<T>(&mut self, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
+        if self.is_broken() {
+            return Err(Error::Aborted);
+        }
+        self.counters.statements.fetch_add(1, Ordering::Relaxed);
+        run(&mut self.session).inspect_err(|error| {
+            self.broken = Some(match error {
+                Error::Busy { .. } => Broken::RunAgain,
+                _ => Broken::ByStatement,
+            });
+        })
+    }
+}
+
+/// PostgreSQL cannot keep a NUL character in text, so neither engine does.
+fn refuse_nul(params: &[Value]) -> Result<()> {
+    let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+    if params.iter().any(has_nul) {
+        return Err(Error::Constraint { rule: "text holds no NUL character".to_owned() });
+    }
+    Ok(())
+}
