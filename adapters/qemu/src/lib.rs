@@ -1,1 +1,25 @@
-//! qemu
+// SPDX-License-Identifier: Apache-2.0
+//! The door to QEMU: one process per machine, driven over QMP.
+//!
+//! This crate knows how to describe a machine to QEMU, start it confined, find it again after we were
+//! restarted, talk to it, and make sure that it is gone. It knows nothing of servers, tables or HTTP.
+
+pub mod accelerator;
+mod boot_sector;
+mod error;
+pub mod machine;
+pub mod qmp;
+mod sys;
+pub mod tap;
+
+pub use accelerator::{Accelerator, Finding};
+pub use error::Error;
+pub use machine::{
+    Datapath, DeviceName, Disk, DiskBus, DiskFormat, Exit, Machine, MachineSpec, Nic, RunAs, RunDir,
+};
+pub use qmp::{Event, Qmp, RunState};
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// The emulator, found on `PATH`.
+pub const EMULATOR: &str = "qemu-system-x86_64";

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Everything that can go wrong between us and QEMU, as sentences.
+
+use std::io;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::qmp::ErrorClass;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("cannot {doing}")]
+    Io { doing: String, source: io::Error },
+
+    /// QEMU understood the command and refused it.
+    #[error("QEMU refused {command} ({class}): {description}")]
+    Refused {
+        command: String,
+        class: ErrorClass,
+        description: String,
+    },
+
+    /// The process ended, or something else closed the socket.
+    #[error("the machine's QMP connection is closed")]
+    Closed,
+
+    #[error("QEMU did not speak QMP: {0}")]
+    Protocol(String),
+
+    #[error("gave up waiting to {doing} after {after:?}")]
+    Deadline { doing: String, after: Duration },
+
+    #[error("machine {id} already has a QEMU process")]
+    AlreadyRunning { id: Uuid },
+
+    /// What QEMU wrote on its way out is the only explanation there is, so it is carried along.
+    #[error("QEMU of machine {id} ended before it answered ({exit}): {said}")]
+    Died {
+        id: Uuid,
+        exit: String,
+        said: String,
+    },
+
+    #[error("this machine cannot be described to QEMU: {0}")]
+    Spec(String),
+}
+
+/// Turns an `io::Error` into a sentence about what we were doing.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
+        self.map_err(|source| Error::Io {
+            doing: what(),
+            source,
+        })
+    }
+}
+
+impl<T> Doing<T> for nix::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
+        self.map_err(|errno| Error::Io {
+            doing: what(),
+            source: errno.into(),
+        })
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a [`MachineSpec`] to the argument vector: a pure function.
+//!
+//! Whatever carries a value that is not a constant of ours goes in QEMU's JSON form, where a comma or a quote
+//! is data. Nothing is left to defaults: no default devices, no user configuration, no probing of formats.
+
+use std::os::fd::RawFd;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Datapath, Disk, DiskBus, DiskFormat, MachineSpec, Nic};
+use crate::error::Error;
+use crate::{Accelerator, Result};
+
+/// Open files that QEMU inherits, by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Handles {
+    pub qmp: RawFd,
+    pub serial: RawFd,
+    pub console_log: RawFd,
+}
+
+/// All that a guest's escape could use is off; it needs QEMU to be unprivileged already, which it is.
+const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+/// Translated code of a TCG guest, MiB. QEMU's own default is a quarter of the memory of the host.
+const TRANSLATION_BUFFER_MIB: u32 = 128;
+
+/// PCI slot of the first root port: below it are the host bridge and the display.
+const FIRST_PORT_SLOT: usize = 2;
+const FUNCTIONS_PER_SLOT: usize = 8;
+
+/// What cloud-init in a stock image looks for in DMI before it asks for OpenStack's metadata at all.
+const PRODUCT: &str = "OpenStack Nova";
+
+pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<String>> {
+    let mut line = Line::default();
+    // The id is what an adopter recognises the process by: see `process::is_machine`.
+    line.plain("-name", format!("guest={},debug-threads=on", spec.id));
+    line.plain("-uuid", spec.id.to_string());
+    line.flag("-nodefaults").flag("-no-user-config").flag("-S");
+    line.plain("-display", "none")
+        .plain("-boot", "strict=on")
+        .plain("-rtc", "base=utc");
+    line.plain("-sandbox", SANDBOX);
+    line.plain("-machine", "q35,usb=off,vmport=off,dump-guest-core=off");
+    line.plain("-accel", accelerator(spec.accelerator))
+        .plain("-cpu", cpu(spec.accelerator));
+    line.plain("-m", format!("{}M", spec.memory_mib))
+        .plain("-smp", format!("cpus={0},sockets={0}", spec.vcpus));
+    line.plain(
+        "-smbios",
+        format!(
+            "type=1,manufacturer=Ferrostack,product={PRODUCT},serial={0},uuid={0}",
+            spec.id
+        ),
+    );
+
+    line.plain(
+        "-chardev",
+        format!("socket,id=qmp,fd={},server=on,wait=off", handles.qmp),
+    );
+    line.plain("-mon", "chardev=qmp,mode=control");
+    line.plain("-add-fd", format!("fd={},set=1", handles.console_log));
+    let serial = format!(
+        "socket,id=serial0,fd={},server=on,wait=off,logfile=/dev/fdset/1,logappend=on",
+        handles.serial
+    );
+    line.plain("-chardev", serial);
+    line.device(json!({ "driver": "isa-serial", "chardev": "serial0", "id": "com1" }));
+    line.plain(
+        "-vnc",
+        format!("unix:{}", doubled_commas(utf8(&spec.run_dir.vnc_socket())?)),
+    );
+    line.device(json!({ "driver": "VGA", "id": "display0", "bus": "pcie.0", "addr": "0x1" }));
+
+    let ports = root_ports(&mut line, spec)?;
+    let mut free = (0..ports).map(|port| format!("port{port}"));
+    let mut slot = || {
+        free.next()
+            .ok_or_else(|| Error::Spec("more devices than slots".into()))
+    };
+    for disk in &spec.disks {
+        match disk.bus {
+            DiskBus::Virtio => virtio_disk(&mut line, disk, &slot()?)?,
+            DiskBus::Cdrom => cdrom(&mut line, disk)?,
+        }
+    }
+    for nic in &spec.nics {
+        network(&mut line, nic, &slot()?);
+    }
+    line.device(json!({ "driver": "virtio-rng-pci", "id": "rng0", "bus": slot()? }));
+    Ok(line.arguments)
+}
+
+/// A root port for every device and the spare ones: on PCI Express only what sits in a port of its own can be
+/// unplugged, or plugged in later.
+fn root_ports(line: &mut Line, spec: &MachineSpec) -> Result<usize> {
+    let virtio_disks = spec
+        .disks
+        .iter()
+        .filter(|disk| disk.bus == DiskBus::Virtio)
+        .count();
+    let ports = virtio_disks + spec.nics.len() + 1 + usize::from(spec.spare_slots);
+    if ports > 24 * FUNCTIONS_PER_SLOT {
+        return Err(Error::Spec(format!(
+            "{ports} devices are more than the bus holds"
+        )));
+    }
+    for port in 0..ports {
+        let (slot, function) = (
+            FIRST_PORT_SLOT + port / FUNCTIONS_PER_SLOT,
+            port % FUNCTIONS_PER_SLOT,
+        );
+        line.device(json!({
+            "driver": "pcie-root-port", "id": format!("port{port}"), "bus": "pcie.0", "chassis": port + 1,
+            "addr": format!("{slot:#x}.{function:#x}"), "multifunction": true,
+        }));
+    }
+    Ok(ports)
+}
+
+fn accelerator(accelerator: Accelerator) -> String {
+    match accelerator {
+        Accelerator::Kvm => "kvm".into(),
+        Accelerator::Tcg => format!("tcg,tb-size={TRANSLATION_BUFFER_MIB}"),
+    }
+}
+
+fn cpu(accelerator: Accelerator) -> &'static str {
+    match accelerator {
+        Accelerator::Kvm => "host",
+        Accelerator::Tcg => "max",
+    }
+}
+
+fn virtio_disk(line: &mut Line, disk: &Disk, slot: &str) -> Result<()> {
+    line.blockdev(disk, disk.read_only)?;
+    let mut device = json!({
+        "driver": "virtio-blk-pci", "id": format!("disk-{}", disk.name), "bus": slot, "drive": node(disk),
+    });
+    describe(&mut device, disk);
+    line.device(device);
+    Ok(())
+}
+
+fn cdrom(line: &mut Line, disk: &Disk) -> Result<()> {
+    line.blockdev(disk, true)?;
+    let mut device =
+        json!({ "driver": "ide-cd", "id": format!("disk-{}", disk.name), "drive": node(disk) });
+    describe(&mut device, disk);
+    line.device(device);
+    Ok(())
+}
+
+fn describe(device: &mut Value, disk: &Disk) {
+    if let Some(index) = disk.boot_index {
+        device["bootindex"] = index.into();
+    }
+    if let Some(serial) = &disk.serial {
+        device["serial"] = serial.as_str().into();
+    }
+}
+
+fn node(disk: &Disk) -> String {
+    format!("node-{}", disk.name)
+}
+
+fn network(line: &mut Line, nic: &Nic, slot: &str) {
+    let backend = format!("net-{}", nic.name);
+    line.json("-netdev", json!({
+        "type": "tap", "id": backend, "ifname": nic.tap, "script": "no", "downscript": "no", "vhost": false,
+        "vnet_hdr": nic.datapath == Datapath::Kernel,
+    }));
+    line.device(json!({
+        "driver": "virtio-net-pci", "id": format!("nic-{}", nic.name), "bus": slot, "netdev": backend,
+        "mac": nic.mac, "host_mtu": nic.mtu, "romfile": "",
+    }));
+}
+
+#[derive(Default)]
+struct Line {
+    arguments: Vec<String>,
+}
+
+impl Line {
+    fn flag(&mut self, flag: &str) -> &mut Self {
+        self.arguments.push(flag.into());
+        self
+    }
+
+    fn plain(&mut self, flag: &str, value: impl Into<String>) -> &mut Self {
+        self.arguments.extend([flag.into(), value.into()]);
+        self
+    }
+
+    fn json(&mut self, flag: &str, value: Value) {
+        self.arguments.extend([flag.into(), value.to_string()]);
+    }
+
+    fn device(&mut self, device: Value) {
+        self.json("-device", device);
+    }
+
+    fn blockdev(&mut self, disk: &Disk, read_only: bool) -> Result<()> {
+        let driver = match disk.format {
+            DiskFormat::Raw => "raw",
+            DiskFormat::Qcow2 => "qcow2",
+        };
+        self.json("-blockdev", json!({
+            "driver": driver, "node-name": node(disk), "read-only": read_only, "discard": "unmap",
+            "file": { "driver": "file", "filename": utf8(&disk.path)?, "read-only": read_only, "discard": "unmap" },
+        }));
+        Ok(())
+    }
+}
+
+fn utf8(path: &Path) -> Result<&str> {
+    path.to_str()
+        .ok_or_else(|| Error::Spec(format!("{} is not UTF-8", path.display())))
+}
+
+/// QEMU's own escape, for the one option that has no JSON form.
+fn doubled_commas(value: &str) -> String {
+    value.replace(',', ",,")
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A machine: one confined QEMU process that outlives us.
+//!
+//! ```text
+//!            start                cont / stop
+//!   (none) ────────▶ prelaunch ────────────────▶ running ⇄ paused
+//!      ▲                 │                          │
+//!      └─── ensure_gone ─┴──────── exit ◀───────────┘   guest powers off, stop_within, kill, crash
+//! ```
+//! `start` leaves the guest paused, so that its ports can be wired before its first instruction. After a
+//! restart of ours `adopt` finds the process again. Nothing here is remembered between the two: the process
+//! itself, its lock and its command line are the record.
+
+mod command_line;
+mod confine;
+mod launch;
+mod process;
+mod run_dir;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::Result;
+use crate::error::Error;
+use crate::qmp::{Event, Qmp, RunState};
+pub use process::{Exit, running_below};
+pub use run_dir::RunDir;
+pub use spec::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, MachineSpec, Nic, RunAs};
+
+use process::Process;
+
+/// How long QEMU may take to flush its disks after `quit` before it is killed.
+const QUIT_GRACE: Duration = Duration::from_secs(10);
+
+/// A handle on a running machine. Cheap to clone; dropping it leaves the machine alone.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    id: Uuid,
+    run_dir: RunDir,
+    process: Arc<Process>,
+    qmp: Qmp,
+}
+
+impl Machine {
+    /// Starts a machine and leaves it paused. Refused while an earlier process of it lives: adopt that.
+    pub async fn start(spec: MachineSpec) -> Result<Self> {
+        launch::launch(spec).await
+    }
+
+    /// Takes up a machine that runs already, or `None` if it does not.
+    pub async fn adopt(id: Uuid, run_dir: &RunDir) -> Result<Option<Self>> {
+        let Some(process) = process::find(id, run_dir)? else {
+            return Ok(None);
+        };
+        let socket = run_dir.qmp_socket();
+        let qmp = tokio::select! {
+            biased;
+            _ = process.ended() => return Ok(None),
+            qmp = Qmp::connect(&socket) => qmp?,
+        };
+        run_dir.record_pid(process.pid)?;
+        Ok(Some(Self::new(id, run_dir.clone(), process, qmp)))
+    }
+
+    /// Sees to it that no process of this machine is left, nor its run directory.
+    pub async fn ensure_gone(id: Uuid, run_dir: &RunDir) -> Result<()> {
+        loop {
+            while let Some(process) = process::find(id, run_dir)? {
+                process.kill()?;
+                process.ended().await?;
+            }
+            // A start that was cut short may still have a child on its way to becoming QEMU: it holds the lock.
+            if !run_dir.path().exists() || run_dir.lock()?.is_some() {
+                return run_dir.remove();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn new(id: Uuid, run_dir: RunDir, process: Process, qmp: Qmp) -> Self {
+        let process = Arc::new(process);
+        let watched = Arc::clone(&process);
+        // A child that nobody waits for stays a zombie, also when this handle is long dropped.
+        tokio::spawn(async move { watched.ended().await });
+        Self {
+            inner: Arc::new(Inner {
+                id,
+                run_dir,
+                process,
+                qmp,
+            }),
+        }
+    }
+
+    pub fn id(&self) -> Uuid {
+        self.inner.id
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.inner.process.pid
+    }
+
+    pub fn run_dir(&self) -> &RunDir {
+        &self.inner.run_dir
+    }
+
+    /// For everything that has no verb here.
+    pub fn qmp(&self) -> &Qmp {
+        &self.inner.qmp
+    }
+
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.inner.qmp.events()
+    }
+
+    pub async fn run_state(&self) -> Result<RunState> {
+        self.inner.qmp.run_state().await
+    }
+
+    /// Lets the guest run: for the first time, or after a pause.
+    pub async fn cont(&self) -> Result<()> {
+        self.inner.qmp.cont().await
+    }
+
+    pub async fn pause(&self) -> Result<()> {
+        self.inner.qmp.stop().await
+    }
+
+    /// Presses the reset button.
+    pub async fn reset(&self) -> Result<()> {
+        self.inner.qmp.system_reset().await
+    }
+
+    /// Resolves when the process has ended, for whatever reason. Any number of tasks may wait.
+    pub async fn exited(&self) -> Result<Exit> {
+        self.inner.process.ended().await
+    }
+
+    /// Presses the power button and waits; a guest that has not gone by then is turned off.
+    pub async fn stop_within(&self, grace: Duration) -> Result<Exit> {
+        match self.inner.qmp.system_powerdown().await {
+            Ok(()) => match tokio::time::timeout(grace, self.exited()).await {
+                Ok(exit) => exit,
+                Err(_) => self.turn_off().await,
+            },
+            // It may just have gone, or hang: turning it off tells.
+            Err(Error::Closed | Error::Deadline { .. }) => self.turn_off().await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Pulls the plug, but lets QEMU flush its disks first.
+    pub async fn turn_off(&self) -> Result<Exit> {
+        let asked = async {
+            self.inner.qmp.quit().await?;
+            self.exited().await
+        };
+        match tokio::time::timeout(QUIT_GRACE, asked).await {
+            Ok(Ok(exit)) => Ok(exit),
+            Ok(Err(_)) | Err(_) => self.kill().await,
+        }
+    }
+
+    pub async fn kill(&self) -> Result<Exit> {
+        self.inner.process.kill()?;
+        self.exited().await
+    }
+}

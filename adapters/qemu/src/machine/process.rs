@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The QEMU process of a machine: finding it, waiting for its end, ending it.
+//!
+//! A process number alone proves nothing, it may have been used again. A process is ours when its command line
+//! says so while we hold a pidfd on it, and from then on only the pidfd is used.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::RunDir;
+use crate::Result;
+use crate::error::Doing;
+use crate::sys;
+
+/// How a QEMU process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// It was not our child (we were restarted since), so the kernel does not tell.
+    Unknown,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(out, "exit code {code}"),
+            Self::Signal(signal) => write!(out, "signal {signal}"),
+            Self::Unknown => out.write_str("unknown exit code"),
+        }
+    }
+}
+
+/// A process that cannot be confused with another.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub pid: i32,
+    fd: AsyncFd<OwnedFd>,
+    /// Only the first to look can reap, so what it learned is kept for the others.
+    exit: OnceCell<Exit>,
+}
+
+impl Process {
+    pub fn open(pid: i32) -> io::Result<Self> {
+        let fd = sys::watch(sys::pidfd_open(pid)?)?;
+        Ok(Self {
+            pid,
+            fd,
+            exit: OnceCell::new(),
+        })
+    }
+
+    /// Resolves when the process has ended, and reaps it if it is our child.
+    pub async fn ended(&self) -> Result<Exit> {
+        self.exit.get_or_try_init(|| self.reap()).await.copied()
+    }
+
+    async fn reap(&self) -> Result<Exit> {
+        let _ready = self
+            .fd
+            .readable()
+            .await
+            .doing(|| format!("watch process {}", self.pid))?;
+        match waitid(
+            Id::PIDFd(self.fd.as_fd()),
+            WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG,
+        ) {
+            Ok(WaitStatus::Exited(_, code)) => Ok(Exit::Code(code)),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Exit::Signal(signal as i32)),
+            Ok(_) | Err(Errno::ECHILD) => Ok(Exit::Unknown),
+            Err(error) => Err(error).doing(|| format!("reap process {}", self.pid)),
+        }
+    }
+
+    /// SIGKILL. That it is already gone is what was wanted.
+    pub fn kill(&self) -> Result<()> {
+        match sys::pidfd_signal(self.fd.as_fd(), libc::SIGKILL) {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            sent => sent.doing(|| format!("kill process {}", self.pid)),
+        }
+    }
+}
+
+/// The process of machine `id`, if it runs. The pid file is a hint; it may be stale, or missing when we were
+/// killed between spawning QEMU and writing it, and then every process is looked at.
+pub(super) fn find(id: Uuid, run_dir: &RunDir) -> Result<Option<Process>> {
+    if let Some(process) = run_dir.recorded_pid().and_then(|pid| open_machine(pid, id)) {
+        return Ok(Some(process));
+    }
+    for (pid, machine) in all()? {
+        if machine == id
+            && let Some(process) = open_machine(pid, id)
+        {
+            return Ok(Some(process));
+        }
+    }
+    Ok(None)
+}
+
+/// Every machine that runs on this host with a run directory below `parent`, for audits.
+pub fn running_below(parent: &std::path::Path) -> Result<Vec<(Uuid, i32)>> {
+    let below = |pid: i32| {
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(parent))
+    };
+    Ok(all()?
+        .into_iter()
+        .filter(|(pid, _)| below(*pid))
+        .map(|(pid, id)| (id, pid))
+        .collect())
+}
+
+fn open_machine(pid: i32, id: Uuid) -> Option<Process> {
+    let process = Process::open(pid).ok()?;
+    // Looked at after the pidfd was taken: if the number was used again in between, the id does not match.
+    (machine_of(pid) == Some(id)).then_some(process)
+}
+
+fn all() -> Result<Vec<(i32, Uuid)>> {
+    let entries = fs::read_dir("/proc").doing(|| "list the processes".into())?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(pids
+        .filter_map(|pid| Some((pid, machine_of(pid)?)))
+        .collect())
+}
+
+/// The machine that a process is, told by its command line; a zombie has none.
+fn machine_of(pid: i32) -> Option<Uuid> {
+    let line = fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).ok()?;
+    let mut arguments = line.split(|byte| *byte == 0);
+    let program = arguments.next()?;
+    if !program.ends_with(crate::EMULATOR.as_bytes()) {
+        return None;
+    }
+    arguments.find(|argument| *argument == b"-uuid")?;
+    Uuid::try_parse_ascii(arguments.next()?).ok()
+}
