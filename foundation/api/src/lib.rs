@@ -1,1 +1,29 @@
-//! api
+// SPDX-License-Identifier: Apache-2.0
+//! The one door: a route table that one can read, and what every OpenStack API shares around it.
+//!
+//! A room describes its API as a [`Service`]: prefix, habits (fault format, microversions) and routes, one line each:
+//! method, path, policy, handler. The [`Door`] holds all services and answers requests: it finds the route,
+//! learns the caller from the token, negotiates the version, asks the policy, and hands the [`Cx`] to the handler.
+//!
+//! Invariant: a route cannot be written down without saying who may use it (test: the type of [`Routes::on`] demands
+//! an [`Access`]; `every_route_names_its_access`).
+
+mod cx;
+mod door;
+mod fault;
+mod negotiate;
+mod paging;
+mod query;
+mod reply;
+mod routes;
+mod serve;
+
+pub use cx::Cx;
+pub use door::{Door, DoorParts, Greeting};
+pub use fault::{Fault, FaultStyle};
+pub use negotiate::Microversions;
+pub use paging::{Paging, PagingHabits, Sort};
+pub use query::Query;
+pub use reply::{Body, Reply, Response, accepted, created, empty, json, json_bytes, no_content, respond, stream, text};
+pub use routes::{Access, Handler, Route, Routes, Service};
+pub use serve::{Listener, serve};

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The context of one request: all that a handler knows of it.
+
+use std::sync::Arc;
+
+use access::{Allowed, Enforcer, Policy, Scope, Target};
+use bytes::{Bytes, BytesMut};
+use contracts::caller::Caller;
+use futures_util::{Stream, TryStreamExt};
+use http::{HeaderMap, Method};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use store::Actor;
+use types::{Microversion, ProjectId};
+
+use crate::{Body, Fault, Query};
+
+pub struct Cx {
+    pub method: Method,
+    pub headers: HeaderMap,
+    /// `req-…`, in the answer's headers, the log and every event of this request.
+    pub request_id: String,
+    /// The version in which the client wants to speak; the lowest of the service when it did not say.
+    pub version: Microversion,
+    pub(crate) base_url: String,
+    pub(crate) prefix: &'static str,
+    pub(crate) path: String,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) query: Query,
+    pub(crate) caller: Option<Arc<Caller>>,
+    pub(crate) allowed: Option<Allowed<Scope>>,
+    pub(crate) enforcer: Arc<Enforcer>,
+    pub(crate) body: Option<Body>,
+    pub(crate) read_body: Option<Bytes>,
+    pub(crate) body_limit: usize,
+}
+
+impl Cx {
+    /// A part of the path. The table and the handler stand side by side, so a wrong name is found by the first test.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Who asks. On a public route there is nobody.
+    pub fn caller(&self) -> Result<&Arc<Caller>, Fault> {
+        self.caller.as_ref().ok_or_else(Fault::unauthorized)
+    }
+
+    /// The project of the token; a token without one cannot own anything.
+    pub fn project(&self) -> Result<&ProjectId, Fault> {
+        self.caller()?.project_id().ok_or_else(|| {
+            Fault::bad_request("This needs a token that is scoped to a project. Ask for one with a project in its scope.")
+        })
+    }
+
+    /// The proof that the route's policy admits the caller, and how far it lets him see.
+    pub fn allowed(&self) -> Result<&Allowed<Scope>, Fault> {
+        self.allowed.as_ref().ok_or_else(|| Fault::internal("a handler asked for a proof on a route without a policy"))
+    }
+
+    /// Asks a further policy for its scope.
+    pub fn scope(&self, policy: &Policy) -> Result<Allowed<Scope>, Fault> {
+        Ok(self.enforcer.scope(policy, self.caller()?)?)
+    }
+
+    /// Asks a further policy about one thing.
+    pub fn check(&self, policy: &Policy, target: &Target) -> Result<Allowed<()>, Fault> {
+        Ok(self.enforcer.check(policy, self.caller()?, target)?)
+    }
+
+    /// Whether a further policy would admit the caller.
+    pub fn may(&self, policy: &Policy, target: &Target) -> bool {
+        self.caller.as_ref().is_some_and(|caller| self.enforcer.check(policy, caller, target).is_ok())
+    }
+
+    /// Whom the events of this request name.
+    pub fn actor(&self) -> Actor {
+        let caller = self.caller.as_ref();
+        Actor {
+            request_id: self.request_id.clone(),
+            user_id: caller.map(|caller| caller.user.id.to_string()),
+            project_id: caller.and_then(|caller| caller.project_id()).map(ToString::to_string),
+            name: caller.map_or_else(|| "nobody".to_owned(), |caller| caller.user.name.clone()),
+        }
+    }
+
+    /// `http://host:port`, as the client wrote it.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// A link into this service; `path` is below its prefix.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{}{path}", self.base_url, self.prefix)
+    }
+
+    /// The link to this very resource, without its query.
+    pub fn own_url(&self) -> String {
+        format!("{}{}", self.base_url, self.path)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The whole body, up to the route's limit. May be called again.
+    pub async fn bytes(&mut self) -> Result<Bytes, Fault> {
+        if let Some(bytes) = &self.read_body {
+            return Ok(bytes.clone());
+        }
+        let mut body = self.body.take().ok_or_else(|| Fault::internal("the body was read twice"))?;
+        let mut buffer = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Fault::bad_request(format!("The request body broke off: {error}.")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if buffer.len() + data.len() > self.body_limit {
+                let message = format!("Request is too large. The body of this request may hold {} bytes.", self.body_limit);
+                return Err(Fault::too_large(message));
+            }
+            buffer.extend_from_slice(&data);
+        }
+        let bytes = buffer.freeze();
+        self.read_body = Some(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// The body as a stream of chunks, for uploads.
+    pub fn stream(&mut self) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin + use<>, Fault> {
+        let body = self.body.take().ok_or_else(|| Fault::internal("the body was read twice"))?;
+        Ok(body.into_data_stream().into_stream())
+    }
+
+    /// The body as typed JSON. A 400 says what is wrong and where.
+    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
+        let bytes = self.bytes().await?;
+        if bytes.is_empty() {
+            return Err(Fault::bad_request("The request has no body; a JSON document is expected."));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let at = error.path().to_string();
+            let cause = error.into_inner();
+            match cause.classify() {
+                serde_json::error::Category::Data if at != "." => {
+                    Fault::bad_request(format!("Invalid input for field/attribute {at}: {cause}"))
+                }
+                serde_json::error::Category::Data => Fault::bad_request(format!("Invalid input: {cause}")),
+                _ => Fault::bad_request(format!("The request body is not valid JSON: {cause}")),
+            }
+        })?;
+        reader.end().map_err(|cause| Fault::bad_request(format!("The request body is not valid JSON: {cause}")))?;
+        Ok(value)
+    }
+
+    /// The document under the one key in which OpenStack wraps it, as in `{"server": {…}}`.
+    pub async fn document<T: DeserializeOwned>(&mut self, key: &str) -> Result<T, Fault> {
+        let mut outer: serde_json::Map<String, serde_json::Value> = self.json().await?;
+        let inner = outer
+            .remove(key)
+            .ok_or_else(|| Fault::bad_request(format!("Invalid input: the body lacks its top-level key '{key}'.")))?;
+        serde_path_to_error::deserialize(inner).map_err(|error| {
+            let at = error.path().to_string();
+            let cause = error.into_inner();
+            if at == "." {
+                Fault::bad_request(format!("Invalid input for field/attribute {key}: {cause}"))
+            } else {
+                Fault::bad_request(format!("Invalid input for field/attribute {key}.{at}: {cause}"))
+            }
+        })
+    }
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a request to its handler: prefix, path, method, caller, version, policy, body, in this order.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, RwLock},
+    time::Instant,
+};
+
+use access::{Enforcer, Policy};
+use contracts::caller::{Authenticator, Caller, Unauthenticated};
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
+use types::Microversion;
+
+use crate::{
+    Access, Body, Cx, Fault, FaultStyle, Query, Reply, Response, Route, Service,
+    reply::{json, json_bytes},
+};
+
+/// A document served at `/`, so that a person who opens the address learns what this is.
+#[derive(Debug, Clone)]
+pub struct Greeting {
+    pub text: &'static str,
+}
+
+pub struct DoorParts {
+    pub services: Vec<Service>,
+    pub authenticator: Arc<dyn Authenticator>,
+    pub enforcer: Arc<Enforcer>,
+    /// What clients shall find in links when the request does not say under which name it was reached.
+    pub public_url: String,
+    pub greeting: Greeting,
+}
+
+pub struct Door {
+    rooms: Vec<Room>,
+    authenticator: Arc<dyn Authenticator>,
+    /// Swapped as a whole when `policy.yaml` is read again.
+    enforcer: RwLock<Arc<Enforcer>>,
+    public_url: String,
+    greeting: Greeting,
+}
+
+struct Room {
+    service: Service,
+    router: matchit::Router<usize>,
+    /// By path: all its routes.
+    paths: Vec<Vec<Route>>,
+}
+
+impl Door {
+    /// Fails when two routes claim the same path, method, action and version.
+    pub fn new(parts: DoorParts) -> Result<Self, String> {
+        let rooms = parts.services.into_iter().map(Room::new).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            rooms,
+            authenticator: parts.authenticator,
+            enforcer: RwLock::new(parts.enforcer),
+            public_url: parts.public_url,
+            greeting: parts.greeting,
+        })
+    }
+
+    pub fn set_enforcer(&self, enforcer: Arc<Enforcer>) {
+        *self.enforcer.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = enforcer;
+    }
+
+    /// Every route, for the tests that sweep over the table and the command that prints it.
+    pub fn routes(&self) -> impl Iterator<Item = (&Service, &Route)> {
+        self.rooms.iter().flat_map(|room| room.paths.iter().flatten().map(|route| (&room.service, route)))
+    }
+
+    pub async fn handle(&self, request: Request<Body>) -> Response {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let request_id = format!("req-{}", uuid::Uuid::new_v4());
+        let is_head = parts.method == Method::HEAD;
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let visit = self.visit(parts, body, &request_id).await;
+        let mut response = visit.response;
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
+            let headers = response.headers_mut();
+            headers.insert("x-openstack-request-id", value.clone());
+            if visit.service == "compute" {
+                headers.insert("x-compute-request-id", value);
+            }
+        }
+        if is_head {
+            drop_body(&mut response);
+        }
+        let status = response.status().as_u16();
+        let seconds = started.elapsed().as_secs_f64();
+        metrics::counter!("http_requests_total", "service" => visit.service, "status" => status_class(status)).increment(1);
+        metrics::histogram!("http_request_seconds", "service" => visit.service).record(seconds);
+        tracing::info!(
+            request_id, %method, path, status, ms = format_args!("{:.2}", seconds * 1e3),
+            user = visit.caller.as_ref().map(|caller| caller.user.id.as_str()),
+            project = visit.caller.as_ref().and_then(|caller| caller.project_id()).map(types::ProjectId::as_str),
+            global_request_id = visit.global_request_id,
+            "request"
+        );
+        response
+    }
+
+    async fn visit(&self, parts: Parts, body: Body, request_id: &str) -> Visit {
+        let global_request_id = global_request_id(&parts);
+        let Some((room, rest)) = self.room_of(parts.uri.path()) else {
+            return Visit { service: "front", caller: None, global_request_id, response: self.front(&parts) };
+        };
+        let mut caller = None;
+        let mut version = None;
+        let reply = self.enter(room, rest, &parts, body, request_id, &mut caller, &mut version).await;
+        let mut response = reply.unwrap_or_else(|fault| {
+            let style = if fault.status == StatusCode::UNAUTHORIZED { FaultStyle::Keystone } else { room.service.faults };
+            style.render(&fault, request_id)
+        });
+        if let (Some(versions), Some(version)) = (&room.service.versions, version) {
+            versions.mark(version, response.headers_mut());
+        }
+        Visit { service: room.service.name, caller, global_request_id, response }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn enter(
+        &self,
+        room: &Room,
+        rest: String,
+        parts: &Parts,
+        body: Body,
+        request_id: &str,
+        seen_caller: &mut Option<Arc<Caller>>,
+        seen_version: &mut Option<Microversion>,
+    ) -> Reply {
+        let version = match &room.service.versions {
+            None => Microversion::default(),
+            Some(versions) => {
+                let version = versions.negotiate(&parts.headers)?;
+                *seen_version = Some(version);
+                version
+            }
+        };
+        let Ok(found) = room.router.at(&rest) else {
+            // Who is not known learns nothing about what is there.
+            return Err(Fault::not_found("The resource could not be found."));
+        };
+        let on_path = &room.paths[*found.value];
+        let of_method = candidates(on_path, &parts.method, version)?;
+        let needs_caller = of_method.iter().any(|route| !matches!(route.access, Access::Public));
+        let caller = if needs_caller { Some(self.caller(parts).await?) } else { None };
+        *seen_caller = caller.clone();
+        let enforcer = self.enforcer.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        let params = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
+        let mut cx = Cx {
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            request_id: request_id.to_owned(),
+            version,
+            base_url: self.base_url(parts),
+            prefix: room.service.prefix,
+            path: parts.uri.path().to_owned(),
+            params,
+            query: Query::parse(parts.uri.query()),
+            caller,
+            allowed: None,
+            enforcer,
+            body: Some(body),
+            read_body: None,
+            body_limit: of_method.iter().filter_map(|route| route.body_limit).max().unwrap_or(usize::MAX),
+        };
+        let route = match of_method.as_slice() {
+            [only] if only.action.is_none() => *only,
+            several => pick_action(several, &mut cx).await?,
+        };
+        if let Access::Policy(policy) = route.access {
+            cx.allowed = Some(scope_of(&cx, policy)?);
+        }
+        match AssertUnwindSafe((route.handler)(cx)).catch_unwind().await {
+            Ok(reply) => reply,
+            Err(_) => Err(Fault::internal(format_args!("the handler of {} {} panicked", route.method, route.path))),
+        }
+    }
+
+    async fn caller(&self, parts: &Parts) -> Result<Arc<Caller>, Fault> {
+        let token = parts.headers.get("x-auth-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let challenge = || {
+            let uri = format!("Keystone uri=\"{}/identity\"", self.public_url);
+            let value = HeaderValue::from_str(&uri).unwrap_or(HeaderValue::from_static("Keystone"));
+            Fault::unauthorized().header(header::WWW_AUTHENTICATE, value)
+        };
+        if token.is_empty() {
+            return Err(challenge());
+        }
+        self.authenticator.caller(token).await.map_err(|error| match error {
+            Unauthenticated::BadToken => challenge(),
+            Unauthenticated::Unavailable(cause) => {
+                tracing::error!(%cause, "no token can be checked");
+                Fault::unavailable("No token can be checked now. Nothing was changed; try again.")
+            }
+        })
+    }
+
+    /// The service whose prefix begins this path, and the rest of the path.
+    fn room_of(&self, path: &str) -> Option<(&Room, String)> {
+        self.rooms.iter().find_map(|room| {
+            let rest = path.strip_prefix(room.service.prefix)?;
+            match rest {
+                "" | "/" => Some((room, "/".to_owned())),
+                _ if rest.starts_with('/') => Some((room, rest.trim_end_matches('/').to_owned())),
+                _ => None,
+            }
+        })
+    }
+
+    /// What lies outside all services: the greeting, health.
+    fn front(&self, parts: &Parts) -> Response {
+        match parts.uri.path() {
+            "/" => {
+                let base = self.base_url(parts);
+                let services: serde_json::Map<_, _> = self
+                    .rooms
+                    .iter()
+                    .map(|room| (room.service.name.to_owned(), format!("{base}{}", room.service.prefix).into()))
+                    .collect();
+                let document = serde_json::json!({"cloud": self.greeting.text, "services": services});
+                json(StatusCode::OK, &document).unwrap_or_else(|fault| FaultStyle::Keystone.render(&fault, ""))
+            }
+            "/healthcheck" => json_bytes(StatusCode::OK, br#"{"status":"OK"}"#.to_vec()),
+            _ => FaultStyle::Keystone.render(&Fault::not_found("The resource could not be found."), ""),
+        }
+    }
+
+    fn base_url(&self, parts: &Parts) -> String {
+        let scheme = self.public_url.split("://").next().unwrap_or("http");
+        let authority = parts
+            .uri
+            .authority()
+            .map(http::uri::Authority::as_str)
+            .or_else(|| parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()))
+            .filter(|host| host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b)));
+        match authority {
+            Some(authority) if !authority.is_empty() => format!("{scheme}://{authority}"),
+            _ => self.public_url.clone(),
+        }
+    }
+}
+
+struct Visit {
+    service: &'static str,
+    caller: Option<Arc<Caller>>,
+    global_request_id: Option<String>,
+    response: Response,
+}
+
+impl Room {
+    fn new(service: Service) -> Result<Self, String> {
+        let mut router = matchit::Router::new();
+        let mut paths: Vec<Vec<Route>> = Vec::new();
+        let mut names: Vec<&'static str> = Vec::new();
+        for route in &service.routes {
+            let index = match names.iter().position(|name| *name == route.path) {
+                Some(index) => index,
+                None => {
+                    router
+                        .insert(route.path, paths.len())
+                        .map_err(|error| format!("{}: the route {} clashes: {error}", service.name, route.path))?;
+                    names.push(route.path);
+                    paths.push(Vec::new());
+                    paths.len() - 1
+                }
+            };
+            let twin = paths[index].iter().any(|other| {
+                other.method == route.method
+                    && other.action == route.action
+                    && other.since == route.since
+                    && other.until == route.until
+            });
+            if twin {
+                return Err(format!("{}: {} {} stands twice in the table", service.name, route.method, route.path));
+            }
+            paths[index].push(route.clone());
+        }
+        Ok(Self { service, router, paths })
+    }
+}
+
+/// The routes of a path that fit method and version.
+fn candidates<'a>(on_path: &'a [Route], method: &Method, version: Microversion) -> Result<Vec<&'a Route>, Fault> {
+    let with = |wanted: &Method| -> Vec<&'a Route> { on_path.iter().filter(|route| route.method == *wanted).collect() };
+    let mut of_method = with(method);
+    if of_method.is_empty() && *method == Method::HEAD {
+        of_method = with(&Method::GET);
+    }
+    if of_method.is_empty() {
+        let mut allow: Vec<&str> = on_path.iter().map(|route| route.method.as_str()).collect();
+        allow.sort_unstable();
+        allow.dedup();
+        let message = format!("The method {method} is not allowed for this resource.");
+        let value = HeaderValue::from_str(&allow.join(", ")).unwrap_or(HeaderValue::from_static(""));
+        return Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, message).header(header::ALLOW, value));
+    }
+    of_method.retain(|route| route.since.is_none_or(|since| version >= since) && route.until.is_none_or(|until| version <= until));
+    if of_method.is_empty() {
+        return Err(Fault::not_found(format!("The resource is not there in API version {version}.")));
+    }
+    Ok(of_method)
+}
+
+/// Which action the body names. It is read before the policy is asked, since the policy depends on it.
+async fn pick_action<'a>(routes: &[&'a Route], cx: &mut Cx) -> Result<&'a Route, Fault> {
+    let document: serde_json::Map<String, serde_json::Value> = cx.json().await?;
+    let mut keys = document.keys();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(Fault::bad_request("The body names exactly one action, as its only key."));
+    };
+    let named = routes.iter().find(|route| route.action == Some(key.as_str()));
+    named.copied().ok_or_else(|| Fault::bad_request(format!("There is no such action: {key}")))
+}
+
+fn scope_of(cx: &Cx, policy: &'static Policy) -> Result<access::Allowed<access::Scope>, Fault> {
+    cx.scope(policy)
+}
+
+fn decode(value: &str) -> String {
+    percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()
+}
+
+/// A caller's own `req-<uuid>`, which links the requests of several services into one story.
+fn global_request_id(parts: &Parts) -> Option<String> {
+    let text = parts.headers.get("x-openstack-request-id")?.to_str().ok()?;
+    let id = text.strip_prefix("req-")?;
+    uuid::Uuid::try_parse(id).ok().map(|_| text.to_owned())
+}
+
+fn status_class(status: u16) -> &'static str {
+    match status / 100 {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+/// An answer to HEAD has the headers of the GET and no body.
+fn drop_body(response: &mut Response) {
+    use hyper::body::Body as _;
+    if let Some(size) = response.body().size_hint().exact()
+        && !response.headers().contains_key(header::CONTENT_LENGTH)
+    {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+    }
+    *response.body_mut() = crate::reply::empty(StatusCode::OK).into_body();
+}
