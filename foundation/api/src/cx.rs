@@ -63,17 +63,17 @@ impl Cx {
     }
 
     /// Asks a further policy for its scope.
-    pub fn scope(&self, policy: &Policy) -> Result<Allowed<Scope>, Fault> {
+    pub fn scope(&self, policy: &'static Policy) -> Result<Allowed<Scope>, Fault> {
         Ok(self.enforcer.scope(policy, self.caller()?)?)
     }
 
     /// Asks a further policy about one thing.
-    pub fn check(&self, policy: &Policy, target: &Target) -> Result<Allowed<()>, Fault> {
+    pub fn check(&self, policy: &'static Policy, target: &Target) -> Result<Allowed<()>, Fault> {
         Ok(self.enforcer.check(policy, self.caller()?, target)?)
     }
 
     /// Whether a further policy would admit the caller.
-    pub fn may(&self, policy: &Policy, target: &Target) -> bool {
+    pub fn may(&self, policy: &'static Policy, target: &Target) -> bool {
         self.caller.as_ref().is_some_and(|caller| self.enforcer.check(policy, caller, target).is_ok())
     }
 

@@ -299,7 +299,8 @@ fn candidates<'a>(on_path: &'a [Route], method: &Method, version: Microversion) 
         let value = HeaderValue::from_str(&allow.join(", ")).unwrap_or(HeaderValue::from_static(""));
         return Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, message).header(header::ALLOW, value));
     }
-    of_method.retain(|route| route.since.is_none_or(|since| version >= since) && route.until.is_none_or(|until| version <= until));
+    of_method
+        .retain(|route| route.since.is_none_or(|since| version >= since) && route.until.is_none_or(|until| version <= until));
     if of_method.is_empty() {
         return Err(Fault::not_found(format!("The resource is not there in API version {version}.")));
     }

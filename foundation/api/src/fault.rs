@@ -105,11 +105,11 @@ impl From<store::Error> for Fault {
             store::Error::Conflict => {
                 Self::conflict("Another request changed this first. Read it again and repeat the change if it is still wanted.")
             }
-            store::Error::Unavailable(cause) => {
-                tracing::error!(%cause, "the database does not answer");
+            store::Error::Busy { .. } | store::Error::Unreachable { .. } | store::Error::Closed => {
+                tracing::error!(cause = ?error, "the database does not answer");
                 Self::unavailable("The cloud's database does not answer now. Nothing was changed; try again.")
             }
-            other => Self::internal(other),
+            other => Self::internal(format_args!("{other:?}")),
         }
     }
 }

@@ -23,15 +23,11 @@ impl Microversions {
             return Ok(self.max);
         }
         let version: Microversion = text.parse().map_err(|_| {
-            Fault::bad_request(format!(
-                "API Version String {text} is of invalid format. Must be of format MajorNum.MinorNum."
-            ))
+            Fault::bad_request(format!("API Version String {text} is of invalid format. Must be of format MajorNum.MinorNum."))
         })?;
         if version < self.min || version > self.max {
-            let message = format!(
-                "Version {version} is not supported by the API. Minimum is {} and maximum is {}.",
-                self.min, self.max
-            );
+            let message =
+                format!("Version {version} is not supported by the API. Minimum is {} and maximum is {}.", self.min, self.max);
             return Err(Fault::new(StatusCode::NOT_ACCEPTABLE, message));
         }
         Ok(version)

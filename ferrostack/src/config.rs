@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `ferrostack.toml`. Every setting has a default that is right for a small office; the file that `up` writes
+//! holds only what was chosen for this host.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::home::Home;
+
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub api: Api,
+    pub database: Database,
+    pub fleet: Fleet,
+    pub network: Network,
+    pub node: Node,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// Where all APIs are served. Loopback until the operator opens it: passwords travel here.
+    pub listen: SocketAddr,
+    /// What the catalog tells clients; derived from `listen` when empty.
+    pub public_url: String,
+    /// PEM files; with both set the API speaks HTTPS.
+    pub certificate: Option<PathBuf>,
+    pub private_key: Option<PathBuf>,
+    pub region: String,
+    /// oslo.policy's `policy.yaml` with the operator's own rules.
+    pub policy: Option<PathBuf>,
+    pub token_hours: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://user:password@host/database`; embedded SQLite in the state directory when empty.
+    pub url: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fleet {
+    /// Where nodes connect, with mutual TLS.
+    pub listen: SocketAddr,
+    /// Under which addresses nodes reach it; the one of `listen` when empty.
+    pub addresses: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// True: Ferrostack runs the OVN databases and northd itself. False: it uses those at `northbound` and `southbound`.
+    pub run_ovn: bool,
+    pub northbound: Option<String>,
+    pub southbound: Option<String>,
+    /// Where nodes of other hosts reach the southbound database, with mutual TLS.
+    pub southbound_listen: Option<SocketAddr>,
+    /// Physical networks on which provider networks may be made, with the VLANs for which none was asked.
+    pub physical_networks: BTreeMap<String, VlanRange>,
+    /// The path MTU between hosts, from which the tenants' MTU follows.
+    pub underlay_mtu: u32,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VlanRange {
+    pub first_vlan: u16,
+    pub last_vlan: u16,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Node {
+    pub hostname: Option<String>,
+    /// The address of the tunnels between hosts.
+    pub encap_ip: IpAddr,
+    /// `auto`, `kernel` or `userspace`.
+    pub datapath: String,
+    /// True: the agent runs Open vSwitch and ovn-controller itself. False: it uses those of the host.
+    pub run_ovs: bool,
+    pub integration_bridge: String,
+    pub physical_networks: BTreeMap<String, Physical>,
+    /// `auto`, `kvm` or `tcg`.
+    pub accelerator: String,
+    /// Kept back for the host itself, MiB and GiB.
+    pub reserved_memory_mb: i64,
+    pub reserved_disk_gb: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Physical {
+    /// The bridge of this host that leads to the physical network.
+    pub bridge: String,
+    /// The NIC to put on that bridge; none for a network inside this host.
+    #[serde(default)]
+    pub nic: Option<String>,
+    /// The address by which the host itself takes part, e.g. `172.24.4.1/24`.
+    #[serde(default)]
+    pub address: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `info`, or a filter such as `info,network=debug`.
+    pub filter: String,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            public_url: String::new(),
+            certificate: None,
+            private_key: None,
+            region: "RegionOne".into(),
+            policy: None,
+            token_hours: 24,
+        }
+    }
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { listen: (Ipv4Addr::LOCALHOST, 8081).into(), addresses: Vec::new() }
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            run_ovn: true,
+            northbound: None,
+            southbound: None,
+            southbound_listen: None,
+            physical_networks: BTreeMap::new(),
+            underlay_mtu: 1500,
+        }
+    }
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            hostname: None,
+            encap_ip: Ipv4Addr::LOCALHOST.into(),
+            datapath: "auto".into(),
+            run_ovs: true,
+            integration_bridge: "br-int".into(),
+            physical_networks: BTreeMap::new(),
+            accelerator: "auto".into(),
+            reserved_memory_mb: 512,
+            reserved_disk_gb: 2,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into() }
+    }
+}
+
+impl Config {
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("read {}; `ferrostack up` writes one with defaults", path.display()))?;
+        let config: Self = toml::from_str(&text).with_context(|| format!("understand {}", path.display()))?;
+        config.check().with_context(|| format!("check {}", path.display()))?;
+        Ok(config)
+    }
+
+    pub fn public_url(&self) -> String {
+        if !self.api.public_url.is_empty() {
+            return self.api.public_url.trim_end_matches('/').to_owned();
+        }
+        let scheme = if self.api.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.api.listen)
+    }
+
+    pub fn database_url(&self, home: &Home) -> String {
+        if self.database.url.is_empty() { format!("sqlite:{}", home.state.join("ferrostack.db").display()) } else { self.database.url.clone() }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if self.api.certificate.is_some() != self.api.private_key.is_some() {
+            bail!("api.certificate and api.private_key are set together or not at all");
+        }
+        if !self.network.run_ovn && (self.network.northbound.is_none() || self.network.southbound.is_none()) {
+            bail!("network.run_ovn = false needs network.northbound and network.southbound, e.g. \"unix:/run/ovn/ovnnb_db.sock\"");
+        }
+        if !matches!(self.node.datapath.as_str(), "auto" | "kernel" | "userspace") {
+            bail!("node.datapath is auto, kernel or userspace, not {:?}", self.node.datapath);
+        }
+        if !matches!(self.node.accelerator.as_str(), "auto" | "kvm" | "tcg") {
+            bail!("node.accelerator is auto, kvm or tcg, not {:?}", self.node.accelerator);
+        }
+        for (name, range) in &self.network.physical_networks {
+            if range.first_vlan < 1 || range.last_vlan > 4094 || range.first_vlan > range.last_vlan {
+                bail!("network.physical_networks.{name}: VLANs lie between 1 and 4094, the first not after the last");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where things lie. `FERROSTACK_HOME=dir` moves state and configuration together, so that several clouds run side by side.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+#[derive(Debug, Clone)]
+pub struct Home {
+    pub state: PathBuf,
+    pub configuration: PathBuf,
+}
+
+impl Home {
+    pub fn find() -> Self {
+        match std::env::var_os("FERROSTACK_HOME").filter(|home| !home.is_empty()) {
+            None => Self { state: "/var/lib/ferrostack".into(), configuration: "/etc/ferrostack/ferrostack.toml".into() },
+            Some(home) => {
+                let home = PathBuf::from(home);
+                let home = std::path::absolute(&home).unwrap_or(home);
+                Self { configuration: home.join("ferrostack.toml"), state: home }
+            }
+        }
+    }
+
+    /// True for the one cloud that a host has by default; a cloud beside it must not claim names that exist once a host.
+    pub fn is_default(&self) -> bool {
+        self.state == Path::new("/var/lib/ferrostack")
+    }
+
+    /// Four hex digits that tell this cloud's devices from those of a cloud beside it.
+    pub fn tag(&self) -> String {
+        hex::encode(&Sha256::digest(self.state.as_os_str().as_encoded_bytes())[..2])
+    }
+
+    /// Makes the folders, closed to everybody but their owner.
+    pub fn ensure(&self) -> io::Result<()> {
+        for folder in [self.state.clone(), self.run(), self.logs(), self.state.join("secrets")] {
+            if !folder.is_dir() {
+                fs::DirBuilder::new().recursive(true).mode(0o711).create(&folder)?;
+            }
+        }
+        fs::set_permissions(self.state.join("secrets"), fs::Permissions::from_mode(0o700))?;
+        fs::set_permissions(self.logs(), fs::Permissions::from_mode(0o750))?;
+        if let Some(folder) = self.configuration.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        Ok(())
+    }
+
+    /// `*.pid` in here name every daemon that was started.
+    pub fn run(&self) -> PathBuf {
+        self.state.join("run")
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.state.join("log")
+    }
+
+    pub fn secret(&self, name: &str) -> PathBuf {
+        self.state.join("secrets").join(name)
+    }
+
+    pub fn images(&self) -> PathBuf {
+        self.state.join("images")
+    }
+
+    pub fn ovn(&self) -> PathBuf {
+        self.state.join("ovn")
+    }
+
+    pub fn node(&self) -> PathBuf {
+        self.state.join("node")
+    }
+}
