@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+//! OVN_Northbound: the logical network, written level-triggered.
+//!
+//! The caller says what everything under a prefix of keys should be; one transaction makes it so, and none is sent when
+//! it is so already. Rows that do not carry our key belong to somebody else and are never touched.
+
+mod desired;
+mod plan;
+mod table;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use desired::{DesiredRow, GENERATION, KEY, Scope};
+pub use table::Table;
+
+use crate::ovsdb::{Client, Datum, Remote, Row, Select, Transaction, Watched};
+use crate::{Error, Result};
+
+const ATTEMPTS: u32 = 8;
+const OVERTAKEN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A connection to the northbound database.
+#[derive(Clone, Debug)]
+pub struct Northbound {
+    client: Client,
+}
+
+/// How many rows an [`Northbound::apply`] wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub inserted: usize,
+    pub updated: usize,
+    pub deleted: usize,
+    /// Memberships that came or went.
+    pub relinked: usize,
+}
+
+/// One of our rows, as found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnedRow {
+    pub key: String,
+    pub table: Table,
+    pub generation: u64,
+}
+
+/// The state of one of our switch ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortState {
+    pub key: String,
+    /// The `name`, which is what an interface's `iface-id` matches.
+    pub name: String,
+    /// Whether some chassis has plugged it. Ports of router, localnet and localport type never say so.
+    pub up: bool,
+}
+
+impl Applied {
+    /// Whether everything was already as desired.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl Northbound {
+    /// Starts connecting. Several remotes are the members of one cluster.
+    pub fn connect(remotes: Vec<Remote>) -> Self {
+        let mut watched = Watched::new("OVN_Northbound")
+            .keyed_by(KEY)
+            .table("NB_Global");
+        for table in Table::ALL {
+            watched = watched.table(table.name());
+        }
+        let client = Client::connect(remotes, watched);
+        Self { client }
+    }
+
+    /// The connection, to wait on its changes or to look at rows directly.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Waits until the database is reached and known.
+    pub async fn ready(&self, deadline: Instant) -> Result<()> {
+        self.client.ready(deadline).await
+    }
+
+    /// Makes scopes as desired, all in one transaction.
+    ///
+    /// Invariant: a scope is never taken back to an older generation, whoever writes at the same time
+    /// (test: `an_older_generation_never_overwrites_a_newer_one`).
+    pub async fn apply(&self, scopes: &[Scope]) -> Result<Applied> {
+        for _ in 0..ATTEMPTS {
+            let mut changes = self.client.changes();
+            changes.borrow_and_update();
+            let plan = self
+                .client
+                .read_current(|replica| plan::plan(replica, scopes))??;
+            if plan.transaction.is_empty() {
+                return Ok(plan.applied);
+            }
+            match self.client.transact(&plan.transaction).await {
+                Ok(_) => return Ok(plan.applied),
+                Err(error) if error.is_lost_race() => {
+                    // What overtook us has usually arrived already. If it never does, trying again is right anyway.
+                    tokio::time::timeout(OVERTAKEN_PATIENCE, changes.changed())
+                        .await
+                        .ok();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let prefixes: Vec<&str> = scopes.iter().map(|scope| scope.prefix.as_str()).collect();
+        Err(Error::Contended {
+            scope: prefixes.join(", "),
+            attempts: ATTEMPTS,
+        })
+    }
+
+    /// What [`Self::apply`] would do: anything but nothing is drift.
+    pub fn drift(&self, scopes: &[Scope]) -> Result<Applied> {
+        let plan = self
+            .client
+            .read_current(|replica| plan::plan(replica, scopes))??;
+        Ok(plan.applied)
+    }
+
+    /// All rows that are ours, in the order of their keys.
+    pub fn owned(&self) -> Result<Vec<OwnedRow>> {
+        self.owned_under("")
+    }
+
+    /// The rows that are ours under a prefix of keys.
+    pub fn owned_under(&self, prefix: &str) -> Result<Vec<OwnedRow>> {
+        self.client.read_current(|replica| {
+            let rows = replica.keyed_under(prefix).filter_map(|(key, found)| {
+                Some(OwnedRow {
+                    key: key.to_owned(),
+                    table: Table::from_name(&found.table)?,
+                    generation: plan::generation(replica.row(&found.table, found.uuid)?),
+                })
+            });
+            rows.collect()
+        })
+    }
+
+    /// The states of our switch ports.
+    pub fn ports(&self) -> Result<Vec<PortState>> {
+        self.client.read_current(|replica| {
+            let ports = replica.rows(Table::LogicalSwitchPort.name());
+            ports.filter_map(|(_, row)| port_state(row)).collect()
+        })
+    }
+
+    /// Waits until some chassis has plugged the port of this name, or the reverse.
+    pub async fn wait_port(&self, name: &str, up: bool, deadline: Instant) -> Result<()> {
+        let what = format!(
+            "logical port {name} to be {}",
+            if up { "up" } else { "down" }
+        );
+        let table = Table::LogicalSwitchPort.name();
+        self.client
+            .wait_until(what, deadline, |replica| {
+                let (_, port) = replica.named(table, "name", name)?;
+                (port.flag("up") == Some(up)).then_some(())
+            })
+            .await
+    }
+
+    /// Makes sure of the one row of settings and of these options in it; other options are left alone.
+    pub async fn ensure_options(&self, options: &BTreeMap<String, String>) -> Result<()> {
+        let current = self.client.read_current(|replica| {
+            let row = replica.singleton("NB_Global");
+            row.map(|(uuid, row)| (uuid, row.map("options")))
+        })?;
+        let mut transaction = Transaction::new();
+        match current {
+            None => {
+                transaction.require_none("NB_Global", Select::all());
+                transaction.insert(
+                    "NB_Global",
+                    &Row::new().with("options", Datum::map(options)),
+                );
+            }
+            Some((uuid, current)) => {
+                let differing = options
+                    .iter()
+                    .filter(|(key, value)| current.get(*key) != Some(value));
+                let differing: BTreeMap<&String, &String> = differing.collect();
+                if !differing.is_empty() {
+                    transaction.put(
+                        "NB_Global",
+                        Select::row(uuid),
+                        "options",
+                        &Datum::map(differing),
+                    );
+                }
+            }
+        }
+        if !transaction.is_empty() {
+            self.client.transact(&transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until ovn-northd has translated everything written so far into the southbound database.
+    pub async fn wait_southbound(&self, deadline: Instant) -> Result<()> {
+        self.wait_sequence("ovn-northd to catch up", "sb_cfg", deadline)
+            .await
+    }
+
+    /// Waits until every chassis has put everything written so far into effect. One dead chassis makes this wait in vain.
+    pub async fn wait_hypervisors(&self, deadline: Instant) -> Result<()> {
+        self.wait_sequence("all chassis to catch up", "hv_cfg", deadline)
+            .await
+    }
+
+    async fn wait_sequence(&self, what: &str, column: &str, deadline: Instant) -> Result<()> {
+        let mut transaction = Transaction::new();
+        transaction.increment("NB_Global", Select::all(), "nb_cfg");
+        self.client.transact(&transaction).await?;
+        let asked = self
+            .client
+            .read(|replica| replica.singleton("NB_Global")?.1.integer("nb_cfg"));
+        self.client
+            .wait_until(what, deadline, |replica| {
+                let (_, row) = replica.singleton("NB_Global")?;
+                (row.integer(column) >= asked).then_some(())
+            })
+            .await
+    }
+}
+
+fn port_state(row: &Row) -> Option<PortState> {
+    Some(PortState {
+        key: row.entry("external_ids", KEY)?.to_owned(),
+        name: row.text("name").to_owned(),
+        up: row.flag("up").unwrap_or_default(),
+    })
+}
