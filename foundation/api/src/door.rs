@@ -2,6 +2,7 @@
 //! From a request to its handler: prefix, path, method, caller, version, policy, body, in this order.
 
 use std::{
+    net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, RwLock},
     time::Instant,
@@ -15,14 +16,20 @@ use types::Microversion;
 
 use crate::{
     Access, Body, Cx, Fault, FaultStyle, Query, Reply, Response, Route, Service,
-    reply::{json, json_bytes},
+    reply::{json, json_bytes, respond},
 };
 
-/// A document served at `/`, so that a person who opens the address learns what this is.
-#[derive(Debug, Clone)]
-pub struct Greeting {
-    pub text: &'static str,
+/// What is served outside all services.
+pub struct Front {
+    /// At `/`, so that a person who opens the address learns what this is.
+    pub greeting: &'static str,
+    /// At `/metrics`, in Prometheus' format, for callers on this very host: it tells how busy the cloud is.
+    pub metrics: Option<Box<dyn Fn() -> String + Send + Sync>>,
 }
+
+/// The other end of a request's connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
 
 pub struct DoorParts {
     pub services: Vec<Service>,
@@ -30,7 +37,7 @@ pub struct DoorParts {
     pub enforcer: Arc<Enforcer>,
     /// What clients shall find in links when the request does not say under which name it was reached.
     pub public_url: String,
-    pub greeting: Greeting,
+    pub front: Front,
 }
 
 pub struct Door {
@@ -39,7 +46,7 @@ pub struct Door {
     /// Swapped as a whole when `policy.yaml` is read again.
     enforcer: RwLock<Arc<Enforcer>>,
     public_url: String,
-    greeting: Greeting,
+    front: Front,
 }
 
 struct Room {
@@ -58,7 +65,7 @@ impl Door {
             authenticator: parts.authenticator,
             enforcer: RwLock::new(parts.enforcer),
             public_url: parts.public_url,
-            greeting: parts.greeting,
+            front: parts.front,
         })
     }
 
@@ -222,11 +229,21 @@ impl Door {
                     .iter()
                     .map(|room| (room.service.name.to_owned(), format!("{base}{}", room.service.prefix).into()))
                     .collect();
-                let document = serde_json::json!({"cloud": self.greeting.text, "services": services});
+                let document = serde_json::json!({"cloud": self.front.greeting, "services": services});
                 json(StatusCode::OK, &document).unwrap_or_else(|fault| FaultStyle::Keystone.render(&fault, ""))
             }
             "/healthcheck" => json_bytes(StatusCode::OK, br#"{"status":"OK"}"#.to_vec()),
+            "/metrics" => self.metrics(parts),
             _ => FaultStyle::Keystone.render(&Fault::not_found("The resource could not be found."), ""),
+        }
+    }
+
+    fn metrics(&self, parts: &Parts) -> Response {
+        let local = parts.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
+        match &self.front.metrics {
+            Some(metrics) if local => respond(StatusCode::OK, "text/plain; version=0.0.4", metrics()),
+            Some(_) => FaultStyle::Keystone.render(&Fault::forbidden("The figures are told to callers on this host only."), ""),
+            None => FaultStyle::Keystone.render(&Fault::not_found("The resource could not be found."), ""),
         }
     }
 

@@ -17,9 +17,11 @@ mod query;
 mod reply;
 mod routes;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 pub use cx::Cx;
-pub use door::{Door, DoorParts, Greeting};
+pub use door::{Door, DoorParts, Front, Peer};
 pub use fault::{Fault, FaultStyle};
 pub use negotiate::Microversions;
 pub use paging::{Paging, PagingHabits, Sort};

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Body, Door};
+use crate::{Body, Door, Peer};
 
 /// Who does not finish a TLS handshake or the head of a request in this time is cut off.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,8 +45,8 @@ pub async fn serve(listener: Listener, door: Arc<Door>, stop: impl Future<Output
             () = &mut stop => break,
             accepted = listener.tcp.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, Peer(peer)),
             Err(error) => {
                 // Out of file descriptors, most likely. Wait for some to come free rather than spin.
                 tracing::warn!(%error, "accept a connection");
@@ -58,12 +58,12 @@ pub async fn serve(listener: Listener, door: Arc<Door>, stop: impl Future<Output
         let (door, watcher) = (door.clone(), graceful.watcher());
         match acceptor.clone() {
             None => {
-                tokio::spawn(converse(stream, door, watcher));
+                tokio::spawn(converse(stream, peer, door, watcher));
             }
             Some(acceptor) => {
                 tokio::spawn(async move {
                     match timeout(PATIENCE, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => converse(stream, door, watcher).await,
+                        Ok(Ok(stream)) => converse(stream, peer, door, watcher).await,
                         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                         Err(_) => tracing::debug!("a TLS handshake took too long"),
                     }
@@ -74,14 +74,15 @@ pub async fn serve(listener: Listener, door: Arc<Door>, stop: impl Future<Output
     let _ = timeout(FAREWELL, graceful.shutdown()).await;
 }
 
-async fn converse<S>(stream: S, door: Arc<Door>, watcher: hyper_util::server::graceful::Watcher)
+async fn converse<S>(stream: S, peer: Peer, door: Arc<Door>, watcher: hyper_util::server::graceful::Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
         let door = door.clone();
         async move {
-            let request = request.map(|body| -> Body { body.map_err(io::Error::other).boxed_unsync() });
+            let mut request = request.map(|body| -> Body { body.map_err(io::Error::other).boxed_unsync() });
+            request.extensions_mut().insert(peer);
             Ok::<_, std::convert::Infallible>(door.handle(request).await)
         }
     });

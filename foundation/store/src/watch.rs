@@ -47,7 +47,7 @@ impl Watchers {
         }
         for watcher in self.lock().iter().filter_map(Weak::upgrade) {
             let wanted = |kind: &&str| *kind == "*" || touched.iter().any(|t| t.as_ref() == *kind);
-            if watcher.types.iter().any(wanted) {
+            if watcher.types.iter().any(|kind| wanted(kind)) {
                 watcher.notify.notify_one();
             }
         }

@@ -7,7 +7,6 @@
 
 mod bell;
 pub mod crash;
-pub mod durable;
 mod reconcile;
 
 pub use bell::Bell;
