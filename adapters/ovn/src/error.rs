@@ -11,19 +11,12 @@ pub enum Error {
     Unavailable { remote: String, why: String },
 
     /// The request was sent and no answer came: it may or may not have happened.
-    #[error(
-        "the connection to {remote} broke before it answered, so whether the request took effect is unknown"
-    )]
+    #[error("the connection to {remote} broke before it answered, so whether the request took effect is unknown")]
     Interrupted { remote: String },
 
     /// The database understood and said no; nothing of the transaction took effect.
     #[error("{database} refused {operation}: {error}: {details}")]
-    Refused {
-        database: String,
-        operation: String,
-        error: String,
-        details: String,
-    },
+    Refused { database: String, operation: String, error: String, details: String },
 
     /// Somebody else kept changing the same rows between our look and our write.
     #[error("rows of {scope} kept changing under us; gave up after {attempts} attempts")]
@@ -31,11 +24,7 @@ pub enum Error {
 
     /// What we were asked to write is older than what the database already holds.
     #[error("generation {ours} of {scope} is older than generation {theirs} in the database")]
-    Stale {
-        scope: String,
-        ours: u64,
-        theirs: u64,
-    },
+    Stale { scope: String, ours: u64, theirs: u64 },
 
     /// A desired row names another that is neither desired nor in the database.
     #[error("{row} needs {missing}, which does not exist")]
@@ -63,23 +52,14 @@ pub enum Error {
 
     /// A file or directory of a daemon that cannot be used.
     #[error("cannot {act} {path}")]
-    File {
-        act: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    File { act: &'static str, path: PathBuf, source: std::io::Error },
 
     /// A program that is not installed where programs live.
     #[error("{program} is not installed: install {package}")]
-    NotInstalled {
-        program: &'static str,
-        package: &'static str,
-    },
+    NotInstalled { program: &'static str, package: &'static str },
 
     /// A database file that is damaged. It is left exactly as it is.
-    #[error(
-        "database {path} is damaged and was left untouched: {what}; restore a copy, or move it away to start empty"
-    )]
+    #[error("database {path} is damaged and was left untouched: {what}; restore a copy, or move it away to start empty")]
     DamagedDatabase { path: PathBuf, what: String },
 
     /// A helper program that failed.
@@ -88,11 +68,7 @@ pub enum Error {
 
     /// A process operation that the kernel refused.
     #[error("cannot {act} process {pid}")]
-    Process {
-        act: &'static str,
-        pid: i32,
-        source: std::io::Error,
-    },
+    Process { act: &'static str, pid: i32, source: std::io::Error },
 }
 
 /// The result of everything in this adapter.

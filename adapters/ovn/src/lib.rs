@@ -6,5 +6,7 @@
 mod error;
 pub mod northbound;
 pub mod ovsdb;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Error, Result};

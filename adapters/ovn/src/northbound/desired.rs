@@ -38,11 +38,7 @@ pub struct DesiredRow {
 impl Scope {
     /// A scope of rows whose keys all begin with `prefix`, such as `network/ID/`. No rows means that all should be gone.
     pub fn new(prefix: impl Into<String>, generation: u64, rows: Vec<DesiredRow>) -> Self {
-        Self {
-            prefix: prefix.into(),
-            generation,
-            rows,
-        }
+        Self { prefix: prefix.into(), generation, rows }
     }
 }
 

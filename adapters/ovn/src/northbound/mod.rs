@@ -7,6 +7,8 @@
 mod desired;
 mod plan;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -66,9 +68,7 @@ impl Applied {
 impl Northbound {
     /// Starts connecting. Several remotes are the members of one cluster.
     pub fn connect(remotes: Vec<Remote>) -> Self {
-        let mut watched = Watched::new("OVN_Northbound")
-            .keyed_by(KEY)
-            .table("NB_Global");
+        let mut watched = Watched::new("OVN_Northbound").keyed_by(KEY).table("NB_Global");
         for table in Table::ALL {
             watched = watched.table(table.name());
         }
@@ -94,9 +94,7 @@ impl Northbound {
         for _ in 0..ATTEMPTS {
             let mut changes = self.client.changes();
             changes.borrow_and_update();
-            let plan = self
-                .client
-                .read_current(|replica| plan::plan(replica, scopes))??;
+            let plan = self.client.read_current(|replica| plan::plan(replica, scopes))??;
             if plan.transaction.is_empty() {
                 return Ok(plan.applied);
             }
@@ -104,25 +102,18 @@ impl Northbound {
                 Ok(_) => return Ok(plan.applied),
                 Err(error) if error.is_lost_race() => {
                     // What overtook us has usually arrived already. If it never does, trying again is right anyway.
-                    tokio::time::timeout(OVERTAKEN_PATIENCE, changes.changed())
-                        .await
-                        .ok();
+                    tokio::time::timeout(OVERTAKEN_PATIENCE, changes.changed()).await.ok();
                 }
                 Err(error) => return Err(error),
             }
         }
         let prefixes: Vec<&str> = scopes.iter().map(|scope| scope.prefix.as_str()).collect();
-        Err(Error::Contended {
-            scope: prefixes.join(", "),
-            attempts: ATTEMPTS,
-        })
+        Err(Error::Contended { scope: prefixes.join(", "), attempts: ATTEMPTS })
     }
 
     /// What [`Self::apply`] would do: anything but nothing is drift.
     pub fn drift(&self, scopes: &[Scope]) -> Result<Applied> {
-        let plan = self
-            .client
-            .read_current(|replica| plan::plan(replica, scopes))??;
+        let plan = self.client.read_current(|replica| plan::plan(replica, scopes))??;
         Ok(plan.applied)
     }
 
@@ -155,10 +146,7 @@ impl Northbound {
 
     /// Waits until some chassis has plugged the port of this name, or the reverse.
     pub async fn wait_port(&self, name: &str, up: bool, deadline: Instant) -> Result<()> {
-        let what = format!(
-            "logical port {name} to be {}",
-            if up { "up" } else { "down" }
-        );
+        let what = format!("logical port {name} to be {}", if up { "up" } else { "down" });
         let table = Table::LogicalSwitchPort.name();
         self.client
             .wait_until(what, deadline, |replica| {
@@ -178,23 +166,13 @@ impl Northbound {
         match current {
             None => {
                 transaction.require_none("NB_Global", Select::all());
-                transaction.insert(
-                    "NB_Global",
-                    &Row::new().with("options", Datum::map(options)),
-                );
+                transaction.insert("NB_Global", &Row::new().with("options", Datum::map(options)));
             }
             Some((uuid, current)) => {
-                let differing = options
-                    .iter()
-                    .filter(|(key, value)| current.get(*key) != Some(value));
+                let differing = options.iter().filter(|(key, value)| current.get(*key) != Some(value));
                 let differing: BTreeMap<&String, &String> = differing.collect();
                 if !differing.is_empty() {
-                    transaction.put(
-                        "NB_Global",
-                        Select::row(uuid),
-                        "options",
-                        &Datum::map(differing),
-                    );
+                    transaction.put("NB_Global", Select::row(uuid), "options", &Datum::map(differing));
                 }
             }
         }
@@ -206,23 +184,19 @@ impl Northbound {
 
     /// Waits until ovn-northd has translated everything written so far into the southbound database.
     pub async fn wait_southbound(&self, deadline: Instant) -> Result<()> {
-        self.wait_sequence("ovn-northd to catch up", "sb_cfg", deadline)
-            .await
+        self.wait_sequence("ovn-northd to catch up", "sb_cfg", deadline).await
     }
 
     /// Waits until every chassis has put everything written so far into effect. One dead chassis makes this wait in vain.
     pub async fn wait_hypervisors(&self, deadline: Instant) -> Result<()> {
-        self.wait_sequence("all chassis to catch up", "hv_cfg", deadline)
-            .await
+        self.wait_sequence("all chassis to catch up", "hv_cfg", deadline).await
     }
 
     async fn wait_sequence(&self, what: &str, column: &str, deadline: Instant) -> Result<()> {
         let mut transaction = Transaction::new();
         transaction.increment("NB_Global", Select::all(), "nb_cfg");
         self.client.transact(&transaction).await?;
-        let asked = self
-            .client
-            .read(|replica| replica.singleton("NB_Global")?.1.integer("nb_cfg"));
+        let asked = self.client.read(|replica| replica.singleton("NB_Global")?.1.integer("nb_cfg"));
         self.client
             .wait_until(what, deadline, |replica| {
                 let (_, row) = replica.singleton("NB_Global")?;

@@ -66,16 +66,10 @@ impl<'a> Planner<'a> {
         for scope in scopes {
             for row in &scope.rows {
                 if !row.key.starts_with(&scope.prefix) {
-                    return Err(malformed(
-                        row,
-                        format!("its key is not under {}", scope.prefix),
-                    ));
+                    return Err(malformed(row, format!("its key is not under {}", scope.prefix)));
                 }
                 let id = identity(row.table, &row.key);
-                if identities
-                    .insert((row.table, row.key.as_str()), id)
-                    .is_some()
-                {
+                if identities.insert((row.table, row.key.as_str()), id).is_some() {
                     return Err(malformed(row, "it is desired twice"));
                 }
             }
@@ -85,11 +79,7 @@ impl<'a> Planner<'a> {
                 };
                 let theirs = generation(row);
                 if theirs > scope.generation {
-                    return Err(Error::Stale {
-                        scope: scope.prefix.clone(),
-                        ours: scope.generation,
-                        theirs,
-                    });
+                    return Err(Error::Stale { scope: scope.prefix.clone(), ours: scope.generation, theirs });
                 }
                 extras.insert(found.uuid, (found.table.clone(), key));
             }
@@ -97,8 +87,7 @@ impl<'a> Planner<'a> {
         // A desired row may stand under another identity than we would have given it; the first one found is kept.
         let mut taken = BTreeSet::new();
         extras.retain(|uuid, (table, key)| {
-            let wanted =
-                Table::from_name(table).and_then(|table| identities.get_mut(&(table, *key)));
+            let wanted = Table::from_name(table).and_then(|table| identities.get_mut(&(table, *key)));
             match wanted {
                 Some(identity) if taken.insert((table.clone(), *key)) => {
                     *identity = *uuid;
@@ -110,10 +99,7 @@ impl<'a> Planner<'a> {
         Ok(Self {
             replica,
             identities,
-            extras: extras
-                .into_iter()
-                .map(|(uuid, (table, _))| (uuid, table))
-                .collect(),
+            extras: extras.into_iter().map(|(uuid, (table, _))| (uuid, table)).collect(),
             plan: Plan::default(),
             unchanged: BTreeSet::new(),
             existing: BTreeSet::new(),
@@ -130,9 +116,7 @@ impl<'a> Planner<'a> {
         match current {
             None => {
                 target.set("external_ids", stamped(desired, scope.generation));
-                self.plan
-                    .transaction
-                    .insert_as(table.name(), uuid, &without_empty(&target));
+                self.plan.transaction.insert_as(table.name(), uuid, &without_empty(&target));
                 self.need_references(desired);
                 self.plan.applied.inserted += 1;
             }
@@ -145,13 +129,10 @@ impl<'a> Planner<'a> {
                     }
                 }
                 let mut restamp = anchor && generation(current) != scope.generation;
-                restamp |= differing.columns().next().is_some()
-                    || !stamp.same_as(current.get("external_ids"));
+                restamp |= differing.columns().next().is_some() || !stamp.same_as(current.get("external_ids"));
                 if restamp {
                     differing.set("external_ids", stamped(desired, scope.generation));
-                    self.plan
-                        .transaction
-                        .update(table.name(), Select::row(uuid), &differing);
+                    self.plan.transaction.update(table.name(), Select::row(uuid), &differing);
                     self.need_references(desired);
                     self.plan.applied.updated += 1;
                 }
@@ -169,16 +150,10 @@ impl<'a> Planner<'a> {
         let stated = desired.columns.keys().chain(desired.references.keys());
         for column in stated {
             if !schema.has_column(table.name(), column) {
-                return Err(malformed(
-                    desired,
-                    format!("this OVN has no column {column}"),
-                ));
+                return Err(malformed(desired, format!("this OVN has no column {column}")));
             }
             if table.holds_members(column) || column == "external_ids" {
-                return Err(malformed(
-                    desired,
-                    format!("column {column} is not stated directly"),
-                ));
+                return Err(malformed(desired, format!("column {column} is not stated directly")));
             }
         }
         let mut target = Row::new();
@@ -187,10 +162,8 @@ impl<'a> Planner<'a> {
                 (Some(value), _) if value.is_empty() => kind.default.clone(),
                 (Some(value), _) => value.clone(),
                 (None, Some(targets)) => {
-                    let targets: Result<Vec<Uuid>> = targets
-                        .iter()
-                        .map(|(table, key)| self.resolve(desired, *table, key))
-                        .collect();
+                    let targets: Result<Vec<Uuid>> =
+                        targets.iter().map(|(table, key)| self.resolve(desired, *table, key)).collect();
                     Datum::set(targets?)
                 }
                 (None, None) if column == "external_ids" => continue,
@@ -205,33 +178,18 @@ impl<'a> Planner<'a> {
     /// Joins the row to those that should hold it, and takes it out of the others.
     fn settle_memberships(&mut self, desired: &DesiredRow, uuid: Uuid) -> Result<()> {
         if desired.holders.is_empty() && desired.table.needs_holder() {
-            return Err(malformed(
-                desired,
-                "rows of its table exist only as members of others",
-            ));
+            return Err(malformed(desired, "rows of its table exist only as members of others"));
         }
         let mut wanted = BTreeSet::new();
         for (holder, key) in &desired.holders {
-            let column = holder.member_column(desired.table).ok_or_else(|| {
-                malformed(
-                    desired,
-                    format!("it cannot be a member of a {}", holder.name()),
-                )
-            })?;
-            wanted.insert(Membership {
-                holder: self.resolve(desired, *holder, key)?,
-                table: *holder,
-                column: column.to_owned(),
-            });
+            let column = holder
+                .member_column(desired.table)
+                .ok_or_else(|| malformed(desired, format!("it cannot be a member of a {}", holder.name())))?;
+            wanted.insert(Membership { holder: self.resolve(desired, *holder, key)?, table: *holder, column: column.to_owned() });
         }
         let current = self.held_by(uuid);
         for membership in &wanted {
-            if !current.contains(membership)
-                && self
-                    .replica
-                    .row(membership.table.name(), membership.holder)
-                    .is_some()
-            {
+            if !current.contains(membership) && self.replica.row(membership.table.name(), membership.holder).is_some() {
                 self.existing.insert((membership.table, membership.holder));
             }
         }
@@ -263,12 +221,10 @@ impl<'a> Planner<'a> {
             let holder = || Select::row(membership.holder);
             let of = |rows: &BTreeSet<Uuid>| Datum::set(rows.iter().copied());
             if !change.leave.is_empty() {
-                plan.transaction
-                    .remove(table, holder(), column, &of(&change.leave));
+                plan.transaction.remove(table, holder(), column, &of(&change.leave));
             }
             if !change.join.is_empty() {
-                plan.transaction
-                    .add(table, holder(), column, &of(&change.join));
+                plan.transaction.add(table, holder(), column, &of(&change.join));
             }
             plan.applied.relinked += change.leave.len() + change.join.len();
         }
@@ -293,36 +249,22 @@ impl<'a> Planner<'a> {
         if let Some(uuid) = self.identities.get(&(table, key)) {
             return Ok(*uuid);
         }
-        let mut found = self
-            .replica
-            .keyed(key)
-            .filter(|row| *row.table == *table.name());
+        let mut found = self.replica.keyed(key).filter(|row| *row.table == *table.name());
         let found = found.find(|row| !self.extras.contains_key(&row.uuid));
-        found.map(|row| row.uuid).ok_or_else(|| Error::MissingRow {
-            row: from.describe(),
-            missing: describe(table, key),
-        })
+        found.map(|row| row.uuid).ok_or_else(|| Error::MissingRow { row: from.describe(), missing: describe(table, key) })
     }
 
     /// Which rows hold this one as a member.
     fn held_by(&self, uuid: Uuid) -> BTreeSet<Membership> {
         let places = self.replica.referrers(uuid).filter_map(|place| {
             let table = Table::from_name(&place.table)?;
-            table.holds_members(&place.column).then(|| Membership {
-                holder: place.uuid,
-                table,
-                column: place.column.to_string(),
-            })
+            table.holds_members(&place.column).then(|| Membership { holder: place.uuid, table, column: place.column.to_string() })
         });
         places.collect()
     }
 
     fn change(&mut self, membership: &Membership) -> &mut Change {
-        let key = Membership {
-            holder: membership.holder,
-            table: membership.table,
-            column: membership.column.clone(),
-        };
+        let key = Membership { holder: membership.holder, table: membership.table, column: membership.column.clone() };
         self.memberships.entry(key).or_default()
     }
 
@@ -340,9 +282,7 @@ impl<'a> Planner<'a> {
 
 pub(crate) fn generation(row: &Row) -> u64 {
     let generation = row.entry("external_ids", GENERATION);
-    generation
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default()
+    generation.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 fn stamped(desired: &DesiredRow, generation: u64) -> Datum {
@@ -361,8 +301,5 @@ fn without_empty(row: &Row) -> Row {
 }
 
 fn malformed(row: &DesiredRow, why: impl Into<String>) -> Error {
-    Error::Malformed {
-        row: row.describe(),
-        why: why.into(),
-    }
+    Error::Malformed { row: row.describe(), why: why.into() }
 }

@@ -33,27 +33,15 @@ const MEMBERSHIPS: &[(Table, &str, Table)] = &[
     (Table::LogicalSwitch, "dns_records", Table::Dns),
     (Table::LogicalSwitch, "load_balancer", Table::LoadBalancer),
     (Table::LogicalRouter, "ports", Table::LogicalRouterPort),
-    (
-        Table::LogicalRouter,
-        "static_routes",
-        Table::LogicalRouterStaticRoute,
-    ),
+    (Table::LogicalRouter, "static_routes", Table::LogicalRouterStaticRoute),
     (Table::LogicalRouter, "policies", Table::LogicalRouterPolicy),
     (Table::LogicalRouter, "nat", Table::Nat),
     (Table::LogicalRouter, "load_balancer", Table::LoadBalancer),
-    (
-        Table::LogicalRouterPort,
-        "gateway_chassis",
-        Table::GatewayChassis,
-    ),
+    (Table::LogicalRouterPort, "gateway_chassis", Table::GatewayChassis),
     (Table::HaChassisGroup, "ha_chassis", Table::HaChassis),
     (Table::PortGroup, "ports", Table::LogicalSwitchPort),
     (Table::PortGroup, "acls", Table::Acl),
-    (
-        Table::LoadBalancer,
-        "health_check",
-        Table::LoadBalancerHealthCheck,
-    ),
+    (Table::LoadBalancer, "health_check", Table::LoadBalancerHealthCheck),
 ];
 
 /// Columns that ovn-northd writes; they are left as they are.
@@ -116,17 +104,13 @@ impl Table {
 
     /// The column of `self` that holds its members from `member`.
     pub(crate) fn member_column(self, member: Self) -> Option<&'static str> {
-        let found = MEMBERSHIPS
-            .iter()
-            .find(|(holder, _, held)| (*holder, *held) == (self, member));
+        let found = MEMBERSHIPS.iter().find(|(holder, _, held)| (*holder, *held) == (self, member));
         found.map(|(_, column, _)| *column)
     }
 
     /// Whether this column of this table states membership.
     pub(crate) fn holds_members(self, column: &str) -> bool {
-        MEMBERSHIPS
-            .iter()
-            .any(|(holder, held_in, _)| (*holder, *held_in) == (self, column))
+        MEMBERSHIPS.iter().any(|(holder, held_in, _)| (*holder, *held_in) == (self, column))
     }
 
     /// Whether ovn-northd writes this column.

@@ -54,11 +54,7 @@ pub(crate) struct Call {
 
 impl Watched {
     pub fn new(database: &'static str) -> Self {
-        Self {
-            database,
-            tables: BTreeMap::new(),
-            key_name: None,
-        }
+        Self { database, tables: BTreeMap::new(), key_name: None }
     }
 
     /// Watches all columns of a table.
@@ -96,8 +92,7 @@ impl Client {
 
     /// Waits until the replica is current.
     pub async fn ready(&self, deadline: Instant) -> Result<()> {
-        self.wait_until("the database", deadline, |_| Some(()))
-            .await
+        self.wait_until("the database", deadline, |_| Some(())).await
     }
 
     /// Whether the replica is current: connected, and everything watched has arrived.
@@ -107,13 +102,7 @@ impl Client {
 
     /// Looks at the replica. Be brief: notifications wait meanwhile. After a lost connection this is the last known state.
     pub fn read<T>(&self, look: impl FnOnce(&Replica) -> T) -> T {
-        look(
-            &self
-                .shared
-                .replica
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        look(&self.shared.replica.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Looks at the replica only while it is current.
@@ -145,15 +134,10 @@ impl Client {
                 return Ok(found);
             }
             // The sender lives as long as `self`, so only the deadline can end this.
-            if tokio::time::timeout_at(deadline, changes.changed())
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
                 return Err(match self.shared.down() {
                     Some(why) => self.shared.unavailable(why),
-                    None => Error::DeadlinePassed {
-                        what: what.to_string(),
-                    },
+                    None => Error::DeadlinePassed { what: what.to_string() },
                 });
             }
         }
@@ -174,24 +158,14 @@ impl Client {
         }
     }
 
-    async fn call(
-        &self,
-        method: &'static str,
-        params: Value,
-    ) -> Result<std::result::Result<Value, Value>> {
+    async fn call(&self, method: &'static str, params: Value) -> Result<std::result::Result<Value, Value>> {
         if let Some(why) = self.shared.down() {
             return Err(self.shared.unavailable(why));
         }
         let (reply, answer) = oneshot::channel();
-        let call = Call {
-            method,
-            params,
-            reply,
-        };
+        let call = Call { method, params, reply };
         if self.calls.send(call).is_err() {
-            return Err(self
-                .shared
-                .unavailable("the connection task ended".to_owned()));
+            return Err(self.shared.unavailable("the connection task ended".to_owned()));
         }
         let interrupted = |_| self.shared.interrupted();
         answer.await.map_err(interrupted)?
@@ -220,23 +194,15 @@ impl Shared {
     }
 
     fn down(&self) -> Option<String> {
-        self.down
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.down.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn interrupted(&self) -> Error {
-        Error::Interrupted {
-            remote: self.name(),
-        }
+        Error::Interrupted { remote: self.name() }
     }
 
     fn unavailable(&self, why: String) -> Error {
-        Error::Unavailable {
-            remote: self.name(),
-            why,
-        }
+        Error::Unavailable { remote: self.name(), why }
     }
 
     fn name(&self) -> String {

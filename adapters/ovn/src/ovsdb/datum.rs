@@ -38,17 +38,12 @@ impl Atom {
         match value {
             Value::String(text) => Some(Self::String(text.clone())),
             Value::Bool(flag) => Some(Self::Boolean(*flag)),
-            Value::Number(number) => number
-                .as_i64()
-                .map(Self::Integer)
-                .or_else(|| number.as_f64().map(|real| Self::Real(real.to_bits()))),
+            Value::Number(number) => {
+                number.as_i64().map(Self::Integer).or_else(|| number.as_f64().map(|real| Self::Real(real.to_bits())))
+            }
             Value::Array(pair) => match pair.as_slice() {
-                [Value::String(tag), Value::String(text)] if tag == "uuid" => {
-                    Uuid::parse_str(text).ok().map(Self::Uuid)
-                }
-                [Value::String(tag), Value::String(name)] if tag == "named-uuid" => {
-                    Some(Self::Named(name.clone()))
-                }
+                [Value::String(tag), Value::String(text)] if tag == "uuid" => Uuid::parse_str(text).ok().map(Self::Uuid),
+                [Value::String(tag), Value::String(name)] if tag == "named-uuid" => Some(Self::Named(name.clone())),
                 _ => None,
             },
             Value::Null | Value::Object(_) => None,
@@ -96,9 +91,7 @@ impl Datum {
 
     /// A map.
     pub fn map<K: Into<Atom>, V: Into<Atom>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        let pairs = pairs
-            .into_iter()
-            .map(|(key, value)| (key.into(), value.into()));
+        let pairs = pairs.into_iter().map(|(key, value)| (key.into(), value.into()));
         Self::Map(pairs.collect())
     }
 
@@ -156,11 +149,7 @@ impl Datum {
     pub(crate) fn references(&self) -> Vec<Uuid> {
         match self {
             Self::Set(atoms) => atoms.iter().filter_map(Atom::as_uuid).collect(),
-            Self::Map(pairs) => pairs
-                .iter()
-                .flat_map(|(key, value)| [key, value])
-                .filter_map(Atom::as_uuid)
-                .collect(),
+            Self::Map(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).filter_map(Atom::as_uuid).collect(),
         }
     }
 
@@ -190,9 +179,7 @@ impl Datum {
                 None => json!(["set", atoms.iter().map(Atom::to_json).collect::<Vec<_>>()]),
             },
             Self::Map(pairs) => {
-                let pairs = pairs
-                    .iter()
-                    .map(|(key, value)| json!([key.to_json(), value.to_json()]));
+                let pairs = pairs.iter().map(|(key, value)| json!([key.to_json(), value.to_json()]));
                 json!(["map", pairs.collect::<Vec<_>>()])
             }
         }

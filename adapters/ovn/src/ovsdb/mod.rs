@@ -8,6 +8,8 @@ mod remote;
 mod replica;
 mod schema;
 mod session;
+#[cfg(test)]
+mod tests;
 mod transaction;
 pub(crate) mod wire;
 

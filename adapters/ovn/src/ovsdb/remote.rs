@@ -47,11 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 impl Remote {
     /// A TLS address.
     pub fn ssl(host: impl Into<String>, port: u16, tls: TlsFiles) -> Self {
-        Self::Ssl {
-            host: host.into(),
-            port,
-            tls,
-        }
+        Self::Ssl { host: host.into(), port, tls }
     }
 
     /// Opens a stream. The error is a sentence for the operator.
@@ -83,8 +79,7 @@ impl TlsFiles {
             added.map_err(|error| unusable(&self.ca_cert, &error))?;
         }
         let chain = certificates(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.private_key)
-            .map_err(|error| unusable(&self.private_key, &error))?;
+        let key = PrivateKeyDer::from_pem_file(&self.private_key).map_err(|error| unusable(&self.private_key, &error))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -99,9 +94,7 @@ async fn open_tcp(host: &str, port: u16) -> std::result::Result<TcpStream, Strin
     let stream = TcpStream::connect((host, port)).await;
     let stream = stream.map_err(|error| error.to_string())?;
     // Requests are small and waited for: never hold one back to fill a segment.
-    stream
-        .set_nodelay(true)
-        .map_err(|error| error.to_string())?;
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
     Ok(stream)
 }
 
@@ -116,10 +109,7 @@ fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>> {
 }
 
 fn unusable(path: &std::path::Path, why: &dyn fmt::Display) -> Error {
-    Error::TlsFile {
-        path: path.to_owned(),
-        why: why.to_string(),
-    }
+    Error::TlsFile { path: path.to_owned(), why: why.to_string() }
 }
 
 impl fmt::Display for Remote {
@@ -141,24 +131,16 @@ impl FromStr for Remote {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = |why: &str| Error::Address {
-            text: text.to_owned(),
-            why: why.to_owned(),
-        };
+        let wrong = |why: &str| Error::Address { text: text.to_owned(), why: why.to_owned() };
         if let Some(path) = text.strip_prefix("unix:") {
             return Ok(Self::Unix(path.into()));
         }
         let Some(address) = text.strip_prefix("tcp:") else {
             return Err(wrong("it begins with neither unix: nor tcp:"));
         };
-        let (host, port) = address
-            .rsplit_once(':')
-            .ok_or_else(|| wrong("it has no port"))?;
+        let (host, port) = address.rsplit_once(':').ok_or_else(|| wrong("it has no port"))?;
         Ok(Self::Tcp {
-            host: host
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .to_owned(),
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: port.parse().map_err(|_| wrong("its port is no number"))?,
         })
     }
@@ -175,10 +157,7 @@ mod tests {
             assert_eq!(text.parse::<Remote>().unwrap().to_string(), text);
         }
         for text in ["/run/nb.sock", "tcp:127.0.0.1", "tcp:a:b"] {
-            assert!(
-                matches!(text.parse::<Remote>(), Err(Error::Address { .. })),
-                "{text}"
-            );
+            assert!(matches!(text.parse::<Remote>(), Err(Error::Address { .. })), "{text}");
         }
     }
 }

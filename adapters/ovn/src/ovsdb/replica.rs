@@ -68,10 +68,7 @@ impl Row {
 
     /// The text of a column, empty if there is none.
     pub fn text(&self, column: &str) -> &str {
-        self.get(column)
-            .single()
-            .and_then(Atom::as_str)
-            .unwrap_or_default()
+        self.get(column).single().and_then(Atom::as_str).unwrap_or_default()
     }
 
     /// The number of a column.
@@ -103,26 +100,18 @@ impl Row {
     /// A map column of texts.
     pub fn map(&self, column: &str) -> BTreeMap<String, String> {
         let pairs = self.get(column).pairs();
-        pairs
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect()
+        pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
     /// All columns that are present.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &Datum)> {
-        self.0
-            .iter()
-            .map(|(column, value)| (column.as_str(), value))
+        self.0.iter().map(|(column, value)| (column.as_str(), value))
     }
 }
 
 impl Replica {
     pub(crate) fn new(schema: Schema, key_name: Option<String>) -> Self {
-        Self {
-            schema,
-            key_name,
-            ..Self::default()
-        }
+        Self { schema, key_name, ..Self::default() }
     }
 
     /// The schema of the server we are connected to.
@@ -159,10 +148,7 @@ impl Replica {
     /// The rows whose key begins so, in the order of their keys.
     pub fn keyed_under(&self, prefix: &str) -> impl Iterator<Item = (&str, &KeyedRow)> {
         self.keyed
-            .range::<str, _>((
-                std::ops::Bound::Included(prefix),
-                std::ops::Bound::Unbounded,
-            ))
+            .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))
             .flat_map(|(key, rows)| rows.iter().map(move |row| (key.as_str(), row)))
     }
@@ -186,12 +172,7 @@ impl Replica {
         Ok(())
     }
 
-    fn apply_row(
-        &mut self,
-        table: &str,
-        uuid: Uuid,
-        update: &Map<String, Value>,
-    ) -> Result<(), String> {
+    fn apply_row(&mut self, table: &str, uuid: Uuid, update: &Map<String, Value>) -> Result<(), String> {
         if let Some(columns) = update.get("initial").or_else(|| update.get("insert")) {
             let mut row = Row::default();
             for (column, kind) in self.schema.columns(table) {
@@ -202,20 +183,10 @@ impl Replica {
             }
             self.replace(table, uuid, Some(row));
         } else if let Some(columns) = update.get("modify") {
-            let mut row = self
-                .row(table, uuid)
-                .ok_or_else(|| format!("{table} row {uuid} was modified but is unknown"))?
-                .clone();
+            let mut row = self.row(table, uuid).ok_or_else(|| format!("{table} row {uuid} was modified but is unknown"))?.clone();
             for (column, value) in parse_columns(columns)? {
-                let collection = self
-                    .schema
-                    .column(table, column)
-                    .is_some_and(|kind| kind.collection);
-                let value = if collection {
-                    merge(row.get(column), value)
-                } else {
-                    value
-                };
+                let collection = self.schema.column(table, column).is_some_and(|kind| kind.collection);
+                let value = if collection { merge(row.get(column), value) } else { value };
                 row.set(column, value);
             }
             self.replace(table, uuid, Some(row));
@@ -245,10 +216,7 @@ impl Replica {
 
     fn index_key(&mut self, table: &Arc<str>, uuid: Uuid, before: &Row, after: &Row) {
         let Some(name) = &self.key_name else { return };
-        let (old, new) = (
-            before.entry("external_ids", name),
-            after.entry("external_ids", name),
-        );
+        let (old, new) = (before.entry("external_ids", name), after.entry("external_ids", name));
         if old == new {
             return;
         }
@@ -268,19 +236,12 @@ impl Replica {
     }
 
     fn index_references(&mut self, table: &Arc<str>, uuid: Uuid, before: &Row, after: &Row) {
-        let columns = self
-            .schema
-            .columns(table)
-            .filter(|(_, kind)| kind.reference);
+        let columns = self.schema.columns(table).filter(|(_, kind)| kind.reference);
         for (column, _) in columns {
             if before.get(column) == after.get(column) {
                 continue;
             }
-            let referrer = Referrer {
-                table: table.clone(),
-                column: column.as_str().into(),
-                uuid,
-            };
+            let referrer = Referrer { table: table.clone(), column: column.as_str().into(), uuid };
             let old: BTreeSet<Uuid> = before.references(column).into_iter().collect();
             let new: BTreeSet<Uuid> = after.references(column).into_iter().collect();
             for target in old.difference(&new) {
@@ -303,8 +264,7 @@ fn parse_columns(columns: &Value) -> Result<Vec<(&str, Datum)>, String> {
     let columns = columns.as_object().ok_or("a row is no object")?;
     let mut parsed = Vec::with_capacity(columns.len());
     for (column, value) in columns {
-        let value = Datum::from_json(value)
-            .ok_or_else(|| format!("column {column} holds no datum: {value}"))?;
+        let value = Datum::from_json(value).ok_or_else(|| format!("column {column} holds no datum: {value}"))?;
         parsed.push((column.as_str(), value));
     }
     Ok(parsed)
@@ -343,8 +303,7 @@ mod tests {
 
     fn replica() -> Replica {
         let strings = json!({"type": {"key": "string", "min": 0, "max": "unlimited"}});
-        let map =
-            json!({"type": {"key": "string", "value": "string", "min": 0, "max": "unlimited"}});
+        let map = json!({"type": {"key": "string", "value": "string", "min": 0, "max": "unlimited"}});
         let ports = json!({"type": {"key": {"type": "uuid", "refTable": "P"}, "min": 0, "max": "unlimited"}});
         let schema = json!({"version": "1.0.0", "tables": {"S": {"columns": {
             "name": {"type": "string"}, "tag": {"type": {"key": "integer", "min": 0, "max": 1}},
@@ -361,9 +320,7 @@ mod tests {
             replica.apply(&update).unwrap();
             replica.row("S", row).cloned()
         };
-        let fresh = tell(
-            json!({"insert": {"labels": ["set", ["a", "b"]], "external_ids": ["map", [["x", "1"]]]}}),
-        );
+        let fresh = tell(json!({"insert": {"labels": ["set", ["a", "b"]], "external_ids": ["map", [["x", "1"]]]}}));
         assert_eq!(fresh.unwrap().get("name"), &Datum::from(""));
         let changed = tell(json!({"modify": {
             "labels": ["set", ["b", "c"]], "external_ids": ["map", [["x", "2"], ["key", "s/1"]]], "tag": 7,
@@ -371,28 +328,16 @@ mod tests {
         }}));
         let changed = changed.unwrap();
         assert_eq!(changed.get("labels"), &Datum::set(["a", "c"]));
-        assert_eq!(
-            changed.get("external_ids"),
-            &Datum::map([("x", "2"), ("key", "s/1")])
-        );
+        assert_eq!(changed.get("external_ids"), &Datum::map([("x", "2"), ("key", "s/1")]));
         assert_eq!(changed.integer("tag"), Some(7));
-        let cleared =
-            tell(json!({"modify": {"external_ids": ["map", [["x", "2"]]], "tag": ["set", []]}}));
+        let cleared = tell(json!({"modify": {"external_ids": ["map", [["x", "2"]]], "tag": ["set", []]}}));
         let cleared = cleared.unwrap();
         assert_eq!(cleared.get("external_ids"), &Datum::map([("key", "s/1")]));
         assert_eq!(cleared.integer("tag"), None);
 
-        assert_eq!(
-            replica
-                .keyed_under("s/")
-                .map(|(key, _)| key)
-                .collect::<Vec<_>>(),
-            ["s/1"]
-        );
+        assert_eq!(replica.keyed_under("s/").map(|(key, _)| key).collect::<Vec<_>>(), ["s/1"]);
         assert_eq!(replica.referrers(port).count(), 1);
-        replica
-            .apply(&json!({"S": {row.to_string(): {"delete": null}}}))
-            .unwrap();
+        replica.apply(&json!({"S": {row.to_string(): {"delete": null}}})).unwrap();
         assert_eq!(replica.keyed_under("").count(), 0);
         assert_eq!(replica.referrers(port).count(), 0);
     }

@@ -55,14 +55,10 @@ impl Schema {
         let mut tables = BTreeMap::new();
         for (name, table) in value.get("tables")?.as_object()? {
             let columns = table.get("columns")?.as_object()?.iter();
-            let columns = columns
-                .map(|(name, column)| (name.clone(), ColumnType::from_json(&column["type"])));
+            let columns = columns.map(|(name, column)| (name.clone(), ColumnType::from_json(&column["type"])));
             tables.insert(name.clone(), columns.collect());
         }
-        Some(Self {
-            version: value["version"].as_str().unwrap_or_default().to_owned(),
-            tables,
-        })
+        Some(Self { version: value["version"].as_str().unwrap_or_default().to_owned(), tables })
     }
 }
 
@@ -77,11 +73,7 @@ impl ColumnType {
             (false, true) => Datum::nothing(),
             (false, false) => Datum::Set(BTreeSet::from([default_atom(key.unwrap_or("string"))])),
         };
-        Self {
-            collection: !max_is_one,
-            reference: key == Some("uuid") || base_type(&value["value"]) == Some("uuid"),
-            default,
-        }
+        Self { collection: !max_is_one, reference: key == Some("uuid") || base_type(&value["value"]) == Some("uuid"), default }
     }
 }
 

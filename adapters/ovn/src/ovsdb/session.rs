@@ -76,11 +76,7 @@ pub(crate) async fn run(
         schema: Schema::default(),
         served: false,
     };
-    session.send(
-        "get_schema",
-        &json!([shared.watched.database]),
-        Pending::Schema,
-    );
+    session.send("get_schema", &json!([shared.watched.database]), Pending::Schema);
 
     let mut splitter = Splitter::default();
     let mut buffer = Vec::with_capacity(READ_AT_ONCE);
@@ -133,9 +129,7 @@ impl Session<'_> {
         self.next_id += 1;
         self.pending.insert(self.next_id, pending);
         // If the writer has ended, so has the stream, and reading tells why.
-        self.outgoing
-            .send(wire::request(method, params, self.next_id))
-            .ok();
+        self.outgoing.send(wire::request(method, params, self.next_id)).ok();
     }
 
     fn take_in(&mut self, splitter: &mut Splitter) -> Result<(), String> {
@@ -178,8 +172,7 @@ impl Session<'_> {
             }
             (Pending::Echo, _) => {}
             (Pending::Schema, Ok(schema)) => {
-                self.schema =
-                    Schema::from_json(&schema).ok_or("the server's schema makes no sense")?;
+                self.schema = Schema::from_json(&schema).ok_or("the server's schema makes no sense")?;
                 let last = self.last_transaction.unwrap_or_default().to_string();
                 let params = json!([self.shared.watched.database, null, self.requests(), last]);
                 self.send("monitor_cond_since", &params, Pending::MonitorSince);
@@ -215,22 +208,13 @@ impl Session<'_> {
         })?;
         self.served = true;
         self.shared.set_down(None);
-        tracing::info!(
-            database = self.shared.watched.database,
-            continues,
-            "watching the database"
-        );
+        tracing::info!(database = self.shared.watched.database, continues, "watching the database");
         Ok(())
     }
 
     /// Out of step is cured by starting over from nothing.
-    fn absorb(
-        &mut self,
-        change: impl FnOnce(&mut Replica) -> Result<(), String>,
-    ) -> Result<(), String> {
-        self.shared
-            .change(change)
-            .inspect_err(|_| *self.last_transaction = None)
+    fn absorb(&mut self, change: impl FnOnce(&mut Replica) -> Result<(), String>) -> Result<(), String> {
+        self.shared.change(change).inspect_err(|_| *self.last_transaction = None)
     }
 
     /// The monitor requests for the watched tables and columns that this server has.
@@ -243,9 +227,7 @@ impl Session<'_> {
             let request = if columns.is_empty() {
                 json!([{}])
             } else {
-                let columns = columns
-                    .iter()
-                    .filter(|column| self.schema.has_column(table, column));
+                let columns = columns.iter().filter(|column| self.schema.has_column(table, column));
                 json!([{"columns": columns.collect::<Vec<_>>()}])
             };
             requests.insert((*table).to_owned(), request);
@@ -267,10 +249,7 @@ impl Drop for AbortOnDrop {
 }
 
 /// Writes in a task of its own: a server that is busy sending does not read, so waiting to write must not stop us reading.
-async fn write_all(
-    mut sink: WriteHalf<Box<dyn Stream>>,
-    mut queue: mpsc::UnboundedReceiver<Vec<u8>>,
-) {
+async fn write_all(mut sink: WriteHalf<Box<dyn Stream>>, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
     while let Some(bytes) = queue.recv().await {
         if sink.write_all(&bytes).await.is_err() || sink.flush().await.is_err() {
             return;

@@ -101,10 +101,7 @@ impl Transaction {
             Datum::Map(pairs) => Datum::Set(pairs.keys().cloned().collect()),
             Datum::Set(_) => Datum::nothing(),
         };
-        let mutations = json!([
-            [column, "delete", whole(&keys)],
-            [column, "insert", whole(pairs)],
-        ]);
+        let mutations = json!([[column, "delete", whole(&keys)], [column, "insert", whole(pairs)],]);
         self.mutate(table, select, mutations);
     }
 
@@ -195,10 +192,7 @@ impl Outcome {
 
     /// How many rows operation number `index` touched.
     pub fn count(&self, index: usize) -> u64 {
-        let count = self
-            .0
-            .get(index)
-            .and_then(|result| result["count"].as_u64());
+        let count = self.0.get(index).and_then(|result| result["count"].as_u64());
         count.unwrap_or_default()
     }
 }
@@ -212,9 +206,7 @@ impl Error {
 }
 
 fn row_to_json(row: &Row) -> Map<String, Value> {
-    row.columns()
-        .map(|(column, value)| (column.to_owned(), value.to_json()))
-        .collect()
+    row.columns().map(|(column, value)| (column.to_owned(), value.to_json())).collect()
 }
 
 /// The operand of a mutation is always written as a collection.

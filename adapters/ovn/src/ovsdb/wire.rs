@@ -6,19 +6,9 @@ use serde_json::{Value, json};
 /// One message from the other side.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Request {
-        method: String,
-        params: Value,
-        id: Value,
-    },
-    Notification {
-        method: String,
-        params: Value,
-    },
-    Response {
-        id: Value,
-        answer: Result<Value, Value>,
-    },
+    Request { method: String, params: Value, id: Value },
+    Notification { method: String, params: Value },
+    Response { id: Value, answer: Result<Value, Value> },
 }
 
 /// Cuts a stream of bytes into JSON objects. Each byte is looked at once, however the stream is torn apart.
@@ -69,16 +59,12 @@ impl Splitter {
 
 /// A request that wants an answer.
 pub(crate) fn request(method: &str, params: &Value, id: u64) -> Vec<u8> {
-    json!({"method": method, "params": params, "id": id})
-        .to_string()
-        .into_bytes()
+    json!({"method": method, "params": params, "id": id}).to_string().into_bytes()
 }
 
 /// The answer to an `echo` of the other side.
 pub(crate) fn response(result: &Value, id: &Value) -> Vec<u8> {
-    json!({"result": result, "error": null, "id": id})
-        .to_string()
-        .into_bytes()
+    json!({"result": result, "error": null, "id": id}).to_string().into_bytes()
 }
 
 fn parse(bytes: &[u8]) -> Result<Message, String> {
@@ -116,22 +102,15 @@ mod tests {
                 }
             }
             let [
-                Message::Response {
-                    answer: Ok(result), ..
-                },
+                Message::Response { answer: Ok(result), .. },
                 Message::Notification { method: update, .. },
-                Message::Request {
-                    method: echo, id, ..
-                },
+                Message::Request { method: echo, id, .. },
             ] = found.as_slice()
             else {
                 panic!("pieces of {step}: {found:?}");
             };
             assert_eq!(*result, json!(["}\"{"]));
-            assert_eq!(
-                (update.as_str(), echo.as_str(), id),
-                ("update2", "echo", &json!("e"))
-            );
+            assert_eq!((update.as_str(), echo.as_str(), id), ("update2", "echo", &json!("e")));
         }
     }
 }

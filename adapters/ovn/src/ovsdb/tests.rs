@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::Error;
+use crate::testing::{NORTHBOUND, Server, soon};
+
+fn switches() -> Watched {
+    Watched::new("OVN_Northbound").table("Logical_Switch").table("No_Such_Table")
+}
+
+fn names(replica: &Replica) -> Vec<String> {
+    let mut names: Vec<_> = replica.rows("Logical_Switch").map(|(_, row)| row.text("name").to_owned()).collect();
+    names.sort();
+    names
+}
+
+async fn connected(server: &Server) -> Client {
+    let client = Client::connect(vec![server.remote()], switches());
+    client.ready(soon()).await.unwrap();
+    client
+}
+
+async fn wait_names(client: &Client, wanted: &[&str]) {
+    let shown = client.wait_until("names", soon(), |replica| (names(replica) == wanted).then_some(()));
+    shown.await.unwrap_or_else(|error| panic!("{wanted:?}: {error}: {:?}", client.read(names)));
+}
+
+#[tokio::test]
+async fn the_replica_follows_what_others_do() {
+    let server = Server::start(NORTHBOUND);
+    let client = connected(&server).await;
+    server.nbctl(&["ls-add", "one"]);
+    server.nbctl(&["ls-add", "two"]);
+    wait_names(&client, &["one", "two"]).await;
+    server.nbctl(&["set", "logical_switch", "one", "other_config:subnet=10.0.0.0/24", "other_config:x=y"]);
+    server.nbctl(&["remove", "logical_switch", "one", "other_config", "x"]);
+    server.nbctl(&["ls-del", "two"]);
+    let config = client
+        .wait_until("the change", soon(), |replica| {
+            let config = replica.named("Logical_Switch", "name", "one")?.1.map("other_config");
+            (config.len() == 1 && names(replica).len() == 1).then_some(config)
+        })
+        .await
+        .unwrap();
+    assert_eq!(config["subnet"], "10.0.0.0/24");
+}
+
+#[tokio::test]
+async fn a_transaction_shows_in_the_replica_when_it_returns() {
+    let server = Server::start(NORTHBOUND);
+    let client = connected(&server).await;
+    for number in 0..50 {
+        let mut transaction = Transaction::new();
+        transaction.insert("Logical_Switch", &Row::new().with("name", format!("{number:02}")));
+        let outcome = client.transact(&transaction).await.unwrap();
+        let uuid = outcome.inserted(0).unwrap();
+        assert!(client.read(|replica| replica.row("Logical_Switch", uuid).is_some()));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_was_refused_and_leaves_no_trace() {
+    let server = Server::start(NORTHBOUND);
+    let client = connected(&server).await;
+    let mut transaction = Transaction::new();
+    transaction.insert("Logical_Switch", &Row::new().with("name", "kept back"));
+    transaction.insert("Logical_Switch", &Row::new().with("no_such_column", 1));
+    let refused = client.transact(&transaction).await.unwrap_err();
+    assert!(!refused.is_lost_race());
+    assert!(refused.to_string().contains("insert of Logical_Switch"), "{refused}");
+    assert!(refused.to_string().contains("no_such_column"), "{refused}");
+    assert!(client.read(names).is_empty());
+
+    let mut overtaken = Transaction::new();
+    overtaken.require_none("Logical_Switch", Select::all());
+    server.nbctl(&["ls-add", "first"]);
+    assert!(client.transact(&overtaken).await.unwrap_err().is_lost_race());
+}
+
+#[tokio::test]
+async fn a_restarted_server_is_found_again_and_what_was_missed_is_learned() {
+    let mut server = Server::start(NORTHBOUND);
+    let client = connected(&server).await;
+    server.nbctl(&["ls-add", "before"]);
+    server.nbctl(&["ls-add", "doomed"]);
+    wait_names(&client, &["before", "doomed"]).await;
+
+    server.pause();
+    let noticed = async {
+        let mut changes = client.changes();
+        while client.is_current() {
+            changes.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout_at(soon(), noticed).await.unwrap();
+    let down = client.transact(&Transaction::new()).await.unwrap_err();
+    assert!(matches!(down, Error::Unavailable { .. }), "{down}");
+    assert!(client.read_current(names).is_err());
+    assert_eq!(client.read(names).len(), 2);
+
+    server.resume();
+    server.nbctl(&["ls-del", "doomed"]);
+    server.nbctl(&["ls-add", "missed"]);
+    wait_names(&client, &["before", "missed"]).await;
+    client.transact(&Transaction::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_ends_at_the_deadline_and_says_for_what() {
+    let server = Server::start(NORTHBOUND);
+    let client = connected(&server).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
+    let vain = client.wait_until("rain", deadline, |_| None::<()>).await.unwrap_err();
+    assert_eq!(vain.to_string(), "waited in vain for rain");
+
+    let nowhere = Client::connect(vec![Remote::Unix("/nonexistent/db.sock".into())], switches());
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(300);
+    let nobody = nowhere.ready(deadline).await.unwrap_err().to_string();
+    assert!(nobody.contains("No such file"), "{nobody}");
+}
+
+#[tokio::test]
+async fn any_member_of_a_list_of_remotes_will_do() {
+    let server = Server::start(NORTHBOUND);
+    let remotes = vec![Remote::Unix("/nonexistent/db.sock".into()), server.remote()];
+    let client = Client::connect(remotes, switches());
+    client.ready(soon()).await.unwrap();
+}
+
+mod tls {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
+    use std::path::Path;
+
+    fn authority() -> CertifiedIssuer<'static, KeyPair> {
+        let mut params = CertificateParams::default();
+        // OpenSSL takes a certificate whose subject equals its issuer's for a self-signed one.
+        params.distinguished_name.push(DnType::CommonName, "authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    /// Writes a key, a certificate for 127.0.0.1 and the authority's own into a directory.
+    fn issue(dir: &Path, name: &str, issuer: &CertifiedIssuer<'static, KeyPair>) -> TlsFiles {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
+        let certificate = params.signed_by(&key, issuer).unwrap();
+        let write = |kind: &str, text: String| {
+            let path = dir.join(format!("{name}.{kind}"));
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        TlsFiles {
+            private_key: write("key", key.serialize_pem()),
+            certificate: write("crt", certificate.pem()),
+            ca_cert: write("ca", issuer.pem()),
+            peer_name: None,
+        }
+    }
+
+    fn free_port() -> u16 {
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    }
+
+    #[tokio::test]
+    async fn both_sides_of_a_tls_connection_must_show_a_known_authority() {
+        let (known, unknown, port) = (authority(), authority(), free_port());
+        let server = Server::start_with(NORTHBOUND, |dir| {
+            let tls = issue(dir, "server", &known);
+            vec![
+                format!("--remote=pssl:{port}:127.0.0.1"),
+                format!("--private-key={}", tls.private_key.display()),
+                format!("--certificate={}", tls.certificate.display()),
+                format!("--ca-cert={}", tls.ca_cert.display()),
+            ]
+        });
+        let good = issue(server.dir.path(), "good", &known);
+        let client = Client::connect(vec![Remote::ssl("127.0.0.1", port, good.clone())], switches());
+        client.ready(soon()).await.unwrap();
+
+        let stranger = issue(server.dir.path(), "stranger", &unknown);
+        let uncertified = TlsFiles { ca_cert: good.ca_cert.clone(), ..stranger.clone() };
+        let distrustful = TlsFiles { ca_cert: stranger.ca_cert, ..good };
+        for tls in [uncertified, distrustful] {
+            let client = Client::connect(vec![Remote::ssl("127.0.0.1", port, tls)], switches());
+            let deadline = tokio::time::Instant::now() + Duration::from_millis(500);
+            let refused = client.ready(deadline).await.unwrap_err();
+            assert!(matches!(refused, Error::Unavailable { .. }), "{refused}");
+        }
+    }
+}
