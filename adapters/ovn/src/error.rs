@@ -38,6 +38,10 @@ pub enum Error {
     #[error("there is no {kind} named {name} in the local Open vSwitch")]
     NoSuch { kind: &'static str, name: String },
 
+    /// ovs-vswitchd could not take a device into its bridge.
+    #[error("port {port} cannot be attached: {why}")]
+    NotAttached { port: String, why: String },
+
     /// The awaited state did not come in time.
     #[error("waited in vain for {what}")]
     DeadlinePassed { what: String },

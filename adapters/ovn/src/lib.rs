@@ -6,7 +6,9 @@
 mod error;
 pub mod northbound;
 pub mod ovsdb;
+pub mod southbound;
 #[cfg(test)]
 mod testing;
+pub mod vswitch;
 
 pub use error::{Error, Result};
