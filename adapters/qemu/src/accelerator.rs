@@ -48,49 +48,29 @@ pub async fn find(cache: &Path) -> Result<Finding> {
         return Ok(remembered.finding);
     }
     let finding = probe().await?;
-    remember(
-        cache,
-        &Remembered {
-            host,
-            finding: finding.clone(),
-        },
-    )?;
+    remember(cache, &Remembered { host, finding: finding.clone() })?;
     Ok(finding)
 }
 
 /// Boots the smallest guest under KVM and sees whether it runs.
 pub async fn probe() -> Result<Finding> {
     let because = if !fs::exists(KVM_DEVICE).doing(|| format!("look for {KVM_DEVICE}"))? {
-        format!(
-            "{KVM_DEVICE} does not exist: the processor's virtualisation is off, or the kvm module is not loaded"
-        )
-    } else if let Err(error) = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(KVM_DEVICE)
-    {
+        format!("{KVM_DEVICE} does not exist: the processor's virtualisation is off, or the kvm module is not loaded")
+    } else if let Err(error) = fs::OpenOptions::new().read(true).write(true).open(KVM_DEVICE) {
         format!("{KVM_DEVICE} does not open: {error}")
     } else {
         match run_guest("kvm").await? {
             Outcome::Ran => {
                 let because = "a guest instruction ran under KVM".into();
-                return Ok(Finding {
-                    accelerator: Accelerator::Kvm,
-                    because,
-                });
+                return Ok(Finding { accelerator: Accelerator::Kvm, because });
             }
-            Outcome::Hung => format!(
-                "{KVM_DEVICE} opens, but a guest instruction did not run within {PROBE_DEADLINE:?}"
-            ),
+            Outcome::Hung => format!("{KVM_DEVICE} opens, but a guest instruction did not run within {PROBE_DEADLINE:?}"),
             Outcome::Failed(said) => {
                 format!("{KVM_DEVICE} opens, but QEMU could not use it: {said}")
             }
         }
     };
-    Ok(Finding {
-        accelerator: Accelerator::Tcg,
-        because,
-    })
+    Ok(Finding { accelerator: Accelerator::Tcg, because })
 }
 
 pub(crate) enum Outcome {
@@ -107,34 +87,14 @@ pub(crate) async fn run_guest(accelerator: &str) -> Result<Outcome> {
     disk.write_all(&boot_sector::ending()).doing(starting)?;
     let path = format!("/proc/{}/fd/{}", std::process::id(), disk.as_raw_fd());
     let file = json!({ "driver": "file", "filename": path, "read-only": true, "locking": "off" });
-    let blockdev =
-        json!({ "driver": "raw", "node-name": "disk0", "read-only": true, "file": file });
+    let blockdev = json!({ "driver": "raw", "node-name": "disk0", "read-only": true, "file": file });
 
     let mut command = Command::new(EMULATOR);
-    command.args([
-        "-nodefaults",
-        "-no-user-config",
-        "-display",
-        "none",
-        "-machine",
-        "q35",
-        "-m",
-        "16M",
-    ]);
+    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-m", "16M"]);
     command.args(["-accel", accelerator, "-blockdev", &blockdev.to_string()]);
     command.args(["-device", "virtio-blk-pci,drive=disk0,bootindex=1,romfile="]);
-    command.args([
-        "-device",
-        &format!(
-            "isa-debug-exit,iobase={:#x},iosize=1",
-            boot_sector::EXIT_PORT
-        ),
-    ]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.args(["-device", &format!("isa-debug-exit,iobase={:#x},iosize=1", boot_sector::EXIT_PORT)]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let Ok(output) = tokio::time::timeout(PROBE_DEADLINE, command.output()).await else {
         return Ok(Outcome::Hung);
     };
@@ -161,13 +121,9 @@ struct Host {
 
 impl Host {
     fn now() -> Result<Self> {
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .doing(|| "read the boot id".into())?;
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing(|| "read the boot id".into())?;
         let has_kvm = fs::exists(KVM_DEVICE).doing(|| format!("look for {KVM_DEVICE}"))?;
-        Ok(Self {
-            boot_id: boot_id.trim().to_owned(),
-            has_kvm,
-        })
+        Ok(Self { boot_id: boot_id.trim().to_owned(), has_kvm })
     }
 }
 
@@ -201,9 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_accelerator_that_does_not_exist_is_a_failure_that_says_so() {
-        let Outcome::Failed(said) = run_guest("nonsense").await.unwrap() else {
-            panic!("it ran")
-        };
+        let Outcome::Failed(said) = run_guest("nonsense").await.unwrap() else { panic!("it ran") };
         assert!(said.contains("nonsense"), "{said}");
     }
 
@@ -214,32 +168,12 @@ mod tests {
         let found = find(&cache).await.unwrap();
         assert!(!found.because.is_empty());
 
-        let kept = Finding {
-            accelerator: found.accelerator,
-            because: "kept".into(),
-        };
-        remember(
-            &cache,
-            &Remembered {
-                host: Host::now().unwrap(),
-                finding: kept.clone(),
-            },
-        )
-        .unwrap();
+        let kept = Finding { accelerator: found.accelerator, because: "kept".into() };
+        remember(&cache, &Remembered { host: Host::now().unwrap(), finding: kept.clone() }).unwrap();
         assert_eq!(find(&cache).await.unwrap(), kept);
 
-        let other_boot = Host {
-            boot_id: "another".into(),
-            has_kvm: Host::now().unwrap().has_kvm,
-        };
-        remember(
-            &cache,
-            &Remembered {
-                host: other_boot,
-                finding: kept,
-            },
-        )
-        .unwrap();
+        let other_boot = Host { boot_id: "another".into(), has_kvm: Host::now().unwrap().has_kvm };
+        remember(&cache, &Remembered { host: other_boot, finding: kept }).unwrap();
         assert_eq!(find(&cache).await.unwrap().because, found.because);
 
         fs::write(&cache, "{ torn").unwrap();

@@ -16,11 +16,7 @@ pub enum Error {
 
     /// QEMU understood the command and refused it.
     #[error("QEMU refused {command} ({class}): {description}")]
-    Refused {
-        command: String,
-        class: ErrorClass,
-        description: String,
-    },
+    Refused { command: String, class: ErrorClass, description: String },
 
     /// The process ended, or something else closed the socket.
     #[error("the machine's QMP connection is closed")]
@@ -37,11 +33,7 @@ pub enum Error {
 
     /// What QEMU wrote on its way out is the only explanation there is, so it is carried along.
     #[error("QEMU of machine {id} ended before it answered ({exit}): {said}")]
-    Died {
-        id: Uuid,
-        exit: String,
-        said: String,
-    },
+    Died { id: Uuid, exit: String, said: String },
 
     #[error("this machine cannot be described to QEMU: {0}")]
     Spec(String),
@@ -54,18 +46,12 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
-        self.map_err(|source| Error::Io {
-            doing: what(),
-            source,
-        })
+        self.map_err(|source| Error::Io { doing: what(), source })
     }
 }
 
 impl<T> Doing<T> for nix::Result<T> {
     fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
-        self.map_err(|errno| Error::Io {
-            doing: what(),
-            source: errno.into(),
-        })
+        self.map_err(|errno| Error::Io { doing: what(), source: errno.into() })
     }
 }

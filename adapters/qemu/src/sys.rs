@@ -16,11 +16,7 @@ pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     unsafe {
         let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
         let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
-        if fd < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(OwnedFd::from_raw_fd(fd))
-        }
+        if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
     }
 }
 
@@ -33,29 +29,14 @@ pub fn watch(process: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 pub fn pidfd_signal(process: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     let no_details = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed and means "as kill(2) would".
-    let sent = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            process.as_raw_fd(),
-            signal,
-            no_details,
-            0,
-        )
-    };
-    if sent < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_details, 0) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Runs `hook` in the child between fork and exec.
 ///
 /// The hook must do nothing but system calls on data prepared beforehand: no allocation, no lock.
-pub fn before_exec(
-    command: &mut Command,
-    hook: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
-) {
+pub fn before_exec(command: &mut Command, hook: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
     // SAFETY: the one caller, `machine::confine`, keeps to what is async-signal-safe, as said above.
     unsafe {
         command.pre_exec(hook);
@@ -63,33 +44,17 @@ pub fn before_exec(
 }
 
 /// `TUNSETIFF` and the interface ioctls, which all take an `ifreq`.
-pub fn interface_ioctl(
-    fd: BorrowedFd<'_>,
-    request: libc::Ioctl,
-    argument: &mut libc::ifreq,
-) -> io::Result<()> {
+pub fn interface_ioctl(fd: BorrowedFd<'_>, request: libc::Ioctl, argument: &mut libc::ifreq) -> io::Result<()> {
     // SAFETY: the argument is a valid ifreq for the whole call, which is what these requests read and write.
     let done = unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(argument)) };
-    if done < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// The ioctls of a tap that take a plain number.
-pub fn number_ioctl(
-    fd: BorrowedFd<'_>,
-    request: libc::Ioctl,
-    argument: libc::c_ulong,
-) -> io::Result<()> {
+pub fn number_ioctl(fd: BorrowedFd<'_>, request: libc::Ioctl, argument: libc::c_ulong) -> io::Result<()> {
     // SAFETY: these requests take their argument by value.
     let done = unsafe { libc::ioctl(fd.as_raw_fd(), request, argument) };
-    if done < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// `struct ethtool_value` of `linux/ethtool.h`.
@@ -100,39 +65,19 @@ struct EthtoolValue {
 }
 
 /// Sets one on/off feature of an interface.
-pub fn ethtool_set(
-    fd: BorrowedFd<'_>,
-    mut request: libc::ifreq,
-    command: u32,
-    data: u32,
-) -> io::Result<()> {
+pub fn ethtool_set(fd: BorrowedFd<'_>, mut request: libc::ifreq, command: u32, data: u32) -> io::Result<()> {
     let mut value = EthtoolValue { command, data };
     request.ifr_ifru.ifru_data = std::ptr::from_mut(&mut value).cast();
     // SAFETY: `ifr_data` points at a live ethtool_value, which is what SIOCETHTOOL with this command reads.
-    let done = unsafe {
-        libc::ioctl(
-            fd.as_raw_fd(),
-            libc::SIOCETHTOOL,
-            std::ptr::from_mut(&mut request),
-        )
-    };
-    if done < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    let done = unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCETHTOOL, std::ptr::from_mut(&mut request)) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// An `ifreq` that names `interface` and is zero otherwise. The name must be shorter than 16 bytes.
 pub fn ifreq(interface: &str) -> libc::ifreq {
     // SAFETY: all-zero is a valid ifreq: it is integers and a pointer that may be null.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request
-        .ifr_name
-        .iter_mut()
-        .take(libc::IFNAMSIZ - 1)
-        .zip(interface.bytes())
-    {
+    for (to, from) in request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1).zip(interface.bytes()) {
         *to = from.cast_signed();
     }
     request

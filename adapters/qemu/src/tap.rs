@@ -27,10 +27,7 @@ const OFFLOADS: [u32; 6] = [0x15, 0x17, 0x19, 0x1f, 0x24, 0x2c];
 
 /// The name of a port's tap: the same at every start.
 pub fn name_of(port: Uuid) -> String {
-    format!(
-        "{PREFIX}{}",
-        &port.to_string()[..LONGEST_NAME - PREFIX.len() - 1]
-    )
+    format!("{PREFIX}{}", &port.to_string()[..LONGEST_NAME - PREFIX.len() - 1])
 }
 
 /// Makes the tap, or makes it what it should be.
@@ -47,13 +44,7 @@ pub fn ensure(name: &str, owner: u32, mtu: u16, datapath: Datapath) -> Result<()
         Err(error) => return Err(error).doing(doing),
     }
     keep_host_stack_out(name).doing(doing)?;
-    let control = socket(
-        AddressFamily::Inet,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-    .doing(doing)?;
+    let control = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).doing(doing)?;
     if datapath == Datapath::Userspace {
         for offload in OFFLOADS {
             match sys::ethtool_set(control.as_fd(), sys::ifreq(name), offload, 0) {
@@ -85,16 +76,8 @@ pub fn release(name: &str) -> Result<()> {
 /// Every interface that is named as our taps are, for audits. The owner tells clouds on one host apart.
 pub fn list() -> Result<Vec<Tap>> {
     let interfaces = if_nameindex().doing(|| "list the network interfaces".into())?;
-    let names = interfaces
-        .iter()
-        .filter_map(|interface| interface.name().to_str().ok().map(str::to_owned));
-    Ok(names
-        .filter(|name| name.starts_with(PREFIX))
-        .map(|name| Tap {
-            owner: owner_of(&name),
-            name,
-        })
-        .collect())
+    let names = interfaces.iter().filter_map(|interface| interface.name().to_str().ok().map(str::to_owned));
+    Ok(names.filter(|name| name.starts_with(PREFIX)).map(|name| Tap { owner: owner_of(&name), name }).collect())
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,11 +88,7 @@ pub struct Tap {
 }
 
 fn owner_of(name: &str) -> Option<u32> {
-    fs::read_to_string(format!("/sys/class/net/{name}/owner"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    fs::read_to_string(format!("/sys/class/net/{name}/owner")).ok()?.trim().parse().ok()
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -122,15 +101,8 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 fn attach(name: &str, datapath: Datapath) -> io::Result<File> {
-    let tun = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/net/tun")?;
-    let header = if datapath == Datapath::Kernel {
-        libc::IFF_VNET_HDR
-    } else {
-        0
-    };
+    let tun = OpenOptions::new().read(true).write(true).open("/dev/net/tun")?;
+    let header = if datapath == Datapath::Kernel { libc::IFF_VNET_HDR } else { 0 };
     let mut request = sys::ifreq(name);
     request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | header) as i16;
     sys::interface_ioctl(tun.as_fd(), libc::TUNSETIFF, &mut request)?;

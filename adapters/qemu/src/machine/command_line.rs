@@ -40,47 +40,25 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
     line.plain("-name", format!("guest={},debug-threads=on", spec.id));
     line.plain("-uuid", spec.id.to_string());
     line.flag("-nodefaults").flag("-no-user-config").flag("-S");
-    line.plain("-display", "none")
-        .plain("-boot", "strict=on")
-        .plain("-rtc", "base=utc");
+    line.plain("-display", "none").plain("-boot", "strict=on").plain("-rtc", "base=utc");
     line.plain("-sandbox", SANDBOX);
     line.plain("-machine", "q35,usb=off,vmport=off,dump-guest-core=off");
-    line.plain("-accel", accelerator(spec.accelerator))
-        .plain("-cpu", cpu(spec.accelerator));
-    line.plain("-m", format!("{}M", spec.memory_mib))
-        .plain("-smp", format!("cpus={0},sockets={0}", spec.vcpus));
-    line.plain(
-        "-smbios",
-        format!(
-            "type=1,manufacturer=Ferrostack,product={PRODUCT},serial={0},uuid={0}",
-            spec.id
-        ),
-    );
+    line.plain("-accel", accelerator(spec.accelerator)).plain("-cpu", cpu(spec.accelerator));
+    line.plain("-m", format!("{}M", spec.memory_mib)).plain("-smp", format!("cpus={0},sockets={0}", spec.vcpus));
+    line.plain("-smbios", format!("type=1,manufacturer=Ferrostack,product={PRODUCT},serial={0},uuid={0}", spec.id));
 
-    line.plain(
-        "-chardev",
-        format!("socket,id=qmp,fd={},server=on,wait=off", handles.qmp),
-    );
+    line.plain("-chardev", format!("socket,id=qmp,fd={},server=on,wait=off", handles.qmp));
     line.plain("-mon", "chardev=qmp,mode=control");
     line.plain("-add-fd", format!("fd={},set=1", handles.console_log));
-    let serial = format!(
-        "socket,id=serial0,fd={},server=on,wait=off,logfile=/dev/fdset/1,logappend=on",
-        handles.serial
-    );
+    let serial = format!("socket,id=serial0,fd={},server=on,wait=off,logfile=/dev/fdset/1,logappend=on", handles.serial);
     line.plain("-chardev", serial);
     line.device(json!({ "driver": "isa-serial", "chardev": "serial0", "id": "com1" }));
-    line.plain(
-        "-vnc",
-        format!("unix:{}", doubled_commas(utf8(&spec.run_dir.vnc_socket())?)),
-    );
+    line.plain("-vnc", format!("unix:{}", doubled_commas(utf8(&spec.run_dir.vnc_socket())?)));
     line.device(json!({ "driver": "VGA", "id": "display0", "bus": "pcie.0", "addr": "0x1" }));
 
     let ports = root_ports(&mut line, spec)?;
     let mut free = (0..ports).map(|port| format!("port{port}"));
-    let mut slot = || {
-        free.next()
-            .ok_or_else(|| Error::Spec("more devices than slots".into()))
-    };
+    let mut slot = || free.next().ok_or_else(|| Error::Spec("more devices than slots".into()));
     for disk in &spec.disks {
         match disk.bus {
             DiskBus::Virtio => virtio_disk(&mut line, disk, &slot()?)?,
@@ -97,22 +75,13 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
 /// A root port for every device and the spare ones: on PCI Express only what sits in a port of its own can be
 /// unplugged, or plugged in later.
 fn root_ports(line: &mut Line, spec: &MachineSpec) -> Result<usize> {
-    let virtio_disks = spec
-        .disks
-        .iter()
-        .filter(|disk| disk.bus == DiskBus::Virtio)
-        .count();
+    let virtio_disks = spec.disks.iter().filter(|disk| disk.bus == DiskBus::Virtio).count();
     let ports = virtio_disks + spec.nics.len() + 1 + usize::from(spec.spare_slots);
     if ports > 24 * FUNCTIONS_PER_SLOT {
-        return Err(Error::Spec(format!(
-            "{ports} devices are more than the bus holds"
-        )));
+        return Err(Error::Spec(format!("{ports} devices are more than the bus holds")));
     }
     for port in 0..ports {
-        let (slot, function) = (
-            FIRST_PORT_SLOT + port / FUNCTIONS_PER_SLOT,
-            port % FUNCTIONS_PER_SLOT,
-        );
+        let (slot, function) = (FIRST_PORT_SLOT + port / FUNCTIONS_PER_SLOT, port % FUNCTIONS_PER_SLOT);
         line.device(json!({
             "driver": "pcie-root-port", "id": format!("port{port}"), "bus": "pcie.0", "chassis": port + 1,
             "addr": format!("{slot:#x}.{function:#x}"), "multifunction": true,
@@ -147,8 +116,7 @@ fn virtio_disk(line: &mut Line, disk: &Disk, slot: &str) -> Result<()> {
 
 fn cdrom(line: &mut Line, disk: &Disk) -> Result<()> {
     line.blockdev(disk, true)?;
-    let mut device =
-        json!({ "driver": "ide-cd", "id": format!("disk-{}", disk.name), "drive": node(disk) });
+    let mut device = json!({ "driver": "ide-cd", "id": format!("disk-{}", disk.name), "drive": node(disk) });
     describe(&mut device, disk);
     line.device(device);
     Ok(())
@@ -169,10 +137,13 @@ fn node(disk: &Disk) -> String {
 
 fn network(line: &mut Line, nic: &Nic, slot: &str) {
     let backend = format!("net-{}", nic.name);
-    line.json("-netdev", json!({
-        "type": "tap", "id": backend, "ifname": nic.tap, "script": "no", "downscript": "no", "vhost": false,
-        "vnet_hdr": nic.datapath == Datapath::Kernel,
-    }));
+    line.json(
+        "-netdev",
+        json!({
+            "type": "tap", "id": backend, "ifname": nic.tap, "script": "no", "downscript": "no", "vhost": false,
+            "vnet_hdr": nic.datapath == Datapath::Kernel,
+        }),
+    );
     line.device(json!({
         "driver": "virtio-net-pci", "id": format!("nic-{}", nic.name), "bus": slot, "netdev": backend,
         "mac": nic.mac, "host_mtu": nic.mtu, "romfile": "",
@@ -208,17 +179,19 @@ impl Line {
             DiskFormat::Raw => "raw",
             DiskFormat::Qcow2 => "qcow2",
         };
-        self.json("-blockdev", json!({
-            "driver": driver, "node-name": node(disk), "read-only": read_only, "discard": "unmap",
-            "file": { "driver": "file", "filename": utf8(&disk.path)?, "read-only": read_only, "discard": "unmap" },
-        }));
+        self.json(
+            "-blockdev",
+            json!({
+                "driver": driver, "node-name": node(disk), "read-only": read_only, "discard": "unmap",
+                "file": { "driver": "file", "filename": utf8(&disk.path)?, "read-only": read_only, "discard": "unmap" },
+            }),
+        );
         Ok(())
     }
 }
 
 fn utf8(path: &Path) -> Result<&str> {
-    path.to_str()
-        .ok_or_else(|| Error::Spec(format!("{} is not UTF-8", path.display())))
+    path.to_str().ok_or_else(|| Error::Spec(format!("{} is not UTF-8", path.display())))
 }
 
 /// QEMU's own escape, for the one option that has no JSON form.

@@ -53,11 +53,7 @@ impl Confinement {
         for name in devices_of(spec) {
             devices.extend(Device::like_host(name, Some(Uid::from_raw(run_as.uid)))?);
         }
-        Ok(Self {
-            run_as,
-            inherited,
-            devices,
-        })
+        Ok(Self { run_as, inherited, devices })
     }
 
     /// Runs in the child. The order matters: mounting needs the privileges that the last steps give up.
@@ -66,13 +62,7 @@ impl Confinement {
         setsid()?;
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)?;
         // A slave, so that what the host unmounts does not live on in here.
-        mount(
-            None::<&str>,
-            c"/",
-            None::<&str>,
-            MsFlags::MS_REC | MsFlags::MS_SLAVE,
-            None::<&str>,
-        )?;
+        mount(None::<&str>, c"/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)?;
         self.make_dev()?;
         self.drop_privileges()?;
         for fd in &self.inherited {
@@ -83,23 +73,12 @@ impl Confinement {
 
     fn make_dev(&self) -> nix::Result<()> {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-        mount(
-            Some(c"tmpfs"),
-            c"/dev",
-            Some(c"tmpfs"),
-            flags,
-            Some(c"mode=0755,size=64k"),
-        )?;
+        mount(Some(c"tmpfs"), c"/dev", Some(c"tmpfs"), flags, Some(c"mode=0755,size=64k"))?;
         umask(Mode::empty());
         mkdir(c"/dev/net", Mode::from_bits_truncate(0o755))?;
         for device in &self.devices {
             let mode = if device.owner.is_some() { 0o600 } else { 0o666 };
-            mknod(
-                device.path.as_c_str(),
-                SFlag::S_IFCHR,
-                Mode::from_bits_truncate(mode),
-                device.number,
-            )?;
+            mknod(device.path.as_c_str(), SFlag::S_IFCHR, Mode::from_bits_truncate(mode), device.number)?;
             chown(device.path.as_c_str(), device.owner, None)?;
         }
         umask(Mode::from_bits_truncate(0o077));
@@ -107,10 +86,7 @@ impl Confinement {
     }
 
     fn drop_privileges(&self) -> nix::Result<()> {
-        let (uid, gid) = (
-            Uid::from_raw(self.run_as.uid),
-            Gid::from_raw(self.run_as.gid),
-        );
+        let (uid, gid) = (Uid::from_raw(self.run_as.uid), Gid::from_raw(self.run_as.gid));
         setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
         setgroups(&[])?;
         setresgid(gid, gid, gid)?;
@@ -130,11 +106,7 @@ impl Device {
         match fs::metadata(&path) {
             Ok(is) if is.file_type().is_char_device() => {
                 let path = CString::new(path).map_err(io::Error::other)?;
-                Ok(Some(Self {
-                    path,
-                    number: is.rdev(),
-                    owner,
-                }))
+                Ok(Some(Self { path, number: is.rdev(), owner }))
             }
             Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

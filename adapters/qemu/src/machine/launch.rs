@@ -32,18 +32,14 @@ pub(super) async fn launch(spec: MachineSpec) -> Result<Machine> {
     let spawned = tokio::task::spawn_blocking(move || spawn(&spec)).await;
     let (pid, said_before) = spawned.map_err(|error| Error::Spec(error.to_string()))??;
     // Killed on the way out of here unless it answered: also when our caller is cancelled.
-    let mut guard = KillUnlessReady(Some(
-        Process::open(pid).doing(|| format!("watch process {pid}"))?,
-    ));
+    let mut guard = KillUnlessReady(Some(Process::open(pid).doing(|| format!("watch process {pid}"))?));
     let Some(process) = guard.0.as_ref() else {
         return Err(Error::Closed);
     };
 
     let socket = run_dir.qmp_socket();
     let greeting = async {
-        let stream = UnixStream::connect(&socket)
-            .await
-            .doing(|| format!("connect to {}", socket.display()))?;
+        let stream = UnixStream::connect(&socket).await.doing(|| format!("connect to {}", socket.display()))?;
         Qmp::converse(stream).await
     };
     let answered = tokio::select! {
@@ -55,12 +51,7 @@ pub(super) async fn launch(spec: MachineSpec) -> Result<Machine> {
         // A closed socket is how its death is mostly seen first; the process tells more.
         Err(Error::Closed | Error::Io { .. }) => {
             process.kill()?;
-            return Err(died(
-                id,
-                process.ended().await?,
-                &run_dir.log(),
-                said_before,
-            ));
+            return Err(died(id, process.ended().await?, &run_dir.log(), said_before));
         }
         answered => answered?,
     };
@@ -85,14 +76,8 @@ impl Drop for KillUnlessReady {
 fn spawn(spec: &MachineSpec) -> Result<(i32, u64)> {
     let run_dir = &spec.run_dir;
     run_dir.ensure(spec.run_as)?;
-    let lock = run_dir
-        .lock()?
-        .ok_or(Error::AlreadyRunning { id: spec.id })?;
-    for disk in spec
-        .disks
-        .iter()
-        .filter(|disk| !disk.read_only && disk.bus == super::DiskBus::Virtio)
-    {
+    let lock = run_dir.lock()?.ok_or(Error::AlreadyRunning { id: spec.id })?;
+    for disk in spec.disks.iter().filter(|disk| !disk.read_only && disk.bus == super::DiskBus::Virtio) {
         hand_over(&disk.path, spec.run_as)?;
     }
     let qmp = run_dir.listen(&run_dir.qmp_socket())?;
@@ -101,31 +86,15 @@ fn spawn(spec: &MachineSpec) -> Result<(i32, u64)> {
     let log = open_log(&run_dir.log())?;
     let said_before = log.metadata().doing(|| "look at QEMU's log".into())?.len();
 
-    let handles = Handles {
-        qmp: qmp.as_raw_fd(),
-        serial: serial.as_raw_fd(),
-        console_log: console_log.as_raw_fd(),
-    };
-    let inherited: Vec<RawFd> = vec![
-        handles.qmp,
-        handles.serial,
-        handles.console_log,
-        lock.as_raw_fd(),
-    ];
+    let handles = Handles { qmp: qmp.as_raw_fd(), serial: serial.as_raw_fd(), console_log: console_log.as_raw_fd() };
+    let inherited: Vec<RawFd> = vec![handles.qmp, handles.serial, handles.console_log, lock.as_raw_fd()];
     let arguments = command_line(spec, handles)?;
     let starting = || format!("start {EMULATOR} for machine {}", spec.id);
     let confinement = Confinement::new(spec, inherited).doing(starting)?;
 
     let mut command = Command::new(EMULATOR);
-    command
-        .args(arguments)
-        .current_dir(run_dir.path())
-        .env_clear()
-        .env("PATH", search_path());
-    command
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().doing(starting)?)
-        .stderr(log);
+    command.args(arguments).current_dir(run_dir.path()).env_clear().env("PATH", search_path());
+    command.stdin(Stdio::null()).stdout(log.try_clone().doing(starting)?).stderr(log);
     sys::before_exec(&mut command, move || confinement.enter());
     let child = command.spawn().doing(starting)?;
     let pid = child.id().cast_signed();
@@ -134,25 +103,12 @@ fn spawn(spec: &MachineSpec) -> Result<(i32, u64)> {
 }
 
 fn search_path() -> String {
-    std::env::var("PATH")
-        .unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())
 }
 
 fn died(id: Uuid, exit: super::Exit, log: &std::path::Path, said_before: u64) -> Error {
     let log = std::fs::read(log).unwrap_or_default();
-    let said = log
-        .get(usize::try_from(said_before).unwrap_or(0)..)
-        .unwrap_or_default();
-    let said = String::from_utf8_lossy(&said[said.len().saturating_sub(LAST_WORDS)..])
-        .trim()
-        .to_owned();
-    Error::Died {
-        id,
-        exit: exit.to_string(),
-        said: if said.is_empty() {
-            "it said nothing".into()
-        } else {
-            said
-        },
-    }
+    let said = log.get(usize::try_from(said_before).unwrap_or(0)..).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said[said.len().saturating_sub(LAST_WORDS)..]).trim().to_owned();
+    Error::Died { id, exit: exit.to_string(), said: if said.is_empty() { "it said nothing".into() } else { said } }
 }

@@ -93,14 +93,7 @@ impl Machine {
         let watched = Arc::clone(&process);
         // A child that nobody waits for stays a zombie, also when this handle is long dropped.
         tokio::spawn(async move { watched.ended().await });
-        Self {
-            inner: Arc::new(Inner {
-                id,
-                run_dir,
-                process,
-                qmp,
-            }),
-        }
+        Self { inner: Arc::new(Inner { id, run_dir, process, qmp }) }
     }
 
     pub fn id(&self) -> Uuid {

@@ -52,11 +52,7 @@ pub(super) struct Process {
 impl Process {
     pub fn open(pid: i32) -> io::Result<Self> {
         let fd = sys::watch(sys::pidfd_open(pid)?)?;
-        Ok(Self {
-            pid,
-            fd,
-            exit: OnceCell::new(),
-        })
+        Ok(Self { pid, fd, exit: OnceCell::new() })
     }
 
     /// Resolves when the process has ended, and reaps it if it is our child.
@@ -65,15 +61,8 @@ impl Process {
     }
 
     async fn reap(&self) -> Result<Exit> {
-        let _ready = self
-            .fd
-            .readable()
-            .await
-            .doing(|| format!("watch process {}", self.pid))?;
-        match waitid(
-            Id::PIDFd(self.fd.as_fd()),
-            WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG,
-        ) {
+        let _ready = self.fd.readable().await.doing(|| format!("watch process {}", self.pid))?;
+        match waitid(Id::PIDFd(self.fd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
             Ok(WaitStatus::Exited(_, code)) => Ok(Exit::Code(code)),
             Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Exit::Signal(signal as i32)),
             Ok(_) | Err(Errno::ECHILD) => Ok(Exit::Unknown),
@@ -108,14 +97,8 @@ pub(super) fn find(id: Uuid, run_dir: &RunDir) -> Result<Option<Process>> {
 
 /// Every machine that runs on this host with a run directory below `parent`, for audits.
 pub fn running_below(parent: &std::path::Path) -> Result<Vec<(Uuid, i32)>> {
-    let below = |pid: i32| {
-        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(parent))
-    };
-    Ok(all()?
-        .into_iter()
-        .filter(|(pid, _)| below(*pid))
-        .map(|(pid, id)| (id, pid))
-        .collect())
+    let below = |pid: i32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(parent));
+    Ok(all()?.into_iter().filter(|(pid, _)| below(*pid)).map(|(pid, id)| (id, pid)).collect())
 }
 
 fn open_machine(pid: i32, id: Uuid) -> Option<Process> {
@@ -127,9 +110,7 @@ fn open_machine(pid: i32, id: Uuid) -> Option<Process> {
 fn all() -> Result<Vec<(i32, Uuid)>> {
     let entries = fs::read_dir("/proc").doing(|| "list the processes".into())?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    Ok(pids
-        .filter_map(|pid| Some((pid, machine_of(pid)?)))
-        .collect())
+    Ok(pids.filter_map(|pid| Some((pid, machine_of(pid)?))).collect())
 }
 
 /// The machine that a process is, told by its command line; a zombie has none.

@@ -4,9 +4,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{
-    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, lchown,
-};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, lchown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -65,17 +63,10 @@ impl RunDir {
     pub(super) fn ensure(&self, run_as: RunAs) -> Result<()> {
         let longest = self.vnc_socket();
         if longest.as_os_str().len() > LONGEST_SOCKET_PATH {
-            return Err(Error::Spec(format!(
-                "{} is longer than a socket's path may be",
-                longest.display()
-            )));
+            return Err(Error::Spec(format!("{} is longer than a socket's path may be", longest.display())));
         }
         let doing = || format!("make the run directory {}", self.0.display());
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o711)
-            .create(&self.0)
-            .doing(doing)?;
+        DirBuilder::new().recursive(true).mode(0o711).create(&self.0).doing(doing)?;
         chown(&self.0, Some(0), Some(run_as.gid)).doing(doing)?;
         std::fs::set_permissions(&self.0, Permissions::from_mode(0o710)).doing(doing)?;
         match DirBuilder::new().mode(0o700).create(self.own()) {
@@ -89,12 +80,7 @@ impl RunDir {
     /// Invariant: a machine never has two QEMU processes (test: `a_second_start_is_refused_while_the_first_lives`).
     pub(super) fn lock(&self) -> Result<Option<File>> {
         let doing = || format!("lock {}", self.lock_file().display());
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(self.lock_file());
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.lock_file());
         let file = file.doing(doing)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
@@ -119,25 +105,18 @@ impl RunDir {
 
     pub(super) fn record_pid(&self, pid: i32) -> Result<()> {
         let fresh = self.0.join("pid.new");
-        let written = std::fs::write(&fresh, format!("{pid}\n"))
-            .and_then(|()| std::fs::rename(&fresh, self.pid_file()));
+        let written = std::fs::write(&fresh, format!("{pid}\n")).and_then(|()| std::fs::rename(&fresh, self.pid_file()));
         written.doing(|| format!("write {}", self.pid_file().display()))
     }
 
     pub(super) fn recorded_pid(&self) -> Option<i32> {
-        std::fs::read_to_string(self.pid_file())
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        std::fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()
     }
 
     /// Removes what is left of a machine that is gone.
     pub(super) fn remove(&self) -> Result<()> {
         match std::fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(error).doing(|| format!("remove {}", self.0.display()))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing(|| format!("remove {}", self.0.display())),
             _ => Ok(()),
         }
     }
@@ -145,39 +124,24 @@ impl RunDir {
 
 /// Opens a log that only root writes to and that QEMU is handed open.
 pub(super) fn open_log(path: &Path) -> Result<File> {
-    let options = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .custom_flags(libc::O_NOFOLLOW)
-        .clone();
-    options
-        .open(path)
-        .doing(|| format!("open {}", path.display()))
+    let options = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(libc::O_NOFOLLOW).clone();
+    options.open(path).doing(|| format!("open {}", path.display()))
 }
 
 /// Gives a disk to the machine's user. It follows no link and touches nothing but a regular file with one name,
 /// or a QEMU that was taken over could have us hand it a file of its choice.
 pub(super) fn hand_over(disk: &Path, run_as: RunAs) -> Result<()> {
     let doing = || format!("hand {} to the machine's user", disk.display());
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(disk)
-        .doing(doing)?;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(disk).doing(doing)?;
     let is = file.metadata().doing(doing)?;
     if !is.is_file() || is.nlink() != 1 {
-        return Err(Error::Spec(format!(
-            "{} is not a plain file with one name",
-            disk.display()
-        )));
+        return Err(Error::Spec(format!("{} is not a plain file with one name", disk.display())));
     }
     if (is.uid(), is.gid()) != (run_as.uid, run_as.gid) {
         std::os::unix::fs::fchown(&file, Some(run_as.uid), Some(run_as.gid)).doing(doing)?;
     }
     if is.mode() & 0o777 != 0o600 {
-        file.set_permissions(Permissions::from_mode(0o600))
-            .doing(doing)?;
+        file.set_permissions(Permissions::from_mode(0o600)).doing(doing)?;
     }
     Ok(())
 }

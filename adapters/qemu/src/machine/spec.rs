@@ -103,14 +103,8 @@ impl DeviceName {
     pub fn new(name: &str) -> Result<Self> {
         let fits = (1..=LONGEST_DEVICE_NAME).contains(&name.len());
         let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
-        let plain = name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-        if fits && begins && plain {
-            Ok(Self(name.to_owned()))
-        } else {
-            Err(Error::Spec(format!("device name {name:?}")))
-        }
+        let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if fits && begins && plain { Ok(Self(name.to_owned())) } else { Err(Error::Spec(format!("device name {name:?}"))) }
     }
 
     /// The name of the device that stands for a volume or a port: the same at every start.

@@ -22,10 +22,7 @@ impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        Self {
-            dir,
-            id: Uuid::new_v4(),
-        }
+        Self { dir, id: Uuid::new_v4() }
     }
 
     fn run_dir(&self) -> RunDir {
@@ -57,10 +54,7 @@ impl Place {
             nics: vec![],
             console_log: self.console_log(),
             run_dir: self.run_dir(),
-            run_as: RunAs {
-                uid: 299_001,
-                gid: 299_001,
-            },
+            run_as: RunAs { uid: 299_001, gid: 299_001 },
             spare_slots: 4,
         }
     }
@@ -75,30 +69,21 @@ impl Place {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), said)
-            .await
-            .expect("the guest said nothing");
+        tokio::time::timeout(Duration::from_secs(30), said).await.expect("the guest said nothing");
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         for (_, pid) in running_below(self.dir.path()).unwrap_or_default() {
-            let _ = crate::sys::pidfd_open(pid)
-                .and_then(|it| crate::sys::pidfd_signal(std::os::fd::AsFd::as_fd(&it), 9));
+            let _ = crate::sys::pidfd_open(pid).and_then(|it| crate::sys::pidfd_signal(std::os::fd::AsFd::as_fd(&it), 9));
         }
     }
 }
 
-async fn running_until(
-    machine: &Machine,
-    wanted: fn(&Event) -> bool,
-    events: &mut broadcast::Receiver<Event>,
-) {
+async fn running_until(machine: &Machine, wanted: fn(&Event) -> bool, events: &mut broadcast::Receiver<Event>) {
     let seen = async { while !wanted(&events.recv().await.unwrap()) {} };
-    tokio::time::timeout(Duration::from_secs(30), seen)
-        .await
-        .unwrap_or_else(|_| panic!("{machine:?}"));
+    tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap_or_else(|_| panic!("{machine:?}"));
 }
 
 #[tokio::test]
@@ -112,10 +97,7 @@ async fn a_guest_starts_paused_runs_and_obeys_its_power_button() {
     machine.cont().await.unwrap();
     assert_eq!(machine.run_state().await.unwrap(), RunState::Running);
     place.hello().await;
-    assert_eq!(
-        machine.stop_within(Duration::from_secs(30)).await.unwrap(),
-        Exit::Code(0)
-    );
+    assert_eq!(machine.stop_within(Duration::from_secs(30)).await.unwrap(), Exit::Code(0));
     let by_guest = |event: &Event| matches!(event, Event::Shutdown { by_guest: true, .. });
     running_until(&machine, by_guest, &mut events).await;
 }
@@ -125,13 +107,7 @@ async fn a_guest_that_ignores_its_power_button_is_turned_off() {
     let place = Place::new();
     let machine = place.start(&boot_sector::stubborn()).await;
     machine.cont().await.unwrap();
-    assert_eq!(
-        machine
-            .stop_within(Duration::from_millis(200))
-            .await
-            .unwrap(),
-        Exit::Code(0)
-    );
+    assert_eq!(machine.stop_within(Duration::from_millis(200)).await.unwrap(), Exit::Code(0));
 }
 
 #[tokio::test]
@@ -142,38 +118,19 @@ async fn a_machine_is_adopted_after_its_starter_forgot_it() {
     let pid = first.pid();
     drop(first);
 
-    let again = Machine::adopt(place.id, &place.run_dir())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (again.pid(), again.run_state().await.unwrap()),
-        (pid, RunState::Running)
-    );
+    let again = Machine::adopt(place.id, &place.run_dir()).await.unwrap().unwrap();
+    assert_eq!((again.pid(), again.run_state().await.unwrap()), (pid, RunState::Running));
     drop(again);
 
     // Killed before the pid file was written: the process itself is the record.
     fs::remove_file(place.run_dir().pid_file()).unwrap();
-    let again = Machine::adopt(place.id, &place.run_dir())
-        .await
-        .unwrap()
-        .unwrap();
+    let again = Machine::adopt(place.id, &place.run_dir()).await.unwrap().unwrap();
     assert_eq!(again.pid(), pid);
     assert_eq!(running_below(place.dir.path()).unwrap(), [(place.id, pid)]);
 
-    assert!(
-        Machine::adopt(Uuid::new_v4(), &place.run_dir())
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(Machine::adopt(Uuid::new_v4(), &place.run_dir()).await.unwrap().is_none());
     again.kill().await.unwrap();
-    assert!(
-        Machine::adopt(place.id, &place.run_dir())
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(Machine::adopt(place.id, &place.run_dir()).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -181,19 +138,9 @@ async fn a_pid_file_that_names_another_process_is_not_believed() {
     let place = Place::new();
     let machine = place.start(&boot_sector::stubborn()).await;
     machine.kill().await.unwrap();
-    place
-        .run_dir()
-        .record_pid(std::process::id().cast_signed())
-        .unwrap();
-    assert!(
-        Machine::adopt(place.id, &place.run_dir())
-            .await
-            .unwrap()
-            .is_none()
-    );
-    Machine::ensure_gone(place.id, &place.run_dir())
-        .await
-        .unwrap();
+    place.run_dir().record_pid(std::process::id().cast_signed()).unwrap();
+    assert!(Machine::adopt(place.id, &place.run_dir()).await.unwrap().is_none());
+    Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
     assert!(!place.run_dir().path().exists());
 }
 
@@ -215,11 +162,7 @@ async fn death_is_seen_by_every_waiter() {
     let machine = place.start(&boot_sector::stubborn()).await;
     let other = machine.clone();
     let waiter = tokio::spawn(async move { other.exited().await.unwrap() });
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(machine.pid()),
-        nix::sys::signal::SIGKILL,
-    )
-    .unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(machine.pid()), nix::sys::signal::SIGKILL).unwrap();
     assert_eq!(machine.exited().await.unwrap(), Exit::Signal(9));
     assert_eq!(waiter.await.unwrap(), Exit::Signal(9));
     assert!(matches!(machine.run_state().await, Err(Error::Closed)));
@@ -232,28 +175,19 @@ async fn what_qemu_says_when_it_does_not_start_is_in_the_error() {
     spec.disks[0].path = place.dir.path().join("not, there");
     spec.disks[0].read_only = true;
     let error = Machine::start(spec).await.unwrap_err().to_string();
-    assert!(
-        error.contains("not, there") && error.contains("No such file"),
-        "{error}"
-    );
+    assert!(error.contains("not, there") && error.contains("No such file"), "{error}");
     assert_eq!(running_below(place.dir.path()).unwrap(), []);
 }
 
 #[tokio::test]
 async fn ensure_gone_is_content_when_there_is_nothing() {
     let place = Place::new();
-    Machine::ensure_gone(place.id, &place.run_dir())
-        .await
-        .unwrap();
+    Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
     let machine = place.start(&boot_sector::stubborn()).await;
-    Machine::ensure_gone(place.id, &place.run_dir())
-        .await
-        .unwrap();
+    Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
     machine.exited().await.unwrap();
     assert!(!place.run_dir().path().exists());
-    Machine::ensure_gone(place.id, &place.run_dir())
-        .await
-        .unwrap();
+    Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
 }
 
 #[tokio::test]
@@ -263,10 +197,7 @@ async fn qemu_runs_confined() {
     let proc = PathBuf::from(format!("/proc/{}", machine.pid()));
     let status = fs::read_to_string(proc.join("status")).unwrap();
     let field = |name: &str| {
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(field("Uid:"), "299001 299001 299001 299001");
@@ -274,32 +205,17 @@ async fn qemu_runs_confined() {
     assert_eq!(field("Groups:"), "");
     assert_eq!(field("CapEff:"), "0000000000000000");
     assert_eq!(field("CapPrm:"), "0000000000000000");
-    assert_eq!(
-        (field("NoNewPrivs:"), field("Seccomp:")),
-        ("1".into(), "2".into())
-    );
+    assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), ("1".into(), "2".into()));
 
     let namespace = |of: &Path, kind: &str| fs::read_link(of.join("ns").join(kind)).unwrap();
     for kind in ["mnt", "ipc"] {
-        assert_ne!(
-            namespace(&proc, kind),
-            namespace(Path::new("/proc/self"), kind)
-        );
+        assert_ne!(namespace(&proc, kind), namespace(Path::new("/proc/self"), kind));
     }
-    let mut devices: Vec<_> = fs::read_dir(proc.join("root/dev"))
-        .unwrap()
-        .map(|it| it.unwrap().file_name())
-        .collect();
+    let mut devices: Vec<_> = fs::read_dir(proc.join("root/dev")).unwrap().map(|it| it.unwrap().file_name()).collect();
     devices.sort();
-    assert_eq!(
-        devices,
-        ["full", "net", "null", "random", "urandom", "zero"]
-    );
+    assert_eq!(devices, ["full", "net", "null", "random", "urandom", "zero"]);
     // It must not be able to put something of its own in place of what we open.
-    let mode = fs::metadata(place.run_dir().path())
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(place.run_dir().path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o710);
     machine.kill().await.unwrap();
 }

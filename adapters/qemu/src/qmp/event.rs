@@ -36,25 +36,15 @@ impl Event {
         let flag = |key: &str| data[key].as_bool().unwrap_or(false);
         let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
         match name {
-            "SHUTDOWN" => Self::Shutdown {
-                by_guest: flag("guest"),
-                reason: text("reason"),
-            },
-            "RESET" => Self::Reset {
-                by_guest: flag("guest"),
-            },
+            "SHUTDOWN" => Self::Shutdown { by_guest: flag("guest"), reason: text("reason") },
+            "RESET" => Self::Reset { by_guest: flag("guest") },
             "POWERDOWN" => Self::Powerdown,
             "STOP" => Self::Stop,
             "RESUME" => Self::Resume,
             "GUEST_PANICKED" => Self::GuestPanicked,
             // The path-only form, for a device that has no id, is of no use to us: all of ours have one.
-            "DEVICE_DELETED" if data["device"].is_string() => Self::DeviceDeleted {
-                device: text("device"),
-            },
-            _ => Self::Other {
-                name: name.to_owned(),
-                data,
-            },
+            "DEVICE_DELETED" if data["device"].is_string() => Self::DeviceDeleted { device: text("device") },
+            _ => Self::Other { name: name.to_owned(), data },
         }
     }
 }

@@ -79,42 +79,24 @@ impl Qmp {
             Some(line) => Message::parse(&line)?.greeting,
             None => return Err(Error::Closed),
         };
-        let greeting =
-            greeting.ok_or_else(|| Error::Protocol("the first line was no greeting".into()))?;
+        let greeting = greeting.ok_or_else(|| Error::Protocol("the first line was no greeting".into()))?;
 
         let (lines, outbox) = mpsc::unbounded_channel();
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
         tokio::spawn(write_lines(write, outbox));
-        let reader =
-            tokio::spawn(read_messages(read, Arc::clone(&waiting), events.clone())).abort_handle();
-        let shared = Shared {
-            lines,
-            waiting,
-            next_id: 1.into(),
-            events,
-            version: greeting.version.qemu,
-            reader,
-        };
-        let qmp = Self {
-            shared: Arc::new(shared),
-        };
-        qmp.execute::<Value>("qmp_capabilities", Value::Null)
-            .await?;
+        let reader = tokio::spawn(read_messages(read, Arc::clone(&waiting), events.clone())).abort_handle();
+        let shared = Shared { lines, waiting, next_id: 1.into(), events, version: greeting.version.qemu, reader };
+        let qmp = Self { shared: Arc::new(shared) };
+        qmp.execute::<Value>("qmp_capabilities", Value::Null).await?;
         Ok(qmp)
     }
 
     /// Runs one command and reads its answer. `arguments` is an object, or null for none.
     pub async fn execute<T: DeserializeOwned>(&self, command: &str, arguments: Value) -> Result<T> {
         let answer = self.ask(command, arguments);
-        let value = within(
-            COMMAND_DEADLINE,
-            || format!("hear from QEMU about {command}"),
-            answer,
-        )
-        .await?;
-        serde_json::from_value(value)
-            .map_err(|error| Error::Protocol(format!("odd answer to {command}: {error}")))
+        let value = within(COMMAND_DEADLINE, || format!("hear from QEMU about {command}"), answer).await?;
+        serde_json::from_value(value).map_err(|error| Error::Protocol(format!("odd answer to {command}: {error}")))
     }
 
     /// Events from now on. The stream ends when the connection does.
@@ -132,30 +114,16 @@ impl Qmp {
     }
 
     async fn ask(&self, command: &str, arguments: Value) -> Result<Value> {
-        let id = self
-            .shared
-            .next_id
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let id = self.shared.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        lock(&self.shared.waiting)
-            .as_mut()
-            .ok_or(Error::Closed)?
-            .insert(id, answer);
-        let _forget = Forget {
-            id,
-            waiting: &self.shared.waiting,
-        };
-        self.shared
-            .lines
-            .send(wire::command_line(id, command, arguments))
-            .map_err(|_| Error::Closed)?;
+        lock(&self.shared.waiting).as_mut().ok_or(Error::Closed)?.insert(id, answer);
+        let _forget = Forget { id, waiting: &self.shared.waiting };
+        self.shared.lines.send(wire::command_line(id, command, arguments)).map_err(|_| Error::Closed)?;
         match answered.await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(Error::Refused {
-                command: command.to_owned(),
-                class: failure.class,
-                description: failure.desc,
-            }),
+            Ok(Err(failure)) => {
+                Err(Error::Refused { command: command.to_owned(), class: failure.class, description: failure.desc })
+            }
             Err(_) => Err(Error::Closed),
         }
     }
@@ -177,9 +145,7 @@ impl Drop for Forget<'_> {
 
 fn lock(waiting: &Mutex<Option<Waiting>>) -> std::sync::MutexGuard<'_, Option<Waiting>> {
     // Nothing panics while holding it; a poisoned map is still a good map.
-    waiting
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 async fn write_lines(mut socket: OwnedWriteHalf, mut outbox: mpsc::UnboundedReceiver<Vec<u8>>) {
@@ -233,9 +199,7 @@ fn deliver(message: Message, waiting: &Mutex<Option<Waiting>>, events: &broadcas
         (Some(value), None) => Ok(value),
         (None, None) => return,
     };
-    let caller = message
-        .id
-        .and_then(|id| lock(waiting).as_mut()?.remove(&id));
+    let caller = message.id.and_then(|id| lock(waiting).as_mut()?.remove(&id));
     match caller {
         Some(caller) => drop(caller.send(answer)),
         None => tracing::debug!(id = message.id, "QMP answer that nobody waits for"),
@@ -249,9 +213,6 @@ pub(crate) async fn within<T>(
 ) -> Result<T> {
     match tokio::time::timeout(deadline, work).await {
         Ok(done) => done,
-        Err(_) => Err(Error::Deadline {
-            doing: doing(),
-            after: deadline,
-        }),
+        Err(_) => Err(Error::Deadline { doing: doing(), after: deadline }),
     }
 }

@@ -53,10 +53,7 @@ impl Qmp {
         struct Status {
             status: RunState,
         }
-        Ok(self
-            .execute::<Status>("query-status", Value::Null)
-            .await?
-            .status)
+        Ok(self.execute::<Status>("query-status", Value::Null).await?.status)
     }
 
     /// Lets the guest run (again).

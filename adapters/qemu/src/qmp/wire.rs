@@ -114,9 +114,7 @@ pub(super) async fn read_line(socket: &mut (impl AsyncBufRead + Unpin)) -> Resul
         let end = chunk.iter().position(|byte| *byte == b'\n');
         let taken = end.unwrap_or(chunk.len());
         if line.len() + taken > LONGEST_LINE {
-            return Err(Error::Protocol(format!(
-                "a line of more than {LONGEST_LINE} bytes"
-            )));
+            return Err(Error::Protocol(format!("a line of more than {LONGEST_LINE} bytes")));
         }
         line.extend_from_slice(&chunk[..taken]);
         socket.consume(taken + usize::from(end.is_some()));

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `qemu-img` on untrusted images, confined.
+//!
+//! An image that was judged can still be made to exhaust or to exploit its reader. So the reader is an unprivileged
+//! user without network, with little memory and time, that has exactly the files it works on; and it is always
+//! told the format. It gets its files open, and names them by number: it needs no way to the directories they are in.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::{OpenOptionsExt, fchown};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use tokio::io::{AsyncReadExt, BufReader};
+use tokio::process::{ChildStderr, ChildStdout, Command};
+
+use crate::error::{Doing, Error};
+use crate::{Format, Result, durable, sys};
+
+const QEMU_IMG: &str = "qemu-img";
+
+/// What `qemu-img` says beyond this is not kept.
+const LONGEST_SPEECH: u64 = 4000;
+
+/// Who works in the cage, and how much it may use.
+#[derive(Debug, Clone)]
+pub struct Cage {
+    pub uid: u32,
+    pub gid: u32,
+    pub memory: u64,
+    pub cpu: Duration,
+    pub deadline: Duration,
+}
+
+/// A file with its format.
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'a> {
+    pub path: &'a Path,
+    pub format: Format,
+}
+
+impl Cage {
+    /// A cage of the usual size for a user that owns nothing else.
+    pub fn new(uid: u32, gid: u32) -> Self {
+        Self { uid, gid, memory: 1 << 30, cpu: Duration::from_secs(30), deadline: Duration::from_secs(600) }
+    }
+
+    /// Time to work on a disk of so many bytes: a fixed share, and a second for each 32 MiB.
+    pub fn for_size(mut self, bytes: u64) -> Self {
+        self.cpu += Duration::from_secs(bytes >> 25);
+        self.deadline += Duration::from_secs(bytes >> 23);
+        self
+    }
+
+    /// Rewrites an image in another format, durably. `progress` hears fractions from 0 to 1.
+    ///
+    /// The source is opened up to the cage's user if it cannot read it, by giving it the file.
+    pub async fn convert(&self, from: Image<'_>, to: Image<'_>, progress: impl FnMut(f32)) -> Result<()> {
+        let partial = durable::partial_name(to.path)?;
+        let source = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(from.path);
+        let source = source.doing(|| format!("open {}", from.path.display()))?;
+        self.give(&source).doing(|| format!("give {} to the cage", from.path.display()))?;
+        let target = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&partial);
+        let target = target.doing(|| format!("make {}", partial.display()))?;
+        self.give(&target).doing(|| format!("give {} to the cage", partial.display()))?;
+
+        let arguments = ["convert", "-p", "-f", driver(from.format)?, "-O", driver(to.format)?];
+        let done = self.run(&arguments, &[&source, &target], progress).await;
+        if done.is_err() {
+            // What is half done is of no use, and its removal is tidiness: the failure is what matters.
+            let _ = std::fs::remove_file(&partial);
+            return done;
+        }
+        fchown(&target, Some(0), Some(0)).doing(|| format!("take {} back", partial.display()))?;
+        let (partial, path) = (partial.clone(), to.path.to_owned());
+        let publish = move || {
+            target.sync_all().doing(|| format!("sync {}", partial.display()))?;
+            durable::publish(&partial, &path)
+        };
+        tokio::task::spawn_blocking(publish).await.map_err(|error| Error::Unusable(error.to_string()))?
+    }
+
+    fn give(&self, file: &File) -> io::Result<()> {
+        fchown(file, Some(self.uid), Some(self.gid))
+    }
+
+    /// Runs `qemu-img` with `arguments` and then the names of `files`, in the cage.
+    async fn run(&self, arguments: &[&str], files: &[&File], progress: impl FnMut(f32)) -> Result<()> {
+        let inherited: Vec<RawFd> = files.iter().map(|file| file.as_raw_fd()).collect();
+        let mut command = Command::new(QEMU_IMG);
+        command.args(arguments).args(inherited.iter().map(|fd| format!("/proc/self/fd/{fd}")));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.current_dir("/").kill_on_drop(true);
+        let cage = self.clone();
+        sys::before_exec(&mut command, move || cage.enter(&inherited));
+
+        let mut child = command.spawn().doing(|| format!("start {QEMU_IMG}"))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let work = async {
+            let ((), said) = tokio::join!(report(stdout, progress), listen(stderr));
+            let exit = child.wait().await.doing(|| format!("wait for {QEMU_IMG}"))?;
+            Ok((exit, said))
+        };
+        let (exit, said) = match tokio::time::timeout(self.deadline, work).await {
+            Ok(ended) => ended?,
+            Err(_) => return Err(Error::Deadline(self.deadline)),
+        };
+        if exit.success() { Ok(()) } else { Err(Error::QemuImg { exit: exit.to_string(), said }) }
+    }
+
+    /// Runs in the child: system calls only.
+    fn enter(&self, inherited: &[RawFd]) -> io::Result<()> {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC)?;
+        setrlimit(Resource::RLIMIT_AS, self.memory, self.memory)?;
+        setrlimit(Resource::RLIMIT_CPU, self.cpu.as_secs(), self.cpu.as_secs() + 1)?;
+        setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+        setgroups(&[])?;
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        setresgid(gid, gid, gid)?;
+        setresuid(uid, uid, uid)?;
+        nix::sys::prctl::set_no_new_privs()?;
+        for fd in inherited {
+            fcntl(sys::borrow(*fd), FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        Ok(())
+    }
+}
+
+/// QEMU's name of a format that the cage may work on.
+fn driver(format: Format) -> Result<&'static str> {
+    match format {
+        Format::Raw | Format::Iso => Ok("raw"),
+        Format::Qcow2 => Ok("qcow2"),
+        other => Err(Error::Unusable(format!("{other} images are not converted"))),
+    }
+}
+
+/// Hears `    (12.34/100%)\r` again and again.
+async fn report(stdout: Option<ChildStdout>, mut progress: impl FnMut(f32)) {
+    let Some(mut stdout) = stdout else { return };
+    let mut said = [0; 512];
+    while let Ok(1..) = stdout.read(&mut said).await.inspect(|length| {
+        if let Some(percent) = last_percentage(&said[..*length]) {
+            progress(percent / 100.0);
+        }
+    }) {}
+}
+
+fn last_percentage(said: &[u8]) -> Option<f32> {
+    let said = std::str::from_utf8(said).ok()?;
+    let (before, _) = said.rsplit_once("/100%")?;
+    before.rsplit_once('(')?.1.parse().ok()
+}
+
+async fn listen(stderr: Option<ChildStderr>) -> String {
+    let Some(stderr) = stderr else { return String::new() };
+    let mut stderr = BufReader::new(stderr);
+    let mut said = Vec::new();
+    // What it says beyond that is read and dropped, so that it does not block on a full pipe.
+    let _ = (&mut stderr).take(LONGEST_SPEECH).read_to_end(&mut said).await;
+    let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+    String::from_utf8_lossy(&said).trim().to_owned()
+}

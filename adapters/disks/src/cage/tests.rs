@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A real `qemu-img` in the cage.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+use std::process::Command as Plain;
+
+use tempfile::TempDir;
+
+use super::*;
+
+const USER: u32 = 299_002;
+
+fn qcow2(dir: &TempDir) -> PathBuf {
+    let path = dir.path().join("image");
+    let made = Plain::new("qemu-img").args(["create", "-q", "-f", "qcow2"]).arg(&path).arg("64M").status().unwrap();
+    assert!(made.success());
+    let written = Plain::new("qemu-io").args(["-f", "qcow2", "-c", "write -P 7 5M 20M"]).arg(&path).output().unwrap();
+    assert!(written.status.success());
+    path
+}
+
+#[tokio::test]
+async fn an_image_that_only_root_can_reach_is_converted_with_progress() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (source, target) = (qcow2(&dir), dir.path().join("raw"));
+    let mut heard = vec![];
+    let from = Image { path: &source, format: Format::Qcow2 };
+    let to = Image { path: &target, format: Format::Raw };
+    Cage::new(USER, USER).convert(from, to, |fraction| heard.push(fraction)).await.unwrap();
+
+    let raw = std::fs::read(&target).unwrap();
+    assert_eq!(raw.len(), 64 << 20);
+    assert!(raw[5 << 20..25 << 20].iter().all(|byte| *byte == 7) && raw[..5 << 20].iter().all(|byte| *byte == 0));
+    assert_eq!(std::fs::metadata(&target).unwrap().uid(), 0);
+    assert_eq!(heard.last(), Some(&1.0));
+    assert!(heard.is_sorted());
+}
+
+#[tokio::test]
+async fn the_declared_format_is_believed_and_never_the_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, target) = (qcow2(&dir), dir.path().join("copy"));
+    let bytes = std::fs::read(&source).unwrap();
+    let from = Image { path: &source, format: Format::Raw };
+    Cage::new(USER, USER).convert(from, Image { path: &target, format: Format::Raw }, |_| ()).await.unwrap();
+    assert!(std::fs::read(&target).unwrap()[..bytes.len()] == bytes);
+}
+
+#[tokio::test]
+async fn what_is_no_image_is_a_failure_with_its_reason_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, target) = (dir.path().join("noise"), dir.path().join("raw"));
+    std::fs::write(&source, [9; 4096]).unwrap();
+    let from = Image { path: &source, format: Format::Qcow2 };
+    let failed = Cage::new(USER, USER).convert(from, Image { path: &target, format: Format::Raw }, |_| ()).await;
+    let Err(Error::QemuImg { said, .. }) = failed else { panic!("{failed:?}") };
+    assert!(said.contains("qcow2"), "{said}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_backing_file_of_the_host_is_out_of_reach() {
+    // Our inspector refuses such an image; should one slip through, the reader has no right to the file.
+    let dir = tempfile::tempdir().unwrap();
+    let (secret, source, target) = (dir.path().join("secret"), dir.path().join("evil"), dir.path().join("raw"));
+    std::fs::write(&secret, vec![0x42; 1 << 20]).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut create = Plain::new("qemu-img");
+    create.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]).arg(&secret).arg(&source);
+    assert!(create.status().unwrap().success());
+    let from = Image { path: &source, format: Format::Qcow2 };
+    let failed = Cage::new(USER, USER).convert(from, Image { path: &target, format: Format::Raw }, |_| ()).await;
+    let Err(Error::QemuImg { said, .. }) = failed else { panic!("{failed:?}") };
+    assert!(said.contains("Permission denied"), "{said}");
+    assert!(!target.exists());
+}
+
+#[tokio::test]
+async fn one_that_takes_too_much_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, target) = (qcow2(&dir), dir.path().join("raw"));
+    let (from, to) = (Image { path: &source, format: Format::Qcow2 }, Image { path: &target, format: Format::Raw });
+
+    let hasty = Cage { deadline: Duration::from_millis(1), ..Cage::new(USER, USER) };
+    assert!(matches!(hasty.convert(from, to, |_| ()).await, Err(Error::Deadline(_))));
+    let cramped = Cage { memory: 32 << 20, ..Cage::new(USER, USER) };
+    assert!(matches!(cramped.convert(from, to, |_| ()).await, Err(Error::QemuImg { .. })));
+    assert!(!target.exists());
+}
