@@ -40,14 +40,18 @@ impl Watchers {
         Wake { watcher }
     }
 
-    /// Wakes the watchers of these types and of `*`.
+    /// Wakes the watchers of these types and of `*`; a touched `*` wakes all.
     pub(crate) fn wake<T: AsRef<str>>(&self, touched: &[T]) {
         if touched.is_empty() {
             return;
         }
         for watcher in self.lock().iter().filter_map(Weak::upgrade) {
-            let wanted = |kind: &&str| *kind == "*" || touched.iter().any(|t| t.as_ref() == *kind);
-            if watcher.types.iter().any(|kind| wanted(kind)) {
+            let is_touched = |kind: &str| {
+                let mut touched = touched.iter().map(AsRef::as_ref);
+                touched.any(|touched| touched == kind || touched == "*")
+            };
+            let wanted = |kind: &&str| *kind == "*" || is_touched(kind);
+            if watcher.types.iter().any(wanted) {
                 watcher.notify.notify_one();
             }
         }

@@ -5,6 +5,7 @@
 //! time; the server refuses what would not be, and the closure runs again. Closures are plain blocking code: they run on
 //! blocking threads and drive the asynchronous client from there.
 
+mod bell;
 mod convert;
 mod ddl;
 mod session;
@@ -21,6 +22,7 @@ use crate::store::{Shared, on_blocking_thread};
 use crate::tx::Session as AnySession;
 use crate::{Error, Result, Tx, guard};
 
+use bell::{Bell, Pending};
 pub(crate) use ddl::ddl;
 pub(crate) use session::Session;
 use session::{explain, unreachable_because};
@@ -41,6 +43,7 @@ pub(crate) struct Postgres {
     pool: Pool,
     shared: Arc<Shared>,
     turn: Mutex<()>,
+    bell: Bell,
 }
 
 enum Attempt<T, E> {
@@ -55,7 +58,7 @@ impl Postgres {
             config.connect_timeout(Duration::from_secs(10));
         }
         config.application_name("ferrostack");
-        let pool = Pool::builder(Manager::new(config, NoTls))
+        let pool = Pool::builder(Manager::new(config.clone(), NoTls))
             .max_size(CONNECTIONS)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
@@ -68,9 +71,9 @@ impl Postgres {
             }))
             .build()
             .map_err(|error| Error::engine("set up the pool of connections", error))?;
-        let postgres = Self { pool, shared, turn: Mutex::new(()) };
-        postgres.refuse_old_server().await?;
-        Ok(postgres)
+        refuse_old_server(&connection(&pool).await?).await?;
+        let bell = Bell::hang(pool.clone(), config, Arc::clone(&shared));
+        Ok(Self { pool, shared, turn: Mutex::new(()), bell })
     }
 
     pub(crate) async fn write<F, T, E>(&self, f: F) -> Result<T, E>
@@ -85,10 +88,10 @@ impl Postgres {
             if attempt == TAKE_TURNS {
                 turn = Some(self.turn.lock().await);
             }
+            let session = self.session(BEGIN_WRITE).await?;
             let (shared, f) = (Arc::clone(&self.shared), Arc::clone(&f));
-            let (client, runtime) = (self.connection().await?, Handle::current());
-            let session = Session::new(client, runtime);
-            match on_blocking_thread(move || write_once(session, &shared, &*f)).await? {
+            let bell = self.bell.pending();
+            match on_blocking_thread(move || write_once(session, &shared, &bell, &*f)).await? {
                 Attempt::Done(outcome) => return outcome,
                 Attempt::RunAgain => {
                     metrics::counter!("store_retries_total").increment(1);
@@ -106,32 +109,40 @@ impl Postgres {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (client, runtime) = (self.connection().await?, Handle::current());
-        let session = Session::new(client, runtime);
+        let session = self.session(BEGIN_READ).await?;
         let shared = Arc::clone(&self.shared);
         on_blocking_thread(move || read_once(session, &shared, &f)).await?
     }
 
-    async fn connection(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => unreachable_because(error),
-            PoolError::Closed => Error::Closed,
-            PoolError::Timeout(_) => Error::Busy { reason: "all connections to PostgreSQL are in use" },
-            other => unreachable_because(other),
-        })
-    }
-
-    async fn refuse_old_server(&self) -> Result<()> {
-        let client = self.connection().await?;
-        let row = client.query_one("SHOW server_version", &[]).await;
-        let found: String = row.and_then(|row| row.try_get(0)).map_err(explain)?;
-        let major = found.split(['.', ' ', 'd', 'b', 'r']).next();
-        match major.and_then(|number| number.parse::<u32>().ok()) {
-            Some(version) if version < 13 => Err(Error::OldPostgres { found }),
-            _ => Ok(()),
-        }
+    async fn session(&self, begin: &'static str) -> Result<Session> {
+        let client = connection(&self.pool).await?;
+        Ok(Session::new(client, Handle::current(), begin))
     }
 }
+
+async fn connection(pool: &Pool) -> Result<Object> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => unreachable_because(error),
+        PoolError::Closed => Error::Closed,
+        PoolError::Timeout(_) => Error::Busy { reason: "all connections to PostgreSQL are in use" },
+        other => unreachable_because(other),
+    })
+}
+
+async fn refuse_old_server(client: &Object) -> Result<()> {
+    let row = client.query_one("SHOW server_version_num", &[]).await;
+    let number: String = row.and_then(|row| row.try_get(0)).map_err(explain)?;
+    match number.parse::<u32>() {
+        Ok(version) if version < OLDEST_SERVER => Err(Error::OldPostgres { found: (version / 10_000).to_string() }),
+        _ => Ok(()),
+    }
+}
+
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// PostgreSQL 13, the first with 64-bit transaction numbers in SQL.
+const OLDEST_SERVER: u32 = 130_000;
 
 /// Durable means durable, even where the server's default is to acknowledge before the disk has it; and a controller
 /// that hangs inside a transaction does not hold its locks for ever.
@@ -139,15 +150,12 @@ const SESSION_SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', fa
      WHERE current_setting('synchronous_commit') = 'off'; \
      SET idle_in_transaction_session_timeout = '60s'";
 
-fn write_once<F, T, E>(session: Session, shared: &Shared, f: &F) -> Attempt<T, E>
+fn write_once<F, T, E>(session: Session, shared: &Shared, bell: &Pending, f: &F) -> Attempt<T, E>
 where
     F: Fn(&mut Tx) -> Result<T, E>,
     E: From<Error>,
 {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
-    if let Err(error) = control(&mut tx, "BEGIN ISOLATION LEVEL SERIALIZABLE") {
-        return Attempt::Done(Err(error.into()));
-    }
     let outcome = guard::run(f, &mut tx);
     let run_again = tx.must_run_again();
     let touched = tx.reset();
@@ -160,9 +168,10 @@ where
             roll_back(tx);
             Attempt::Done(Err(error))
         }
-        Ok(answer) => match control(&mut tx, "COMMIT") {
+        Ok(answer) => match end(&mut tx, "COMMIT") {
             Ok(()) => {
                 shared.committed(1, &touched);
+                bell.add(&touched);
                 Attempt::Done(Ok(answer))
             }
             Err(Error::Busy { .. }) => {
@@ -183,22 +192,23 @@ where
     E: From<Error>,
 {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
-    control(&mut tx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")?;
     let outcome = guard::run(f, &mut tx);
-    roll_back(tx);
+    if let AnySession::Postgres(session) = tx.session() {
+        session.end_read();
+    }
     outcome
 }
 
-fn control(tx: &mut Tx, sql: &'static str) -> Result<()> {
+fn end(tx: &mut Tx, how: &'static str) -> Result<()> {
     match tx.session() {
-        AnySession::Postgres(session) => session.script(sql),
+        AnySession::Postgres(session) => session.end(how),
         AnySession::Sqlite(_) => Err(Error::Closed),
     }
 }
 
 /// Ends a transaction; a connection that cannot even do that is closed.
 fn roll_back(mut tx: Tx) {
-    if control(&mut tx, "ROLLBACK").is_err()
+    if end(&mut tx, "ROLLBACK").is_err()
         && let AnySession::Postgres(session) = tx.into_session()
     {
         session.discard();

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
-use futures_util::{TryStreamExt, pin_mut};
+use futures_util::future::join;
+use futures_util::{FutureExt, TryStreamExt, pin_mut};
 use tokio::runtime::Handle;
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -14,22 +15,26 @@ use crate::{Error, Result, Row, Value};
 pub(crate) struct Session {
     client: Object,
     runtime: Handle,
+    /// The `BEGIN` that is still to be sent; it travels with the first statement, to save a round trip.
+    begin: Option<&'static str>,
 }
 
 impl Session {
-    pub(super) fn new(client: Object, runtime: Handle) -> Self {
-        Self { client, runtime }
+    pub(super) fn new(client: Object, runtime: Handle, begin: &'static str) -> Self {
+        Self { client, runtime, begin: Some(begin) }
     }
 
     pub(crate) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        let begin = self.begin.take();
         let work = async {
             let statement = self.client.prepare_cached(sql).await?;
             self.client.execute_raw(&statement, params.iter().map(Param)).await
         };
-        self.runtime.block_on(work).map_err(explain)
+        wait(&self.runtime, after_begin(&self.client, begin, work))
     }
 
     pub(crate) fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        let begin = self.begin.take();
         let work = async {
             let statement = self.client.prepare_cached(sql).await?;
             let rows = self.client.query_raw(&statement, params.iter().map(Param)).await?;
@@ -44,17 +49,56 @@ impl Session {
             }
             Ok(found)
         };
-        self.runtime.block_on(work).map_err(explain)
+        wait(&self.runtime, after_begin(&self.client, begin, work))
     }
 
-    /// Runs statements without parameters: migrations, and the engine's own `BEGIN` and `COMMIT`.
+    /// Runs statements without parameters, as a migration has them.
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
-        self.runtime.block_on(self.client.batch_execute(sql)).map_err(explain)
+        let begin = self.begin.take();
+        wait(&self.runtime, after_begin(&self.client, begin, self.client.batch_execute(sql)))
+    }
+
+    /// Commits, or rolls back; nothing is left to do if no statement was sent.
+    pub(super) fn end(&mut self, how: &'static str) -> Result<()> {
+        match self.begin {
+            Some(_) => Ok(()),
+            None => self.script(how),
+        }
+    }
+
+    /// Ends a transaction that only read. Nothing hangs on the answer, and the connection's next user comes after this
+    /// on the wire, so it is sent and not waited for.
+    pub(super) fn end_read(&mut self) {
+        if self.begin.is_none() {
+            let _ = self.client.batch_execute("ROLLBACK").now_or_never();
+        }
     }
 
     /// Closes the connection instead of giving it back to the pool.
     pub(super) fn discard(self) {
         drop(Object::take(self.client));
+    }
+}
+
+/// Waits for the server, on this blocking thread.
+#[expect(clippy::disallowed_methods, reason = "sessions live on blocking threads only, where nothing can be awaited")]
+fn wait<T>(runtime: &Handle, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
+    runtime.block_on(work).map_err(explain)
+}
+
+/// Sends `begin`, and `work` right behind it on the same wire.
+async fn after_begin<T>(
+    client: &Object,
+    begin: Option<&'static str>,
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, tokio_postgres::Error> {
+    match begin {
+        Some(begin) => {
+            // `join` polls in this order, so BEGIN is on its way first.
+            let (begun, done) = join(client.batch_execute(begin), work).await;
+            begun.and(done)
+        }
+        None => work.await,
     }
 }
 

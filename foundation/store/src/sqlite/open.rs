@@ -29,7 +29,7 @@ pub(super) struct Lock {
 pub(super) fn open(path: &Path) -> Result<(Session, Lock)> {
     let lock = take_lock(path)?;
     // Made by us rather than by SQLite, so that nobody else on the machine can read it.
-    private_file(path)?;
+    private_file(path).map_err(|error| unwritable(path, error))?;
     let session = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let size = std::fs::metadata(path).map_or(0, |file| file.len());
     claim(session, path, size).map(|session| (session, lock))
@@ -89,7 +89,8 @@ fn number(session: &mut Session, sql: &'static str) -> Result<i64> {
 fn take_lock(path: &Path) -> Result<Lock> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let mut file = private_file(&PathBuf::from(name))?;
+    let opened = private_file(&PathBuf::from(name));
+    let mut file = opened.map_err(|error| unwritable(path, error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -106,15 +107,8 @@ fn take_lock(path: &Path) -> Result<Lock> {
 }
 
 /// Opens a file that only its owner may read, making it if there is none.
-fn private_file(path: &Path) -> Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| unwritable(path, error))
+fn private_file(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn unwritable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {

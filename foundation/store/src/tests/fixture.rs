@@ -9,7 +9,7 @@ use crate::{Migrations, Step, Store};
 pub(super) struct Fixture {
     pub(super) store: Store,
     pub(super) url: String,
-    _dir: Option<TempDir>,
+    pub(super) _dir: Option<TempDir>,
 }
 
 pub(super) const TABLES: Migrations = Migrations {

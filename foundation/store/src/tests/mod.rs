@@ -4,12 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod behaviour;
+mod concurrency;
+mod controllers;
+mod files;
 mod fixture;
+mod kill;
+mod migrations;
 mod pages;
 mod postgres_server;
 mod streams;
+mod values;
 
-/// Makes a module of tests for each engine: every case is an `async fn(fixture: Fixture)`.
+/// Makes a module of tests for an engine: every case is an `async fn(fixture: Fixture)`.
 macro_rules! behaviour {
     ($engine:ident: $($suite:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {
         mod $engine {
@@ -35,5 +41,51 @@ on_both_engines!(
     behaviour::{
         what_is_committed_is_seen_and_survives_reopening,
         an_error_leaves_nothing_behind,
+        a_stale_generation_is_a_conflict,
+        broken_rules_have_types,
+        reads_cannot_write,
+        after_a_failed_statement_nothing_more_is_done,
+        a_panic_is_an_error_and_the_store_goes_on,
+        statements_are_counted,
+        a_current_thread_runtime_works_too,
     },
+    concurrency::{
+        a_failing_writer_takes_nobody_along,
+        a_deferred_constraint_fails_only_its_own_writer,
+        sixty_four_writers_are_all_there,
+        no_update_is_lost,
+        a_list_sees_one_state,
+    },
+    values::{
+        values_come_back_as_they_went_in,
+        placeholders_bind_by_number,
+        sums_are_integers,
+        text_is_compared_byte_by_byte,
+        text_with_nul_is_refused,
+        a_column_of_another_kind_is_an_error,
+    },
+    migrations::{
+        migrations_run_once,
+        a_changed_migration_is_refused,
+        newer_tables_are_refused,
+        a_newer_store_is_refused_when_opened,
+        a_failing_migration_leaves_nothing_behind,
+    },
+    streams::{
+        an_event_shares_the_fate_of_its_change,
+        watchers_wake_after_the_commit_and_not_before,
+        watchers_hear_only_their_types,
+        secrets_never_reach_the_stream,
+        events_are_filtered,
+        followers_miss_nothing_under_concurrent_writers,
+        pruning_keeps_the_newest_and_reuses_no_id,
+    },
+    pages::{
+        pages_are_complete_under_concurrent_inserts,
+        pages_agree_with_the_whole_list_in_every_order,
+        a_page_is_one_statement,
+        a_marker_of_another_project_is_unknown,
+        filters_take_any_text,
+    },
+    kill::{kill_nine_loses_nothing_acknowledged},
 );

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Several controllers on one PostgreSQL, and a server that drops its connections.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::behaviour::{insert, names};
+use super::fixture::{self, Fixture};
+use crate::{Actor, Error, Event, EventFilter, Result, Store};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_by_one_controller_wakes_the_others() {
+    let Fixture { store: one, url, .. } = fixture::postgres().await;
+    let other = Store::open(&url).await.unwrap();
+    let mut wake = other.watch(&["thing"]);
+    let mut follow = other.follow(0, EventFilter::default());
+    for round in ["before", "after the connections were lost"] {
+        // The first wake may be that of a new subscription.
+        while timeout(Duration::from_millis(1500), wake.wait()).await.is_ok() {}
+        let write = one.write(move |tx| tx.record(created(round)));
+        write.await.unwrap();
+        timeout(Duration::from_secs(10), wake.wait()).await.unwrap();
+        let events = timeout(Duration::from_secs(10), follow.next()).await.unwrap();
+        assert_eq!(events.unwrap()[0].resource_id, round);
+        terminate_connections(&one).await;
+        recovers(&one).await;
+        recovers(&other).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_is_an_error_once_and_then_replaced() {
+    let store = fixture::postgres().await.store;
+    store.write(|tx| insert(tx, "a", "web")).await.unwrap();
+    let cut_off: Result<()> = store
+        .write(|tx| {
+            insert(tx, "b", "mail")?;
+            tx.query("SELECT pg_terminate_backend(pg_backend_pid())", &[])?;
+            insert(tx, "c", "dns")
+        })
+        .await;
+    assert!(matches!(cut_off, Err(Error::Unreachable { .. })), "{cut_off:?}");
+    recovers(&store).await;
+    assert_eq!(names(&store).await, ["web"]);
+}
+
+/// Cuts all connections to the database, the caller's own last.
+async fn terminate_connections(store: &Store) {
+    let cut = store.read(|tx| {
+        tx.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() ORDER BY pid = pg_backend_pid()",
+            &[],
+        )
+    });
+    // It cannot be told of its own end.
+    assert!(cut.await.is_err());
+}
+
+/// Each idle connection may fail once before it is replaced.
+async fn recovers(store: &Store) {
+    for _ in 0..20 {
+        if store.read(|tx| tx.query("SELECT 1", &[])).await.is_ok() {
+            return;
+        }
+    }
+    panic!("the store did not recover");
+}
+
+fn created(id: &str) -> Event {
+    Event {
+        actor: Actor::system("tests"),
+        action: "thing.create".to_owned(),
+        resource_type: "thing",
+        resource_id: id.to_owned(),
+        project_id: None,
+        before: None,
+        after: None,
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What an operator sees when the store cannot be opened.
+
+use std::error::Error as _;
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+use std::process::Command;
+
+use nix::unistd::Uid;
+use tempfile::TempDir;
+
+use super::behaviour::insert;
+use super::{fixture, postgres_server};
+use crate::{Error, Store};
+
+#[tokio::test]
+async fn a_file_of_another_kind_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("store.db");
+    fs::write(&path, "this is a text of some length, but no database ".repeat(99)).unwrap();
+    let said = refusal(&path).await;
+    assert!(said.contains("is not a database of ferrostack's"), "{said}");
+    assert!(fs::read_to_string(&path).unwrap().starts_with("this is"), "it was changed");
+}
+
+#[tokio::test]
+async fn somebody_elses_database_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("store.db");
+    let theirs = rusqlite::Connection::open(&path).unwrap();
+    theirs.execute_batch("CREATE TABLE theirs (x)").unwrap();
+    drop(theirs);
+    let said = refusal(&path).await;
+    assert!(said.contains("is not a database of ferrostack's"), "{said}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused() {
+    let fixture = fixture::sqlite().await;
+    let path = fixture.url.strip_prefix("sqlite:").unwrap().to_owned();
+    let filled = fixture.store.write(|tx| (0..500).try_for_each(|n| insert(tx, &format!("{n:040}"), &format!("{n:0400}"))));
+    filled.await.unwrap();
+    let fixture::Fixture { store, _dir, .. } = fixture;
+    drop(store);
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let size = file.metadata().unwrap().len();
+    for page in 4..size / 4096 {
+        file.write_all_at(&[0xA5; 900], page * 4096).unwrap();
+    }
+    let said = refusal(Path::new(&path)).await;
+    assert!(said.contains("is damaged"), "{said}");
+    assert!(said.contains("restore it from a backup"), "{said}");
+
+    file.set_len(size / 2).unwrap();
+    let said = refusal(Path::new(&path)).await;
+    assert!(said.contains("is damaged"), "{said}");
+}
+
+#[tokio::test]
+async fn a_database_in_use_is_refused() {
+    let fixture = fixture::sqlite().await;
+    let second = Store::open(&fixture.url).await.unwrap_err().to_string();
+    let expected = format!("another ferrostack (process {}) uses", std::process::id());
+    assert!(second.starts_with(&expected), "{second}");
+    let again = fixture.reopen().await;
+    again.store.write(|tx| insert(tx, "a", "web")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("missing/store.db");
+    let refused = Store::open(&format!("sqlite:{}", path.display())).await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("open database {} for writing", path.display()));
+    let cause = refused.source().unwrap().to_string();
+    assert!(cause.contains("No such file or directory"), "{cause}");
+}
+
+const DIRECTORY: &str = "STORE_TEST_READ_ONLY_DIRECTORY";
+
+/// Root may write everywhere, so an unprivileged child looks.
+#[test]
+fn a_read_only_directory_is_named() {
+    let dir = TempDir::new().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    let mut child = if Uid::effective().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+        command.arg(std::env::current_exe().unwrap());
+        command
+    } else {
+        Command::new(std::env::current_exe().unwrap())
+    };
+    child.args(["--exact", "tests::files::child_that_may_not_write", "--ignored"]);
+    let status = child.env(DIRECTORY, dir.path()).status().unwrap();
+    assert!(status.success());
+}
+
+#[tokio::test]
+#[ignore = "not a test of its own: a_read_only_directory_is_named runs it as a child"]
+async fn child_that_may_not_write() {
+    let dir = std::env::var(DIRECTORY).expect("the parent names the directory");
+    let path = Path::new(&dir).join("store.db");
+    let refused = Store::open(&format!("sqlite:{}", path.display())).await.unwrap_err();
+    assert!(matches!(refused, Error::Unwritable { .. }), "{refused:?}");
+    let cause = refused.source().unwrap().to_string();
+    assert!(cause.contains("Permission denied"), "{cause}");
+}
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_file() {
+    let fixture = fixture::sqlite().await;
+    let path = fixture.url.strip_prefix("sqlite:").unwrap();
+    fixture.store.write(|tx| insert(tx, "a", "web")).await.unwrap();
+    for file in ["", "-wal", "-shm", ".lock"] {
+        let mode = fs::metadata(format!("{path}{file}")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_of_neither_engine_is_refused_without_repeating_its_password() {
+    for url in ["mysql://root:hunter2@host/db", "store.db", "", "postgres://u:hunter2@h:notaport/d"] {
+        let refused = Store::open(url).await.unwrap_err();
+        assert!(matches!(refused, Error::Url { .. }), "{refused:?}");
+        assert!(!format!("{refused} {refused:?}").contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn a_postgres_that_does_not_answer_is_unreachable() {
+    let refused = Store::open("postgres://u:hunter2@127.0.0.1:1/db").await.unwrap_err();
+    assert!(matches!(refused, Error::Unreachable { .. }), "{refused:?}");
+    assert_eq!(refused.to_string(), "reach the database");
+    assert!(!format!("{refused:?}").contains("hunter2"));
+    let url = postgres_server::fresh_database().await;
+    let missing = Store::open(&format!("{url}-missing")).await.unwrap_err();
+    assert!(matches!(missing, Error::Unreachable { .. }), "{missing:?}");
+}
+
+async fn refusal(path: &Path) -> String {
+    let opened = Store::open(&format!("sqlite:{}", path.display())).await;
+    opened.unwrap_err().to_string()
+}
