@@ -52,7 +52,8 @@ fn start() -> Server {
     let data = dir.join("data");
     run(unprivileged(&binaries.join("initdb"))
         .args(["--auth=trust", "--username=ferrostack", "--encoding=UTF8", "--no-sync"])
-        .arg("--locale=C.UTF-8")
+        // A language's order, as on many installations, and not the order of bytes that tests could pass by luck.
+        .args(["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"])
         .arg(&data));
     // As durable as in production: fsync stays on, the kill tests mean it.
     run(unprivileged(&binaries.join("pg_ctl"))
