@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of our own tables or of HTTP. See README.md for the map.
 
+pub mod daemons;
 mod error;
 pub mod northbound;
 pub mod ovsdb;

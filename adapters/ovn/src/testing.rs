@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use crate::ovsdb::Remote;
 
 pub(crate) const NORTHBOUND: &str = "/usr/share/ovn/ovn-nb.ovsschema";
-pub(crate) const SOUTHBOUND: &str = "/usr/share/ovn/ovn-sb.ovsschema";
 pub(crate) const VSWITCH: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
 pub(crate) struct Server {
