@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use store::Actor;
 use types::{Microversion, ProjectId};
 
-use crate::{Body, Fault, Query};
+use crate::{Fault, Query, RequestBody};
 
 pub struct Cx {
     pub method: Method,
@@ -30,7 +30,7 @@ pub struct Cx {
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) allowed: Option<Allowed<Scope>>,
     pub(crate) enforcer: Arc<Enforcer>,
-    pub(crate) body: Option<Body>,
+    pub(crate) body: Option<RequestBody>,
     pub(crate) read_body: Option<Bytes>,
     pub(crate) body_limit: usize,
 }
@@ -134,8 +134,20 @@ impl Cx {
         Ok(body.into_data_stream().into_stream())
     }
 
-    /// The body as typed JSON. A 400 says what is wrong and where.
+    /// The body as a typed JSON object. A 400 says what is wrong and where.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
+        let bytes = self.bytes().await?;
+        // A derived reader would also take an array, field by field in their order.
+        if matches!(bytes.trim_ascii_start().first(), Some(first) if !matches!(first, b'{'))
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok()
+        {
+            return Err(Fault::bad_request("Invalid input: the request body is a JSON object, {…}."));
+        }
+        self.json_of_any_kind().await
+    }
+
+    /// The body as typed JSON that need not be an object: Glance's patches are arrays.
+    pub async fn json_of_any_kind<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
         let bytes = self.bytes().await?;
         if bytes.is_empty() {
             return Err(Fault::bad_request("The request has no body; a JSON document is expected."));

@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use types::Microversion;
 
 use crate::{
-    Access, Body, Cx, Fault, FaultStyle, Query, Reply, Response, Route, Service,
+    Access, Cx, Fault, FaultStyle, Query, Reply, RequestBody, Response, Route, Service,
     reply::{json, json_bytes, respond},
 };
 
@@ -78,7 +78,7 @@ impl Door {
         self.rooms.iter().flat_map(|room| room.paths.iter().flatten().map(|route| (&room.service, route)))
     }
 
-    pub async fn handle(&self, request: Request<Body>) -> Response {
+    pub async fn handle(&self, request: Request<RequestBody>) -> Response {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let request_id = format!("req-{}", uuid::Uuid::new_v4());
@@ -110,7 +110,7 @@ impl Door {
         response
     }
 
-    async fn visit(&self, parts: Parts, body: Body, request_id: &str) -> Visit {
+    async fn visit(&self, parts: Parts, body: RequestBody, request_id: &str) -> Visit {
         let global_request_id = global_request_id(&parts);
         let Some((room, rest)) = self.room_of(parts.uri.path()) else {
             return Visit { service: "front", caller: None, global_request_id, response: self.front(&parts) };
@@ -134,7 +134,7 @@ impl Door {
         room: &Room,
         rest: String,
         parts: &Parts,
-        body: Body,
+        body: RequestBody,
         request_id: &str,
         seen_caller: &mut Option<Arc<Caller>>,
         seen_version: &mut Option<Microversion>,

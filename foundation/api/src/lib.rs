@@ -26,6 +26,8 @@ pub use fault::{Fault, FaultStyle};
 pub use negotiate::Microversions;
 pub use paging::{Paging, PagingHabits, Sort};
 pub use query::Query;
-pub use reply::{Body, Reply, Response, accepted, created, empty, json, json_bytes, no_content, respond, stream, text};
+pub use reply::{
+    Body, Reply, RequestBody, Response, accepted, created, empty, json, json_bytes, no_content, respond, stream, text,
+};
 pub use routes::{Access, Handler, Route, Routes, Service};
 pub use serve::{Listener, serve};

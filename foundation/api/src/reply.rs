@@ -4,13 +4,19 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::{HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{
+    BodyExt, Full, StreamBody,
+    combinators::{BoxBody, UnsyncBoxBody},
+};
 use hyper::body::Frame;
 use serde::Serialize;
 
 use crate::Fault;
 
+/// What is sent.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+/// What comes in. `Sync`, so that a handler may hold its context across an await.
+pub type RequestBody = BoxBody<Bytes, std::io::Error>;
 pub type Response = http::Response<Body>;
 /// What a handler returns.
 pub type Reply = Result<Response, Fault>;

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Body, Door, Peer};
+use crate::{Door, Peer, RequestBody};
 
 /// Who does not finish a TLS handshake or the head of a request in this time is cut off.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,7 +81,7 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let door = door.clone();
         async move {
-            let mut request = request.map(|body| -> Body { body.map_err(io::Error::other).boxed_unsync() });
+            let mut request = request.map(|body| -> RequestBody { body.map_err(io::Error::other).boxed() });
             request.extensions_mut().insert(peer);
             Ok::<_, std::convert::Infallible>(door.handle(request).await)
         }

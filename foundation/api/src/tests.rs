@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use types::{Microversion, Timestamp};
 
 use crate::{
-    Access, Body, Cx, Door, DoorParts, Fault, FaultStyle, Front, Microversions, Reply, Response, Routes, Service, created,
+    Access, Cx, Door, DoorParts, Fault, FaultStyle, Front, Microversions, Reply, RequestBody, Response, Routes, Service, created,
     json as reply,
 };
 
@@ -99,7 +99,7 @@ async fn ask(door: &Door, method: &str, path: &str, token: &str, body: &str) -> 
     if let Some((path, version)) = path.split_once("?v=") {
         request = request.uri(path).header("openstack-api-version", format!("compute {version}"));
     }
-    let body: Body = Full::from(body.to_owned()).map_err(|never| match never {}).boxed_unsync();
+    let body: RequestBody = Full::from(body.to_owned()).map_err(|never| match never {}).boxed();
     let response = door.handle(request.body(body).unwrap()).await;
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
@@ -139,7 +139,8 @@ async fn bad_bodies_say_what_is_wrong_and_where() {
     let table = [
         ("", "has no body"),
         ("{", "not valid JSON"),
-        ("[]", "map"),
+        ("[]", "JSON object"),
+        ("7", "JSON object"),
         (r#"{"other": 1}"#, "lacks its top-level key 'thing'"),
         (r#"{"thing": {"name": 7, "size": 1}}"#, "thing.name"),
         (r#"{"thing": {"name": "a", "size": -1}}"#, "thing.size"),

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The tables of consumers and allocations, and the one place where room is given away.
+
+use std::collections::BTreeMap;
+
+use contracts::placement::Resources;
+use store::{Actor, Event, Tx, params};
+
+use crate::{
+    error::Error,
+    inventory::store::{Inventories, of_provider, used_of},
+    provider,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer {
+    pub id: String,
+    pub project: String,
+    pub user: String,
+    pub kind: Option<String>,
+    pub generation: i64,
+}
+
+/// By provider.
+pub type Allocations = BTreeMap<String, Resources>;
+
+pub fn consumer(tx: &mut Tx, id: &str) -> Result<Option<Consumer>, Error> {
+    let sql = "SELECT id, project_id, user_id, consumer_type, generation FROM placement_consumers WHERE id = $1";
+    let Some(row) = tx.query_opt(sql, &params![id])? else { return Ok(None) };
+    Ok(Some(Consumer { id: row.get(0)?, project: row.get(1)?, user: row.get(2)?, kind: row.get(3)?, generation: row.get(4)? }))
+}
+
+pub fn of_consumer(tx: &mut Tx, consumer: &str) -> Result<Allocations, Error> {
+    let sql = "SELECT provider_id, resource_class, used FROM placement_allocations WHERE consumer_id = $1";
+    let mut allocations = Allocations::new();
+    for row in &tx.query(sql, &params![consumer])? {
+        allocations.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+    }
+    Ok(allocations)
+}
+
+/// By consumer, for one provider.
+pub fn of_provider_by_consumer(tx: &mut Tx, provider: &str) -> Result<BTreeMap<String, Resources>, Error> {
+    let sql = "SELECT consumer_id, resource_class, used FROM placement_allocations WHERE provider_id = $1";
+    let mut allocations: BTreeMap<String, Resources> = BTreeMap::new();
+    for row in &tx.query(sql, &params![provider])? {
+        allocations.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+    }
+    Ok(allocations)
+}
+
+/// Makes the consumer hold exactly this, all or nothing. Capacity is checked against the sum of all allocations in
+/// this very transaction, and each provider's generation is raised, so that two takers of the last room cannot both win.
+pub fn replace(tx: &mut Tx, actor: &Actor, wanted: &Consumer, allocations: &Allocations) -> Result<(), Error> {
+    let before = of_consumer(tx, &wanted.id)?;
+    tx.execute("DELETE FROM placement_allocations WHERE consumer_id = $1", &params![wanted.id.as_str()])?;
+    if allocations.is_empty() {
+        tx.execute("DELETE FROM placement_consumers WHERE id = $1", &params![wanted.id.as_str()])?;
+    } else {
+        tx.execute(
+            "INSERT INTO placement_consumers (id, project_id, user_id, consumer_type, generation) VALUES ($1, $2, $3, $4, 1) \
+             ON CONFLICT (id) DO UPDATE SET project_id = $2, user_id = $3, consumer_type = $4, generation = placement_consumers.generation + 1",
+            &params![wanted.id.as_str(), wanted.project.as_str(), wanted.user.as_str(), wanted.kind.clone()],
+        )?;
+    }
+    for (provider_id, resources) in allocations {
+        let provider = provider::store::get(tx, provider_id).map_err(|error| match error {
+            Error::NoProvider(id) => Error::Invalid(format!("Allocation for resource provider '{id}' that does not exist.")),
+            other => other,
+        })?;
+        provider::store::raise_generation(tx, provider_id, provider.generation)?;
+        let inventories = of_provider(tx, provider_id)?;
+        let used = used_of(tx, provider_id)?;
+        for (class, amount) in resources {
+            check(provider_id, class, *amount, &inventories, &used)?;
+            tx.execute(
+                "INSERT INTO placement_allocations (consumer_id, provider_id, resource_class, used) VALUES ($1, $2, $3, $4)",
+                &params![wanted.id.as_str(), provider_id.as_str(), class.as_str(), *amount],
+            )?;
+        }
+    }
+    tx.record(Event {
+        actor: actor.clone(),
+        action: if allocations.is_empty() { "allocation.delete" } else { "allocation.replace" }.to_owned(),
+        resource_type: "allocation",
+        resource_id: wanted.id.clone(),
+        project_id: Some(wanted.project.clone()).filter(|project| !project.is_empty()),
+        before: Some(serde_json::json!(before)),
+        after: Some(serde_json::json!(allocations)),
+    })?;
+    Ok(())
+}
+
+fn check(provider: &str, class: &str, amount: i64, inventories: &Inventories, used: &Resources) -> Result<(), Error> {
+    let full = |cause: String| Error::Full { provider: provider.to_owned(), class: class.to_owned(), cause };
+    let inventory = inventories.get(class).ok_or_else(|| full("The provider has no inventory of this class.".into()))?;
+    if amount < inventory.min_unit || amount > inventory.max_unit || amount % inventory.step_size != 0 {
+        let (least, most, step) = (inventory.min_unit, inventory.max_unit, inventory.step_size);
+        return Err(full(format!("One allocation takes from {least} to {most} in steps of {step}, not {amount}.")));
+    }
+    let used = *used.get(class).unwrap_or(&0);
+    // Saturating, since a client names the amount.
+    if used.saturating_add(amount) > inventory.capacity() {
+        return Err(full(format!(
+            "The requested amount would exceed the capacity: {amount} more than {used} of {}.",
+            inventory.capacity()
+        )));
+    }
+    Ok(())
+}
+
+/// Sums by class of what a project's (and user's) consumers hold.
+pub fn usage_of(tx: &mut Tx, project: &str, user: Option<&str>) -> Result<Resources, Error> {
+    let sql = "SELECT a.resource_class, CAST(SUM(a.used) AS BIGINT) FROM placement_allocations a \
+               JOIN placement_consumers c ON c.id = a.consumer_id WHERE c.project_id = $1 AND ($2 = '' OR c.user_id = $2) \
+               GROUP BY a.resource_class";
+    let rows = tx.query(sql, &params![project, user.unwrap_or_default()])?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Inventories: how much of a class a provider has.
+
+mod api;
+pub mod store;
+
+pub use api::routes;
