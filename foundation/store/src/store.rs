@@ -41,18 +41,26 @@ pub(crate) struct Shared {
 impl Store {
     /// Opens `sqlite:/path/file.db` (made if missing) or `postgres://user:password@host/database`.
     pub async fn open(url: &str) -> Result<Self> {
+        metrics::describe_counter!("store_commits_total", "Transactions that were committed");
+        metrics::describe_counter!("store_writes_total", "Writes that were acknowledged; several may share a commit");
+        metrics::describe_counter!("store_retries_total", "Transactions that PostgreSQL asked to run again");
         let shared = Arc::new(Shared::default());
+        let refused = || {
+            // Not repeated whole: it may hold a password.
+            let scheme = url.split(':').next().unwrap_or_default();
+            Error::Url { url: format!("{scheme}:…") }
+        };
         let backend = if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path).into();
+            // Made absolute, so that no name such as `:memory:` means anything special to SQLite.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let path = std::path::absolute(path).map_err(|_| refused())?;
             let shared = Arc::clone(&shared);
             let opened = on_blocking_thread(move || sqlite::Sqlite::open(path, shared)).await?;
             Backend::Sqlite(opened?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Backend::Postgres(postgres::Postgres::open(url, Arc::clone(&shared)).await?)
         } else {
-            // Not repeated whole: it may hold a password.
-            let scheme = url.split(':').next().unwrap_or_default();
-            return Err(Error::Url { url: format!("{scheme}:…") });
+            return Err(refused());
         };
         let store = Self { inner: Arc::new(Inner { backend, shared }) };
         store.read(migrate::refuse_newer_store).await?;

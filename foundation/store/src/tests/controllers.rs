@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::behaviour::{insert, names};
+use super::behaviour::{insert, names, run};
 use super::fixture::{self, Fixture};
 use crate::{Actor, Error, Event, EventFilter, Result, Store};
 
@@ -43,6 +43,19 @@ async fn a_lost_connection_is_an_error_once_and_then_replaced() {
     assert!(matches!(cut_off, Err(Error::Unreachable { .. })), "{cut_off:?}");
     recovers(&store).await;
     assert_eq!(names(&store).await, ["web"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stream_goes_on_after_a_dump_is_restored_elsewhere() {
+    let store = fixture::postgres().await.store;
+    store.write(|tx| tx.record(created("old"))).await.unwrap();
+    // As if they came from a cluster that had run a million transactions more.
+    run(&store, "UPDATE events SET id = id + (1000000::bigint << 20)").await.unwrap();
+    store.migrate(&[]).await.unwrap();
+    store.write(|tx| tx.record(created("new"))).await.unwrap();
+    let events = store.events(0, 10, EventFilter::default()).await.unwrap();
+    let order: Vec<_> = events.iter().map(|event| event.resource_id.as_str()).collect();
+    assert_eq!(order, ["old", "new"]);
 }
 
 /// Cuts all connections to the database, the caller's own last.

@@ -121,7 +121,7 @@ async fn only_the_owner_can_read_the_file() {
 
 #[tokio::test]
 async fn a_url_of_neither_engine_is_refused_without_repeating_its_password() {
-    for url in ["mysql://root:hunter2@host/db", "store.db", "", "postgres://u:hunter2@h:notaport/d"] {
+    for url in ["sqlite:", "mysql://root:hunter2@host/db", "store.db", "", "postgres://u:hunter2@h:notaport/d"] {
         let refused = Store::open(url).await.unwrap_err();
         assert!(matches!(refused, Error::Url { .. }), "{refused:?}");
         assert!(!format!("{refused} {refused:?}").contains("hunter2"));
