@@ -85,7 +85,7 @@ impl Southbound {
 
     /// Waits until a chassis of this name has announced itself.
     pub async fn wait_chassis(&self, name: &str, deadline: Instant) -> Result<Chassis> {
-        let look = |replica: &Replica| Some(chassis(replica, replica.named("Chassis", "name", name)?.1));
+        let look = |replica: &Replica| Some(chassis(replica, replica.named("Chassis", name)?.1));
         self.client.wait_until(format!("chassis {name}"), deadline, look).await
     }
 
@@ -112,7 +112,7 @@ impl Southbound {
 
 fn chassis(replica: &Replica, row: &Row) -> Chassis {
     let name = row.text("name");
-    let private = replica.named("Chassis_Private", "name", name).map(|(_, row)| row);
+    let private = replica.named("Chassis_Private", name).map(|(_, row)| row);
     let confirmed = private.and_then(|row| row.integer("nb_cfg")).unwrap_or_default();
     let asked = replica.singleton("SB_Global").and_then(|(_, row)| row.integer("nb_cfg"));
     let encap = |uuid: Uuid| {
@@ -139,7 +139,7 @@ fn parse_mappings(text: &str) -> BTreeMap<String, String> {
 }
 
 fn find_binding(replica: &Replica, logical_port: &str) -> Option<PortBinding> {
-    let (_, row) = replica.named("Port_Binding", "logical_port", logical_port)?;
+    let (_, row) = replica.named("Port_Binding", logical_port)?;
     Some(binding(replica, row))
 }
 

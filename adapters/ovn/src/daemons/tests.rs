@@ -122,8 +122,7 @@ async fn the_dead_are_started_again_at_once_and_keep_their_data() {
     run("kill", &["-9", &victim.to_string()]);
     wait_pid_other_than(&supervisor, daemon.name(), victim).await;
     assert!(died.elapsed() < Duration::from_secs(5), "{:?}", died.elapsed());
-    let kept =
-        northbound.client().wait_until("the row", soon(), |replica| replica.named("Logical_Switch", "name", "kept").map(|_| ()));
+    let kept = northbound.client().wait_until("the row", soon(), |replica| replica.named("Logical_Switch", "kept").map(|_| ()));
     kept.await.unwrap();
     assert!(northbound.drift(&scope).unwrap().is_nothing());
 }

@@ -88,8 +88,9 @@ impl Northbound {
 
     /// Makes scopes as desired, all in one transaction.
     ///
-    /// Invariant: a scope is never taken back to an older generation, whoever writes at the same time
-    /// (test: `an_older_generation_never_overwrites_a_newer_one`).
+    /// Invariant: while any row of a scope stands, the scope is never taken back to an older generation, whoever writes at
+    /// the same time (test: `a_plan_that_was_overtaken_has_no_effect`). A scope that was emptied leaves no generation
+    /// behind: a writer that is later still must be found by its owner through [`Self::owned`].
     pub async fn apply(&self, scopes: &[Scope]) -> Result<Applied> {
         for _ in 0..ATTEMPTS {
             let mut changes = self.client.changes();
@@ -150,7 +151,7 @@ impl Northbound {
         let table = Table::LogicalSwitchPort.name();
         self.client
             .wait_until(what, deadline, |replica| {
-                let (_, port) = replica.named(table, "name", name)?;
+                let (_, port) = replica.named(table, name)?;
                 (port.flag("up") == Some(up)).then_some(())
             })
             .await

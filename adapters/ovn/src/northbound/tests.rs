@@ -164,28 +164,68 @@ async fn an_older_generation_never_overwrites_a_newer_one() {
     seen.await.unwrap();
     let stale = old.apply(&network(6, vec![switch()])).await.unwrap_err();
     assert!(matches!(stale, Error::Stale { ours: 6, theirs: 7, .. }), "{stale}");
+}
 
-    // Writers that race without having seen each other: each generation flips every row, and the highest must stay.
-    let write = |northbound: Northbound, generation: u64| async move {
-        let label = Datum::map([("generation", generation.to_string())]);
-        let rows = vec![switch().set("other_config", label.clone()), dhcp(), port(5).set("options", label)];
-        match northbound.apply(&network(generation, rows)).await {
-            Ok(_) | Err(Error::Stale { .. } | Error::Contended { .. }) => {}
-            Err(error) => panic!("{error}"),
-        }
-    };
-    for base in [10, 20, 30, 40] {
-        let writers = (base..base + 6).map(|generation| {
-            let northbound = if generation % 2 == 0 { old.clone() } else { new.clone() };
-            tokio::spawn(write(northbound, generation))
+#[tokio::test]
+async fn a_plan_that_was_overtaken_has_no_effect() {
+    let server = Server::start(NORTHBOUND);
+    let (old, new) = (connected(&server).await, connected(&server).await);
+    let group = || DesiredRow::new(Table::PortGroup, "network/1/group").set("name", "pg_1");
+    // From what, to what does the older writer want to go, while the newer one only renames the switch?
+    for (round, (before, after)) in [
+        (vec![], vec![switch()]),
+        (vec![switch(), dhcp(), port(5)], vec![switch(), dhcp(), port(5).set("type", "localport")]),
+        (vec![switch(), dhcp(), port(5)], vec![switch(), dhcp()]),
+        (vec![switch(), dhcp()], vec![switch(), dhcp(), port(5).member_of(Table::PortGroup, "network/1/group"), group()]),
+        (vec![switch(), dhcp()], vec![]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let generation = 10 * round as u64 + 10;
+        new.apply(&network(generation, before.clone())).await.unwrap();
+        let known = old.client().wait_until("the start", soon(), |_| {
+            old.drift(&network(generation, before.clone())).unwrap().is_nothing().then_some(())
         });
+        known.await.unwrap();
+        let older = network(generation + 1, after);
+        let plan = old.client().read(|replica| plan::plan(replica, &older)).unwrap();
+        assert!(!plan.applied.is_nothing());
+
+        let renamed = switch().set("other_config", Datum::map([("generation", "newer")]));
+        let newer = network(generation + 2, [vec![renamed], before.into_iter().skip(1).collect()].concat());
+        new.apply(&newer).await.unwrap();
+        let overtaken = old.client().transact(&plan.transaction).await.unwrap_err();
+        assert!(overtaken.is_lost_race(), "round {round}: {overtaken}");
+        assert!(new.drift(&newer).unwrap().is_nothing(), "round {round}");
+        let stale = old.apply(&older).await.unwrap_err();
+        assert!(matches!(stale, Error::Stale { .. }), "round {round}: {stale}");
+        new.apply(&network(generation + 3, Vec::new())).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_highest_generation_that_was_written_stays() {
+    let server = Server::start(NORTHBOUND);
+    let (one, two) = (connected(&server).await, connected(&server).await);
+    for round in 0..10 {
+        let writers = (1..=6).map(|step| {
+            let (northbound, generation) = (if step % 2 == 0 { one.clone() } else { two.clone() }, round * 10 + step);
+            let label = Datum::map([("generation", generation.to_string())]);
+            let rows = vec![switch().set("other_config", label.clone()), dhcp(), port(5).set("options", label)];
+            tokio::spawn(async move { northbound.apply(&network(generation, rows)).await.map(|_| generation) })
+        });
+        let mut highest = 0;
         for writer in writers.collect::<Vec<_>>() {
-            writer.await.unwrap();
+            match writer.await.unwrap() {
+                Ok(generation) => highest = highest.max(generation),
+                Err(Error::Stale { .. } | Error::Contended { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
         }
-        write(new.clone(), base + 5).await;
-        let highest = format!("{{generation=\"{}\"}}", base + 5);
-        assert_eq!(server.nbctl(&["get", "logical_switch", "network-1", "other_config"]), highest);
-        assert_eq!(server.nbctl(&["get", "logical_switch_port", "port-5", "options"]), highest);
+        let wanted = format!("{{generation=\"{highest}\"}}");
+        assert_eq!(server.nbctl(&["get", "logical_switch", "network-1", "other_config"]), wanted);
+        assert_eq!(server.nbctl(&["get", "logical_switch_port", "port-5", "options"]), wanted);
     }
 }
 

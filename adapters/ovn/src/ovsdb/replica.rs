@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of a database as they were when the server last told us, kept current by its notifications.
 //!
-//! Two indexes save scans over tens of thousands of rows: rows by the key that their owner put in `external_ids`, and
-//! for each row the rows that point to it.
+//! Three indexes save scans over tens of thousands of rows: rows by name, rows by the key that their owner put in
+//! `external_ids`, and for each row the rows that point to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -37,10 +37,19 @@ pub struct Referrer {
 pub struct Replica {
     schema: Schema,
     key_name: Option<String>,
-    tables: BTreeMap<Arc<str>, BTreeMap<Uuid, Row>>,
+    tables: BTreeMap<Arc<str>, Rows>,
     keyed: BTreeMap<String, BTreeSet<KeyedRow>>,
     referrers: HashMap<Uuid, BTreeSet<Referrer>>,
 }
+
+#[derive(Debug, Default)]
+struct Rows {
+    by_uuid: BTreeMap<Uuid, Row>,
+    by_name: HashMap<String, BTreeSet<Uuid>>,
+}
+
+/// The column that names a row, in those tables that have one.
+const NAME_COLUMNS: [&str; 2] = ["name", "logical_port"];
 
 static NO_ROW: Row = Row(BTreeMap::new());
 
@@ -103,6 +112,11 @@ impl Row {
         pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
+    fn name(&self) -> &str {
+        let names = NAME_COLUMNS.iter().map(|column| self.text(column));
+        names.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+    }
+
     /// All columns that are present.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &Datum)> {
         self.0.iter().map(|(column, value)| (column.as_str(), value))
@@ -121,18 +135,19 @@ impl Replica {
 
     /// All rows of a table.
     pub fn rows(&self, table: &str) -> impl Iterator<Item = (Uuid, &Row)> {
-        let rows = self.tables.get(table).into_iter().flatten();
+        let rows = self.tables.get(table).into_iter().flat_map(|rows| &rows.by_uuid);
         rows.map(|(uuid, row)| (*uuid, row))
     }
 
     /// One row.
     pub fn row(&self, table: &str, uuid: Uuid) -> Option<&Row> {
-        self.tables.get(table)?.get(&uuid)
+        self.tables.get(table)?.by_uuid.get(&uuid)
     }
 
-    /// The first row of a table whose text column has this value; for tables with a unique name.
-    pub fn named(&self, table: &str, column: &str, value: &str) -> Option<(Uuid, &Row)> {
-        self.rows(table).find(|(_, row)| row.text(column) == value)
+    /// The first row of a table that bears this name (in `name`, or `logical_port` of a port binding).
+    pub fn named(&self, table: &str, name: &str) -> Option<(Uuid, &Row)> {
+        let uuid = self.tables.get(table)?.by_name.get(name)?.first()?;
+        Some((*uuid, self.row(table, *uuid)?))
     }
 
     /// The only row of a table that has one row by convention.
@@ -205,11 +220,12 @@ impl Replica {
         let rows = self.tables.entry(table.clone()).or_default();
         let after = row.clone();
         let before = match row {
-            Some(row) => rows.insert(uuid, row),
-            None => rows.remove(&uuid),
+            Some(row) => rows.by_uuid.insert(uuid, row),
+            None => rows.by_uuid.remove(&uuid),
         };
         let before = before.as_ref().unwrap_or(&NO_ROW);
         let after = after.as_ref().unwrap_or(&NO_ROW);
+        rows.index_name(uuid, before, after);
         self.index_key(&table, uuid, before, after);
         self.index_references(&table, uuid, before, after);
     }
@@ -256,6 +272,24 @@ impl Replica {
                 let places = self.referrers.entry(*target).or_default();
                 places.insert(referrer.clone());
             }
+        }
+    }
+}
+
+impl Rows {
+    fn index_name(&mut self, uuid: Uuid, before: &Row, after: &Row) {
+        let (old, new) = (before.name(), after.name());
+        if old == new {
+            return;
+        }
+        if let Some(rows) = self.by_name.get_mut(old) {
+            rows.remove(&uuid);
+            if rows.is_empty() {
+                self.by_name.remove(old);
+            }
+        }
+        if !new.is_empty() {
+            self.by_name.entry(new.to_owned()).or_default().insert(uuid);
         }
     }
 }

@@ -40,7 +40,7 @@ async fn the_replica_follows_what_others_do() {
     server.nbctl(&["ls-del", "two"]);
     let config = client
         .wait_until("the change", soon(), |replica| {
-            let config = replica.named("Logical_Switch", "name", "one")?.1.map("other_config");
+            let config = replica.named("Logical_Switch", "one")?.1.map("other_config");
             (config.len() == 1 && names(replica).len() == 1).then_some(config)
         })
         .await

@@ -6,6 +6,8 @@
 
 mod desired;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -108,7 +110,7 @@ impl Vswitch {
     /// Waits until ovn-controller has put all flows of a port's interface in place.
     pub async fn installed(&self, port: &str, deadline: Instant) -> Result<()> {
         let look = |replica: &Replica| {
-            let (_, interface) = replica.named("Interface", "name", port)?;
+            let (_, interface) = replica.named("Interface", port)?;
             (interface.entry("external_ids", "ovn-installed") == Some("true")).then_some(())
         };
         self.client.wait_until(format!("the flows of port {port}"), deadline, look).await

@@ -12,7 +12,7 @@ use crate::{Error, Result};
 pub(super) fn ensure_bridge(replica: &Replica, bridge: &Bridge) -> Result<Transaction> {
     let mut transaction = Transaction::new();
     let columns = Row::new().with("datapath_type", bridge.datapath.name()).with("fail_mode", bridge.fail_mode.name());
-    if let Some((uuid, found)) = replica.named("Bridge", "name", &bridge.name) {
+    if let Some((uuid, found)) = replica.named("Bridge", &bridge.name) {
         update_differing(&mut transaction, "Bridge", uuid, found, &columns);
         put_differing(&mut transaction, "Bridge", uuid, found, "external_ids", &bridge.external_ids);
         put_differing(&mut transaction, "Bridge", uuid, found, "other_config", &bridge.other_config);
@@ -37,7 +37,7 @@ pub(super) fn ensure_bridge(replica: &Replica, bridge: &Bridge) -> Result<Transa
 
 pub(super) fn release_bridge(replica: &Replica, name: &str) -> Transaction {
     let mut transaction = Transaction::new();
-    if let Some((uuid, _)) = replica.named("Bridge", "name", name) {
+    if let Some((uuid, _)) = replica.named("Bridge", name) {
         transaction.remove("Open_vSwitch", Select::all(), "bridges", &uuid.into());
     }
     transaction
@@ -45,9 +45,9 @@ pub(super) fn release_bridge(replica: &Replica, name: &str) -> Transaction {
 
 pub(super) fn ensure_port(replica: &Replica, bridge: &str, port: &Port) -> Result<Transaction> {
     let (bridge_id, _) =
-        replica.named("Bridge", "name", bridge).ok_or_else(|| Error::NoSuch { kind: "bridge", name: bridge.to_owned() })?;
+        replica.named("Bridge", bridge).ok_or_else(|| Error::NoSuch { kind: "bridge", name: bridge.to_owned() })?;
     let mut transaction = Transaction::new();
-    let Some((uuid, found)) = replica.named("Port", "name", &port.name) else {
+    let Some((uuid, found)) = replica.named("Port", &port.name) else {
         // Without this, a bridge released meanwhile would take the port with it, silently.
         transaction.require("Bridge", bridge_id, "_uuid", &bridge_id.into());
         let created = insert_port(&mut transaction, port);
@@ -68,6 +68,11 @@ pub(super) fn ensure_port(replica: &Replica, bridge: &str, port: &Port) -> Resul
     let interface = interface.and_then(|uuid| Some((uuid, replica.row("Interface", uuid)?)));
     if let Some((uuid, found)) = interface {
         update_differing(&mut transaction, "Interface", uuid, found, &interface_columns(port));
+        if port.external_ids.get("iface-id").is_some_and(|id| found.entry("external_ids", "iface-id") != Some(id)) {
+            // What ovn-controller said of the logical port that was plugged here is not said of the new one.
+            let said = Datum::set(["ovn-installed", "ovn-installed-ts"]);
+            transaction.remove("Interface", Select::row(uuid), "external_ids", &said);
+        }
         put_differing(&mut transaction, "Interface", uuid, found, "external_ids", &port.external_ids);
     }
     Ok(transaction)
@@ -75,7 +80,7 @@ pub(super) fn ensure_port(replica: &Replica, bridge: &str, port: &Port) -> Resul
 
 pub(super) fn release_port(replica: &Replica, name: &str) -> Transaction {
     let mut transaction = Transaction::new();
-    if let Some((uuid, _)) = replica.named("Port", "name", name) {
+    if let Some((uuid, _)) = replica.named("Port", name) {
         // The database drops a port that no bridge holds.
         transaction.remove("Bridge", Select::all(), "ports", &uuid.into());
     }
@@ -114,7 +119,7 @@ pub(super) fn ports(replica: &Replica) -> Vec<PortView> {
 }
 
 pub(super) fn port(replica: &Replica, name: &str) -> Option<PortView> {
-    let (uuid, row) = replica.named("Port", "name", name)?;
+    let (uuid, row) = replica.named("Port", name)?;
     let interface = replica.row("Interface", *row.references("interfaces").first()?)?;
     let bridge = replica.referrers(uuid).find_map(|place| replica.row("Bridge", place.uuid))?;
     Some(PortView {
