@@ -1,1 +1,33 @@
-//! node
+// SPDX-License-Identifier: Apache-2.0
+//! The agent of a host.
+//!
+//! It holds one connection to a controller, receives which machines its host shall have, makes it so, and reports
+//! what it finds. What it was told last is kept on disk, and machines are processes of their own: they live on when
+//! the agent, the controller or the wire between them does not.
+//!
+//! ```text
+//!   controller ──lines──▶ link ──▶ machines ──▶ one task per machine ──▶ QEMU, disks, taps, switch
+//!        ▲                 │                              │
+//!        └────observed─────┴────────── board ◀────────────┘
+//! ```
+
+mod agent;
+mod board;
+mod config;
+mod error;
+mod guest;
+mod host;
+mod identity;
+mod image;
+mod link;
+mod machine;
+mod machines;
+mod state_dir;
+#[cfg(test)]
+mod tests;
+
+pub use agent::Agent;
+pub use config::{AcceleratorChoice, DatapathChoice, NodeConfig, PhysicalNetwork, Switch};
+pub use error::Error;
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;

@@ -8,6 +8,7 @@
 pub mod audit;
 pub mod caller;
 pub mod images;
+pub mod join;
 pub mod node;
 pub mod nodes;
 pub mod placement;

@@ -9,11 +9,13 @@
 //! | `POST /v1/session` with [`Hello`] | answers a stream of [`ToNode`], one JSON document a line, for as long as the connection lives |
 //! | `POST /v1/observed` with [`Observed`] | what the node found; answered when it is durable |
 //! | `POST /v1/answers/{id}` with [`Answer`] | the answer to [`ToNode::Ask`] |
+//! | `POST /v1/renew` with [`RenewRequest`] | answers a [`JoinReply`] with a fresh certificate, while the old one is valid |
 //! | `GET /v1/images/{sha512}` | the data of an image that a machine of this node needs |
 //!
 //! Everything is level-triggered: a session begins with the whole desired state; later lines replace one machine
 //! at a time. A lost line is repaired by the next session. Generations order what is said about a machine:
-//! neither side lets an older one overwrite a newer.
+//! neither side lets an older one overwrite a newer. A node has one session: a second replaces the first, whose
+//! connection then gets `409` for whatever it still says. Refusals carry a [`crate::Refusal`] as JSON.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -42,7 +44,15 @@ pub struct JoinReply {
     pub authority: String,
 }
 
-/// What a node says of itself when it connects.
+/// Sent by a joined node over its authenticated connection before its certificate expires.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RenewRequest {
+    /// PEM.
+    pub certificate_request: String,
+}
+
+/// What a node says of itself when it connects. Memory and disk are what it offers to machines: what its operator
+/// reserves for the host itself is taken off already.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
     pub protocol: u32,

@@ -7,6 +7,7 @@
 
 mod bell;
 pub mod crash;
+pub mod durable;
 mod reconcile;
 
 pub use bell::Bell;

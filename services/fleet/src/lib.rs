@@ -1,1 +1,32 @@
-//! fleet
+// SPDX-License-Identifier: Apache-2.0
+//! The fleet room: the controller's side of the nodes.
+//!
+//! It owns the cloud's certificate authority, lets hosts join with one-time tokens, and holds one session with each
+//! connected node: what the node shall have goes down, what it found comes up (see `contracts::node`). It keeps no
+//! desired state of its own: it reads it from its neighbour at each wake and sends what differs from what it sent
+//! before, so nothing is queued and nothing can be lost.
+
+mod authority;
+mod certificate;
+mod config;
+mod error;
+mod listener;
+mod node;
+mod nodes;
+mod room;
+mod session;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use authority::TlsFiles;
+pub use config::FleetConfig;
+pub use error::Error;
+pub use room::Fleet;
+
+use store::{Migrations, Step};
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+pub const MIGRATIONS: Migrations =
+    Migrations { room: "fleet", steps: &[Step { number: 1, name: "nodes", sql: include_str!("../migrations/0001_nodes.sql") }] };

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The board on which each machine's task writes what it found, and from which reports are made.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use contracts::node::{MachineObserved, MachineState};
+use tokio::sync::watch;
+use types::ServerId;
+
+pub(crate) struct Board {
+    entries: Mutex<BTreeMap<ServerId, Entry>>,
+    /// The mark of the latest entry.
+    latest: watch::Sender<u64>,
+}
+
+struct Entry {
+    found: MachineObserved,
+    mark: u64,
+    /// The controller has taken this very entry down.
+    acknowledged: bool,
+}
+
+/// What was written after a mark.
+pub(crate) struct News {
+    pub machines: Vec<MachineObserved>,
+    pub mark: u64,
+}
+
+impl Board {
+    pub fn new() -> Self {
+        Self { entries: Mutex::default(), latest: watch::Sender::new(0) }
+    }
+
+    /// Notes what was found; saying the same again is no news.
+    pub fn write(&self, found: MachineObserved) {
+        let mut entries = self.lock();
+        if entries.get(&found.server_id).is_some_and(|entry| entry.found == found) {
+            return;
+        }
+        let mark = *self.latest.borrow() + 1;
+        entries.insert(found.server_id.clone(), Entry { found, mark, acknowledged: false });
+        self.latest.send_replace(mark);
+    }
+
+    pub fn since(&self, mark: u64) -> News {
+        let entries = self.lock();
+        let machines = entries.values().filter(|entry| entry.mark > mark).map(|entry| entry.found.clone()).collect();
+        News { machines, mark: *self.latest.borrow() }
+    }
+
+    /// The controller knows this now. A machine that is gone is forgotten, unless something newer was written of it.
+    pub fn acknowledged(&self, known: &[MachineObserved]) {
+        let mut entries = self.lock();
+        for machine in known {
+            if let Some(entry) = entries.get_mut(&machine.server_id).filter(|entry| entry.found == *machine) {
+                entry.acknowledged = true;
+                if machine.state == MachineState::Gone {
+                    entries.remove(&machine.server_id);
+                }
+            }
+        }
+        drop(entries);
+        self.latest.send_modify(|_| {});
+    }
+
+    /// Waits until the controller knows what was written of this machine last.
+    pub async fn known(&self, id: &ServerId) {
+        let mut latest = self.latest.subscribe();
+        while self.lock().get(id).is_some_and(|entry| !entry.acknowledged) {
+            if latest.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    pub async fn changed_after(&self, mark: u64) {
+        let _ = self.latest.subscribe().wait_for(|latest| *latest > mark).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ServerId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use types::Generation;
+
+    use super::*;
+
+    fn found(id: &str, state: MachineState) -> MachineObserved {
+        MachineObserved { server_id: id.into(), generation: Generation(1), reboots: 0, state }
+    }
+
+    #[test]
+    fn only_news_is_news() {
+        let board = Board::new();
+        board.write(found("a", MachineState::Running));
+        board.write(found("b", MachineState::Running));
+        let first = board.since(0);
+        assert_eq!(first.machines.len(), 2);
+        board.write(found("a", MachineState::Running));
+        assert!(board.since(first.mark).machines.is_empty());
+        board.write(found("a", MachineState::Stopped));
+        assert_eq!(board.since(first.mark).machines, [found("a", MachineState::Stopped)]);
+    }
+
+    #[test]
+    fn the_gone_are_forgotten_when_the_controller_knows_and_not_before() {
+        let board = Board::new();
+        board.write(found("a", MachineState::Gone));
+        assert_eq!(board.since(0).machines.len(), 1);
+        board.acknowledged(&[found("a", MachineState::Running)]);
+        assert_eq!(board.since(0).machines.len(), 1);
+        board.acknowledged(&[found("a", MachineState::Gone)]);
+        assert!(board.since(0).machines.is_empty());
+    }
+}

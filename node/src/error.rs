@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong on a host, as sentences.
+
+use std::{error::Error as StdError, io};
+
+use contracts::Refusal;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("cannot {doing}")]
+    Io { doing: String, source: io::Error },
+    #[error("the machine's process")]
+    Qemu(#[from] qemu::Error),
+    #[error("the machine's disk")]
+    Disk(#[from] disks::Error),
+    #[error("make or read a certificate")]
+    Certificate(#[from] rcgen::Error),
+    #[error("cannot {doing}")]
+    Tls { doing: &'static str, source: Box<dyn StdError + Send + Sync> },
+    #[error("there is no connection to a controller now")]
+    NotConnected,
+    #[error("talk to the controller")]
+    Http(#[source] Box<dyn StdError + Send + Sync>),
+    /// What the controller answered.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It is wrong as it is asked for; trying again cannot help.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl Error {
+    pub(crate) fn tls(doing: &'static str, source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Tls { doing, source: Box::new(source) }
+    }
+
+    pub(crate) fn http(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Http(Box::new(source))
+    }
+
+    /// Whether the same may succeed later without anybody changing what is wanted.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::NotConnected | Self::Http(_) => true,
+            Self::Refused(refusal) => refusal.is_transient(),
+            Self::Qemu(error) => matches!(error, qemu::Error::Io { .. } | qemu::Error::Closed | qemu::Error::Deadline { .. }),
+            Self::Disk(error) => matches!(error, disks::Error::Io { .. }),
+            Self::Certificate(_) | Self::Tls { .. } | Self::Unfit(_) => false,
+        }
+    }
+
+    /// The error with its causes, in one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// Turns an `io::Error` into a sentence about what we were doing.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
+        self.map_err(|source| Error::Io { doing: what(), source })
+    }
+}
+
+impl<T> Doing<T> for nix::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
+        self.map_err(|errno| Error::Io { doing: what(), source: errno.into() })
+    }
+}
+
+/// Runs what blocks (files, mounts, forks) where it holds nobody up.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> crate::Result<T> + Send + 'static) -> crate::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::Io { doing: "finish a step".into(), source: io::Error::other(error) }),
+    }
+}

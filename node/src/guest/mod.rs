@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a guest may read about itself: the documents, in OpenStack's and in EC2's shape, apart from how they reach it
+//! (a configuration drive, or the metadata service).
+
+mod ec2;
+mod network_data;
+mod openstack;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use contracts::node::MachineDesired;
+use disks::config_drive::Files;
+
+pub(crate) use ec2::Ec2;
+pub(crate) use openstack::{VERSIONS, document};
+
+/// Everything on a configuration drive.
+pub(crate) fn config_drive(machine: &MachineDesired) -> Files {
+    let mut files = Files::new();
+    for version in VERSIONS.iter().copied().chain(["latest"]) {
+        for name in openstack::NAMES {
+            if let Some(content) = document(machine, version, name) {
+                files.insert(format!("openstack/{version}/{name}"), content);
+            }
+        }
+    }
+    let ec2 = Ec2::of(machine);
+    for version in ["2009-04-04", "latest"] {
+        files.insert(format!("ec2/{version}/meta-data.json"), ec2.json());
+        if let Some(data) = user_data(machine) {
+            files.insert(format!("ec2/{version}/user-data"), data);
+        }
+    }
+    files
+}
+
+/// User data as the user meant it; what is no base64 is handed on as it came.
+pub(crate) fn user_data(machine: &MachineDesired) -> Option<Vec<u8>> {
+    let text = machine.metadata.user_data.as_ref()?.reveal();
+    Some(STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec()))
+}

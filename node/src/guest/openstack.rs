@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! OpenStack's documents, each in every version that has it.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use contracts::node::MachineDesired;
+use serde_json::{Value, json};
+
+use super::{network_data::network_data, user_data};
+
+/// Oldest first, as Nova lists them; `latest` comes after.
+pub(crate) const VERSIONS: [&str; 9] = [
+    "2012-08-10",
+    "2013-04-04",
+    "2013-10-17",
+    "2015-10-15",
+    "2016-06-30",
+    "2016-10-06",
+    "2017-02-22",
+    "2018-08-27",
+    "2020-10-14",
+];
+
+pub(super) const NAMES: [&str; 5] = ["meta_data.json", "user_data", "vendor_data.json", "network_data.json", "vendor_data2.json"];
+
+/// A document, or none if this version does not have it or this machine has nothing to say in it.
+pub(crate) fn document(machine: &MachineDesired, version: &str, name: &str) -> Option<Vec<u8>> {
+    if version != "latest" && !VERSIONS.contains(&version) {
+        return None;
+    }
+    let since = |first: &str| version == "latest" || version >= first;
+    match name {
+        "meta_data.json" => Some(bytes(&meta_data(machine, since))),
+        "user_data" => user_data(machine),
+        "vendor_data.json" if since("2013-10-17") => Some(bytes(&json!({}))),
+        "network_data.json" if since("2015-10-15") => Some(bytes(&network_data(&machine.nics))),
+        "vendor_data2.json" if since("2016-10-06") => Some(bytes(&json!({ "static": {} }))),
+        _ => None,
+    }
+}
+
+fn meta_data(machine: &MachineDesired, since: impl Fn(&str) -> bool) -> Value {
+    let facts = &machine.metadata;
+    let mut data = json!({
+        "uuid": machine.server_id,
+        "name": facts.name,
+        "hostname": facts.hostname,
+        "launch_index": facts.launch_index,
+        "availability_zone": facts.availability_zone,
+    });
+    if !facts.meta.is_empty() {
+        data["meta"] = json!(facts.meta);
+    }
+    if !facts.public_keys.is_empty() {
+        data["public_keys"] = json!(facts.public_keys);
+        let key = |(name, key): (&String, &String)| json!({ "name": name, "type": "ssh", "data": key });
+        data["keys"] = facts.public_keys.iter().map(key).collect();
+    }
+    if since("2013-04-04") {
+        data["random_seed"] = json!(random_seed());
+    }
+    if let Some(password) = &facts.admin_password {
+        data["admin_pass"] = json!(password.reveal());
+    }
+    if since("2015-10-15") {
+        data["project_id"] = json!(machine.project_id);
+    }
+    if since("2016-06-30") {
+        data["devices"] = json!([]);
+    }
+    if since("2020-10-14") {
+        data["dedicated_cpus"] = json!([]);
+    }
+    data
+}
+
+/// A guest without a hardware source of randomness begins with this: 512 bytes, as Nova gives.
+fn random_seed() -> String {
+    let mut seed = Vec::with_capacity(512);
+    while seed.len() < 512 {
+        seed.extend_from_slice(uuid::Uuid::new_v4().as_bytes());
+    }
+    STANDARD.encode(seed)
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}

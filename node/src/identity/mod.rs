@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who this node is: its key, and the certificate that the cloud's authority gave it.
+//!
+//! The key is made before the first attempt to join and kept, so that an attempt whose answer was lost can be
+//! repeated with the same token: the controller recognises the key.
+
+mod join;
+mod tls;
+
+use std::{fs, path::Path, sync::Arc};
+
+use contracts::{join::JoinToken, node::JoinReply};
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls::ClientConfig;
+use serde::{Deserialize, Serialize};
+use types::NodeId;
+use work::durable;
+
+use crate::{Error, NodeConfig, Result, error::Doing, state_dir::StateDir};
+
+pub(crate) use join::join;
+
+/// What is kept in `identity.json`; the key lies beside it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    node_id: NodeId,
+    /// PEM.
+    certificate: String,
+    authority: String,
+    controllers: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    kept: Kept,
+    state: StateDir,
+}
+
+impl Identity {
+    /// The identity of a node that has joined.
+    pub fn load(state: &StateDir) -> Result<Option<Self>> {
+        let path = state.identity().join("identity.json");
+        let json = match fs::read(&path) {
+            Ok(json) => json,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).doing(|| format!("read {}", path.display())),
+        };
+        let kept = serde_json::from_slice(&json)
+            .map_err(|error| Error::Unfit(format!("{} is damaged ({error}); remove it and join again", path.display())))?;
+        let identity = Self { kept, state: state.clone() };
+        identity.write_files()?;
+        Ok(Some(identity))
+    }
+
+    /// The token with which this host may join, if its operator gave one.
+    pub fn token(config: &NodeConfig) -> Result<JoinToken> {
+        let word = config.join_token.as_ref().ok_or_else(|| {
+            Error::Unfit(
+                "this host has not joined a cloud: give it a join token (`ferrostack node token` on the controller)".into(),
+            )
+        })?;
+        word.reveal().parse().map_err(|error: contracts::join::BadJoinToken| Error::Unfit(error.to_string()))
+    }
+
+    fn keep(state: &StateDir, reply: JoinReply, controllers: Vec<String>) -> Result<Self> {
+        let kept = Kept { node_id: reply.node_id, certificate: reply.certificate, authority: reply.authority, controllers };
+        let path = state.identity().join("identity.json");
+        let json = serde_json::to_vec_pretty(&kept).map_err(std::io::Error::other).doing(|| "write the identity".into())?;
+        durable::write(&path, &json).doing(|| format!("write {}", path.display()))?;
+        let identity = Self { kept, state: state.clone() };
+        identity.write_files()?;
+        Ok(identity)
+    }
+
+    /// The same identity with a fresh certificate.
+    pub fn renewed(&self, reply: JoinReply) -> Result<Self> {
+        Self::keep(&self.state, reply, self.kept.controllers.clone())
+    }
+
+    /// PEM files for OVN's daemons, written from what is kept.
+    fn write_files(&self) -> Result<()> {
+        let dir = self.state.identity();
+        for (name, pem) in [("certificate.pem", &self.kept.certificate), ("authority.pem", &self.kept.authority)] {
+            durable::write(&dir.join(name), pem.as_bytes()).doing(|| format!("write {name}"))?;
+        }
+        Ok(())
+    }
+
+    pub fn node_id(&self) -> &NodeId {
+        &self.kept.node_id
+    }
+
+    pub fn controllers(&self) -> &[String] {
+        &self.kept.controllers
+    }
+
+    /// Whether less than a third of the certificate's life is left.
+    pub fn wants_renewal(&self) -> bool {
+        tls::life_left(&self.kept.certificate).is_none_or(|left| left < 1.0 / 3.0)
+    }
+
+    pub fn tls(&self) -> Result<Arc<ClientConfig>> {
+        tls::joined(&self.kept.certificate, &key(&self.state)?, &self.kept.authority)
+    }
+
+    pub fn certificate_request(&self) -> Result<String> {
+        certificate_request(&key(&self.state)?, self.kept.node_id.as_str())
+    }
+}
+
+/// This host's key, made if there is none.
+fn key(state: &StateDir) -> Result<KeyPair> {
+    let path = state.identity().join("key.pem");
+    if let Some(pem) = read_if_there(&path)? {
+        return Ok(KeyPair::from_pem(&pem)?);
+    }
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    durable::write(&path, key.serialize_pem().as_bytes()).doing(|| format!("write {}", path.display()))?;
+    Ok(key)
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).doing(|| format!("read {}", path.display())),
+    }
+}
+
+fn certificate_request(key: &KeyPair, name: &str) -> Result<String> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(params.serialize_request(key)?.pem()?)
+}

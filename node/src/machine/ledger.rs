@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A machine's directory: what is wanted of it, what was done, and its files.
+//!
+//! Invariant: whatever a machine has outside (a process, a tap, a switch port) is there only while its directory is,
+//! so that an agent that starts finds all by listing directories (test: `a_killed_agent_leaves_nothing_behind`).
+
+use std::{
+    fs, io,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+};
+
+use contracts::node::RootDisk;
+use qemu::RunDir;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use types::Generation;
+use uuid::Uuid;
+use work::durable;
+
+use super::Wanted;
+use crate::{Result, error::Doing, state_dir};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    dir: PathBuf,
+}
+
+/// What the task did and must not forget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    /// The user that the machine runs as.
+    pub uid: u32,
+    /// The reboots that are done.
+    pub reboots: u32,
+    /// The host's boot in which the machine was seen to run and was not stopped by us.
+    pub running: Option<String>,
+    pub halted: Option<Halted>,
+    /// What the disk was made of.
+    pub root: Option<RootDisk>,
+    /// The ports that taps were made for.
+    #[serde(default)]
+    pub ports: Vec<types::PortId>,
+}
+
+/// The machine stopped by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Halted {
+    /// What was wanted when the controller learned of it; none until then.
+    pub known_at: Option<Generation>,
+}
+
+impl Recorded {
+    pub fn new(uid: u32, reboots: u32) -> Self {
+        Self { uid, reboots, running: None, halted: None, root: None, ports: Vec::new() }
+    }
+}
+
+impl Ledger {
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// The machines that have a directory. One that cannot be read was never acted on, or is beyond use: it goes.
+    pub fn list(machines: &Path) -> Result<Vec<(Uuid, Wanted, Option<Recorded>)>> {
+        let entries = fs::read_dir(machines).doing(|| format!("list {}", machines.display()))?;
+        let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Uuid>().ok());
+        Ok(ids
+            .map(|id| {
+                let ledger = Self::new(machines.join(id.to_string()));
+                let recorded = ledger.read::<Recorded>("recorded.json");
+                let wanted = ledger.read("wanted.json").filter(|_| recorded.is_some()).unwrap_or(Wanted::Gone);
+                (id, wanted, recorded)
+            })
+            .collect())
+    }
+
+    pub fn keep_wanted(&self, wanted: &Wanted) -> Result<()> {
+        self.keep("wanted.json", wanted)
+    }
+
+    pub fn keep_recorded(&self, recorded: &Recorded) -> Result<()> {
+        self.keep("recorded.json", recorded)
+    }
+
+    /// The last trace of a machine.
+    pub fn remove(&self) -> Result<()> {
+        durable::remove_dir(&self.dir).doing(|| format!("remove {}", self.dir.display()))
+    }
+
+    pub fn root_disk(&self) -> PathBuf {
+        self.dir.join("root.qcow2")
+    }
+
+    pub fn config_drive(&self) -> PathBuf {
+        self.dir.join("config.iso")
+    }
+
+    pub fn console_log(&self) -> PathBuf {
+        self.dir.join("console.log")
+    }
+
+    pub fn run_dir(&self) -> RunDir {
+        RunDir::new(self.dir.join("run"))
+    }
+
+    /// Lets the machine's own user, and nobody else, read a file.
+    pub fn hand_to(&self, path: &Path, uid: u32) -> Result<()> {
+        chown(path, Some(uid), Some(uid)).doing(|| format!("hand {} to the machine's user", path.display()))
+    }
+
+    fn keep(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let path = self.dir.join(name);
+        let write = || -> io::Result<()> {
+            // The machine's user walks through to its disk, and sees nothing else.
+            state_dir::make(&self.dir, 0o711)?;
+            durable::write(&path, &serde_json::to_vec_pretty(value)?)
+        };
+        write().doing(|| format!("write {}", path.display()))
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let json = fs::read(self.dir.join(name)).ok()?;
+        match serde_json::from_slice(&json) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                tracing::error!(file = %self.dir.join(name).display(), %error, "a machine's ledger cannot be read");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A machine of this host: one task owns it, and nobody else touches its process, disk or ports.
+//!
+//! ```text
+//!                        ┌──────────── wanted Running, or rebooted ─────────────┐
+//!                        ▼                                                      │
+//!   (told) ──▶ Preparing(image → disk → ports → start) ──▶ Running ──▶ Stopped ─┤
+//!                │  ▲                                        │            ▲     │
+//!                ▼  └── a while, if transient ──┐            │ guest powers off,│
+//!              Failed ──────────────────────────┘            │ QEMU dies,       │
+//!                │                                           │ wanted Stopped   │
+//!                └───────────── wanted Gone: from everywhere ┴──────────────────┴──▶ Gone
+//! ```
+//!
+//! What is wanted reaches the task through a watch channel, so it only ever sees the latest. The task writes it to
+//! the ledger before it acts on it, does the next step that [`next::next`] names, and looks again. Everything that it
+//! does is `ensure` or `release`, so a task that begins after a crash goes the same way as one that did not.
+//!
+//! A machine that halted by itself stays so, as in Nova, until something is wanted that is newer than what the
+//! controller wanted when it learned of the halt.
+
+mod ledger;
+mod next;
+mod start;
+mod task;
+mod wire;
+
+use contracts::node::MachineDesired;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use ledger::{Ledger, Recorded};
+pub(crate) use task::Task;
+
+/// What the controller wants of a machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Wanted {
+    Machine(Box<MachineDesired>),
+    Gone,
+}

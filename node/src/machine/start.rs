@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a ledger entry to a paused process: image, disk, configuration drive, QEMU.
+
+use std::path::PathBuf;
+
+use contracts::node::{MachineDesired, MachineState, RootDisk};
+use disks::{Format, config_drive, overlay};
+use qemu::{DeviceName, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
+use work::{crash, durable};
+
+use super::{Ledger, task::Task};
+use crate::{
+    Error, Result,
+    error::{Doing, blocking},
+    guest,
+};
+
+/// Slots for volumes and ports that are plugged in while the machine runs.
+const SPARE_SLOTS: u8 = 16;
+
+impl Task {
+    pub(super) async fn start(&mut self, desired: &MachineDesired) -> Result<()> {
+        self.report(MachineState::Preparing { step: "image".into() });
+        let root = &desired.root;
+        let image = self.host.images().ensure(&root.sha512, root.image_size);
+        // Fetching may take minutes in which the machine may be deleted.
+        let Some(image) = self.unless_changed(image).await.transpose()? else { return Ok(()) };
+        crash::point("node.image.ready");
+
+        self.report(MachineState::Preparing { step: "disk".into() });
+        self.ensure_disk(root, image).await?;
+        let drive = desired.config_drive;
+        if drive {
+            self.write_config_drive(desired).await?;
+        }
+        crash::point("node.disk.ready");
+
+        self.report(MachineState::Preparing { step: "start".into() });
+        self.note_ports(desired).await?;
+        let spec = self.spec(desired)?;
+        let machine = self.launch_and_wire(desired, spec).await?;
+        crash::point("node.qemu.started");
+        self.hold(machine);
+        Ok(())
+    }
+
+    /// The machine's own disk over the shared image; made anew if it shall be of another image.
+    async fn ensure_disk(&mut self, root: &RootDisk, image: PathBuf) -> Result<()> {
+        let ledger = self.ledger.clone();
+        let same = self.recorded.root.as_ref().is_some_and(|made| made.sha512 == root.sha512 && made.format == root.format);
+        let wanted = root.clone();
+        blocking(move || ensure_overlay(&ledger, &wanted, image, same)).await?;
+        if !same {
+            self.recorded.root = Some(root.clone());
+            self.keep_recorded().await?;
+        }
+        Ok(())
+    }
+
+    async fn write_config_drive(&self, desired: &MachineDesired) -> Result<()> {
+        let (ledger, uid) = (self.ledger.clone(), self.recorded.uid);
+        let files = guest::config_drive(desired);
+        blocking(move || {
+            let path = ledger.config_drive();
+            config_drive::create(&path, &files)?;
+            ledger.hand_to(&path, uid)
+        })
+        .await
+    }
+
+    fn spec(&self, desired: &MachineDesired) -> Result<MachineSpec> {
+        let mut disks = vec![disk("root", self.ledger.root_disk(), DiskBus::Virtio, DiskFormat::Qcow2)?];
+        if desired.config_drive {
+            disks.push(disk("config", self.ledger.config_drive(), DiskBus::Cdrom, DiskFormat::Raw)?);
+        }
+        Ok(MachineSpec {
+            id: self.id,
+            vcpus: desired.vcpus,
+            memory_mib: desired.memory_mb,
+            accelerator: self.host.accelerator(),
+            disks,
+            nics: self.nics(desired)?,
+            console_log: self.ledger.console_log(),
+            run_dir: self.ledger.run_dir(),
+            run_as: RunAs { uid: self.recorded.uid, gid: self.recorded.uid },
+            spare_slots: SPARE_SLOTS,
+        })
+    }
+
+    pub(super) async fn launch(&self, spec: MachineSpec) -> Result<Machine> {
+        // A start that was cut short may have left a process that does not answer yet; it is of no use.
+        Machine::ensure_gone(self.id, &self.ledger.run_dir()).await?;
+        crash::point("node.qemu.starting");
+        Ok(Machine::start(spec).await?)
+    }
+}
+
+fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: PathBuf, same: bool) -> Result<()> {
+    let path = ledger.root_disk();
+    if same && path.exists() {
+        return Ok(());
+    }
+    durable::remove_file(&path).doing(|| format!("remove {}", path.display()))?;
+    let format: Format =
+        root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
+    let base = overlay::Base { path: &image, format };
+    Ok(overlay::create(&path, base, (root.size > 0).then_some(root.size))?)
+}
+
+fn disk(name: &str, path: PathBuf, bus: DiskBus, format: DiskFormat) -> Result<Disk> {
+    let root = bus == DiskBus::Virtio;
+    Ok(Disk { name: DeviceName::new(name)?, path, format, bus, read_only: !root, boot_index: root.then_some(1), serial: None })
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//! All machines of this host: who wants what, and one task for each.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use contracts::node::{Answer, Ask, MachineDesired};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+};
+use types::ServerId;
+use uuid::Uuid;
+
+use crate::{
+    Result,
+    host::Host,
+    machine::{Ledger, Recorded, Task, Wanted},
+};
+
+#[derive(Clone)]
+pub(crate) struct Machines {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: Arc<Host>,
+    known: Mutex<HashMap<Uuid, Known>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+struct Known {
+    wanted: watch::Sender<Wanted>,
+    uid: u32,
+    #[expect(dead_code, reason = "kept for the debugger")]
+    task: AbortHandle,
+}
+
+impl Machines {
+    /// Takes up every machine that has a directory, as it was wanted last.
+    pub fn open(host: Arc<Host>) -> Result<Self> {
+        let listed = Ledger::list(&host.state().machines())?;
+        let machines = Self { inner: Arc::new(Inner { host, known: Mutex::default(), tasks: Mutex::default() }) };
+        let mut known = machines.lock();
+        // Users first, so that a machine without a record does not get one that another has.
+        let mut taken: HashSet<u32> = listed.iter().filter_map(|(_, _, recorded)| Some(recorded.as_ref()?.uid)).collect();
+        for (id, wanted, recorded) in listed {
+            let recorded = recorded.unwrap_or_else(|| Recorded::new(machines.free_uid(&taken), 0));
+            taken.insert(recorded.uid);
+            machines.begin(&mut known, id, wanted, recorded);
+        }
+        drop(known);
+        Ok(machines)
+    }
+
+    /// These and no others shall be here.
+    pub fn replace_all(&self, desired: Vec<MachineDesired>) {
+        let listed: HashSet<Uuid> = desired.iter().filter_map(|machine| id_of(&machine.server_id)).collect();
+        for machine in desired {
+            self.set(machine);
+        }
+        for (_, known) in self.lock().iter().filter(|(id, _)| !listed.contains(id)) {
+            want(&known.wanted, Wanted::Gone);
+        }
+    }
+
+    pub fn set(&self, machine: MachineDesired) {
+        let Some(id) = id_of(&machine.server_id) else {
+            tracing::error!(server = %machine.server_id, "the controller names a machine in a way that no machine is named");
+            return;
+        };
+        let mut known = self.lock();
+        if let Some(known) = known.get(&id) {
+            let stale = matches!(&*known.wanted.borrow(), Wanted::Machine(current) if current.generation > machine.generation);
+            if !stale {
+                want(&known.wanted, Wanted::Machine(Box::new(machine)));
+            }
+            return;
+        }
+        let taken = known.values().map(|known| known.uid).collect();
+        let recorded = Recorded::new(self.free_uid(&taken), machine.reboots);
+        self.begin(&mut known, id, Wanted::Machine(Box::new(machine)), recorded);
+    }
+
+    pub fn remove(&self, server: &ServerId) {
+        let known = self.lock();
+        if let Some(known) = id_of(server).and_then(|id| known.get(&id)) {
+            want(&known.wanted, Wanted::Gone);
+        }
+    }
+
+    pub async fn answer(&self, ask: Ask) -> Answer {
+        match ask {
+            Ask::ConsoleLog { .. } | Ask::Inventory => Answer::Refused { message: "this node cannot tell yet".into() },
+        }
+    }
+
+    /// Images that machines rest on, or are about to.
+    pub fn images_in_use(&self) -> HashSet<String> {
+        let wanted = self.lock();
+        let wanted = wanted.values().filter_map(|known| match &*known.wanted.borrow() {
+            Wanted::Machine(machine) => Some(machine.root.sha512.clone()),
+            Wanted::Gone => None,
+        });
+        wanted.collect()
+    }
+
+    /// Ends the tasks; the machines go on.
+    pub async fn rest(&self) {
+        let mut tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
+    }
+
+    fn begin(&self, known: &mut HashMap<Uuid, Known>, id: Uuid, wanted: Wanted, recorded: Recorded) {
+        let uid = recorded.uid;
+        let (wanted, watched) = watch::channel(wanted);
+        let task = Task::new(id, self.inner.host.clone(), recorded, watched);
+        let machines = self.clone();
+        let retire = move || machines.retire(id);
+        let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        let task = tasks.spawn(task.run(retire));
+        known.insert(id, Known { wanted, uid, task });
+    }
+
+    /// Forgets a machine that is gone. False if it is wanted again.
+    fn retire(&self, id: Uuid) -> bool {
+        let mut known = self.lock();
+        let gone = known.get(&id).is_none_or(|known| matches!(*known.wanted.borrow(), Wanted::Gone));
+        if gone {
+            known.remove(&id);
+        }
+        gone
+    }
+
+    fn free_uid(&self, taken: &HashSet<u32>) -> u32 {
+        let first = self.inner.host.config().first_uid;
+        (first..).find(|uid| !taken.contains(uid)).unwrap_or(first)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes the task only if something differs.
+fn want(sender: &watch::Sender<Wanted>, wanted: Wanted) {
+    sender.send_if_modified(|current| {
+        let differs = *current != wanted;
+        *current = wanted;
+        differs
+    });
+}
+
+fn id_of(server: &ServerId) -> Option<Uuid> {
+    server.as_str().parse().ok()
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where everything of this agent lies, and the lock that keeps a second agent off it.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use uuid::Uuid;
+
+use crate::{Error, Result, error::Doing};
+
+#[derive(Debug, Clone)]
+pub(crate) struct StateDir {
+    root: PathBuf,
+}
+
+/// Held as long as the agent runs; the kernel lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "its life is the lock")] File);
+
+impl StateDir {
+    /// Makes the directories. Machines' users may walk through to their own files, but not look around.
+    pub fn open(root: &Path) -> Result<(Self, Lock)> {
+        let dir = Self { root: root.to_owned() };
+        for (path, mode) in [(dir.root.clone(), 0o711), (dir.identity(), 0o700), (dir.machines(), 0o711), (dir.images(), 0o711)] {
+            make(&path, mode).doing(|| format!("make {}", path.display()))?;
+        }
+        let lock = dir.root.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+        let file = file.doing(|| format!("open {}", lock.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok((dir, Lock(file))),
+            Err(TryLockError::WouldBlock) => Err(Error::Unfit(format!("another agent runs on {}", root.display()))),
+            Err(TryLockError::Error(error)) => Err(error).doing(|| format!("lock {}", lock.display())),
+        }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity")
+    }
+
+    pub fn machines(&self) -> PathBuf {
+        self.root.join("machines")
+    }
+
+    pub fn machine(&self, id: Uuid) -> PathBuf {
+        self.machines().join(id.to_string())
+    }
+
+    pub fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    /// The result of the accelerator's probe.
+    pub fn accelerator(&self) -> PathBuf {
+        self.root.join("accelerator.json")
+    }
+}
+
+pub(crate) fn make(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong in the fleet room, and what a caller or a peer is told of it.
+
+use contracts::{Refusal, RefusalKind};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{doing}")]
+    Io {
+        doing: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("make or read a certificate")]
+    Certificate(#[from] rcgen::Error),
+    #[error("{doing}")]
+    Tls {
+        doing: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("use the node tables")]
+    Store(#[from] store::Error),
+    /// For whoever asked, as it stands.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl Error {
+    pub(crate) fn tls(doing: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Tls { doing, source: Box::new(source) }
+    }
+
+    /// What the other side is told: a refusal whole, our own trouble only by its kind.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) => refusal,
+            Self::Store(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the node tables do not answer");
+                Refusal::unavailable("the controller's tables do not answer now")
+            }
+            other => {
+                tracing::error!(error = &other as &dyn std::error::Error, "the fleet room failed");
+                Refusal::internal("the controller failed; its log says why")
+            }
+        }
+    }
+}
+
+pub(crate) fn forbidden(message: impl Into<String>) -> Error {
+    Refusal::new(RefusalKind::Forbidden, message).into()
+}
+
+/// Turns an `io::Error` into a sentence about what we were doing.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T>;
+}
+
+impl<T> Doing<T> for std::io::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
+        self.map_err(|source| Error::Io { doing: what(), source })
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A host becomes a node, and a node renews its certificate.
+
+use contracts::{
+    Refusal,
+    node::{JoinReply, JoinRequest, PROTOCOL, RenewRequest},
+};
+use http::{Response, StatusCode};
+use store::{Actor, Tx};
+use types::NodeId;
+
+use super::{Body, reply};
+use crate::{
+    Fleet, Result,
+    authority::{CheckedRequest, Issued},
+    certificate, node,
+    room::event,
+    token::{self, Opened},
+};
+
+pub(super) async fn join(fleet: &Fleet, request: JoinRequest) -> Result<Response<Body>> {
+    check_protocol(request.protocol)?;
+    node::check_hostname(&request.hostname)?;
+    let checked = CheckedRequest::read(&request.certificate_request)?;
+    let (secret, key) = (request.token.clone(), checked.key_hash.clone());
+    let opened = fleet.inner.store.read(move |tx| token::open(tx, &secret, &key)).await?;
+    let node = match opened {
+        Opened::Fresh => NodeId::generate(),
+        Opened::Again { node } => node,
+    };
+    let issued = fleet.inner.authority.sign_node(&node, &checked)?;
+    work::crash::point("fleet.join.signed");
+
+    let (id, kept, key) = (node.clone(), issued.clone(), checked.key_hash);
+    let admit = move |tx: &mut Tx| -> Result<()> {
+        // Looked at again: another request with this token may have come in between.
+        match token::open(tx, &request.token, &key)? {
+            Opened::Fresh => {
+                token::mark_used(tx, &request.token, &key, &id)?;
+                node::insert(tx, &id, &request.hostname)?;
+                let after = serde_json::json!({ "hostname": request.hostname });
+                tx.record(event(&Actor::system("fleet"), "node.join", "node", id.as_str(), None, Some(after)))?;
+            }
+            Opened::Again { node } if node == id => drop(node::get(tx, &id)?),
+            Opened::Again { .. } => return Err(Refusal::conflict("the token was used at this moment: try again").into()),
+        }
+        certificate::insert(tx, &id, &kept)
+    };
+    fleet.inner.store.write(admit).await?;
+    work::crash::point("fleet.join.durable");
+    Ok(joined(fleet, node, issued))
+}
+
+pub(super) async fn renew(fleet: &Fleet, node: NodeId, request: RenewRequest) -> Result<Response<Body>> {
+    let checked = CheckedRequest::read(&request.certificate_request)?;
+    let issued = fleet.inner.authority.sign_node(&node, &checked)?;
+    let (id, kept) = (node.clone(), issued.clone());
+    fleet.inner.store.write(move |tx: &mut Tx| certificate::insert(tx, &id, &kept)).await?;
+    Ok(joined(fleet, node, issued))
+}
+
+pub(super) fn check_protocol(theirs: u32) -> Result<()> {
+    if theirs == PROTOCOL {
+        return Ok(());
+    }
+    let message =
+        format!("the controller speaks protocol {PROTOCOL}, the node {theirs}: run the same version of ferrostack on both");
+    Err(Refusal::invalid(message).into())
+}
+
+fn joined(fleet: &Fleet, node_id: NodeId, issued: Issued) -> Response<Body> {
+    let authority = fleet.inner.authority.certificate().to_owned();
+    reply(StatusCode::OK, &JoinReply { node_id, certificate: issued.pem, authority })
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The port that nodes connect to: TLS 1.3, HTTP/2, and a certificate of ours for everything but joining.
+
+mod images;
+mod join;
+mod session;
+
+use std::{
+    convert::Infallible,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use contracts::{Refusal, RefusalKind};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use types::NodeId;
+
+use crate::{Fleet, Result, authority, certificate, error::forbidden};
+
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Who does not finish the handshake in this time is cut off.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Together: a connection whose other end is gone is noticed after at most nine seconds.
+const PING_EVERY: Duration = Duration::from_secs(4);
+const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A node with thousands of machines says so in about a megabyte.
+const LONGEST_REQUEST: usize = 32 << 20;
+
+/// One TLS connection and whom its certificate names.
+pub(crate) struct Peer {
+    pub connection: u64,
+    /// Of the client certificate, which our authority signed; none while joining.
+    fingerprint: Option<String>,
+}
+
+/// Accepts connections until it is dropped, and they with it.
+pub(crate) async fn accept(fleet: Fleet, tcp: TcpListener, tls: Arc<ServerConfig>) {
+    let acceptor = TlsAcceptor::from(tls);
+    let numbers = AtomicU64::new(1);
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        match tcp.accept().await {
+            Ok((stream, address)) => {
+                let number = numbers.fetch_add(1, Ordering::Relaxed);
+                let (fleet, acceptor) = (fleet.clone(), acceptor.clone());
+                connections.spawn(async move {
+                    if let Err(error) = converse(fleet, acceptor, stream, number).await {
+                        tracing::debug!(%address, %error, "a node's connection ended");
+                    }
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely. Wait for some to come free rather than spin.
+                tracing::warn!(%error, "accept a node's connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(fleet: Fleet, acceptor: TlsAcceptor, stream: TcpStream, number: u64) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let stream = timeout(PATIENCE, acceptor.accept(stream)).await??;
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let peer = Arc::new(Peer { connection: number, fingerprint: shown.map(|der| authority::fingerprint(der)) });
+    let service = service_fn(move |request| {
+        let (fleet, peer) = (fleet.clone(), peer.clone());
+        async move { Ok::<_, Infallible>(answer(&fleet, &peer, request).await) }
+    });
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_ANSWER_WITHIN)
+        .max_concurrent_streams(64)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .map_err(io::Error::other)
+}
+
+async fn answer(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+    match route(fleet, peer, request).await {
+        Ok(response) => response,
+        Err(error) => refuse(&error.into_refusal()),
+    }
+}
+
+async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result<Response<Body>> {
+    let path = request.uri().path().to_owned();
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    if (request.method(), segments.as_slice()) == (&Method::POST, &["v1", "join"][..]) {
+        return join::join(fleet, read(request).await?).await;
+    }
+    let node = peer.node(fleet).await?;
+    match (request.method(), segments.as_slice()) {
+        (&Method::POST, ["v1", "session"]) => session::begin(fleet, peer, node, read(request).await?).await,
+        (&Method::POST, ["v1", "observed"]) => session::observed(fleet, peer, node, read(request).await?).await,
+        (&Method::POST, ["v1", "answers", id]) => session::answered(fleet, peer, node, id, read(request).await?),
+        (&Method::POST, ["v1", "renew"]) => join::renew(fleet, node, read(request).await?).await,
+        (&Method::GET, ["v1", "images", sha512]) => images::send(fleet, node, sha512).await,
+        _ => Err(Refusal::not_found("the node protocol has no such request").into()),
+    }
+}
+
+impl Peer {
+    /// Which node this is. Asked at each request, so that a revocation bites at once.
+    ///
+    /// Invariant: a revoked certificate opens nothing (test: `a_removed_node_is_shut_out`).
+    async fn node(&self, fleet: &Fleet) -> Result<NodeId> {
+        let fingerprint = self.fingerprint.clone().ok_or_else(|| forbidden("this needs a node's certificate: join first"))?;
+        let holder = fleet.inner.store.read(move |tx| certificate::holder(tx, &fingerprint)).await?;
+        match holder {
+            Some(holder) if !holder.revoked => Ok(holder.node),
+            Some(_) => Err(forbidden("this node was removed from the cloud: its certificate is revoked")),
+            None => Err(forbidden("this certificate is not a node's")),
+        }
+    }
+}
+
+/// Reads a whole JSON body.
+async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T> {
+    let body = Limited::new(request.into_body(), LONGEST_REQUEST).collect().await;
+    let bytes = body.map_err(|error| Refusal::invalid(format!("the request did not arrive whole: {error}")))?.to_bytes();
+    serde_json::from_slice(&bytes).map_err(|error| Refusal::invalid(format!("the request cannot be read: {error}")).into())
+}
+
+fn reply<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
+    let json = serde_json::to_vec(value).unwrap_or_default();
+    let body = Full::new(Bytes::from(json)).map_err(|never| match never {}).boxed_unsync();
+    stream(status, "application/json", body)
+}
+
+fn stream(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+}
+
+fn refuse(refusal: &Refusal) -> Response<Body> {
+    let status = match refusal.kind {
+        RefusalKind::Invalid => StatusCode::BAD_REQUEST,
+        RefusalKind::NotFound => StatusCode::NOT_FOUND,
+        RefusalKind::Forbidden => StatusCode::FORBIDDEN,
+        RefusalKind::Conflict => StatusCode::CONFLICT,
+        RefusalKind::Exhausted => StatusCode::TOO_MANY_REQUESTS,
+        RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        RefusalKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    reply(status, refusal)
+}
+
+fn done() -> Response<Body> {
+    reply(StatusCode::OK, &serde_json::json!({}))
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A node as the fleet remembers it, and what placement is told of it.
+
+mod provider;
+mod store;
+
+pub(crate) use provider::{inventories, traits};
+pub(crate) use store::{Row, all, delete, get, insert, set_disabled, set_hello, set_seen};
+
+use contracts::Refusal;
+
+use crate::Result;
+
+/// RFC 1123 allows less, but hosts are called all sorts of things; what matters is that it is one plain word.
+const LONGEST_HOSTNAME: usize = 253;
+
+pub(crate) fn check_hostname(hostname: &str) -> Result<()> {
+    let plain = hostname.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
+    if plain && (1..=LONGEST_HOSTNAME).contains(&hostname.len()) {
+        Ok(())
+    } else {
+        Err(Refusal::invalid("a host's name is one word of letters, digits, dots, dashes and underscores").into())
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The table `nodes`.
+
+use ::store::{Row as StoreRow, Tx, params};
+use contracts::{Refusal, node::Hello, nodes::NodeFacts};
+use types::{NodeId, Timestamp};
+
+use crate::Result;
+
+/// A node without what only the live session knows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    pub id: NodeId,
+    pub hostname: String,
+    pub disabled: bool,
+    pub disabled_reason: Option<String>,
+    pub joined_at: Timestamp,
+    pub seen_at: Timestamp,
+    pub hello: Option<Hello>,
+}
+
+const COLUMNS: &str = "id, hostname, disabled, disabled_reason, joined_at, seen_at, hello";
+
+impl Row {
+    fn read(row: &StoreRow) -> Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            hostname: row.get(1)?,
+            disabled: row.get(2)?,
+            disabled_reason: row.get(3)?,
+            joined_at: row.get(4)?,
+            seen_at: row.get(5)?,
+            hello: row.json(6)?,
+        })
+    }
+
+    pub fn into_facts(self, up: bool) -> NodeFacts {
+        NodeFacts {
+            id: self.id,
+            hostname: self.hostname,
+            up,
+            disabled: self.disabled,
+            disabled_reason: self.disabled_reason,
+            joined_at: self.joined_at,
+            // Whoever is connected was heard of within the last seconds.
+            seen_at: if up { Timestamp::now() } else { self.seen_at },
+            hello: self.hello,
+        }
+    }
+}
+
+pub(crate) fn all(tx: &mut Tx) -> Result<Vec<Row>> {
+    tx.query(&format!("SELECT {COLUMNS} FROM nodes ORDER BY hostname"), &[])?.iter().map(Row::read).collect()
+}
+
+pub(crate) fn get(tx: &mut Tx, id: &NodeId) -> Result<Row> {
+    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM nodes WHERE id = $1"), &params![id])?;
+    row.as_ref().map(Row::read).unwrap_or_else(|| Err(Refusal::not_found(format!("there is no node {id}")).into()))
+}
+
+pub(crate) fn insert(tx: &mut Tx, id: &NodeId, hostname: &str) -> Result<()> {
+    let now = Timestamp::now();
+    let inserted = tx.execute(
+        "INSERT INTO nodes (id, hostname, joined_at, seen_at) VALUES ($1, $2, $3, $3) ON CONFLICT (hostname) DO NOTHING",
+        &params![id, hostname, now],
+    )?;
+    if inserted == 0 {
+        let message = format!("a node called {hostname} is in the cloud already; remove it first if this host replaces it");
+        return Err(Refusal::conflict(message).into());
+    }
+    Ok(())
+}
+
+pub(crate) fn set_hello(tx: &mut Tx, id: &NodeId, hello: &Hello) -> Result<()> {
+    let json = serde_json::to_value(hello).unwrap_or_default();
+    tx.execute("UPDATE nodes SET hello = $1, seen_at = $2 WHERE id = $3", &params![json, Timestamp::now(), id])?;
+    Ok(())
+}
+
+pub(crate) fn set_seen(tx: &mut Tx, id: &NodeId) -> Result<()> {
+    tx.execute("UPDATE nodes SET seen_at = $1 WHERE id = $2", &params![Timestamp::now(), id])?;
+    Ok(())
+}
+
+pub(crate) fn set_disabled(tx: &mut Tx, id: &NodeId, reason: Option<&str>, disabled: bool) -> Result<()> {
+    let sql = "UPDATE nodes SET disabled = $1, disabled_reason = $2 WHERE id = $3";
+    tx.execute(sql, &params![disabled, reason.filter(|_| disabled), id])?;
+    Ok(())
+}
+
+pub(crate) fn delete(tx: &mut Tx, id: &NodeId) -> Result<()> {
+    tx.execute("DELETE FROM nodes WHERE id = $1", &params![id])?;
+    Ok(())
+}

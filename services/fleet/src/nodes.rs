@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The door by which the other rooms reach the nodes.
+
+use contracts::{
+    BoxFuture, Refusal,
+    node::{Answer, Ask},
+    nodes::{NodeFacts, Nodes},
+};
+use store::{Actor, Tx};
+use types::NodeId;
+
+use crate::{Error, Fleet, Result, node, room::event};
+
+impl Nodes for Fleet {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<NodeFacts>, Refusal>> {
+        Box::pin(async { self.list_nodes().await.map_err(Error::into_refusal) })
+    }
+
+    fn set_disabled<'a>(
+        &'a self,
+        node: &'a NodeId,
+        reason: Option<String>,
+        disabled: bool,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move { self.write_disabled(node, reason, disabled).await.map_err(Error::into_refusal) })
+    }
+
+    fn wake(&self, node: &NodeId) {
+        if let Some(session) = self.inner.sessions.of(node) {
+            session.bell.ring();
+        }
+    }
+
+    fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>> {
+        Box::pin(async move {
+            let session = self.inner.sessions.of(node);
+            let session = session.ok_or_else(|| Refusal::unavailable(format!("node {node} is not connected")))?;
+            match session.ask(ask).await? {
+                Answer::Refused { message } => Err(Refusal::not_found(message)),
+                answer => Ok(answer),
+            }
+        })
+    }
+}
+
+impl Fleet {
+    async fn write_disabled(&self, id: &NodeId, reason: Option<String>, disabled: bool) -> Result<()> {
+        let node = id.clone();
+        let write = move |tx: &mut Tx| -> Result<()> {
+            let before = node::get(tx, &node)?;
+            node::set_disabled(tx, &node, reason.as_deref(), disabled)?;
+            let view = |disabled: bool, reason: Option<&str>| Some(serde_json::json!({ "disabled": disabled, "reason": reason }));
+            let (was, is) = (view(before.disabled, before.disabled_reason.as_deref()), view(disabled, reason.as_deref()));
+            Ok(tx.record(event(&Actor::system("fleet"), "node.update", "node", node.as_str(), was, is))?)
+        };
+        self.inner.store.write(write).await?;
+        self.changed(id.clone());
+        Ok(())
+    }
+}
