@@ -23,12 +23,12 @@ make_disk() {
 # extlinux writes into a mounted file system. The mount lives in a namespace of its own and the loop device frees itself,
 # so that a build that is killed leaves neither behind.
 install_boot_loader() {
-  local loader
-  loader=$(find_program extlinux)
   mkdir -p "$work/mounted"
   unshare --mount --propagation private bash -euo pipefail -c '
-    mount -o loop,offset="$2" "$1" "$3"
-    "$4" --install "$3/boot/extlinux" 2>"$3.log" || { cat "$3.log" >&2; exit 1; }
-    umount "$3"
-  ' _ "$1" "$2" "$work/mounted" "$loader" || fail "the boot loader could not be installed"
+    image=$1 offset=$2 place=$3
+    shift 3
+    mount -o loop,offset="$offset" "$image" "$place"
+    "$@" --install "$place/boot/extlinux" 2>"$place.log" || { cat "$place.log" >&2; exit 1; }
+    umount "$place"
+  ' _ "$1" "$2" "$work/mounted" "${guest_loader[@]}" "$(find_program extlinux)" || fail "the boot loader could not be installed"
 }

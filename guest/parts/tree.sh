@@ -3,6 +3,9 @@
 
 tree=$work/tree
 
+# Runs a program of the guest on this host, with the guest's libraries.
+guest_loader=("$tree/usr/lib64/ld-linux-x86-64.so.2" --library-path "$tree/usr/lib/$architecture")
+
 make_tree() {
   rm -rf "$tree"
   mkdir -p "$tree"/{boot/extlinux,dev,etc/dropbear,home/cirros/.ssh,mnt,proc,root,run,sys,tmp,var/lib/cloud,var/log,var/tmp} "$tree"/usr/{bin,sbin,lib64}
@@ -74,7 +77,7 @@ add_plugins() {
 # The dynamic busybox asks itself which applets it has; real programs keep their names.
 link_applets() {
   local applet name
-  for applet in $("$tree/usr/lib64/ld-linux-x86-64.so.2" --library-path "$tree/usr/lib/$architecture" "$tree"/usr/bin/busybox --list-full); do
+  for applet in $("${guest_loader[@]}" "$tree/usr/bin/busybox" --list-full); do
     name=${applet##*/}
     case $name in rpm* | dpkg* | linuxrc | busybox) continue ;; esac
     [ -z "$(find "$tree"/usr/bin "$tree"/usr/sbin -name "$name" | head -n 1)" ] || continue
