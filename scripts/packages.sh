@@ -7,7 +7,7 @@
 PACKAGES_BUILD="gcc libc6-dev ca-certificates"
 PACKAGES_CLOUD="openvswitch-switch ovn-central ovn-host qemu-system-x86 qemu-utils iproute2 ethtool nftables openssh-client"
 PACKAGES_GUEST="binutils cpio e2fsprogs fdisk kmod mount xz-utils zstd"
-PACKAGES_TEST="postgresql postgresql-client tcpdump arping iputils-ping python3-venv"
+PACKAGES_TEST="curl postgresql postgresql-client tcpdump arping iputils-ping python3-venv"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK="# written by ferrostack while it installs packages"

@@ -63,6 +63,7 @@ impl Host {
         let mut keeper = Command::new("unshare")
             .args(["--fork", "--kill-child", "--pid", "--mount", "--net", "--uts", "--mount-proc", "--propagation", "private"])
             .args(["--", "bash", "-c", KEEPER, "host", name])
+            .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -98,11 +99,11 @@ impl Host {
         self.inner.pid.as_raw().unsigned_abs()
     }
 
-    /// A command that will run in this host, to add environment or a working folder to.
+    /// A command that will run in this host, in its folder; environment may be added to it.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg("--target").arg(self.pid().to_string());
-        command.args(["--mount", "--net", "--uts", "--pid", "--"]).args(arguments).stdin(Stdio::null());
+        command.args(["--root", "--wd", "--mount", "--net", "--uts", "--pid", "--"]).args(arguments).stdin(Stdio::null());
         command
     }
 

@@ -22,7 +22,7 @@ impl Switches {
         fabric.run(["ip", "link", "add", "underlay", "type", "bridge"])?;
         fabric.run(["ip", "link", "set", "underlay", "up"])?;
         // Where the kernel has this switch it is on for new namespaces, and would put bridged packets through netfilter.
-        let _ = fabric.run(["sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0"]);
+        let _ = fabric.run(["sh", "-c", "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables"]);
 
         let file = |name: &str| fabric.folder().join(name).display().to_string();
         let (database, socket) = (file("conf.db"), file("db.sock"));

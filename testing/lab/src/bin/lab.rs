@@ -8,7 +8,7 @@ fn main() -> anyhow::Result<()> {
     let hosts = [lab.host("hv1")?, lab.host("hv2")?, lab.lan_host("lan0", None, "172.24.4.1/24")?];
     println!("folder {}", lab.folder().display());
     for host in &hosts {
-        println!("{}: nsenter --target {} --mount --net --uts --pid bash", host.name(), host.pid());
+        println!("{}: nsenter --target {} --root --wd --mount --net --uts --pid bash", host.name(), host.pid());
     }
     println!("ready; close standard input (Ctrl-D) to end it");
     stdout().flush()?;
