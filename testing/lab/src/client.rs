@@ -2,7 +2,6 @@
 //! The stock clients, from PyPI, in an environment that is kept between runs.
 
 use std::{
-    env,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
@@ -10,6 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
+
+use crate::built::cache;
 
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
 /// Its presence says that the environment is whole.
@@ -22,12 +23,8 @@ pub struct Python {
 impl Python {
     /// Makes the environment unless it is there; tests that run at the same time wait for the one that makes it.
     pub fn ensure() -> Result<Self> {
-        let cache = match env::var_os("XDG_CACHE_HOME") {
-            Some(folder) => PathBuf::from(folder),
-            None => Path::new(&env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
-        };
         let digest = hex(&Sha256::digest(REQUIREMENTS)[..6]);
-        let folder = cache.join("ferrostack").join(format!("venv-{digest}"));
+        let folder = cache()?.join(format!("venv-{digest}"));
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let lock = File::create(folder.join("lock"))?;
         lock.lock().context("locking the Python environment")?;

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod built;
 mod capture;
 mod client;
 pub mod frame;
@@ -29,6 +30,7 @@ mod ssh;
 mod switch;
 mod wait;
 
+pub use built::{ferrostack, guest_image};
 pub use capture::Capture;
 pub use client::Python;
 pub use host::Host;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The laboratory must be trusted before what is tested in it. Needs root, Open vSwitch, tcpdump, arping.
+//! The laboratory must be trusted before what is tested in it. Needs root, Open vSwitch, tcpdump, QEMU.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Result;
-use lab::{Host, Lab, Python, frame, wait_until};
+use lab::{Host, KeyPair, Lab, Python, frame, wait_until};
 use types::Mac;
 
 const SHORT: Duration = Duration::from_secs(10);
@@ -190,6 +190,44 @@ fn the_stock_client_is_there() -> Result<()> {
     let openstack = Python::ensure()?.program("openstack");
     let said = lab.host("hv1")?.run([openstack.as_os_str(), "--version".as_ref()])?;
     assert!(said.starts_with("openstack "), "{said}");
+    lab.passed()
+}
+
+/// Without DHCP the guest has its link-local address, which follows from its Ethernet address.
+#[test]
+fn the_small_guest_lets_in_by_ssh() -> Result<()> {
+    let lab = Lab::new()?;
+    let rack = lab.lan_host("rack", None, "192.168.7.1/24")?;
+    let desk = lab.lan_host("desk", None, "192.168.7.2/24")?;
+    let key = KeyPair::generate(lab.folder(), "key")?;
+
+    let drive = lab.folder().join("drive/openstack/latest");
+    fs::create_dir_all(&drive)?;
+    let data = format!(
+        r#"{{"uuid": "8f5cc7b5-0f3a-4c0e-9f4a-000000000002", "hostname": "small", "public_keys": {{"key": "{}"}}}}"#,
+        key.public()
+    );
+    fs::write(drive.join("meta_data.json"), data)?;
+
+    rack.run(["ip", "tuntap", "add", "tap0", "mode", "tap"])?;
+    rack.run(["ip", "link", "add", "br0", "type", "bridge"])?;
+    for device in ["tap0", "eth0"] {
+        rack.run(["ip", "link", "set", device, "master", "br0", "up"])?;
+    }
+    rack.run(["ip", "link", "set", "br0", "up"])?;
+    let disk = format!("if=virtio,snapshot=on,format=qcow2,file={}", lab::guest_image()?.display());
+    let drive = format!(
+        "if=virtio,format=raw,read-only=on,file.driver=vvfat,file.label=config-2,file.dir={}",
+        lab.folder().join("drive").display()
+    );
+    let machine = "qemu-system-x86_64 -nodefaults -no-user-config -machine q35,accel=tcg -cpu max -m 160 -display none -serial stdio \
+                   -netdev tap,id=net,ifname=tap0,script=no,downscript=no,vnet_hdr=off \
+                   -device virtio-net-pci,netdev=net,romfile=,mac=fa:16:3e:00:00:01 -device virtio-rng-pci";
+    let _machine = rack.spawn("console", machine.split_whitespace().chain(["-drive", &disk, "-drive", &drive]))?;
+
+    let guest = desk.ssh("fe80::f816:3eff:fe00:1%eth0", &key);
+    guest.wait_until_ready(Duration::from_secs(120))?;
+    assert_eq!(guest.run("hostname; sudo id -un")?, "small\nroot\n");
     lab.passed()
 }
 
