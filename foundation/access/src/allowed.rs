@@ -63,7 +63,8 @@ impl Allowed<Scope> {
 }
 
 impl Allowed<()> {
-    pub fn for_work(name: &'static str) -> Self {
+    /// As [`Allowed::for_work`], for what is checked one by one.
+    pub fn for_work_on_one(name: &'static str) -> Self {
         Self::new((), name)
     }
 }

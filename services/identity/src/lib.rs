@@ -1,1 +1,212 @@
-//! identity
+// SPDX-License-Identifier: Apache-2.0
+//! Identity: Keystone's v3 API. Who there is (domains, projects, users, groups), who may do what where (roles and
+//! their assignments), tokens that prove it, and the catalog that says where the services are.
+
+mod application_credential;
+mod assignment;
+mod body;
+mod bootstrap;
+mod catalog;
+mod change;
+mod domain;
+mod error;
+mod filter;
+mod group;
+mod password;
+mod project;
+mod reply;
+mod role;
+mod token;
+mod user;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, PoisonError, RwLock, Weak},
+    time::Duration,
+};
+
+use access::{Policy, keys::KeyRepository};
+use api::{Cx, Fault, FaultStyle, Route, Routes, Service};
+use http::{HeaderValue, header};
+use store::{Migrations, Step, Store, Tx, Wake};
+use types::{DomainId, ProjectId};
+
+pub use assignment::grants::RULES;
+pub use bootstrap::{Bootstrap, CATALOG, CatalogEntry, REGION, Tenant};
+pub use error::{Error, Result};
+pub use token::LIFETIME;
+
+pub const MIGRATIONS: Migrations = Migrations {
+    room: "identity",
+    steps: &[Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") }],
+};
+
+/// The room: its tables, its keys, and what it keeps in memory.
+pub struct Identity {
+    store: Store,
+    keys: KeyRepository,
+    passwords: password::Passwords,
+    tokens: token::cache::TokenCache,
+    catalog: RwLock<catalog::Remembered>,
+    token_lifetime: Duration,
+}
+
+/// The kinds of events after which a token may mean something else.
+const MEANINGFUL: [&str; 13] = [
+    "domain",
+    "project",
+    "user",
+    "group",
+    "group_member",
+    "role",
+    "implied_role",
+    "role_assignment",
+    "application_credential",
+    "token",
+    "region",
+    "catalog_service",
+    "endpoint",
+];
+
+impl Identity {
+    /// Opens the room on migrated tables.
+    pub async fn open(store: Store, keys: KeyRepository, token_lifetime: Duration) -> Result<Arc<Self>> {
+        let room = Arc::new(Self {
+            passwords: password::Passwords::new()?,
+            tokens: token::cache::TokenCache::default(),
+            catalog: RwLock::new(None),
+            token_lifetime,
+            keys,
+            store,
+        });
+        let wake = room.store.watch(&MEANINGFUL);
+        room.load_revoked().await?;
+        tokio::spawn(heed_changes(Arc::downgrade(&room), wake));
+        Ok(room)
+    }
+
+    /// The API, to be served by the door.
+    pub fn service(self: &Arc<Self>) -> Service {
+        let room = || Arc::clone(self);
+        let routes = Routes::new(room())
+            .join(version::routes(room()))
+            .join(token::api::routes(room()))
+            .join(domain::api::routes(room()))
+            .join(project::api::routes(room()))
+            .join(user::api::routes(room()))
+            .join(application_credential::api::routes(room()))
+            .join(group::api::routes(room()))
+            .join(role::api::routes(room()))
+            .join(role::implied::routes(room()))
+            .join(assignment::grants::routes(room()))
+            .join(assignment::list::routes(room()))
+            .join(catalog::region::api::routes(room()))
+            .join(catalog::service::api::routes(room()))
+            .join(catalog::endpoint::api::routes(room()));
+        Service {
+            name: "identity",
+            prefix: "/identity",
+            faults: FaultStyle::Keystone,
+            versions: None,
+            routes: routes.into_list().into_iter().map(vary_by_token).collect(),
+        }
+    }
+
+    /// Makes the staged key primary; nobody is logged out.
+    pub fn rotate_keys(&self) -> Result<()> {
+        Ok(self.keys.rotate(self.token_lifetime)?)
+    }
+
+    async fn read<T: Send + 'static>(&self, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+        self.store.read(f).await
+    }
+
+    async fn list<T: Send + 'static>(&self, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+        self.store.list(f).await
+    }
+
+    /// Changes something; what tokens mean is looked up anew before the change is answered.
+    async fn change<T: Send + 'static>(&self, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+        let changed = self.store.write(f).await;
+        // Also after an error: it may be that only the answer was lost.
+        self.tokens.invalidate();
+        changed
+    }
+
+    /// The domain for something whose request names none: that of the parent, of the token, or the default one.
+    async fn domain_for(&self, cx: &Cx, parent: Option<&str>) -> Result<DomainId, Fault> {
+        use contracts::caller::TokenScope;
+        if let Some(parent) = parent {
+            let id = ProjectId::from(parent);
+            let found = self.read(move |tx| project::store::find(tx, &id)).await?;
+            return Ok(found.map_or_else(|| DomainId::from(parent), |project| project.domain_id));
+        }
+        Ok(match &cx.caller()?.scope {
+            TokenScope::Domain(domain) => domain.id.clone(),
+            TokenScope::Project(project) => project.domain.id.clone(),
+            TokenScope::Unscoped | TokenScope::System => domain::DEFAULT_ID.into(),
+        })
+    }
+
+    fn remembered_catalog(&self, generation: u64) -> Option<Arc<Vec<catalog::ServiceView>>> {
+        let remembered = self.catalog.read().unwrap_or_else(PoisonError::into_inner);
+        remembered.as_ref().filter(|(at, _)| *at == generation).map(|(_, catalog)| Arc::clone(catalog))
+    }
+
+    fn remember_catalog(&self, generation: u64, catalog: Arc<Vec<catalog::ServiceView>>) {
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Some((generation, catalog));
+    }
+}
+
+/// Every policy of the room, for the enforcer.
+pub fn policies() -> Vec<&'static Policy> {
+    let mut all: Vec<&'static Policy> = vec![];
+    all.extend(token::api::POLICIES);
+    all.extend(domain::api::POLICIES);
+    all.extend(project::api::POLICIES);
+    all.extend(user::api::POLICIES);
+    all.extend(application_credential::api::POLICIES);
+    all.extend(group::api::POLICIES);
+    all.extend(role::api::POLICIES);
+    all.extend(role::implied::POLICIES);
+    all.extend(assignment::grants::POLICIES);
+    all.extend(assignment::list::POLICIES);
+    all.extend(catalog::region::api::POLICIES);
+    all.extend(catalog::service::api::POLICIES);
+    all.extend(catalog::endpoint::api::POLICIES);
+    all
+}
+
+/// Follows what other controllers change, and what this one changes elsewhere than through [`Identity::change`].
+async fn heed_changes(room: Weak<Identity>, mut wake: Wake) {
+    loop {
+        wake.wait().await;
+        let Some(room) = room.upgrade() else { return };
+        if let Err(error) = room.load_revoked().await {
+            tracing::error!(cause = ?error, "revoked tokens cannot be read; those of other controllers may be accepted");
+        }
+        room.tokens.invalidate();
+    }
+}
+
+/// All of Keystone's answers depend on the token.
+fn vary_by_token(route: Route) -> Route {
+    let handler = Arc::clone(&route.handler);
+    let with_header = move |cx| -> contracts::BoxFuture<'static, api::Reply> {
+        let reply = handler(cx);
+        Box::pin(async move {
+            let vary = HeaderValue::from_static("X-Auth-Token");
+            match reply.await {
+                Ok(mut response) => {
+                    response.headers_mut().append(header::VARY, vary);
+                    Ok(response)
+                }
+                Err(fault) => Err(fault.header(header::VARY, vary)),
+            }
+        })
+    };
+    Route { handler: Arc::new(with_header), ..route }
+}

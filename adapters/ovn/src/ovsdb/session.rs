@@ -20,7 +20,7 @@ use super::wire::{self, Message, Splitter};
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// A server that has been silent for so long is asked whether it lives, …
 const PROBE_AFTER: Duration = Duration::from_secs(10);
-/// … and given up when it has been silent for so long in all.
+/// … and given up after as long again.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 const READ_AT_ONCE: usize = 64 * 1024;
 

@@ -347,7 +347,7 @@ fn a_refusal_says_what_would_help() {
 
 #[test]
 fn narrowing_a_proof_never_widens_it() {
-    let work = Allowed::<Scope>::for_work("reconcile servers");
+    let work = Allowed::for_work("reconcile servers");
     assert_eq!(work.in_project(&"mine".into()).unwrap().scope(), &Scope::Project("mine".into()));
     let policy = policy("rule:project_reader_api");
     let mine = enforcer(policy).scope(policy, &in_project(&["reader"])).unwrap();

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/users/{user_id}/application_credentials`
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{Cx, Fault, Reply, Routes, created, json, no_content};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use contracts::caller::Caller;
+use http::StatusCode;
+use serde_json::{Value, json};
+use types::{RoleId, Secret, Timestamp, UserId};
+
+use super::{ApplicationCredential, NewCredential, store};
+use crate::{Identity, error::Error, reply, role::store::AllRoles};
+
+static LIST: Policy = Policy::new("identity:list_application_credentials", READ, "List a user's application credentials");
+static GET: Policy = Policy::new("identity:get_application_credential", READ, "Show an application credential");
+static CREATE: Policy =
+    Policy::new("identity:create_application_credential", "user_id:%(user_id)s", "Make an application credential for oneself");
+static DELETE: Policy = Policy::new(
+    "identity:delete_application_credential",
+    "rule:admin_required or user_id:%(user_id)s",
+    "Delete an application credential",
+);
+
+const READ: &str = "rule:admin_required or (role:reader and system_scope:all) or user_id:%(user_id)s";
+
+pub const POLICIES: [&Policy; 4] = [&LIST, &GET, &CREATE, &DELETE];
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .get("/v3/users/{user_id}/application_credentials", &LIST, list)
+        .post("/v3/users/{user_id}/application_credentials", &CREATE, create)
+        .get("/v3/users/{user_id}/application_credentials/{credential_id}", &GET, show)
+        .delete("/v3/users/{user_id}/application_credentials/{credential_id}", &DELETE, delete)
+}
+
+async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, user) = (cx.allowed()?.clone(), user_id(&cx));
+    let name = cx.query().get("name").map(str::to_owned);
+    let (credentials, roles) =
+        room.list(move |tx| Ok((store::list(tx, &allowed, &user, name.as_deref())?, AllRoles::load(tx)?))).await?;
+    let views: Vec<Value> = credentials.iter().map(|credential| view(&cx, credential, &roles)).collect();
+    reply::collection(&cx, "application_credentials", &views)
+}
+
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, user, id) = (cx.allowed()?.clone(), user_id(&cx), cx.param("credential_id").to_owned());
+    let (credential, roles) = room.read(move |tx| Ok((store::get(tx, &allowed, &user, &id)?, AllRoles::load(tx)?))).await?;
+    json(StatusCode::OK, &json!({"application_credential": view(&cx, &credential, &roles)}))
+}
+
+async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let new: NewCredential = cx.document("application_credential").await?;
+    refuse_restricted(&room, &cx).await?;
+    let caller = Arc::clone(cx.caller()?);
+    let project_id = cx.project()?.clone();
+    if !new.access_rules.is_empty() {
+        return Err(Fault::bad_request(
+            "Access rules are not supported by this cloud. Leave access_rules out; limit the credential by its roles.",
+        ));
+    }
+    let secret = match &new.secret {
+        Some(secret) => secret.0.clone(),
+        None => generate_secret()?,
+    };
+    let credential = ApplicationCredential {
+        id: uuid::Uuid::new_v4().simple().to_string(),
+        user_id: user_id(&cx),
+        project_id,
+        name: new.name.as_str().to_owned(),
+        description: new.description.clone(),
+        secret_hash: Secret::new(room.passwords.hash(&secret).await?),
+        expires_at: new.expires_at.as_deref().map(expiry).transpose()?,
+        unrestricted: new.unrestricted.unwrap_or(false),
+        role_ids: roles_of(&caller, &new)?,
+    };
+    let (allowed, actor, row) = (cx.allowed()?.clone(), cx.actor(), credential.clone());
+    let roles = room
+        .change(move |tx| {
+            store::create(tx, &allowed, &actor, &row)?;
+            AllRoles::load(tx)
+        })
+        .await?;
+    let mut view = view(&cx, &credential, &roles);
+    // Told once, and never again: only its hash is kept.
+    view["secret"] = secret.reveal().as_str().into();
+    created(&json!({"application_credential": view}))
+}
+
+async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    refuse_restricted(&room, &cx).await?;
+    let (allowed, actor, user) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
+    let id = cx.param("credential_id").to_owned();
+    room.change(move |tx| store::delete(tx, &allowed, &actor, &user, &id)).await?;
+    no_content()
+}
+
+/// A leaked credential must not be able to make itself successors.
+async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<(), Fault> {
+    let own = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await?;
+    match &own.application_credential {
+        Some(credential) if !credential.unrestricted => Err(Error::Forbidden(
+            "This application credential is restricted: it cannot make or delete application credentials.".into(),
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// The roles asked for, each one that the caller has; all of the caller's when none is asked for.
+fn roles_of(caller: &Caller, new: &NewCredential) -> Result<Vec<RoleId>, Fault> {
+    if new.roles.is_empty() {
+        return Ok(caller.roles.iter().map(|role| role.id.clone()).collect());
+    }
+    let own = |asked: &super::RoleRequest| {
+        let same = |role: &&contracts::caller::RoleFacts| match (&asked.id, &asked.name) {
+            (Some(id), _) => *id == role.id,
+            (None, Some(name)) => *name == role.name,
+            (None, None) => false,
+        };
+        caller.roles.iter().find(same).map(|role| role.id.clone()).ok_or_else(|| {
+            let name = asked.id.as_ref().map(RoleId::as_str).or(asked.name.as_deref()).unwrap_or("(neither id nor name)");
+            Fault::bad_request(format!("Invalid application credential: you do not have the role {name} in this project."))
+        })
+    };
+    new.roles.iter().map(own).collect()
+}
+
+fn expiry(text: &str) -> Result<Timestamp, Fault> {
+    let at = Timestamp::parse(text).ok_or_else(|| {
+        Fault::bad_request(format!("The 'expires_at' is an instant such as 2027-02-27T18:30:59Z, not '{text}'."))
+    })?;
+    if at <= Timestamp::now() {
+        return Err(Fault::bad_request("The 'expires_at' must not be before now."));
+    }
+    Ok(at)
+}
+
+fn generate_secret() -> Result<Secret<String>, Fault> {
+    let mut bytes = [0; 64];
+    getrandom::fill(&mut bytes).map_err(Fault::internal)?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+fn view(cx: &Cx, credential: &ApplicationCredential, all: &AllRoles) -> Value {
+    let role = |id: &RoleId| all.by_id.get(id).map(|role| json!({"id": role.id, "name": role.name, "domain_id": role.domain_id}));
+    let url = cx.url(&format!("/v3/users/{}/application_credentials/{}", credential.user_id, credential.id));
+    json!({
+        "id": credential.id,
+        "name": credential.name,
+        "description": credential.description,
+        "project_id": credential.project_id,
+        "user_id": credential.user_id,
+        "system": null,
+        "roles": credential.role_ids.iter().filter_map(role).collect::<Vec<_>>(),
+        "expires_at": credential.expires_at.map(Timestamp::naive_micros),
+        "unrestricted": credential.unrestricted,
+        "links": {"self": url},
+    })
+}
+
+fn user_id(cx: &Cx) -> UserId {
+    UserId::from(cx.param("user_id"))
+}

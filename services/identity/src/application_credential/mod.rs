@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Application credentials: a secret with which a program logs in to one project in its owner's name, with some of
+//! the owner's roles.
+
+pub mod api;
+pub mod store;
+
+use serde::Deserialize;
+use types::{ProjectId, RoleId, Secret, Timestamp, UserId};
+
+use crate::{body::Name, user::Password};
+
+#[derive(Debug, Clone)]
+pub struct ApplicationCredential {
+    pub id: String,
+    pub user_id: UserId,
+    pub project_id: ProjectId,
+    pub name: String,
+    pub description: Option<String>,
+    pub secret_hash: Secret<String>,
+    pub expires_at: Option<Timestamp>,
+    /// May make and delete other credentials.
+    pub unrestricted: bool,
+    pub role_ids: Vec<RoleId>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NewCredential {
+    pub name: Name<255>,
+    #[serde(default)]
+    pub description: Option<String>,
+    #[serde(default)]
+    pub secret: Option<Password>,
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    #[serde(default)]
+    pub roles: Vec<RoleRequest>,
+    #[serde(default)]
+    pub unrestricted: Option<bool>,
+    #[serde(default)]
+    pub access_rules: Vec<serde_json::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct RoleRequest {
+    pub id: Option<RoleId>,
+    pub name: Option<String>,
+}
+
+impl ApplicationCredential {
+    pub fn is_expired(&self) -> bool {
+        self.expires_at.is_some_and(|at| at <= Timestamp::now())
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The table of application credentials.
+
+use access::{Allowed, Scope};
+use store::{Actor, Row, Tx, params};
+use types::{RoleId, Secret, UserId};
+
+use super::ApplicationCredential;
+use crate::{
+    change,
+    error::{Error, Result},
+    role::store::AllRoles,
+};
+
+const COLUMNS: &str = "id, user_id, project_id, name, description, secret_hash, expires_at, unrestricted, role_ids";
+
+/// For logins: the caller is not known yet.
+pub fn find(tx: &mut Tx, id: &str) -> Result<Option<ApplicationCredential>> {
+    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM application_credentials WHERE id = $1"), &params![id])?;
+    row.as_ref().map(read).transpose()
+}
+
+pub fn named(tx: &mut Tx, user: &UserId, name: &str) -> Result<Option<ApplicationCredential>> {
+    let sql = format!("SELECT {COLUMNS} FROM application_credentials WHERE user_id = $1 AND name = $2");
+    tx.query_opt(&sql, &params![user, name])?.as_ref().map(read).transpose()
+}
+
+/// The roles that the credential was given, with those they imply today.
+pub fn roles_within(tx: &mut Tx, credential: &ApplicationCredential) -> Result<Vec<RoleId>> {
+    Ok(AllRoles::load(tx)?.closure(credential.role_ids.iter().cloned()))
+}
+
+pub fn list(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId, name: Option<&str>) -> Result<Vec<ApplicationCredential>> {
+    refuse_others(allowed, user)?;
+    let sql = format!("SELECT {COLUMNS} FROM application_credentials WHERE user_id = $1 ORDER BY name");
+    let all: Vec<ApplicationCredential> = tx.query(&sql, &params![user])?.iter().map(read).collect::<Result<_>>()?;
+    Ok(all.into_iter().filter(|credential| name.is_none_or(|name| credential.name == name)).collect())
+}
+
+pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId, id: &str) -> Result<ApplicationCredential> {
+    refuse_others(allowed, user)?;
+    find(tx, id)?.filter(|credential| credential.user_id == *user).ok_or_else(|| Error::not_found("Application Credential", id))
+}
+
+pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &ApplicationCredential) -> Result<()> {
+    refuse_others(allowed, &new.user_id)?;
+    let sql = "INSERT INTO application_credentials (id, user_id, project_id, name, description, secret_hash, expires_at, \
+               unrestricted, role_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let row = params![
+        &new.id,
+        &new.user_id,
+        &new.project_id,
+        &new.name,
+        new.description.as_ref(),
+        new.secret_hash.reveal(),
+        new.expires_at,
+        new.unrestricted,
+        serde_json::to_string(&new.role_ids).unwrap_or_default(),
+    ];
+    tx.execute(sql, &row).map_err(|error| Error::name_taken(error, "application_credential", &new.name, ""))?;
+    change::record(tx, actor, "application_credential", &new.id, None, Some(&state(new)))
+}
+
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, user: &UserId, id: &str) -> Result<()> {
+    let credential = get(tx, allowed, user, id)?;
+    tx.execute("DELETE FROM application_credentials WHERE id = $1", &params![id])?;
+    change::record(tx, actor, "application_credential", id, Some(&state(&credential)), None)
+}
+
+/// Credentials are personal: within the scope are those of its user, or everybody's.
+fn refuse_others(allowed: &Allowed<Scope>, user: &UserId) -> Result<()> {
+    let is_within = allowed.scope().is_all() || allowed.scope().user() == Some(user);
+    if is_within { Ok(()) } else { Err(Error::not_found("user", user.as_str())) }
+}
+
+fn state(credential: &ApplicationCredential) -> serde_json::Value {
+    serde_json::json!({
+        "id": credential.id, "name": credential.name, "user_id": credential.user_id,
+        "project_id": credential.project_id, "unrestricted": credential.unrestricted, "role_ids": credential.role_ids,
+    })
+}
+
+fn read(row: &Row) -> Result<ApplicationCredential> {
+    Ok(ApplicationCredential {
+        id: row.get(0)?,
+        user_id: row.get(1)?,
+        project_id: row.get(2)?,
+        name: row.get(3)?,
+        description: row.get(4)?,
+        secret_hash: Secret::new(row.get(5)?),
+        expires_at: row.get(6)?,
+        unrestricted: row.get(7)?,
+        role_ids: row.json(8)?,
+    })
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What assignments come to: through groups, down the tree of projects, and by implication.
+
+use contracts::caller::RoleFacts;
+use store::{Row, Tx, params};
+use types::{DomainId, ProjectId, RoleId, UserId};
+
+use super::Place;
+use crate::{
+    domain::{Domain, store as domains},
+    error::Result,
+    project::{Project, store as projects},
+    role::store::AllRoles,
+};
+
+/// Whatever was given to the user, or to a group that the user is in.
+const HELD: &str = "((a.actor_kind = 'user' AND a.actor_id = $1) OR (a.actor_kind = 'group' \
+                    AND a.actor_id IN (SELECT group_id FROM group_members WHERE user_id = $1)))";
+
+/// The roles that a token of this user for this place carries: of the whole cloud, sorted by name.
+pub fn roles_of(tx: &mut Tx, user: &UserId, place: &Place) -> Result<Vec<RoleFacts>> {
+    let rows = match place {
+        Place::Project(project) => {
+            // What is inherited comes from the domain or from any project above.
+            let sql = format!(
+                "WITH RECURSIVE above (id) AS (
+                     SELECT parent_id FROM projects WHERE id = $2 AND parent_id IS NOT NULL
+                     UNION SELECT p.parent_id FROM projects p JOIN above ON p.id = above.id WHERE p.parent_id IS NOT NULL
+                 )
+                 SELECT DISTINCT a.role_id FROM role_assignments a WHERE {HELD} AND (
+                     (a.target_kind = 'project' AND a.inherited = 0 AND a.target_id = $2)
+                     OR (a.target_kind = 'project' AND a.inherited = 1 AND a.target_id IN (SELECT id FROM above))
+                     OR (a.target_kind = 'domain' AND a.inherited = 1
+                         AND a.target_id = (SELECT domain_id FROM projects WHERE id = $2))
+                 ) ORDER BY a.role_id"
+            );
+            tx.query(&sql, &params![user, project])?
+        }
+        Place::Domain(_) | Place::System => {
+            let sql = format!(
+                "SELECT DISTINCT a.role_id FROM role_assignments a WHERE {HELD} AND a.inherited = 0 \
+                 AND a.target_kind = $2 AND a.target_id = $3 ORDER BY a.role_id"
+            );
+            tx.query(&sql, &params![user, place.kind(), place.id()])?
+        }
+    };
+    let direct: Vec<RoleId> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    if direct.is_empty() {
+        return Ok(vec![]);
+    }
+    let all = AllRoles::load(tx)?;
+    let mut facts: Vec<RoleFacts> = all
+        .closure(direct)
+        .iter()
+        .filter_map(|id| all.by_id.get(id))
+        // A domain's own role is a name for those that it implies; it is not itself in a token.
+        .filter(|role| role.domain_id.is_none())
+        .map(|role| RoleFacts { id: role.id.clone(), name: role.name.clone() })
+        .collect();
+    facts.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(facts)
+}
+
+/// The enabled projects in which the user has any role.
+pub fn projects_of(tx: &mut Tx, user: &UserId) -> Result<Vec<Project>> {
+    let sql = format!(
+        "WITH RECURSIVE reached (id) AS (
+             SELECT p.id FROM projects p JOIN role_assignments a ON a.inherited = 1 AND (
+                 (a.target_kind = 'domain' AND a.target_id = p.domain_id)
+                 OR (a.target_kind = 'project' AND a.target_id = p.parent_id)
+             ) WHERE {HELD}
+             UNION SELECT p.id FROM projects p JOIN reached ON p.parent_id = reached.id
+         )
+         SELECT id FROM reached
+         UNION SELECT a.target_id FROM role_assignments a
+               WHERE {HELD} AND a.target_kind = 'project' AND a.inherited = 0"
+    );
+    let ids: Vec<ProjectId> = ids(&tx.query(&sql, &params![user])?)?;
+    let work = access::Allowed::for_work("list the projects of a user");
+    let select = projects::select(&work)
+        .filter_in("id", &ids)
+        .condition("enabled = 1 AND domain_id IN (SELECT id FROM domains WHERE enabled = 1)");
+    projects::list(tx, &select.sort(&[("name", store::Direction::Asc)], "id"))
+}
+
+/// The enabled domains in which the user has any role.
+pub fn domains_of(tx: &mut Tx, user: &UserId) -> Result<Vec<Domain>> {
+    let sql = format!(
+        "SELECT DISTINCT a.target_id FROM role_assignments a WHERE {HELD} AND a.target_kind = 'domain' AND a.inherited = 0"
+    );
+    let ids: Vec<DomainId> = ids(&tx.query(&sql, &params![user])?)?;
+    let work = access::Allowed::for_work("list the domains of a user");
+    let select = domains::select(&work).filter_in("id", &ids).condition("enabled = 1");
+    domains::list(tx, &select.sort(&[("name", store::Direction::Asc)], "id"))
+}
+
+fn ids<T: From<String>>(rows: &[Row]) -> Result<Vec<T>> {
+    rows.iter().map(|row| Ok(T::from(row.get::<String>(0)?))).collect()
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The table of role assignments.
+
+use access::Allowed;
+use store::{Actor, Row, Select, Tx, Value, params};
+use types::RoleId;
+
+use super::{Assignment, Holder, Place};
+use crate::{
+    change,
+    error::{Error, Result},
+    role::{Role, store as roles},
+};
+
+const COLUMNS: &str = "actor_kind, actor_id, target_kind, target_id, role_id, inherited";
+
+/// Gives a role; that it was given already is no error.
+pub fn grant(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, assignment: &Assignment) -> Result<()> {
+    let sql = "INSERT INTO role_assignments (actor_kind, actor_id, target_kind, target_id, role_id, inherited) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    if tx.execute(sql, &key(assignment))? > 0 {
+        let state = state(assignment);
+        change::record(tx, actor, "role_assignment", assignment.holder.id(), None, Some(&state))?;
+    }
+    Ok(())
+}
+
+pub fn revoke(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, assignment: &Assignment) -> Result<()> {
+    let sql = "DELETE FROM role_assignments WHERE actor_kind = $1 AND actor_id = $2 AND target_kind = $3 \
+               AND target_id = $4 AND role_id = $5 AND inherited = $6";
+    if tx.execute(sql, &key(assignment))? == 0 {
+        return Err(not_found(assignment));
+    }
+    let state = state(assignment);
+    change::record(tx, actor, "role_assignment", assignment.holder.id(), Some(&state), None)
+}
+
+pub fn is_granted(tx: &mut Tx, _: &Allowed<()>, assignment: &Assignment) -> Result<bool> {
+    let sql = "SELECT 1 FROM role_assignments WHERE actor_kind = $1 AND actor_id = $2 AND target_kind = $3 \
+               AND target_id = $4 AND role_id = $5 AND inherited = $6";
+    Ok(tx.query_opt(sql, &key(assignment))?.is_some())
+}
+
+/// The roles that were given to this very holder in this very place.
+pub fn granted(tx: &mut Tx, _: &Allowed<()>, holder: &Holder, place: &Place, inherited: bool) -> Result<Vec<Role>> {
+    let sql = "SELECT role_id FROM role_assignments WHERE actor_kind = $1 AND actor_id = $2 AND target_kind = $3 \
+               AND target_id = $4 AND inherited = $5 ORDER BY role_id";
+    let rows = tx.query(sql, &params![holder.kind(), holder.id(), place.kind(), place.id(), inherited])?;
+    let ids: Vec<RoleId> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let all = roles::AllRoles::load(tx)?;
+    Ok(ids.iter().filter_map(|id| all.by_id.get(id)).cloned().collect())
+}
+
+/// Assignments that meet conditions, each on one column; `None` does not matter.
+pub fn find(tx: &mut Tx, conditions: &[(&'static str, Option<Value>)]) -> Result<Vec<Assignment>> {
+    let select = conditions.iter().fold(Select::new("role_assignments", COLUMNS), |select, (condition, value)| match value {
+        Some(value) => select.filter(condition, value),
+        None => select,
+    });
+    select.sort(&[("actor_id", store::Direction::Asc)], "role_id").rows(tx)?.iter().map(read).collect()
+}
+
+pub fn not_found(assignment: &Assignment) -> Error {
+    let Assignment { holder, place, role, .. } = assignment;
+    let id = format!("{role} of {} {} on {} {}", holder.kind(), holder.id(), place.kind(), place.id());
+    Error::not_found("role assignment with role", id)
+}
+
+fn key(assignment: &Assignment) -> [Value; 6] {
+    let Assignment { holder, place, role, inherited } = assignment;
+    params![holder.kind(), holder.id(), place.kind(), place.id(), role, *inherited]
+}
+
+fn state(assignment: &Assignment) -> serde_json::Value {
+    let Assignment { holder, place, role, inherited } = assignment;
+    serde_json::json!({
+        format!("{}_id", holder.kind()): holder.id(),
+        format!("{}_id", place.kind()): place.id(),
+        "role_id": role,
+        "inherited": inherited,
+    })
+}
+
+fn read(row: &Row) -> Result<Assignment> {
+    let (holder, place): (String, String) = (row.get(1)?, row.get(3)?);
+    Ok(Assignment {
+        holder: match row.get::<&str>(0)? {
+            "group" => Holder::Group(holder.into()),
+            _ => Holder::User(holder.into()),
+        },
+        place: match row.get::<&str>(2)? {
+            "project" => Place::Project(place.into()),
+            "domain" => Place::Domain(place.into()),
+            _ => Place::System,
+        },
+        role: row.get(4)?,
+        inherited: row.get(5)?,
+    })
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What must be there before anybody can log in. Each step ensures: run again, it finds things as they are.
+
+use access::Allowed;
+use store::{Actor, Tx, params};
+use types::{ProjectId, RoleId, Secret, ServiceId, UserId};
+
+use crate::{
+    Identity,
+    assignment::{Assignment, Holder, Place, store as assignments},
+    body::Extra,
+    catalog::{
+        endpoint::{Interface, NewEndpoint, store as endpoints},
+        region::{NewRegion, store as regions},
+        service::{NewService, store as services},
+    },
+    domain::{self, NewDomain, store as domains},
+    error::{Error, Result},
+    password::Verdict,
+    project::{NewProject, store as projects},
+    role::{NewRole, store as roles},
+    user::{Account, DomainRef, NewUser, UserRef, store as users},
+};
+
+/// A service of this cloud, and where below the cloud's address it answers.
+#[derive(Debug, Clone, Copy)]
+pub struct CatalogEntry {
+    pub kind: &'static str,
+    pub name: &'static str,
+    pub description: &'static str,
+    pub path: &'static str,
+}
+
+pub const CATALOG: &[CatalogEntry] = &[
+    CatalogEntry { kind: "identity", name: "keystone", description: "Identity", path: "/identity/v3" },
+    CatalogEntry { kind: "compute", name: "nova", description: "Compute", path: "/compute/v2.1" },
+    CatalogEntry { kind: "network", name: "neutron", description: "Network", path: "/network" },
+    CatalogEntry { kind: "image", name: "glance", description: "Image", path: "/image" },
+    CatalogEntry { kind: "placement", name: "placement", description: "Placement", path: "/placement" },
+];
+
+pub const REGION: &str = "RegionOne";
+
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// `http://host:port`
+    pub base_url: String,
+    pub region: String,
+    pub catalog: &'static [CatalogEntry],
+    pub admin_password: Secret<String>,
+}
+
+/// A project and the user who was given a role in it.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    pub project: ProjectId,
+    pub user: UserId,
+}
+
+/// Each role with the one that it implies.
+const ROLES: [(&str, Option<&str>); 5] =
+    [("reader", None), ("member", Some("reader")), ("manager", Some("member")), ("admin", Some("manager")), ("service", None)];
+
+impl Identity {
+    /// Ensures the default domain, the roles, the administrator with this password, and the catalog.
+    pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<Tenant> {
+        let settings = wanted.clone();
+        self.change(move |tx| {
+            ensure_default_domain(tx)?;
+            ensure_roles(tx)?;
+            ensure_catalog(tx, &settings)
+        })
+        .await?;
+        let admin = self.ensure_tenant("admin", "admin", &["admin"], &wanted.admin_password).await?;
+        let user = admin.user.clone();
+        self.change(move |tx| grant(tx, &user, "admin", Place::System)).await?;
+        Ok(admin)
+    }
+
+    /// Ensures a project `demo` with a user `demo`, who is an ordinary member of it.
+    pub async fn ensure_demo(&self, password: &Secret<String>) -> Result<Tenant> {
+        self.ensure_tenant("demo", "demo", &["member"], password).await
+    }
+
+    /// Ensures a project, a user with this password, and the user's roles in it, all in the default domain.
+    pub async fn ensure_tenant(
+        &self,
+        project: &'static str,
+        user: &'static str,
+        roles: &'static [&'static str],
+        password: &Secret<String>,
+    ) -> Result<Tenant> {
+        let reference = by_name(user);
+        let known = self.read(move |tx| users::account(tx, &reference)).await?;
+        let kept = known.as_ref().and_then(|account| account.password_hash.as_deref());
+        let has_password = kept.is_some() && self.passwords.verify(password, kept).await? != Verdict::Wrong;
+        let hash = if has_password { None } else { Some(self.passwords.hash(password).await?) };
+        self.change(move |tx| {
+            let project = ensure_project(tx, project)?;
+            let account = users::account(tx, &by_name(user))?;
+            let user = ensure_user(tx, user, account, hash.as_deref())?;
+            for role in roles {
+                grant(tx, &user, role, Place::Project(project.clone()))?;
+            }
+            Ok(Tenant { project, user })
+        })
+        .await
+    }
+}
+
+fn actor() -> Actor {
+    Actor::system("bootstrap")
+}
+
+fn work() -> Allowed<access::Scope> {
+    Allowed::for_work("bootstrap")
+}
+
+fn by_name(user: &str) -> UserRef {
+    UserRef::Name { name: user.to_owned(), domain: DomainRef::Id(domain::DEFAULT_ID.into()) }
+}
+
+fn ensure_default_domain(tx: &mut Tx) -> Result<()> {
+    match domains::get(tx, &work(), &domain::DEFAULT_ID.into()) {
+        Err(Error::NotFound { .. }) => {
+            let new: NewDomain =
+                from_json(serde_json::json!({"name": domain::DEFAULT_NAME, "description": "The default domain"}))?;
+            domains::create(tx, &work(), &actor(), domain::DEFAULT_ID.into(), &new)?;
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+fn ensure_roles(tx: &mut Tx) -> Result<()> {
+    for (name, implied) in ROLES {
+        let role = match roles::named(tx, name)? {
+            Some(role) => role,
+            None => roles::create(tx, &work(), &actor(), &from_json::<NewRole>(serde_json::json!({"name": name}))?)?,
+        };
+        if let Some(implied) = implied {
+            let implied = role_id(tx, implied)?;
+            roles::imply(tx, &work(), &actor(), &role.id, &implied)?;
+        }
+    }
+    Ok(())
+}
+
+fn ensure_project(tx: &mut Tx, name: &str) -> Result<ProjectId> {
+    let sql = "SELECT id FROM projects WHERE domain_id = $1 AND name = $2";
+    if let Some(row) = tx.query_opt(sql, &params![domain::DEFAULT_ID, name])? {
+        return Ok(row.get(0)?);
+    }
+    let new: NewProject = from_json(serde_json::json!({"name": name}))?;
+    Ok(projects::create(tx, &work(), &actor(), domain::DEFAULT_ID.into(), &new)?.id)
+}
+
+fn ensure_user(tx: &mut Tx, name: &str, known: Option<Account>, password_hash: Option<&str>) -> Result<UserId> {
+    match (known, password_hash) {
+        (Some(account), None) => Ok(account.id),
+        (Some(account), Some(hash)) => {
+            users::change_password(tx, &actor(), &account.id, hash)?;
+            Ok(account.id)
+        }
+        (None, hash) => {
+            let new: NewUser = from_json(serde_json::json!({"name": name}))?;
+            Ok(users::create(tx, &work(), &actor(), domain::DEFAULT_ID.into(), &new, hash)?.id)
+        }
+    }
+}
+
+fn grant(tx: &mut Tx, user: &UserId, role: &str, place: Place) -> Result<()> {
+    let role = role_id(tx, role)?;
+    let assignment = Assignment { holder: Holder::User(user.clone()), place, role, inherited: false };
+    assignments::grant(tx, &Allowed::for_work_on_one("bootstrap"), &actor(), &assignment)
+}
+
+fn role_id(tx: &mut Tx, name: &str) -> Result<RoleId> {
+    Ok(roles::named(tx, name)?.ok_or_else(|| Error::not_found("role", name))?.id)
+}
+
+/// Ensures region, services and endpoints. An endpoint with another address is given this one: the cloud has moved.
+fn ensure_catalog(tx: &mut Tx, wanted: &Bootstrap) -> Result<()> {
+    if let Err(Error::NotFound { .. }) = regions::get(tx, &work(), &wanted.region) {
+        let new =
+            NewRegion { id: Some(wanted.region.clone()), description: None, parent_region_id: None, extra: Extra::default() };
+        regions::create(tx, &work(), &actor(), &new)?;
+    }
+    for entry in wanted.catalog {
+        let service = ensure_service(tx, entry)?;
+        let url = format!("{}{}", wanted.base_url.trim_end_matches('/'), entry.path);
+        for interface in Interface::ALL {
+            ensure_endpoint(tx, &service, &wanted.region, interface, &url)?;
+        }
+    }
+    Ok(())
+}
+
+fn ensure_service(tx: &mut Tx, entry: &CatalogEntry) -> Result<ServiceId> {
+    let sql = "SELECT id FROM catalog_services WHERE type = $1 AND name = $2 ORDER BY id";
+    if let Some(row) = tx.query_opt(sql, &params![entry.kind, entry.name])? {
+        return Ok(row.get(0)?);
+    }
+    let new: NewService =
+        from_json(serde_json::json!({"type": entry.kind, "name": entry.name, "description": entry.description}))?;
+    Ok(services::create(tx, &work(), &actor(), &new)?.id)
+}
+
+fn ensure_endpoint(tx: &mut Tx, service: &ServiceId, region: &str, interface: Interface, url: &str) -> Result<()> {
+    let sql = "SELECT id, url FROM catalog_endpoints WHERE service_id = $1 AND region_id = $2 AND interface = $3 ORDER BY id";
+    let known = tx.query_opt(sql, &params![service, region, interface.as_str()])?;
+    match known {
+        Some(row) if row.get::<&str>(1)? == url => Ok(()),
+        Some(row) => {
+            let moved = from_json(serde_json::json!({"url": url}))?;
+            endpoints::update(tx, &work(), &actor(), &row.get(0)?, &moved).map(drop)
+        }
+        None => {
+            let new: NewEndpoint = from_json(serde_json::json!({
+                "service_id": service, "region_id": region, "interface": interface, "url": url
+            }))?;
+            endpoints::create(tx, &work(), &actor(), &new).map(drop)
+        }
+    }
+}
+
+/// What we ask of ourselves goes through the same checks as what clients ask.
+fn from_json<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| Error::Invalid(error.to_string()))
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/domains`
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{Cx, Reply, Routes, no_content};
+use types::DomainId;
+
+use super::{DomainUpdate, NewDomain, store};
+use crate::{Identity, filter, reply};
+
+static LIST: Policy = Policy::new(
+    "identity:list_domains",
+    "rule:admin_required or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain.id)s)",
+    "List domains",
+);
+static GET: Policy = Policy::new(
+    "identity:get_domain",
+    "rule:admin_required or (role:reader and system_scope:all) or token.domain.id:%(target.domain.id)s \
+     or token.project.domain.id:%(target.domain.id)s",
+    "Show a domain",
+);
+static CREATE: Policy = Policy::new("identity:create_domain", "rule:admin_required", "Create a domain");
+static UPDATE: Policy = Policy::new("identity:update_domain", "rule:admin_required", "Change a domain");
+static DELETE: Policy = Policy::new("identity:delete_domain", "rule:admin_required", "Delete a domain and all in it");
+
+pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .get("/v3/domains", &LIST, list)
+        .post("/v3/domains", &CREATE, create)
+        .get("/v3/domains/{domain_id}", &GET, show)
+        .patch("/v3/domains/{domain_id}", &UPDATE, update)
+        .delete("/v3/domains/{domain_id}", &DELETE, delete)
+}
+
+async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
+    let select = store::select(cx.allowed()?);
+    let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, select)?)?;
+    let domains = room.list(move |tx| store::list(tx, &select)).await?;
+    reply::page(&cx, &domains)
+}
+
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), DomainId::from(cx.param("domain_id")));
+    let domain = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    reply::show(&cx, &domain)
+}
+
+async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let new: NewDomain = cx.document("domain").await?;
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), DomainId::generate());
+    let domain = room.change(move |tx| store::create(tx, &allowed, &actor, id.clone(), &new)).await?;
+    reply::created(&cx, &domain)
+}
+
+async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let update: DomainUpdate = cx.document("domain").await?;
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), DomainId::from(cx.param("domain_id")));
+    let domain = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    reply::show(&cx, &domain)
+}
+
+async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), DomainId::from(cx.param("domain_id")));
+    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    no_content()
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Why a request to identity failed, in Keystone's words.
+
+use api::Fault;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("Could not find {kind}: {id}.")]
+    NotFound { kind: &'static str, id: String },
+    #[error("Conflict occurred attempting to store {kind} - {detail}.")]
+    Conflict { kind: &'static str, detail: String },
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    Forbidden(String),
+    /// Why is not said: neither which of name and password was wrong, nor whether the user or the project exists.
+    #[error("The request you have made requires authentication.")]
+    Unauthorized,
+    #[error("use the identity tables")]
+    Store(#[from] store::Error),
+    #[error("use the token keys")]
+    Keys(#[from] access::keys::KeyError),
+    #[error("hash a password: {0}")]
+    Hash(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn not_found(kind: &'static str, id: impl Into<String>) -> Self {
+        Self::NotFound { kind, id: id.into() }
+    }
+
+    pub fn conflict(kind: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { kind, detail: detail.into() }
+    }
+
+    /// Says so when the reason was that the name is taken.
+    pub fn name_taken(error: store::Error, kind: &'static str, name: &str, within: &str) -> Self {
+        if error.is_unique("name") {
+            return Self::conflict(kind, format!("Duplicate entry found with name {name}{within}"));
+        }
+        Self::Store(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound { .. } => Self::not_found(error.to_string()),
+            Error::Conflict { .. } => Self::conflict(error.to_string()),
+            Error::Invalid(message) => Self::bad_request(message),
+            Error::Forbidden(message) => Self::forbidden(message),
+            Error::Unauthorized => Self::unauthorized(),
+            Error::Store(store::Error::MarkerNotFound) => Self::not_found("The marker of this page names nothing in the list."),
+            Error::Store(store::Error::Constraint { rule }) => Self::bad_request(format!("A value cannot be kept: {rule}.")),
+            Error::Store(error) => error.into(),
+            Error::Keys(_) | Error::Hash(_) => Self::internal(format_args!("{error:?}")),
+        }
+    }
+}

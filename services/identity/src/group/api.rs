@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/groups`
+
+use std::sync::Arc;
+
+use access::{Allowed, Policy, Target};
+use api::{Access, Cx, Fault, Reply, Routes, no_content};
+use types::{GroupId, UserId};
+
+use super::{GroupUpdate, NewGroup, store};
+use crate::{Identity, error::Error, filter, reply, user};
+
+static LIST: Policy = Policy::new("identity:list_groups", READ, "List groups");
+static GET: Policy = Policy::new("identity:get_group", READ, "Show a group");
+static CREATE: Policy = Policy::new("identity:create_group", MANAGE, "Create a group");
+static UPDATE: Policy = Policy::new("identity:update_group", MANAGE, "Change a group");
+static DELETE: Policy = Policy::new("identity:delete_group", MANAGE, "Delete a group");
+static LIST_MEMBERS: Policy = Policy::new("identity:list_users_in_group", READ, "List the users of a group");
+static CHECK_MEMBER: Policy = Policy::new(
+    "identity:check_user_in_group",
+    "rule:admin_required or (role:reader and system_scope:all) or (role:reader \
+     and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)",
+    "Check that a user is in a group",
+);
+static ADD_MEMBER: Policy = Policy::new("identity:add_user_to_group", MANAGE_MEMBERS, "Put a user into a group");
+static REMOVE_MEMBER: Policy = Policy::new("identity:remove_user_from_group", MANAGE_MEMBERS, "Take a user out of a group");
+
+const READ: &str = "rule:admin_required or (role:reader and system_scope:all) \
+                    or (role:reader and domain_id:%(target.group.domain_id)s)";
+const MANAGE: &str = "rule:admin_required or (role:manager and domain_id:%(target.group.domain_id)s)";
+const MANAGE_MEMBERS: &str = "rule:admin_required or (role:manager and domain_id:%(target.group.domain_id)s \
+                              and domain_id:%(target.user.domain_id)s)";
+
+pub const POLICIES: [&Policy; 9] =
+    [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_MEMBERS, &CHECK_MEMBER, &ADD_MEMBER, &REMOVE_MEMBER];
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .get("/v3/groups", &LIST, list)
+        .post("/v3/groups", &CREATE, create)
+        .get("/v3/groups/{group_id}", &GET, show)
+        .patch("/v3/groups/{group_id}", &UPDATE, update)
+        .delete("/v3/groups/{group_id}", &DELETE, delete)
+        .get("/v3/groups/{group_id}/users", &LIST_MEMBERS, list_members)
+        // These three depend on the user as well as on the group: they ask about the pair.
+        .get("/v3/groups/{group_id}/users/{user_id}", Access::Authenticated, check_member)
+        .put("/v3/groups/{group_id}/users/{user_id}", Access::Authenticated, add_member)
+        .delete("/v3/groups/{group_id}/users/{user_id}", Access::Authenticated, remove_member)
+}
+
+async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
+    let filters = [("name", "name = "), ("domain_id", "domain_id = ")];
+    let select = reply::paged(&cx, filter::by_text(&cx, store::select(cx.allowed()?), &filters))?;
+    let groups = room.list(move |tx| store::list(tx, &select)).await?;
+    reply::page(&cx, &groups)
+}
+
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), group_id(&cx));
+    let group = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    reply::show(&cx, &group)
+}
+
+async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let new: NewGroup = cx.document("group").await?;
+    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let domain_id = match &new.domain_id {
+        Some(domain_id) => domain_id.clone(),
+        None => room.domain_for(&cx, None).await?,
+    };
+    let group = room.change(move |tx| store::create(tx, &allowed, &actor, domain_id.clone(), &new)).await?;
+    reply::created(&cx, &group)
+}
+
+async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let update: GroupUpdate = cx.document("group").await?;
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
+    let group = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    reply::show(&cx, &group)
+}
+
+async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
+    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    no_content()
+}
+
+async fn list_members(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), group_id(&cx));
+    // Whoever may see the group sees who is in it, also users of other domains.
+    let everyone = user::store::select(&Allowed::for_work("list the users of a group"));
+    let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, everyone)?)?;
+    let users = room
+        .list(move |tx| {
+            store::get(tx, &allowed, &id)?;
+            store::members(tx, &id, select.clone())
+        })
+        .await?;
+    reply::page(&cx, &users)
+}
+
+async fn check_member(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (_, group, user) = allowed_pair(&room, &cx, &CHECK_MEMBER).await?;
+    let name = user.to_string();
+    if room.read(move |tx| store::is_member(tx, &group, &user)).await? {
+        return no_content();
+    }
+    Err(Error::NotFound { kind: "user in group", id: name }.into())
+}
+
+async fn add_member(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, group, user) = allowed_pair(&room, &cx, &ADD_MEMBER).await?;
+    let actor = cx.actor();
+    room.change(move |tx| store::add(tx, &allowed, &actor, &group, &user)).await?;
+    no_content()
+}
+
+async fn remove_member(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, group, user) = allowed_pair(&room, &cx, &REMOVE_MEMBER).await?;
+    let actor = cx.actor();
+    room.change(move |tx| store::remove(tx, &allowed, &actor, &group, &user)).await?;
+    no_content()
+}
+
+/// Asks the policy about a user and a group. Who may not is told so before learning whether the two exist.
+async fn allowed_pair(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(Allowed<()>, GroupId, UserId), Fault> {
+    let (group_id, user_id) = (group_id(cx), UserId::from(cx.param("user_id")));
+    let (wanted_group, wanted_user) = (group_id.clone(), user_id.clone());
+    let (group, user) = room.read(move |tx| Ok((store::find(tx, &wanted_group)?, user::store::find(tx, &wanted_user)?))).await?;
+    let target = Target::new()
+        .with_optional("target.group.domain_id", group.as_ref().map(|group| group.domain_id.as_str()))
+        .with_optional("target.user.domain_id", user.as_ref().map(|user| user.domain_id.as_str()));
+    let allowed = cx.check(policy, &target)?;
+    group.ok_or_else(|| Error::not_found("group", group_id.as_str()))?;
+    user.ok_or_else(|| Error::not_found("user", user_id.as_str()))?;
+    Ok((allowed, group_id, user_id))
+}
+
+fn group_id(cx: &Cx) -> GroupId {
+    GroupId::from(cx.param("group_id"))
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Passwords: argon2id, and bcrypt for those that were imported, until their owner logs in.
+//!
+//! Hashing is meant to be slow. It runs on blocking threads, as many at once as there are processors, so that a storm
+//! of logins leaves the rest of the cloud responsive.
+//!
+//! Invariant: whether a user exists cannot be told from how long a refusal takes (test: `an_unknown_user_costs_a_hash_too`).
+
+use std::sync::Arc;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use tokio::sync::Semaphore;
+use types::Secret;
+
+use crate::error::{Error, Result};
+
+/// OWASP's least setting for argon2id: 19 MiB, two passes.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+
+/// Keystone's longest password.
+pub const LONGEST: usize = 4096;
+
+#[derive(Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    /// The hash of a password that nobody knows: what the password of an unknown user is compared with.
+    of_nobody: Arc<str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, but kept in a form that is to be replaced.
+    RightAndOutdated,
+}
+
+impl Passwords {
+    pub fn new() -> Result<Self> {
+        let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+        let nobody = uuid::Uuid::new_v4().to_string();
+        Ok(Self { turns: Arc::new(Semaphore::new(at_once)), of_nobody: hash(nobody.as_bytes())?.into() })
+    }
+
+    pub async fn hash(&self, password: &Secret<String>) -> Result<String> {
+        let password = password.clone();
+        self.in_turn(move || hash(password.reveal().as_bytes())).await?
+    }
+
+    /// Compares with the kept hash; with none, spends the same time and says no.
+    pub async fn verify(&self, password: &Secret<String>, kept: Option<&str>) -> Result<Verdict> {
+        let password = password.clone();
+        let is_somebodys = kept.is_some();
+        let kept: Arc<str> = kept.map_or_else(|| Arc::clone(&self.of_nobody), Arc::from);
+        let verdict = self.in_turn(move || verify(password.reveal().as_bytes(), &kept)).await?;
+        Ok(if is_somebodys { verdict } else { Verdict::Wrong })
+    }
+
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let turn = self.turns.clone().acquire_owned().await.map_err(|error| Error::Hash(error.to_string()))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|error| Error::Hash(error.to_string()))
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|error| Error::Hash(error.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &[u8]) -> Result<String> {
+    let hash = argon2()?.hash_password(password).map_err(|error| Error::Hash(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+fn verify(password: &[u8], kept: &str) -> Verdict {
+    if password.len() > LONGEST {
+        return Verdict::Wrong;
+    }
+    if kept.starts_with("$2") {
+        // Keystone cuts passwords for bcrypt at 72 bytes, beyond which bcrypt does not look.
+        let cut = &password[..password.len().min(72)];
+        return match bcrypt::verify(cut, kept) {
+            Ok(true) => Verdict::RightAndOutdated,
+            Ok(false) | Err(_) => Verdict::Wrong,
+        };
+    }
+    let Ok(parsed) = PasswordHash::new(kept) else {
+        tracing::error!("a password is kept in a form that cannot be read; its owner cannot log in");
+        return Verdict::Wrong;
+    };
+    // The parameters are read from the hash itself, so that older ones stay verifiable.
+    match Argon2::default().verify_password(password, &parsed) {
+        Ok(()) if kept.contains(&format!("m={MEMORY_KIB},t={PASSES},")) => Verdict::Right,
+        Ok(()) => Verdict::RightAndOutdated,
+        Err(_) => Verdict::Wrong,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::time::Instant;
+
+    use super::*;
+
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn right_and_wrong() {
+        let passwords = Passwords::new().unwrap();
+        let kept = passwords.hash(&secret("correct horse")).await.unwrap();
+        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert_eq!(passwords.verify(&secret("correct horse"), Some(&kept)).await.unwrap(), Verdict::Right);
+        assert_eq!(passwords.verify(&secret("battery staple"), Some(&kept)).await.unwrap(), Verdict::Wrong);
+        assert_eq!(passwords.verify(&secret("correct horse"), Some("nonsense")).await.unwrap(), Verdict::Wrong);
+        assert_eq!(passwords.verify(&secret("correct horse"), None).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn imported_hashes_are_accepted_and_marked() {
+        let passwords = Passwords::new().unwrap();
+        let kept = bcrypt::hash("imported", 4).unwrap();
+        assert_eq!(passwords.verify(&secret("imported"), Some(&kept)).await.unwrap(), Verdict::RightAndOutdated);
+        assert_eq!(passwords.verify(&secret("exported"), Some(&kept)).await.unwrap(), Verdict::Wrong);
+    }
+
+    /// Not a measurement of equality, which a busy machine cannot give: a refusal without a hash takes microseconds.
+    #[tokio::test]
+    async fn an_unknown_user_costs_a_hash_too() {
+        let passwords = Passwords::new().unwrap();
+        let kept = passwords.hash(&secret("right")).await.unwrap();
+        let mut known = std::time::Duration::MAX;
+        let mut unknown = std::time::Duration::MAX;
+        for _ in 0..3 {
+            let start = Instant::now();
+            passwords.verify(&secret("wrong"), Some(&kept)).await.unwrap();
+            known = known.min(start.elapsed());
+            let start = Instant::now();
+            passwords.verify(&secret("wrong"), None).await.unwrap();
+            unknown = unknown.min(start.elapsed());
+        }
+        assert!(unknown * 4 > known, "unknown {unknown:?}, known {known:?}");
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/auth`
+
+use std::{collections::HashMap, sync::Arc};
+
+use access::{Policy, Target};
+use api::{Access, Cx, Fault, Reply, Routes, json, no_content};
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::json;
+
+use super::{ValidToken, login::LoginRequest, view::view};
+use crate::{
+    Identity,
+    assignment::{Place, effective},
+    catalog,
+    error::Error,
+    reply,
+};
+
+static CHECK: Policy = Policy::new(
+    "identity:check_token",
+    "rule:admin_required or (role:reader and system_scope:all) or rule:token_subject",
+    "Check that a token is valid",
+);
+static VALIDATE: Policy = Policy::new(
+    "identity:validate_token",
+    "rule:admin_required or (role:reader and system_scope:all) or rule:service_role or rule:token_subject",
+    "Show what a token means",
+);
+static REVOKE: Policy = Policy::new("identity:revoke_token", "rule:admin_required or rule:token_subject", "Revoke a token");
+static CATALOG: Policy = Policy::new("identity:get_auth_catalog", "", "Show the catalog of the token");
+static PROJECTS: Policy = Policy::new("identity:get_auth_projects", "", "List the projects one can log in to");
+static DOMAINS: Policy = Policy::new("identity:get_auth_domains", "", "List the domains one can log in to");
+static SYSTEM: Policy = Policy::new("identity:get_auth_system", "", "Show whether one can log in to the system");
+
+pub const POLICIES: [&Policy; 7] = [&CHECK, &VALIDATE, &REVOKE, &CATALOG, &PROJECTS, &DOMAINS, &SYSTEM];
+
+const SUBJECT: &str = "x-subject-token";
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .post("/v3/auth/tokens", Access::Public, issue)
+        // Whose the token is decides, so these ask about the token that they are shown.
+        .get("/v3/auth/tokens", Access::Authenticated, validate)
+        .delete("/v3/auth/tokens", Access::Authenticated, revoke)
+        .get("/v3/auth/catalog", &CATALOG, show_catalog)
+        .get("/v3/auth/projects", &PROJECTS, list_projects)
+        .get("/v3/auth/domains", &DOMAINS, list_domains)
+        .get("/v3/auth/system", &SYSTEM, show_system)
+}
+
+async fn issue(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let request: LoginRequest = cx.document("auth").await?;
+    let issued = room.log_in(request).await?;
+    answer(&room, &cx, StatusCode::CREATED, &issued.token, &issued.valid).await
+}
+
+async fn validate(room: Arc<Identity>, cx: Cx) -> Reply {
+    let policy = if cx.method == Method::HEAD { &CHECK } else { &VALIDATE };
+    let (token, valid) = subject(&room, &cx, policy).await?;
+    answer(&room, &cx, StatusCode::OK, &token, &valid).await
+}
+
+async fn revoke(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (_, valid) = subject(&room, &cx, &REVOKE).await?;
+    room.revoke(cx.actor(), &valid.payload).await?;
+    no_content()
+}
+
+async fn show_catalog(room: Arc<Identity>, cx: Cx) -> Reply {
+    let caller = cx.caller()?;
+    let project = caller
+        .project_id()
+        .ok_or_else(|| Fault::forbidden("A project-scoped token is required to produce a service catalog."))?;
+    let catalog = room.catalog().await?;
+    let services = catalog::for_caller(&catalog, caller, project.as_str());
+    let links = json!({"self": cx.own_url(), "previous": null, "next": null});
+    json(StatusCode::OK, &json!({"catalog": services, "links": links}))
+}
+
+async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
+    let user = cx.caller()?.user.id.clone();
+    let projects = room.list(move |tx| effective::projects_of(tx, &user)).await?;
+    reply::list(&cx, &projects)
+}
+
+async fn list_domains(room: Arc<Identity>, cx: Cx) -> Reply {
+    let user = cx.caller()?.user.id.clone();
+    let domains = room.list(move |tx| effective::domains_of(tx, &user)).await?;
+    reply::list(&cx, &domains)
+}
+
+async fn show_system(room: Arc<Identity>, cx: Cx) -> Reply {
+    let user = cx.caller()?.user.id.clone();
+    let roles = room.read(move |tx| effective::roles_of(tx, &user, &Place::System)).await?;
+    let system = if roles.is_empty() { vec![] } else { vec![json!({"all": true})] };
+    json(StatusCode::OK, &json!({"system": system, "links": {"self": cx.own_url()}}))
+}
+
+/// The token that the request is about, after the policy admitted the caller to it. One that is not valid is not
+/// found, whoever asks.
+async fn subject(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(String, Arc<ValidToken>), Fault> {
+    let token = cx.header(SUBJECT).unwrap_or_default().to_owned();
+    let valid = match room.check_token(&token).await {
+        Ok(valid) => Some(valid),
+        Err(Error::Unauthorized) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let user = valid.as_ref().map(|valid| valid.caller.user.id.as_str());
+    cx.check(policy, &Target::new().with_optional("target.token.user_id", user))?;
+    let valid = valid.ok_or_else(|| Fault::not_found("Could not find the token: it is malformed, expired or revoked."))?;
+    Ok((token, valid))
+}
+
+async fn answer(room: &Identity, cx: &Cx, status: StatusCode, token: &str, valid: &ValidToken) -> Reply {
+    let wants_catalog = cx.query().get("nocatalog").is_none();
+    let services = if wants_catalog {
+        let project = valid.caller.project_id().map_or("", |project| project.as_str());
+        Some(catalog::for_caller(&room.catalog().await?, &valid.caller, project))
+    } else {
+        None
+    };
+    let mut response = json(status, &HashMap::from([("token", view(valid, services.as_deref()))]))?;
+    let value = HeaderValue::from_str(token).map_err(Fault::internal)?;
+    response.headers_mut().insert(SUBJECT, value);
+    Ok(response)
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tokens: issued for a proof of identity, checked on every request, revocable.
+//!
+//! A token is self-contained (see `access::payload`); nothing is stored when one is issued. What it means, the names
+//! and the roles, is looked up when it is first seen and kept in memory until anything of identity changes.
+//!
+//! Invariant: a check of a token seen before touches no database (test: `a_warm_check_runs_no_statement`).
+//! Invariant: a revoked token is refused from the next request on (test: `revocation_takes_effect_at_once`).
+//! Invariant: a token bought with a token does not outlive it (test: `rescoping_keeps_the_expiry_and_the_audit_chain`).
+
+pub mod api;
+pub mod cache;
+pub mod issue;
+pub mod login;
+pub mod meaning;
+pub mod revoke;
+pub mod view;
+
+use std::{sync::Arc, time::Duration};
+
+use access::payload::Payload;
+use contracts::caller::Caller;
+
+/// How long a token lives. Keystone's default.
+pub const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// A token that was checked, and what it means.
+#[derive(Debug)]
+pub struct ValidToken {
+    pub payload: Payload,
+    pub caller: Arc<Caller>,
+    pub application_credential: Option<CredentialFacts>,
+}
+
+/// The application credential behind a token.
+#[derive(Debug, Clone)]
+pub struct CredentialFacts {
+    pub id: String,
+    pub name: String,
+    /// Whether it may make and delete other credentials.
+    pub unrestricted: bool,
+}

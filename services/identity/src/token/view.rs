@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A token as Keystone shows it.
+
+use contracts::caller::{DomainFacts, RoleFacts, TokenScope};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::ValidToken;
+use crate::catalog::ServiceView;
+
+#[derive(Serialize)]
+pub struct TokenView<'a> {
+    methods: &'a [String],
+    user: Value,
+    audit_ids: &'a [String],
+    expires_at: String,
+    issued_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_domain: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    catalog: Option<&'a [ServiceView]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_credential: Option<Value>,
+}
+
+/// An unscoped token has no catalog and no roles.
+pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> TokenView<'a> {
+    let caller = &valid.caller;
+    let is_scoped = caller.scope != TokenScope::Unscoped;
+    let user = &caller.user;
+    TokenView {
+        methods: &caller.token.methods,
+        user: json!({"domain": named(&user.domain), "id": user.id, "name": user.name, "password_expires_at": null}),
+        audit_ids: &caller.token.audit_ids,
+        expires_at: caller.token.expires_at.zulu_micros(),
+        issued_at: caller.token.issued_at.zulu_micros(),
+        project: match &caller.scope {
+            TokenScope::Project(project) => {
+                Some(json!({"domain": named(&project.domain), "id": project.id, "name": project.name}))
+            }
+            _ => None,
+        },
+        domain: match &caller.scope {
+            TokenScope::Domain(domain) => Some(named(domain)),
+            _ => None,
+        },
+        system: (caller.scope == TokenScope::System).then(|| json!({"all": true})),
+        is_domain: matches!(caller.scope, TokenScope::Project(_)).then_some(false),
+        roles: is_scoped.then(|| caller.roles.iter().map(role).collect()),
+        catalog: catalog.filter(|_| is_scoped),
+        application_credential: valid
+            .application_credential
+            .as_ref()
+            .map(|credential| json!({"id": credential.id, "name": credential.name, "restricted": !credential.unrestricted})),
+    }
+}
+
+fn named(domain: &DomainFacts) -> Value {
+    json!({"id": domain.id, "name": domain.name})
+}
+
+fn role(role: &RoleFacts) -> Value {
+    json!({"id": role.id, "name": role.name})
+}

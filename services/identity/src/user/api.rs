@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/users`
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{Access, Cx, Fault, Reply, Routes, no_content};
+use types::UserId;
+
+use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, store};
+use crate::{Identity, assignment, error::Error, filter, group, password::Verdict, project, reply};
+
+static LIST: Policy = Policy::new(
+    "identity:list_users",
+    "rule:admin_required or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain_id)s)",
+    "List users",
+);
+static GET: Policy = Policy::new(
+    "identity:get_user",
+    "rule:admin_required or (role:reader and system_scope:all) \
+     or (role:reader and token.domain.id:%(target.user.domain_id)s) or user_id:%(target.user.id)s",
+    "Show a user",
+);
+static CREATE: Policy = Policy::new("identity:create_user", MANAGE, "Create a user");
+static UPDATE: Policy = Policy::new("identity:update_user", MANAGE, "Change a user");
+static DELETE: Policy = Policy::new("identity:delete_user", MANAGE, "Delete a user");
+static LIST_PROJECTS: Policy = Policy::new(
+    "identity:list_user_projects",
+    "rule:admin_required or (role:reader and system_scope:all) \
+     or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(target.user.id)s",
+    "List the projects in which a user has a role",
+);
+static LIST_GROUPS: Policy = Policy::new(
+    "identity:list_groups_for_user",
+    "rule:admin_required or (role:reader and system_scope:all) \
+     or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(user_id)s",
+    "List the groups that a user is in",
+);
+
+const MANAGE: &str = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)";
+
+pub const POLICIES: [&Policy; 7] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_PROJECTS, &LIST_GROUPS];
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .get("/v3/users", &LIST, list)
+        .post("/v3/users", &CREATE, create)
+        .get("/v3/users/{user_id}", &GET, show)
+        .patch("/v3/users/{user_id}", &UPDATE, update)
+        .delete("/v3/users/{user_id}", &DELETE, delete)
+        // Who knows the present password may set another, with or without a token.
+        .post("/v3/users/{user_id}/password", Access::Public, change_password)
+        .get("/v3/users/{user_id}/projects", &LIST_PROJECTS, list_projects)
+        .get("/v3/users/{user_id}/groups", &LIST_GROUPS, list_groups)
+}
+
+async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
+    let select = filter::by_name_and_enabled(&cx, store::select(cx.allowed()?))?;
+    let select = filter::by_text(&cx, select, &[("domain_id", "domain_id = ")]);
+    let select = reply::paged(&cx, select)?;
+    let users = room.list(move |tx| store::list(tx, &select)).await?;
+    reply::page(&cx, &users)
+}
+
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
+    let user = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    reply::show(&cx, &user)
+}
+
+async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let new: NewUser = cx.document("user").await?;
+    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let domain_id = match &new.domain_id {
+        Some(domain_id) => domain_id.clone(),
+        None => room.domain_for(&cx, None).await?,
+    };
+    let hash = hash_of(&room, new.password.as_ref()).await?;
+    let user = room.change(move |tx| store::create(tx, &allowed, &actor, domain_id.clone(), &new, hash.as_deref())).await?;
+    reply::created(&cx, &user)
+}
+
+async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let update: UserUpdate = cx.document("user").await?;
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
+    let hash = hash_of(&room, update.password.as_ref()).await?;
+    let user = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update, hash.as_deref())).await?;
+    reply::show(&cx, &user)
+}
+
+async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
+    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    no_content()
+}
+
+async fn change_password(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let change: PasswordChange = cx.document("user").await?;
+    let user = UserRef::Id(user_id(&cx));
+    let account = room.read(move |tx| store::account(tx, &user)).await?;
+    let kept = account.as_ref().and_then(|account| account.password_hash.as_deref());
+    let verdict = room.passwords.verify(&change.original_password.0, kept).await?;
+    let account = account
+        .filter(|account| verdict != Verdict::Wrong && account.enabled && account.domain_enabled)
+        .ok_or(Error::Unauthorized)?;
+    let hash = room.passwords.hash(&change.password.0).await?;
+    let mut actor = cx.actor();
+    actor.user_id = Some(account.id.to_string());
+    actor.name = account.name.clone();
+    room.change(move |tx| store::change_password(tx, &actor, &account.id, &hash)).await?;
+    no_content()
+}
+
+async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
+    let projects: Vec<project::Project> = room
+        .list(move |tx| {
+            store::get(tx, &allowed, &id)?;
+            assignment::effective::projects_of(tx, &id)
+        })
+        .await?;
+    reply::list(&cx, &projects)
+}
+
+async fn list_groups(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
+    let groups: Vec<group::Group> = room
+        .list(move |tx| {
+            store::get(tx, &allowed, &id)?;
+            group::store::of_user(tx, &id)
+        })
+        .await?;
+    reply::list(&cx, &groups)
+}
+
+async fn hash_of(room: &Identity, password: Option<&Password>) -> Result<Option<String>, Fault> {
+    match password {
+        Some(password) => Ok(Some(room.passwords.hash(&password.0).await?)),
+        None => Ok(None),
+    }
+}
+
+fn user_id(cx: &Cx) -> UserId {
+    UserId::from(cx.param("user_id"))
+}

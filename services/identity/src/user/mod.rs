@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Users: who can log in.
+
+pub mod api;
+pub mod store;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use types::{DomainId, ProjectId, Secret, Timestamp, UserId};
+
+use crate::{
+    body::{Extra, Name, present, yes},
+    password,
+    reply::Resource,
+};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct User {
+    pub id: UserId,
+    pub name: String,
+    pub domain_id: DomainId,
+    pub enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_project_id: Option<ProjectId>,
+    /// Passwords do not expire here; clients expect the word.
+    pub password_expires_at: Option<String>,
+    pub options: Extra,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// What a login needs to know of a user.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub id: UserId,
+    pub name: String,
+    pub enabled: bool,
+    pub domain_id: DomainId,
+    pub domain_name: String,
+    pub domain_enabled: bool,
+    pub default_project_id: Option<ProjectId>,
+    pub password_hash: Option<String>,
+    /// Tokens issued at this instant or before are void.
+    pub tokens_void_until: Timestamp,
+}
+
+/// How a request names a user.
+#[derive(Debug, Clone)]
+pub enum UserRef {
+    Id(UserId),
+    Name { name: String, domain: DomainRef },
+}
+
+#[derive(Debug, Clone)]
+pub enum DomainRef {
+    Id(DomainId),
+    Name(String),
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NewUser {
+    pub name: Name<255>,
+    pub domain_id: Option<DomainId>,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    #[serde(default)]
+    pub default_project_id: Option<ProjectId>,
+    #[serde(default)]
+    pub password: Option<Password>,
+    #[serde(default)]
+    pub options: Extra,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct UserUpdate {
+    pub name: Option<Name<255>>,
+    pub enabled: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    pub default_project_id: Option<Option<ProjectId>>,
+    #[serde(default)]
+    pub password: Option<Password>,
+    pub options: Option<Extra>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct PasswordChange {
+    pub original_password: Password,
+    pub password: Password,
+}
+
+/// A password as a client sends it.
+#[derive(Debug, Clone)]
+pub struct Password(pub Secret<String>);
+
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.len() > password::LONGEST {
+            return Err(serde::de::Error::custom(format!("a password has at most {} bytes", password::LONGEST)));
+        }
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+impl Resource for User {
+    const ONE: &'static str = "user";
+    const MANY: &'static str = "users";
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}

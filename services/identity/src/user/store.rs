@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The table of users.
+
+use access::{Allowed, Scope};
+use store::{Actor, Row, Select, Tx, params};
+use types::{DomainId, Timestamp, UserId};
+
+use super::{Account, DomainRef, NewUser, User, UserRef, UserUpdate};
+use crate::{
+    body::{merge, own_attributes, refuse_change},
+    change,
+    error::{Error, Result},
+};
+
+const COLUMNS: &str = "id, domain_id, name, enabled, default_project_id, options, extra";
+
+/// The users that the caller may see.
+pub fn select(allowed: &Allowed<Scope>) -> Select {
+    let select = Select::new("users", COLUMNS);
+    match allowed.scope() {
+        Scope::All => select,
+        Scope::Domain(own) => select.scope("domain_id = ", own),
+        Scope::User { user, .. } => select.scope("id = ", user),
+        Scope::Project(_) => select.condition("1 = 0"),
+    }
+}
+
+pub fn list(tx: &mut Tx, select: &Select) -> Result<Vec<User>> {
+    select.rows(tx)?.iter().map(read).collect()
+}
+
+pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &UserId) -> Result<User> {
+    let admitted = |user: &User| match allowed.scope() {
+        Scope::User { user: own, .. } => *own == user.id,
+        other => other.admits_domain(&user.domain_id),
+    };
+    find(tx, id)?.filter(admitted).ok_or_else(|| Error::not_found("user", id.as_str()))
+}
+
+/// The user, whoever asks: for targets of policies.
+pub fn find(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
+    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM users WHERE id = $1"), &params![id])?;
+    row.as_ref().map(read).transpose()
+}
+
+/// What a login, and every check of a token, needs to know.
+pub fn account(tx: &mut Tx, user: &UserRef) -> Result<Option<Account>> {
+    const SELECT: &str = "SELECT u.id, u.name, u.enabled, d.id, d.name, d.enabled, u.default_project_id, u.password_hash, \
+                          u.tokens_void_until FROM users u JOIN domains d ON d.id = u.domain_id WHERE ";
+    let (condition, values) = match user {
+        UserRef::Id(id) => ("u.id = $1", params![id].to_vec()),
+        UserRef::Name { name, domain: DomainRef::Id(id) } => ("u.name = $1 AND d.id = $2", params![name, id].to_vec()),
+        UserRef::Name { name, domain: DomainRef::Name(domain) } => {
+            ("u.name = $1 AND d.name = $2", params![name, domain].to_vec())
+        }
+    };
+    let Some(row) = tx.query_opt(&format!("{SELECT}{condition}"), &values)? else { return Ok(None) };
+    Ok(Some(Account {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        enabled: row.get(2)?,
+        domain_id: row.get(3)?,
+        domain_name: row.get(4)?,
+        domain_enabled: row.get(5)?,
+        default_project_id: row.get(6)?,
+        password_hash: row.get(7)?,
+        tokens_void_until: row.get(8)?,
+    }))
+}
+
+pub fn create(
+    tx: &mut Tx,
+    allowed: &Allowed<Scope>,
+    actor: &Actor,
+    domain_id: DomainId,
+    new: &NewUser,
+    password_hash: Option<&str>,
+) -> Result<User> {
+    let known = tx.query_opt("SELECT 1 FROM domains WHERE id = $1", &params![&domain_id])?.is_some();
+    if !known || !allowed.scope().admits_domain(&domain_id) {
+        return Err(Error::not_found("domain", domain_id.as_str()));
+    }
+    let user = User {
+        id: UserId::generate(),
+        name: new.name.as_str().to_owned(),
+        domain_id,
+        enabled: new.enabled,
+        default_project_id: new.default_project_id.clone(),
+        password_expires_at: None,
+        options: new.options.clone(),
+        extra: own_attributes(new.extra.clone()),
+    };
+    let sql = "INSERT INTO users (id, domain_id, name, enabled, default_project_id, password_hash, tokens_void_until, \
+               options, extra) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)";
+    let (options, extra) = documents(&user);
+    let row = params![
+        &user.id,
+        &user.domain_id,
+        &user.name,
+        user.enabled,
+        user.default_project_id.as_ref(),
+        password_hash,
+        options,
+        extra,
+    ];
+    tx.execute(sql, &row).map_err(|error| taken(error, &user))?;
+    change::record(tx, actor, "user", user.id.as_str(), None, Some(&user))?;
+    Ok(user)
+}
+
+pub fn update(
+    tx: &mut Tx,
+    allowed: &Allowed<Scope>,
+    actor: &Actor,
+    id: &UserId,
+    update: &UserUpdate,
+    password_hash: Option<&str>,
+) -> Result<User> {
+    let before = get(tx, allowed, id)?;
+    refuse_change("id", id.as_str(), &update.extra)?;
+    refuse_change("domain_id", before.domain_id.as_str(), &update.extra)?;
+    let mut user = before.clone();
+    if let Some(name) = &update.name {
+        user.name = name.as_str().to_owned();
+    }
+    if let Some(enabled) = update.enabled {
+        user.enabled = enabled;
+    }
+    if let Some(project) = &update.default_project_id {
+        user.default_project_id = project.clone();
+    }
+    if let Some(options) = &update.options {
+        user.options.extend(options.clone());
+    }
+    merge(&mut user.extra, update.extra.clone(), &["domain_id"]);
+    let sql = "UPDATE users SET name = $2, enabled = $3, default_project_id = $4, options = $5, extra = $6 WHERE id = $1";
+    let (options, extra) = documents(&user);
+    tx.execute(sql, &params![id, &user.name, user.enabled, user.default_project_id.as_ref(), options, extra])
+        .map_err(|error| taken(error, &user))?;
+    if let Some(hash) = password_hash {
+        set_password(tx, id, hash)?;
+    }
+    if !user.enabled || password_hash.is_some() {
+        void_tokens(tx, id)?;
+    }
+    change::record(tx, actor, "user", id.as_str(), Some(&before), Some(&user))?;
+    Ok(user)
+}
+
+/// The owner's own change of password. The event says that it changed.
+pub fn change_password(tx: &mut Tx, actor: &Actor, id: &UserId, password_hash: &str) -> Result<()> {
+    set_password(tx, id, password_hash)?;
+    void_tokens(tx, id)?;
+    let user = find(tx, id)?.ok_or_else(|| Error::not_found("user", id.as_str()))?;
+    change::record(tx, actor, "user", id.as_str(), Some(&user), Some(&user))
+}
+
+/// Replaces an outdated hash of the same password: nothing that anyone could notice.
+pub fn refresh_hash(tx: &mut Tx, id: &UserId, outdated: &str, hash: &str) -> Result<()> {
+    tx.execute("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", &params![id, outdated, hash])?;
+    Ok(())
+}
+
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &UserId) -> Result<()> {
+    let user = get(tx, allowed, id)?;
+    for sql in [
+        "DELETE FROM application_credentials WHERE user_id = $1",
+        "DELETE FROM role_assignments WHERE actor_kind = 'user' AND actor_id = $1",
+        "DELETE FROM group_members WHERE user_id = $1",
+        "DELETE FROM users WHERE id = $1",
+    ] {
+        tx.execute(sql, &params![id])?;
+    }
+    change::record(tx, actor, "user", id.as_str(), Some(&user), None)
+}
+
+fn set_password(tx: &mut Tx, id: &UserId, hash: &str) -> Result<()> {
+    tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &params![id, hash])?;
+    Ok(())
+}
+
+fn void_tokens(tx: &mut Tx, id: &UserId) -> Result<()> {
+    tx.execute("UPDATE users SET tokens_void_until = $2 WHERE id = $1", &params![id, Timestamp::now()])?;
+    Ok(())
+}
+
+fn documents(user: &User) -> (serde_json::Value, serde_json::Value) {
+    (serde_json::Value::Object(user.options.clone()), serde_json::Value::Object(user.extra.clone()))
+}
+
+fn taken(error: store::Error, user: &User) -> Error {
+    Error::name_taken(error, "user", &user.name, &format!(" at domain ID {}", user.domain_id))
+}
+
+fn read(row: &Row) -> Result<User> {
+    Ok(User {
+        id: row.get(0)?,
+        domain_id: row.get(1)?,
+        name: row.get(2)?,
+        enabled: row.get(3)?,
+        default_project_id: row.get(4)?,
+        password_expires_at: None,
+        options: row.json(5)?,
+        extra: row.json(6)?,
+    })
+}
