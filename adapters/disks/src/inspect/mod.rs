@@ -29,6 +29,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    fn check(&self, size: u64) -> Result<(), Refusal> {
+        let limit = self.virtual_size;
+        if size > limit { Err(Refusal::TooLarge { size, limit }) } else { Ok(()) }
+    }
+}
+
 /// Feed it chunks of any size, then ask it to [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Inspector {
@@ -104,7 +111,7 @@ impl Inspector {
             self.judge_head()?;
             self.judged_head = true;
         }
-        if self.is_plain() { self.check_size(self.length) } else { Ok(()) }
+        if self.is_plain() { self.limits.check(self.length) } else { Ok(()) }
     }
 
     /// Judges the whole.
@@ -120,7 +127,7 @@ impl Inspector {
         }
         let bytes = if self.is_plain() { self.length } else { qcow2::judge_whole(&self.head, self.length)? };
         let virtual_size = bytes.checked_next_multiple_of(512).unwrap_or(u64::MAX);
-        self.check_size(virtual_size)?;
+        self.limits.check(virtual_size)?;
         let partitions = if self.is_plain() { partitions(&self.head) } else { Partitions::None };
         self.head.clear();
         Ok(Inspection { format: self.declared, length: self.length, virtual_size, partitions })
@@ -136,18 +143,10 @@ impl Inspector {
         match (self.declared, found) {
             // A bootable ISO is also a plain disk, and may be declared as one.
             (Format::Raw, Format::Raw | Format::Iso) | (Format::Iso, Format::Iso) => Ok(()),
-            (Format::Qcow2, Format::Qcow2) => {
-                let virtual_size = qcow2::judge_head(&self.head)?;
-                self.check_size(virtual_size)
-            }
+            (Format::Qcow2, Format::Qcow2) => qcow2::judge_head(&self.head, &self.limits),
             (declared, found) if declared == found => Err(Refusal::NotAccepted { format: declared }),
             (declared, found) => Err(Refusal::NotAsDeclared { declared, found }),
         }
-    }
-
-    fn check_size(&self, size: u64) -> Result<(), Refusal> {
-        let limit = self.limits.virtual_size;
-        if size > limit { Err(Refusal::TooLarge { size, limit }) } else { Ok(()) }
     }
 
     fn keep_tail(&mut self, chunk: &[u8]) {

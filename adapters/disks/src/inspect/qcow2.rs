@@ -2,7 +2,7 @@
 //! What is wrong with a qcow2 header. The bounds are those that QEMU itself keeps, so that nothing which passes
 //! here is a surprise to it.
 
-use super::Refusal;
+use super::{Limits, Refusal};
 use crate::qcow2::{
     COMPRESSION_TYPE, CORRUPT, DATA_FILE_NAME, DIRTY, ENCRYPTION_HEADER, END_OF_EXTENSIONS, EXTENDED_L2, EXTERNAL_DATA, Header,
     VERSION_3_LENGTH, bytes_per_l1_entry, u32_at,
@@ -16,15 +16,15 @@ const LARGEST_REFCOUNT_TABLE: u64 = 8 << 20;
 const MOST_SNAPSHOTS: u32 = 65_536;
 const KNOWN_FEATURES: u64 = DIRTY | CORRUPT | EXTERNAL_DATA | COMPRESSION_TYPE | EXTENDED_L2;
 
-/// Judges what the header alone tells, and returns the virtual size.
-pub(super) fn judge_head(head: &[u8]) -> Result<u64, Refusal> {
+/// Judges what the header alone tells.
+pub(super) fn judge_head(head: &[u8], limits: &Limits) -> Result<(), Refusal> {
     let truncated = Refusal::Truncated { length: head.len() as u64 };
     let header = Header::read(head).ok_or(truncated)?;
     judge_references(&header)?;
     judge_features(&header)?;
+    limits.check(header.virtual_size)?;
     judge_shape(&header)?;
-    judge_extensions(head, &header)?;
-    Ok(header.virtual_size)
+    judge_extensions(head, &header)
 }
 
 /// Judges what also needs the length of the file, and returns the virtual size.
@@ -76,6 +76,9 @@ fn judge_shape(header: &Header) -> Result<(), Refusal> {
     if !CLUSTER_BITS.contains(&header.cluster_bits) {
         return malformed("its cluster size is not between 512 bytes and 2 MiB");
     }
+    if !header.virtual_size.is_multiple_of(512) {
+        return malformed("its virtual size is not in whole sectors");
+    }
     let cluster = 1u64 << header.cluster_bits;
     if header.version == 3 && (header.length < VERSION_3_LENGTH || u64::from(header.length) > cluster) {
         return malformed("its length is not that of a version 3 header");
@@ -92,7 +95,7 @@ fn judge_shape(header: &Header) -> Result<(), Refusal> {
         (header.refcount_offset, "its refcount table is not at a cluster's beginning"),
         (if header.snapshots > 0 { header.snapshots_offset } else { 0 }, "its snapshot table is not at a cluster's beginning"),
     ] {
-        if offset % cluster != 0 {
+        if !offset.is_multiple_of(cluster) {
             return malformed(what);
         }
     }
