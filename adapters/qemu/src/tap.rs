@@ -125,3 +125,80 @@ fn set(sysctl: &str, value: &str) -> io::Result<()> {
         written => written,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use nix::sched::{CloneFlags, unshare};
+
+    use super::*;
+
+    /// Runs in a network namespace of its own, which the kernel removes with the thread.
+    fn in_own_namespace(test: impl FnOnce() + Send) {
+        let run = || {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            test();
+        };
+        std::thread::scope(|scope| scope.spawn(run).join().unwrap());
+    }
+
+    fn ip_link(name: &str) -> String {
+        let output = std::process::Command::new("ip").args(["-d", "link", "show", name]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn sysctl(name: &str, key: &str) -> String {
+        fs::read_to_string(format!("/proc/sys/net/{}", key.replace('*', name))).unwrap()
+    }
+
+    #[test]
+    fn a_tap_is_made_changed_found_and_removed() {
+        in_own_namespace(|| {
+            let name = name_of(Uuid::from_u128(0x1234_5678_9abc_def0_0000_0000_0000_0000));
+            assert_eq!(name, "tap12345678-9a");
+            ensure(&name, 299_003, 1442, Datapath::Userspace).unwrap();
+            let seen = ip_link(&name);
+            for word in ["mtu 1442", "NOARP", "UP", "user 299003", "persist on", "vnet_hdr off"] {
+                assert!(seen.contains(word), "{word}: {seen}");
+            }
+            ensure(&name, 299_003, 1400, Datapath::Kernel).unwrap();
+            assert!(ip_link(&name).contains("mtu 1400"));
+            assert_eq!(list().unwrap().into_iter().map(|tap| tap.name).collect::<Vec<_>>(), [name.clone()]);
+
+            release(&name).unwrap();
+            release(&name).unwrap();
+            assert_eq!(list().unwrap(), []);
+        });
+    }
+
+    #[test]
+    fn a_tap_in_use_is_kept_as_it_is_and_not_removed() {
+        in_own_namespace(|| {
+            ensure("tapbusy", 0, 1500, Datapath::Userspace).unwrap();
+            let user = attach("tapbusy", Datapath::Userspace).unwrap();
+            ensure("tapbusy", 0, 1442, Datapath::Userspace).unwrap();
+            assert!(ip_link("tapbusy").contains("mtu 1442"));
+            assert!(release("tapbusy").is_err());
+            drop(user);
+            release("tapbusy").unwrap();
+        });
+    }
+
+    #[test]
+    fn the_hosts_own_stack_does_not_answer_a_guest() {
+        in_own_namespace(|| {
+            ensure("tapquiet", 0, 1500, Datapath::Userspace).unwrap();
+            assert_eq!(sysctl("tapquiet", "ipv6/conf/*/disable_ipv6").trim(), "1");
+            assert_eq!(sysctl("tapquiet", "ipv4/conf/*/rp_filter").trim(), "1");
+            assert_eq!(sysctl("tapquiet", "ipv4/conf/*/arp_ignore").trim(), "8");
+        });
+    }
+
+    #[test]
+    fn names_that_are_no_tap_of_ours_are_refused() {
+        for name in ["", "eth0", "tap/../all", "tap0123456789abc", "tap a", "lo"] {
+            assert!(ensure(name, 0, 1500, Datapath::Kernel).is_err(), "{name:?}");
+            assert!(release(name).is_err(), "{name:?}");
+        }
+    }
+}

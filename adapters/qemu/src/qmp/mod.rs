@@ -6,6 +6,8 @@
 //! tear a line nor take another caller's answer. The machine outlives us: when we come back, connect again.
 
 mod event;
+#[cfg(test)]
+mod tests;
 mod verbs;
 mod wire;
 
@@ -49,7 +51,8 @@ struct Shared {
     /// `None` once the connection is closed, so that nobody starts to wait for an answer that cannot come.
     waiting: Arc<Mutex<Option<Waiting>>>,
     next_id: std::sync::atomic::AtomicU64,
-    events: broadcast::Sender<Event>,
+    /// Weak, so that subscribers see the end of the stream when the reader, who owns it, has gone.
+    events: broadcast::WeakSender<Event>,
     version: Version,
     reader: tokio::task::AbortHandle,
 }
@@ -83,10 +86,11 @@ impl Qmp {
 
         let (lines, outbox) = mpsc::unbounded_channel();
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
+        let weak_events = events.downgrade();
         let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
         tokio::spawn(write_lines(write, outbox));
-        let reader = tokio::spawn(read_messages(read, Arc::clone(&waiting), events.clone())).abort_handle();
-        let shared = Shared { lines, waiting, next_id: 1.into(), events, version: greeting.version.qemu, reader };
+        let reader = tokio::spawn(read_messages(read, Arc::clone(&waiting), events)).abort_handle();
+        let shared = Shared { lines, waiting, next_id: 1.into(), events: weak_events, version: greeting.version.qemu, reader };
         let qmp = Self { shared: Arc::new(shared) };
         qmp.execute::<Value>("qmp_capabilities", Value::Null).await?;
         Ok(qmp)
@@ -101,7 +105,11 @@ impl Qmp {
 
     /// Events from now on. The stream ends when the connection does.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.shared.events.subscribe()
+        match self.shared.events.upgrade() {
+            Some(events) => events.subscribe(),
+            // A subscription to nothing, which is at its end.
+            None => broadcast::channel(1).1,
+        }
     }
 
     /// The version in QEMU's greeting.

@@ -4,6 +4,9 @@
 //! Whatever carries a value that is not a constant of ours goes in QEMU's JSON form, where a comma or a quote
 //! is data. Nothing is left to defaults: no default devices, no user configuration, no probing of formats.
 
+#[cfg(test)]
+mod tests;
+
 use std::os::fd::RawFd;
 use std::path::Path;
 
