@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The room's door for compute and fleet, and its audit.
+
+use std::path::PathBuf;
+
+use access::{Allowed, Scope};
+use contracts::{
+    BoxFuture, Refusal,
+    audit::{Audit, Finding},
+    images::{ImageFacts, Images},
+};
+use types::{ImageId, ProjectId};
+
+use crate::{
+    Error, Image, data,
+    image::{Row, Status, store},
+};
+
+impl Images for Image {
+    fn get<'a>(&'a self, seen_by: Option<&'a ProjectId>, id: &'a ImageId) -> BoxFuture<'a, Result<ImageFacts, Refusal>> {
+        let (seen_by, id) = (seen_by.cloned(), id.clone());
+        Box::pin(async move {
+            let all = Allowed::<Scope>::for_work("image.door");
+            let allowed = match &seen_by {
+                None => all,
+                Some(project) => all.in_project(project).ok_or_else(|| Refusal::internal("a scope that reaches no project"))?,
+            };
+            let image = self.store.read(move |tx| store::get(tx, &allowed, id.as_str())).await?;
+            facts(image)
+        })
+    }
+
+    fn file<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
+        let path = self.data_path(id);
+        Box::pin(async move {
+            match tokio::fs::try_exists(&path).await {
+                Ok(true) => Ok(path),
+                Ok(false) => Err(Refusal::not_found(format!("the data of image {id} is not on this controller"))),
+                Err(error) => Err(Refusal::internal(format!("look for the data of image {id}: {error}"))),
+            }
+        })
+    }
+}
+
+impl Audit for Image {
+    fn audit(&self) -> BoxFuture<'_, Result<Vec<Finding>, Refusal>> {
+        Box::pin(async move {
+            let (active, saving) = self
+                .store
+                .list(|tx| Ok::<_, Error>((store::ids_with(tx, Status::Active)?, store::ids_with(tx, Status::Saving)?)))
+                .await?;
+            let finding = |kind: &str, id: String, detail: &str| Finding {
+                room: "image".into(),
+                kind: kind.into(),
+                thing: "image data".into(),
+                id,
+                detail: detail.into(),
+            };
+            let mut findings = Vec::new();
+            for name in data::leftovers(self, &active).await? {
+                // Partial files of uploads that are under way are as they should be.
+                if !saving.iter().any(|id| name.contains(id.as_str())) {
+                    findings.push(finding("leftover", name, "a file in the image folder belongs to no image"));
+                }
+            }
+            for id in active {
+                if !self.data_path(&id).exists() {
+                    findings.push(finding("missing", id.to_string(), "the image is active but its data is not there"));
+                }
+            }
+            Ok(findings)
+        })
+    }
+}
+
+fn facts(image: Row) -> Result<ImageFacts, Refusal> {
+    let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
+    let data = image.data.as_ref();
+    Ok(ImageFacts {
+        id: image.id,
+        name: image.name.unwrap_or_default(),
+        status: image.status.as_str().to_owned(),
+        disk_format: image.disk_format.unwrap_or_default(),
+        size: data.map(|data| unsigned(data.size)).unwrap_or_default(),
+        virtual_size: data.map(|data| unsigned(data.virtual_size)).unwrap_or_default(),
+        min_disk: unsigned(image.min_disk),
+        min_ram: unsigned(image.min_ram),
+        sha512: data.map(|data| data.sha512.clone()).unwrap_or_default(),
+        properties: image.properties,
+    })
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the image room refuses, and why.
+
+use api::Fault;
+use contracts::Refusal;
+use http::StatusCode;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("No image found with ID {0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    Forbidden(String),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("The data was refused: {0}.")]
+    Refused(#[from] disks::inspect::Refusal),
+    #[error("The data is larger than the {0} bytes that an image may hold.")]
+    TooLarge(u64),
+    #[error("The upload broke off before its end: {0}. The image waits for its data again.")]
+    BrokenOff(std::io::Error),
+    #[error("The disk of the image store is full. Nothing was kept; free some space and try again.")]
+    Full,
+    #[error("keep image data in {path}: {cause}")]
+    File { path: String, cause: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    pub fn file(path: &std::path::Path, cause: std::io::Error) -> Self {
+        if cause.kind() == std::io::ErrorKind::StorageFull {
+            Self::Full
+        } else {
+            Self::File { path: path.display().to_string(), cause }
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::NotFound(_) => Fault::not_found(message),
+            Error::Invalid(_) | Error::Refused(_) | Error::BrokenOff(_) => Fault::bad_request(message),
+            Error::Forbidden(_) => Fault::forbidden(message),
+            Error::Conflict(_) => Fault::conflict(message),
+            Error::TooLarge(_) => Fault::too_large(message),
+            Error::Full => Fault::new(StatusCode::INSUFFICIENT_STORAGE, message),
+            Error::File { .. } => Fault::internal(message),
+            Error::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound(_) => Refusal::not_found(error.to_string()),
+            Error::Store(error) => Refusal::unavailable(format!("the image room cannot use its tables: {error}")),
+            other => Refusal::internal(other.to_string()),
+        }
+    }
+}
