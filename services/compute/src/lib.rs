@@ -1,1 +1,142 @@
-//! compute
+// SPDX-License-Identifier: Apache-2.0
+//! The compute room: Nova's API v2.1, and the life of servers across image, placement, network and the nodes.
+//!
+//! A drawer for each noun. [`server`] has a life of its own: what is wanted is written down by the API, brought about
+//! by its reconciler, and told by the nodes. Neighbours are known by their contracts only.
+
+mod availability_zone;
+mod discovery;
+mod error;
+mod flavor;
+mod hypervisor;
+mod input;
+mod instance_action;
+mod keypair;
+mod limits;
+mod links;
+mod policy;
+mod query;
+mod quota;
+mod server;
+mod service;
+mod versions;
+
+use std::{sync::Arc, time::Duration};
+
+use api::{FaultStyle, Service};
+use contracts::{Refusal, images::Images, nodes::Nodes, placement::Placement, ports::Ports};
+use store::{Migrations, Step, Store};
+use tokio::task::JoinHandle;
+use types::Timestamp;
+use work::Bell;
+
+pub use policy::POLICIES;
+pub use server::reconcile::CRASH_POINTS;
+pub use versions::HISTORY;
+
+pub const MIGRATIONS: Migrations = Migrations {
+    room: "compute",
+    steps: &[Step { number: 1, name: "compute", sql: include_str!("../migrations/0001_compute.sql") }],
+};
+
+/// The rooms that compute leans on.
+#[derive(Clone)]
+pub struct Neighbours {
+    pub images: Arc<dyn Images>,
+    pub placement: Arc<dyn Placement>,
+    pub ports: Arc<dyn Ports>,
+    pub nodes: Arc<dyn Nodes>,
+}
+
+/// How long things are waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// A node that was away for so long is not asked any more whether a machine is gone.
+    pub dead_node: Duration,
+    /// How long deleted servers can still be read, by the operator.
+    pub shadow: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { dead_node: Duration::from_secs(300), shadow: Duration::from_secs(7 * 24 * 3600) }
+    }
+}
+
+pub struct Compute {
+    store: Store,
+    images: Arc<dyn Images>,
+    placement: Arc<dyn Placement>,
+    ports: Arc<dyn Ports>,
+    nodes: Arc<dyn Nodes>,
+    bell: Bell,
+    patience: Patience,
+}
+
+impl Compute {
+    pub fn new(store: Store, neighbours: Neighbours) -> Arc<Self> {
+        Self::with_patience(store, neighbours, Patience::default())
+    }
+
+    pub fn with_patience(store: Store, neighbours: Neighbours, patience: Patience) -> Arc<Self> {
+        let Neighbours { images, placement, ports, nodes } = neighbours;
+        Arc::new(Self { store, images, placement, ports, nodes, bell: Bell::new(), patience })
+    }
+
+    /// The API, for the door.
+    pub fn service(self: &Arc<Self>) -> Service {
+        let routes = server::routes(self)
+            .join(flavor::routes(self))
+            .join(keypair::routes(self))
+            .join(hypervisor::routes(self))
+            .join(service::routes(self))
+            .join(availability_zone::routes(self))
+            .join(instance_action::routes(self))
+            .join(quota::routes(self))
+            .join(limits::routes(self))
+            .join(discovery::routes(self));
+        Service {
+            name: "compute",
+            prefix: "/compute",
+            faults: FaultStyle::Nova,
+            versions: Some(versions::MICROVERSIONS),
+            routes: routes.into_list(),
+        }
+    }
+
+    /// Starts what works on without being asked. Ends when the handles are aborted.
+    pub fn spawn_reconcilers(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
+        let reconciler = Arc::new(server::reconcile::ServerReconciler { room: self.clone() });
+        vec![work::spawn_keyed(reconciler, self.bell.clone()), tokio::spawn(forget_shadows(self.clone()))]
+    }
+
+    /// Makes the customary flavors where there are none yet.
+    pub async fn ensure_standard_flavors(&self) -> Result<(), Refusal> {
+        self.store.write(flavor::store::seed).await?;
+        Ok(())
+    }
+}
+
+/// Removes the rows of servers that were deleted long ago.
+async fn forget_shadows(room: Arc<Compute>) {
+    const AT_ONCE: i64 = 500;
+    loop {
+        let long_ago =
+            Timestamp(Timestamp::now().0.saturating_sub(i64::try_from(room.patience.shadow.as_micros()).unwrap_or(i64::MAX)));
+        let forgotten = room
+            .store
+            .write(move |tx| -> store::Result<_> {
+                let old = "SELECT id FROM servers WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2";
+                tx.execute(
+                    &format!("DELETE FROM server_actions WHERE server_id IN ({old})"),
+                    &store::params![long_ago, AT_ONCE],
+                )?;
+                tx.execute(&format!("DELETE FROM servers WHERE id IN ({old})"), &store::params![long_ago, AT_ONCE])
+            })
+            .await;
+        if let Err(error) = forgotten {
+            tracing::warn!(%error, "servers deleted long ago could not be forgotten");
+        }
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+    }
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/flavors`.
+
+use std::sync::Arc;
+
+use access::Target;
+use api::{Access, Cx, Fault, Paging, PagingHabits, Reply, Routes, Sort};
+use http::StatusCode;
+use serde_json::{Value, json};
+use store::{Direction, Event, Select, params};
+use types::{FlavorId, Timestamp};
+
+use super::{
+    Flavor, Size, access as flavor_access, extra_specs,
+    store::{self as table, Viewer},
+};
+use crate::{
+    Compute,
+    error::Result,
+    input::{Object, Read, document, whole, wrong},
+    links, policy, query,
+    versions::{at_least, v},
+};
+
+const FLAVORS: &str = "/v2.1/flavors";
+const DETAIL: &str = "/v2.1/flavors/detail";
+const FLAVOR: &str = "/v2.1/flavors/{id}";
+const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(1000), default_sort: &[("flavorid", Sort::Ascending)] };
+
+pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
+    Routes::new(room.clone())
+        .get(FLAVORS, Access::Authenticated, list)
+        .get(DETAIL, Access::Authenticated, list_detail)
+        .get(FLAVOR, Access::Authenticated, show)
+        .post(FLAVORS, &policy::FLAVOR_CREATE, create)
+        .put(FLAVOR, &policy::FLAVOR_UPDATE, update)
+        .since(v(55))
+        .delete(FLAVOR, &policy::FLAVOR_DELETE, delete)
+        .join(extra_specs::routes(room))
+        .join(flavor_access::routes(room))
+}
+
+/// Flavors have no owner. Who may make them sees all of them; others see the public ones and their project's.
+pub(crate) fn viewer(cx: &Cx) -> Viewer {
+    let project = cx.caller().ok().and_then(|caller| caller.project_id());
+    match cx.scope(&policy::FLAVOR_CREATE) {
+        Ok(allowed) => Viewer::of(allowed.scope(), project),
+        Err(_) => Viewer::Project(project.cloned()),
+    }
+}
+
+async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (paging, flavors) = page(&room, &cx).await?;
+    let views = flavors.iter().map(|flavor| brief(&cx, flavor)).collect();
+    render(&cx, &paging, views, &flavors)
+}
+
+async fn list_detail(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (paging, flavors) = page(&room, &cx).await?;
+    let views = flavors.iter().map(|flavor| view(&cx, flavor)).collect();
+    render(&cx, &paging, views, &flavors)
+}
+
+async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (viewer, id) = (viewer(&cx), FlavorId::new(cx.param("id")));
+    let flavor = room.store.read(move |tx| table::get(tx, &viewer, &id)).await?;
+    api::json(StatusCode::OK, &json!({"flavor": view(&cx, &flavor)}))
+}
+
+async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    let flavor = read_flavor(&mut cx).await?;
+    let (made, actor) = (flavor.clone(), cx.actor());
+    room.store
+        .write(move |tx| -> Result<()> {
+            table::insert(tx, &made)?;
+            tx.record(Event {
+                actor: actor.clone(),
+                action: "flavor.create".to_owned(),
+                resource_type: "flavor",
+                resource_id: made.id.to_string(),
+                project_id: None,
+                before: None,
+                after: Some(json!({"id": made.id, "is_public": made.is_public, "size": made.size})),
+            })?;
+            Ok(())
+        })
+        .await?;
+    api::json(StatusCode::OK, &json!({"flavor": view(&cx, &flavor)}))
+}
+
+async fn update(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    let id = FlavorId::new(cx.param("id"));
+    let mut ask = document(&mut cx, "flavor").await?;
+    let description = ask.text_or_null("description", 0..=65535)?;
+    let description = ask.required("description", description)?;
+    ask.finish()?;
+    let actor = cx.actor();
+    let flavor = room
+        .store
+        .write(move |tx| -> Result<_> {
+            let before = table::get(tx, &Viewer::Operator, &id)?;
+            tx.execute("UPDATE flavors SET description = $1 WHERE id = $2", &params![description.clone(), &id])?;
+            tx.record(Event {
+                actor: actor.clone(),
+                action: "flavor.update".to_owned(),
+                resource_type: "flavor",
+                resource_id: id.to_string(),
+                project_id: None,
+                before: Some(json!({"description": before.description})),
+                after: Some(json!({"description": description})),
+            })?;
+            table::get(tx, &Viewer::Operator, &id)
+        })
+        .await?;
+    api::json(StatusCode::OK, &json!({"flavor": view(&cx, &flavor)}))
+}
+
+async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (id, actor) = (FlavorId::new(cx.param("id")), cx.actor());
+    room.store
+        .write(move |tx| -> Result<_> {
+            let before = table::get(tx, &Viewer::Operator, &id)?;
+            tx.execute("DELETE FROM flavors WHERE id = $1", &params![&id])?;
+            tx.record(Event {
+                actor: actor.clone(),
+                action: "flavor.delete".to_owned(),
+                resource_type: "flavor",
+                resource_id: id.to_string(),
+                project_id: None,
+                before: Some(json!({"id": before.id, "is_public": before.is_public, "size": before.size})),
+                after: None,
+            })?;
+            Ok(())
+        })
+        .await?;
+    Ok(api::empty(StatusCode::ACCEPTED))
+}
+
+async fn page(room: &Compute, cx: &Cx) -> Result<(Paging, Vec<Flavor>), Fault> {
+    if at_least(cx.version, 75) {
+        query::only(cx, &["is_public", "minRam", "minDisk"])?;
+    }
+    let paging = Paging::read(cx.query(), &HABITS)?;
+    let viewer = viewer(cx);
+    let mut select = Select::new("flavors", table::COLUMNS);
+    select = table::visible(select, &viewer);
+    // The operator sees public ones unless he asks for others: `is_public=none` means all.
+    if matches!(viewer, Viewer::Operator) {
+        match cx.query().get("is_public") {
+            Some(text) if text.eq_ignore_ascii_case("none") => {}
+            Some(_) => select = select.filter("is_public = ", cx.query().flag("is_public")?.unwrap_or(true)),
+            None => select = select.condition("is_public = 1"),
+        }
+    }
+    if let Some(least) = least(cx, "minRam")? {
+        select = select.filter("memory_mb >= ", least);
+    }
+    if let Some(least) = least(cx, "minDisk")? {
+        select = select.filter("disk_gb >= ", least);
+    }
+    let keys: Vec<_> = paging.sort.iter().map(|(key, sort)| Ok((column(key)?, direction(*sort)))).collect::<Read<_>>()?;
+    select = select.sort(&keys, "id");
+    select = query::page(select, &paging);
+    let flavors = room
+        .store
+        .list(move |tx| -> Result<_> {
+            let rows = select.rows(tx)?;
+            Ok::<_, crate::error::Error>(rows.iter().map(table::from_row).collect::<store::Result<Vec<_>>>()?)
+        })
+        .await?;
+    Ok((paging, flavors))
+}
+
+fn least(cx: &Cx, name: &str) -> Read<Option<i64>> {
+    let Some(text) = cx.query().get(name) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| Fault::bad_request(format!("Invalid {name} filter [{text}].")))
+}
+
+fn direction(sort: Sort) -> Direction {
+    match sort {
+        Sort::Ascending => Direction::Asc,
+        Sort::Descending => Direction::Desc,
+    }
+}
+
+fn column(key: &str) -> Read<&'static str> {
+    Ok(match key {
+        "flavorid" | "id" => "id",
+        "name" => "name",
+        "description" => "description",
+        "memory_mb" => "memory_mb",
+        "root_gb" => "disk_gb",
+        "ephemeral_gb" => "ephemeral_gb",
+        "swap" => "swap_mb",
+        "vcpus" => "vcpus",
+        "is_public" => "is_public",
+        "rxtx_factor" => "rxtx_milli",
+        "created_at" | "updated_at" => "created_at",
+        // The same for all flavors.
+        "disabled" | "vcpu_weight" => "id",
+        other => return Err(wrong("sort_key", &Value::from(other), "It is not a key by which flavors are sorted.")),
+    })
+}
+
+fn render(cx: &Cx, paging: &Paging, views: Vec<Value>, flavors: &[Flavor]) -> Reply {
+    let mut document = json!({"flavors": views});
+    let last = flavors.last().map(|flavor| flavor.id.as_str());
+    if let Some(next) = links::next(cx, paging, flavors.len(), last) {
+        document["flavors_links"] = json!(next);
+    }
+    api::json(StatusCode::OK, &document)
+}
+
+fn brief(cx: &Cx, flavor: &Flavor) -> Value {
+    let mut view = json!({
+        "id": flavor.id,
+        "name": flavor.size.name,
+        "links": links::links(cx, "flavors", flavor.id.as_str()),
+    });
+    if at_least(cx.version, 55) {
+        view["description"] = json!(flavor.description);
+    }
+    view
+}
+
+fn view(cx: &Cx, flavor: &Flavor) -> Value {
+    let size = &flavor.size;
+    let mut view = brief(cx, flavor);
+    view["ram"] = json!(size.memory_mb);
+    view["disk"] = json!(size.disk_gb);
+    view["vcpus"] = json!(size.vcpus);
+    view["OS-FLV-EXT-DATA:ephemeral"] = json!(size.ephemeral_gb);
+    view["OS-FLV-DISABLED:disabled"] = json!(false);
+    view["os-flavor-access:is_public"] = json!(flavor.is_public);
+    view["rxtx_factor"] = json!(flavor.rxtx_milli as f64 / 1000.0);
+    // An absent swap is the empty text in older versions.
+    view["swap"] = if size.swap_mb == 0 && !at_least(cx.version, 75) { json!("") } else { json!(size.swap_mb) };
+    if at_least(cx.version, 61) && may_see_extra_specs(cx) {
+        view["extra_specs"] = json!(size.extra_specs);
+    }
+    view
+}
+
+fn may_see_extra_specs(cx: &Cx) -> bool {
+    let project = cx.caller().ok().and_then(|caller| caller.project_id().cloned());
+    let target = project.map_or_else(Target::new, |project| Target::in_project(&project));
+    cx.may(&policy::EXTRA_SPECS_INDEX, &target)
+}
+
+async fn read_flavor(cx: &mut Cx) -> Read<Flavor> {
+    const MOST: i64 = i32::MAX as i64;
+    let mut ask = document(cx, "flavor").await?;
+    let name = ask.name("name")?;
+    let id = read_id(&mut ask)?;
+    let memory = ask.whole("ram", 1..=MOST)?;
+    let vcpus = ask.whole("vcpus", 1..=MOST)?;
+    let disk = ask.whole("disk", 0..=MOST)?;
+    let amount = |value: Option<i64>| value.unwrap_or(0).unsigned_abs();
+    let flavor = Flavor {
+        id: id.unwrap_or_else(FlavorId::generate),
+        is_public: ask.flag("os-flavor-access:is_public")?.unwrap_or(true),
+        rxtx_milli: read_factor(&mut ask)?,
+        description: if at_least(cx.version, 55) { ask.text_or_null("description", 0..=65535)?.flatten() } else { None },
+        created_at: Timestamp::now(),
+        size: Size {
+            name: ask.required("name", name)?,
+            vcpus: u32::try_from(ask.required("vcpus", vcpus)?).unwrap_or(u32::MAX),
+            memory_mb: amount(Some(ask.required("ram", memory)?)),
+            disk_gb: amount(Some(ask.required("disk", disk)?)),
+            ephemeral_gb: amount(ask.whole("OS-FLV-EXT-DATA:ephemeral", 0..=MOST)?),
+            swap_mb: amount(ask.whole("swap", 0..=MOST)?),
+            extra_specs: Default::default(),
+        },
+    };
+    ask.finish()?;
+    Ok(flavor)
+}
+
+/// Any short text of plain characters; a number counts as its digits, and `auto` or nothing means: choose one.
+fn read_id(ask: &mut Object) -> Read<Option<FlavorId>> {
+    let Some(value) = ask.take_some("id") else { return Ok(None) };
+    let text = match &value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => return Err(wrong("id", other, "It is not of type 'string'.")),
+    };
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b". _-".contains(&byte));
+    if text.is_empty() || text.len() > 255 || !plain || text.trim() != text {
+        return Err(wrong("id", &value, "An id is 1 to 255 letters, digits, blanks within, and ._- characters."));
+    }
+    Ok(Some(FlavorId::new(text)).filter(|id| id.as_str() != "auto"))
+}
+
+fn read_factor(ask: &mut Object) -> Read<i64> {
+    let Some(value) = ask.take("rxtx_factor") else { return Ok(1000) };
+    let factor = value.as_f64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+    match factor {
+        Some(factor) if factor > 0.0 && factor <= 1e12 => {
+            whole("rxtx_factor", &json!((factor * 1000.0).round() as i64), 1..=i64::MAX)
+        }
+        _ => Err(wrong("rxtx_factor", &value, "It is not a number above 0.")),
+    }
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/os-hypervisors`: the hosts as the operator sees them, with what is used of them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes};
+use contracts::{nodes::NodeFacts, placement::Capacity};
+use futures_util::future::try_join;
+use http::StatusCode;
+use serde_json::{Value, json};
+use types::NodeId;
+
+use crate::{
+    Compute,
+    error::{Error, Result},
+    input::Read,
+    links, policy, query,
+    versions::{at_least, v},
+};
+
+const LIST: &str = "/v2.1/os-hypervisors";
+const DETAIL: &str = "/v2.1/os-hypervisors/detail";
+const STATISTICS: &str = "/v2.1/os-hypervisors/statistics";
+const ONE: &str = "/v2.1/os-hypervisors/{id}";
+const UPTIME: &str = "/v2.1/os-hypervisors/{id}/uptime";
+const SEARCH: &str = "/v2.1/os-hypervisors/{id}/search";
+const SERVERS: &str = "/v2.1/os-hypervisors/{id}/servers";
+const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(1000), default_sort: &[] };
+
+/// A host with what placement and our own tables know of it.
+struct Host {
+    node: NodeFacts,
+    capacity: Option<Capacity>,
+    servers: Vec<(String, String)>,
+}
+
+pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
+    Routes::new(room.clone())
+        .get(LIST, &policy::HYPERVISOR_LIST, list)
+        .get(DETAIL, &policy::HYPERVISOR_DETAIL, list_detail)
+        .get(STATISTICS, &policy::HYPERVISOR_STATISTICS, statistics)
+        .until(v(87))
+        .get(ONE, &policy::HYPERVISOR_SHOW, show)
+        .get(UPTIME, &policy::HYPERVISOR_UPTIME, uptime)
+        .until(v(87))
+        .get(SEARCH, &policy::HYPERVISOR_SEARCH, search)
+        .until(v(52))
+        .get(SERVERS, &policy::HYPERVISOR_SERVERS, servers)
+        .until(v(52))
+}
+
+/// The number by which clients before 2.53 know a host or its service.
+pub(crate) fn number(node: &NodeId) -> u32 {
+    let digits: String = node.as_str().chars().filter(char::is_ascii_hexdigit).take(8).collect();
+    (u32::from_str_radix(&digits, 16).unwrap_or_default() & 0x7fff_ffff).max(1)
+}
+
+async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
+    page(&room, &cx, brief).await
+}
+
+async fn list_detail(room: Arc<Compute>, cx: Cx) -> Reply {
+    page(&room, &cx, full).await
+}
+
+async fn page(room: &Compute, cx: &Cx, view: fn(&Cx, &Host) -> Value) -> Reply {
+    if at_least(cx.version, 75) {
+        query::only(cx, &["hypervisor_hostname_pattern", "with_servers"])?;
+    }
+    let paging = Paging::read(cx.query(), &HABITS)?;
+    let mut hosts = hosts(room).await?;
+    if at_least(cx.version, 53) {
+        if let Some(part) = cx.query().get("hypervisor_hostname_pattern") {
+            hosts.retain(|host| host.node.hostname.contains(part));
+            if hosts.is_empty() {
+                return Err(Fault::not_found(format!("No hypervisor matching '{part}' could be found.")));
+            }
+        }
+    }
+    let paged = at_least(cx.version, 33);
+    if paged {
+        hosts = after_marker(cx, &paging, hosts)?;
+    }
+    let views: Vec<Value> = hosts.iter().map(|host| with_servers(cx, host, view(cx, host))).collect();
+    let mut document = json!({"hypervisors": views});
+    let last = hosts.last().map(|host| id(cx, &host.node)).map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned));
+    if paged && let Some(next) = links::next(cx, &paging, hosts.len(), last.as_deref()) {
+        document["hypervisors_links"] = json!(next);
+    }
+    api::json(StatusCode::OK, &document)
+}
+
+/// Hosts are few and sorted by id: pages are cut here.
+fn after_marker(cx: &Cx, paging: &Paging, mut hosts: Vec<Host>) -> Read<Vec<Host>> {
+    if let Some(marker) = &paging.marker {
+        let place = hosts.iter().position(|host| is_called(cx, &host.node, marker));
+        let place = place.ok_or_else(|| Fault::bad_request(format!("marker [{marker}] not found")))?;
+        hosts.drain(..=place);
+    }
+    hosts.truncate(paging.limit.unwrap_or(usize::MAX));
+    Ok(hosts)
+}
+
+async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
+    let host = find(&room, &cx).await?;
+    api::json(StatusCode::OK, &json!({"hypervisor": with_servers(&cx, &host, full(&cx, &host))}))
+}
+
+async fn uptime(room: Arc<Compute>, cx: Cx) -> Reply {
+    find(&room, &cx).await?;
+    Err(Fault::new(StatusCode::NOT_IMPLEMENTED, "Virt driver does not implement uptime function."))
+}
+
+async fn search(room: Arc<Compute>, cx: Cx) -> Reply {
+    let hosts = matching(&room, &cx).await?;
+    let views: Vec<Value> = hosts.iter().map(|host| brief(&cx, host)).collect();
+    api::json(StatusCode::OK, &json!({"hypervisors": views}))
+}
+
+async fn servers(room: Arc<Compute>, cx: Cx) -> Reply {
+    let hosts = matching(&room, &cx).await?;
+    let view = |host: &Host| {
+        let mut view = brief(&cx, host);
+        if !host.servers.is_empty() {
+            view["servers"] = servers_view(host);
+        }
+        view
+    };
+    api::json(StatusCode::OK, &json!({"hypervisors": hosts.iter().map(view).collect::<Vec<_>>()}))
+}
+
+async fn statistics(room: Arc<Compute>, _cx: Cx) -> Reply {
+    let hosts = hosts(&room).await?;
+    let sum = |of: fn(&Host) -> i64| hosts.iter().map(of).sum::<i64>();
+    let statistics = json!({
+        "count": hosts.len(),
+        "current_workload": 0,
+        "disk_available_least": sum(|host| host.free("DISK_GB")),
+        "free_disk_gb": sum(|host| host.free("DISK_GB")),
+        "free_ram_mb": sum(|host| host.free("MEMORY_MB")),
+        "local_gb": sum(|host| host.total("DISK_GB")),
+        "local_gb_used": sum(|host| host.used("DISK_GB")),
+        "memory_mb": sum(|host| host.total("MEMORY_MB")),
+        "memory_mb_used": sum(|host| host.used("MEMORY_MB")),
+        "running_vms": sum(|host| host.servers.len() as i64),
+        "vcpus": sum(|host| host.total("VCPU")),
+        "vcpus_used": sum(|host| host.used("VCPU")),
+    });
+    api::json(StatusCode::OK, &json!({"hypervisor_statistics": statistics}))
+}
+
+async fn matching(room: &Compute, cx: &Cx) -> Read<Vec<Host>> {
+    let part = cx.param("id");
+    let mut hosts = hosts(room).await?;
+    hosts.retain(|host| host.node.hostname.contains(part));
+    if hosts.is_empty() {
+        return Err(Fault::not_found(format!("No hypervisor matching '{part}' could be found.")));
+    }
+    Ok(hosts)
+}
+
+async fn find(room: &Compute, cx: &Cx) -> Read<Host> {
+    let wanted = cx.param("id");
+    if at_least(cx.version, 53) && uuid::Uuid::try_parse(wanted).is_err() {
+        return Err(Fault::bad_request(format!("Invalid uuid {wanted}")));
+    }
+    let found = hosts(room).await?.into_iter().find(|host| is_called(cx, &host.node, wanted));
+    found.ok_or_else(|| Fault::not_found(format!("Hypervisor with ID '{wanted}' could not be found.")))
+}
+
+async fn hosts(room: &Compute) -> Result<Vec<Host>> {
+    let (mut nodes, capacities) = try_join(room.nodes.list(), room.placement.capacities()).await?;
+    let mut servers: HashMap<NodeId, Vec<(String, String)>> = room
+        .store
+        .list(|tx| -> Result<_> {
+            let mut servers: HashMap<NodeId, Vec<(String, String)>> = HashMap::new();
+            let sql = "SELECT node_id, id, seq FROM servers WHERE deleted_at IS NULL AND node_id IS NOT NULL ORDER BY seq";
+            for row in &tx.query(sql, &[])? {
+                let name = format!("instance-{:08x}", row.get::<i64>(2)?);
+                servers.entry(row.get(0)?).or_default().push((row.get(1)?, name));
+            }
+            Ok::<_, Error>(servers)
+        })
+        .await?;
+    nodes.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(nodes
+        .into_iter()
+        .map(|node| Host {
+            capacity: capacities.iter().find(|capacity| capacity.provider.as_str() == node.id.as_str()).cloned(),
+            servers: servers.remove(&node.id).unwrap_or_default(),
+            node,
+        })
+        .collect())
+}
+
+impl Host {
+    fn total(&self, class: &str) -> i64 {
+        self.capacity.as_ref().and_then(|capacity| capacity.total.get(class)).copied().unwrap_or(0)
+    }
+
+    fn free(&self, class: &str) -> i64 {
+        self.capacity.as_ref().and_then(|capacity| capacity.free.get(class)).copied().unwrap_or(0)
+    }
+
+    fn used(&self, class: &str) -> i64 {
+        (self.total(class) - self.free(class)).max(0)
+    }
+}
+
+fn id(cx: &Cx, node: &NodeFacts) -> Value {
+    if at_least(cx.version, 53) { json!(node.id) } else { json!(number(&node.id)) }
+}
+
+fn is_called(cx: &Cx, node: &NodeFacts, text: &str) -> bool {
+    if at_least(cx.version, 53) { node.id.as_str() == text } else { number(&node.id).to_string() == text }
+}
+
+fn brief(cx: &Cx, host: &Host) -> Value {
+    json!({
+        "id": id(cx, &host.node),
+        "hypervisor_hostname": host.node.hostname,
+        "state": if host.node.up { "up" } else { "down" },
+        "status": if host.node.disabled { "disabled" } else { "enabled" },
+    })
+}
+
+fn full(cx: &Cx, host: &Host) -> Value {
+    let hello = host.node.hello.as_ref();
+    let mut view = brief(cx, host);
+    view["hypervisor_type"] = json!("QEMU");
+    view["hypervisor_version"] = json!(hello.map_or(0, |hello| version_number(&hello.hypervisor_version)));
+    view["host_ip"] = json!(hello.map(|hello| hello.encap_ip.to_string()));
+    view["service"] = json!({
+        "id": id(cx, &host.node),
+        "host": host.node.hostname,
+        "disabled_reason": host.node.disabled_reason,
+    });
+    if at_least(cx.version, 88) {
+        // The agent does not tell it.
+        view["uptime"] = Value::Null;
+        return view;
+    }
+    let arch = hello.map(|hello| hello.cpu_arch.clone()).unwrap_or_default();
+    let cpu = json!({"arch": arch, "model": "", "vendor": "", "topology": {"cores": host.total("VCPU"), "sockets": 1, "threads": 1}, "features": []});
+    view["cpu_info"] = if at_least(cx.version, 28) { cpu } else { json!(cpu.to_string()) };
+    for (name, value) in [
+        ("current_workload", 0),
+        ("disk_available_least", host.free("DISK_GB")),
+        ("free_disk_gb", host.free("DISK_GB")),
+        ("free_ram_mb", host.free("MEMORY_MB")),
+        ("local_gb", host.total("DISK_GB")),
+        ("local_gb_used", host.used("DISK_GB")),
+        ("memory_mb", host.total("MEMORY_MB")),
+        ("memory_mb_used", host.used("MEMORY_MB")),
+        ("running_vms", host.servers.len() as i64),
+        ("vcpus", host.total("VCPU")),
+        ("vcpus_used", host.used("VCPU")),
+    ] {
+        view[name] = json!(value);
+    }
+    view
+}
+
+/// From 2.53 on the servers come with `with_servers`; an empty list is shown from 2.75 on only.
+fn with_servers(cx: &Cx, host: &Host, mut view: Value) -> Value {
+    let asked = at_least(cx.version, 53) && cx.query().flag("with_servers").ok().flatten().unwrap_or(false);
+    if asked && (at_least(cx.version, 75) || !host.servers.is_empty()) {
+        view["servers"] = servers_view(host);
+    }
+    view
+}
+
+fn servers_view(host: &Host) -> Value {
+    json!(host.servers.iter().map(|(id, name)| json!({"uuid": id, "name": name})).collect::<Vec<_>>())
+}
+
+/// Nova's number for a version: 10.0.2 is 10000002.
+fn version_number(text: &str) -> i64 {
+    let digits = text.split(|c: char| !c.is_ascii_digit() && c != '.').find(|part| !part.is_empty()).unwrap_or_default();
+    let mut parts = digits.split('.').map(|part| part.parse::<i64>().unwrap_or(0));
+    let mut part = || parts.next().unwrap_or(0).min(999_999);
+    part() * 1_000_000 + part() * 1000 + part()
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What was asked of servers, by whom, and how it ended: os-instance-actions. An action is written in the transaction
+//! that does it and finished in the one that learns how it went; it outlives its server for a while.
+
+mod api;
+mod store;
+
+pub(crate) use api::routes;
+pub(crate) use store::{begin, done, fail_open, finish, finish_through};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Create,
+    Delete,
+    Start,
+    Stop,
+    Reboot,
+    Lock,
+    Unlock,
+    ResetState,
+}
+
+impl Action {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Reboot => "reboot",
+            Self::Lock => "lock",
+            Self::Unlock => "unlock",
+            Self::ResetState => "resetState",
+        }
+    }
+
+    /// Nova's name for the one event of this action.
+    fn event(self) -> &'static str {
+        match self {
+            Self::Create => "compute__do_build_and_run_instance",
+            Self::Delete => "compute_terminate_instance",
+            Self::Start => "compute_start_instance",
+            Self::Stop => "compute_stop_instance",
+            Self::Reboot => "compute_reboot_instance",
+            Self::Lock | Self::Unlock | Self::ResetState => "",
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What each node shall have, read afresh at every wake from our own rows, in two statements however many there are.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use contracts::{
+    BoxFuture, Refusal,
+    node::{InstanceMetadata, MachineDesired, NicDesired, RootDisk},
+    nodes::{DesiredSource, ImageSource},
+    ports::PortFacts,
+};
+use store::{Select, Tx, params};
+use types::{ImageId, NodeId, Secret, ServerId};
+
+use super::{Server, claim, row::COLUMNS, store as table, view};
+use crate::{Compute, availability_zone::ZONE, error::Result};
+
+/// Servers whose node shall have their machine; the same as [`Server::wants_machine`].
+const WANTED: &str = "deleted_at IS NULL AND deleting_at IS NULL AND phase IN ('spawning', 'built')";
+
+impl DesiredSource for Compute {
+    fn machines<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<MachineDesired>, Refusal>> {
+        Box::pin(async move {
+            let node = node.clone();
+            let (servers, mut ports) = self.store.list(move |tx| read(tx, &node)).await?;
+            Ok(servers
+                .into_iter()
+                .map(|server| {
+                    let ports = ports.remove(&server.id).unwrap_or_default();
+                    machine(server, &ports)
+                })
+                .collect())
+        })
+    }
+}
+
+impl ImageSource for Compute {
+    fn image_file<'a>(&'a self, node: &'a NodeId, sha512: &'a str) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
+        Box::pin(async move {
+            let (of, wanted) = (node.clone(), sha512.to_owned());
+            let image = self.store.list(move |tx| image_of(tx, &of, &wanted)).await?;
+            let image = image.ok_or_else(|| Refusal::not_found("No machine of this node needs such an image."))?;
+            self.images.file(&image).await
+        })
+    }
+}
+
+fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, HashMap<ServerId, Vec<PortFacts>>)> {
+    let servers = table::rows(&Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED).rows(tx)?)?;
+    let rows = tx.query(
+        "SELECT server_id, kind, position, ask, facts FROM server_claims WHERE kind = 'port' AND server_id IN \
+         (SELECT id FROM servers WHERE node_id = $1 AND deleted_at IS NULL) ORDER BY server_id, position",
+        &params![node],
+    )?;
+    let mut ports: HashMap<ServerId, Vec<PortFacts>> = HashMap::new();
+    for row in &rows {
+        let claim = claim::from_row(row)?;
+        ports.entry(claim.server_id).or_default().extend(claim.port);
+    }
+    Ok((servers, ports))
+}
+
+fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>> {
+    let select = Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED);
+    let servers = table::rows(&select.rows(tx)?)?;
+    Ok(servers.into_iter().find(|server| server.image.sha512 == sha512).map(|server| server.image_id))
+}
+
+fn machine(server: Server, ports: &[PortFacts]) -> MachineDesired {
+    let root = RootDisk {
+        image_id: server.image_id.clone(),
+        sha512: server.image.sha512.clone(),
+        format: server.image.format.clone(),
+        image_size: server.image.size,
+        size: server.root_size(),
+    };
+    MachineDesired {
+        generation: server.generation,
+        project_id: server.project_id.clone(),
+        power: server.power,
+        reboots: server.reboots,
+        reboot: server.reboot_kind,
+        vcpus: server.flavor.vcpus,
+        memory_mb: server.flavor.memory_mb,
+        root,
+        nics: ports.iter().map(nic).collect(),
+        config_drive: server.config_drive,
+        metadata: metadata(&server, ports),
+        server_id: server.id,
+    }
+}
+
+fn nic(port: &PortFacts) -> NicDesired {
+    NicDesired {
+        port_id: port.id.clone(),
+        network_id: port.network_id.clone(),
+        mac: port.mac,
+        mtu: port.mtu,
+        fixed_ips: port.fixed_ips.clone(),
+        metadata: port.metadata.clone(),
+    }
+}
+
+fn metadata(server: &Server, ports: &[PortFacts]) -> InstanceMetadata {
+    let key = server.key_name.clone().zip(server.public_key.clone());
+    InstanceMetadata {
+        hostname: server.hostname.clone(),
+        name: server.name.clone(),
+        availability_zone: ZONE.to_owned(),
+        launch_index: server.launch_index,
+        flavor: server.flavor.name.clone(),
+        public_keys: key.into_iter().collect(),
+        meta: server.metadata.clone(),
+        user_data: server.user_data.clone(),
+        admin_password: server.admin_password.as_ref().map(|password| Secret::new(password.reveal().clone())),
+        floating_ips: ports.iter().flat_map(|port| port.floating_ips.iter().map(|ip| ip.address)).collect(),
+        reservation_id: server.reservation_id.clone(),
+        security_groups: view::security_groups(server, ports),
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What hangs on a server: its NICs with their addresses, and its volumes, of which there are none.
+
+use std::sync::Arc;
+
+use api::{Cx, Fault, Reply};
+use contracts::ports::PortFacts;
+use http::StatusCode;
+use serde_json::{Value, json};
+use types::ServerId;
+
+use super::{
+    Server,
+    claim::{self, Claim},
+    state::Found,
+    store as table, view,
+};
+use crate::{Compute, error::Result, input::Read, versions::at_least};
+
+pub(super) async fn ips(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (_, ports) = look(&room, &cx).await?;
+    api::json(StatusCode::OK, &json!({"addresses": plain(&view::addresses(&ports))}))
+}
+
+pub(super) async fn ips_of_network(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (_, ports) = look(&room, &cx).await?;
+    let network = cx.param("network");
+    match plain(&view::addresses(&ports)).get(network) {
+        Some(list) => api::json(StatusCode::OK, &json!({network: list})),
+        None => Err(Fault::not_found("Instance is not a member of specified network")),
+    }
+}
+
+pub(super) async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (server, ports) = look(&room, &cx).await?;
+    let claims = claims(&room, &server).await?;
+    let views: Vec<Value> = ports.iter().map(|port| interface(&cx, &server, port, &claims)).collect();
+    api::json(StatusCode::OK, &json!({"interfaceAttachments": views}))
+}
+
+pub(super) async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (server, ports) = look(&room, &cx).await?;
+    let claims = claims(&room, &server).await?;
+    let id = cx.param("port");
+    let port = ports.iter().find(|port| port.id.as_str() == id);
+    let port = port.ok_or_else(|| Fault::not_found(format!("Instance {} does not have port with id {id}", server.id)))?;
+    api::json(StatusCode::OK, &json!({"interfaceAttachment": interface(&cx, &server, port, &claims)}))
+}
+
+pub(super) async fn volumes(room: Arc<Compute>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), ServerId::new(cx.param("id")));
+    room.store.read(move |tx| table::get(tx, &allowed, &id).map(drop)).await?;
+    api::json(StatusCode::OK, &json!({"volumeAttachments": []}))
+}
+
+async fn look(room: &Compute, cx: &Cx) -> Read<(Server, Vec<PortFacts>)> {
+    let (allowed, id) = (cx.allowed()?.clone(), ServerId::new(cx.param("id")));
+    let server = room.store.read(move |tx| table::get(tx, &allowed, &id)).await?;
+    let ports = view::ports(room, std::slice::from_ref(&server)).await?.remove(&server.id).unwrap_or_default();
+    Ok((server, ports))
+}
+
+async fn claims(room: &Compute, server: &Server) -> Result<Vec<Claim>> {
+    let id = server.id.clone();
+    room.store.read(move |tx| claim::of_server(tx, &id)).await
+}
+
+fn interface(cx: &Cx, server: &Server, port: &PortFacts, claims: &[Claim]) -> Value {
+    let fixed: Vec<Value> =
+        port.fixed_ips.iter().map(|ip| json!({"ip_address": ip.address.to_string(), "subnet_id": ip.subnet_id})).collect();
+    let mut view = json!({
+        "port_id": port.id,
+        "net_id": port.network_id,
+        "mac_addr": port.mac.to_string(),
+        // A NIC carries traffic while its machine runs.
+        "port_state": if server.found == Some(Found::Running) { "ACTIVE" } else { "DOWN" },
+        "fixed_ips": fixed,
+    });
+    if at_least(cx.version, 70) {
+        let nic = claims.iter().filter_map(|claim| claim.nic.as_ref()).find(|nic| nic.port_id == port.id);
+        view["tag"] = json!(nic.and_then(|nic| nic.tag.clone()));
+    }
+    view
+}
+
+/// `/ips` tells of addresses only.
+fn plain(addresses: &Value) -> Value {
+    let mut plain = addresses.clone();
+    for list in plain.as_object_mut().into_iter().flat_map(|networks| networks.values_mut()) {
+        for address in list.as_array_mut().into_iter().flatten() {
+            *address = json!({"version": address["version"], "addr": address["addr"]});
+        }
+    }
+    plain
+}

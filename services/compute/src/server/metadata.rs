@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/servers/{id}/metadata`: the user's own notes on a server, which its guest can read.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use api::{Cx, Fault, Reply};
+use http::StatusCode;
+use serde_json::json;
+use store::{Tx, params};
+use types::{ProjectId, Timestamp};
+
+use super::{guard::Guard, store as table};
+use crate::{
+    Compute,
+    error::{Error, Result},
+    input::{Read, document},
+    quota::{self, Resource},
+};
+
+type Items = BTreeMap<String, String>;
+
+pub(super) async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
+    let items = read(&room, &cx).await?;
+    api::json(StatusCode::OK, &json!({"metadata": items}))
+}
+
+pub(super) async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
+    let key = cx.param("key").to_owned();
+    let value = read(&room, &cx).await?.remove(&key).ok_or_else(|| Fault::from(missing()))?;
+    api::json(StatusCode::OK, &json!({"meta": {key: value}}))
+}
+
+pub(super) async fn add(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    let added = document(&mut cx, "metadata").await?.into_texts()?;
+    let items = change(&room, &cx, move |items| {
+        items.extend(added.clone());
+        Ok(())
+    })
+    .await?;
+    api::json(StatusCode::OK, &json!({"metadata": items}))
+}
+
+pub(super) async fn replace(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    let new = document(&mut cx, "metadata").await?.into_texts()?;
+    let items = change(&room, &cx, move |items| {
+        items.clone_from(&new);
+        Ok(())
+    })
+    .await?;
+    api::json(StatusCode::OK, &json!({"metadata": items}))
+}
+
+pub(super) async fn set(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    let set = document(&mut cx, "meta").await?.into_texts()?;
+    if set.len() != 1 || !set.contains_key(cx.param("key")) {
+        return Err(Fault::bad_request("Request body and URI mismatch: the body holds the key of the path, and only it."));
+    }
+    change(&room, &cx, {
+        let set = set.clone();
+        move |items| {
+            items.extend(set.clone());
+            Ok(())
+        }
+    })
+    .await?;
+    api::json(StatusCode::OK, &json!({"meta": set}))
+}
+
+pub(super) async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
+    let key = cx.param("key").to_owned();
+    change(&room, &cx, move |items| items.remove(&key).map(drop).ok_or_else(missing)).await?;
+    api::no_content()
+}
+
+/// Refuses more items than the project's quota for one server.
+pub(super) fn check_count(tx: &mut Tx, project: &ProjectId, count: usize) -> Result<()> {
+    let most = quota::limit(tx, Some(project), Resource::MetadataItems)?;
+    if most >= 0 && i64::try_from(count).unwrap_or(i64::MAX) > most {
+        return Err(Error::over_quota(format!("Maximum number of metadata items exceeds {most}")));
+    }
+    Ok(())
+}
+
+async fn read(room: &Compute, cx: &Cx) -> Read<Items> {
+    let guard = Guard::of(cx)?;
+    Ok(room.store.read(move |tx| guard.find(tx)).await?.metadata)
+}
+
+fn missing() -> Error {
+    Error::not_found("Metadata item was not found")
+}
+
+async fn change(room: &Compute, cx: &Cx, edit: impl Fn(&mut Items) -> Result<()> + Send + Sync + 'static) -> Read<Items> {
+    let (guard, actor) = (Guard::of(cx)?, cx.actor());
+    let (items, node) = room
+        .store
+        .write(move |tx| -> Result<_> {
+            let server = guard.not_deleting(tx, "update metadata of")?;
+            let mut items = server.metadata.clone();
+            edit(&mut items)?;
+            check_count(tx, &server.project_id, items.len())?;
+            tx.execute(
+                "UPDATE servers SET metadata = $1, updated_at = $2 WHERE id = $3",
+                &params![json!(items), Timestamp::now(), &server.id],
+            )?;
+            let before = json!({"metadata": server.metadata});
+            table::record(tx, &actor, "server.update", &server, Some(before), json!({"metadata": items}))?;
+            Ok((items, server.node_id.clone().filter(|_| server.wants_machine())))
+        })
+        .await?;
+    if let Some(node) = node {
+        room.nodes.wake(&node);
+    }
+    Ok(items)
+}

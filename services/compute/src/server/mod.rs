@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Servers: virtual machines as tenants know them.
+//!
+//! A request only writes down what is wanted; [`reconcile`] brings it about through the neighbours, holding a claim
+//! for each thing that it may have made there; [`observe`] takes in what the nodes found; [`state`] makes the words
+//! that clients see from the three.
+
+mod action;
+mod api;
+mod ask;
+pub(crate) mod audit;
+pub(crate) mod claim;
+mod console;
+mod create;
+pub(crate) mod desired;
+mod filter;
+mod guard;
+mod hostname;
+mod interfaces;
+mod list;
+mod metadata;
+pub(crate) mod observe;
+mod pattern;
+pub(crate) mod reconcile;
+pub(crate) mod row;
+pub(crate) mod schedule;
+pub(crate) mod state;
+pub(crate) mod store;
+mod tags;
+mod update;
+pub(crate) mod view;
+
+use std::collections::BTreeMap;
+
+use contracts::node::{Power, RebootKind};
+use serde::{Deserialize, Serialize};
+use types::{FlavorId, Generation, ImageId, NodeId, ProjectId, Secret, ServerId, Timestamp, UserId};
+
+use crate::flavor::Size;
+use state::{Facts, Found, Phase};
+
+pub(crate) use api::routes;
+
+/// A server as its row has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub id: ServerId,
+    pub seq: i64,
+    pub project_id: ProjectId,
+    pub user_id: UserId,
+    pub name: String,
+    pub hostname: String,
+    pub description: Option<String>,
+    pub reservation_id: String,
+    pub launch_index: u32,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub launched_at: Option<Timestamp>,
+    pub deleting_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
+
+    pub generation: Generation,
+    pub power: Power,
+    pub reboots: u32,
+    pub reboot_kind: RebootKind,
+    pub zone: Option<String>,
+    pub wanted_host: Option<String>,
+    pub host_is_forced: bool,
+
+    pub phase: Phase,
+    pub node_id: Option<NodeId>,
+    pub host: Option<String>,
+    pub tried: Vec<NodeId>,
+    pub fault: Option<FaultNote>,
+    pub marked_error: bool,
+
+    pub found: Option<Found>,
+    pub found_generation: Generation,
+    pub found_reboots: u32,
+
+    pub flavor_id: FlavorId,
+    pub flavor: Size,
+    pub image_id: ImageId,
+    pub image: ImageNote,
+    pub key_name: Option<String>,
+    pub public_key: Option<String>,
+    pub user_data: Option<Secret<String>>,
+    pub admin_password: Option<Secret<String>>,
+    pub config_drive: bool,
+    pub disk_config: String,
+    pub access_ip_v4: Option<String>,
+    pub access_ip_v6: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+    pub tags: Vec<String>,
+    pub security_groups: Vec<String>,
+    pub locked_by: Option<String>,
+    pub locked_reason: Option<String>,
+}
+
+/// Why a server is in ERROR.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FaultNote {
+    pub code: u16,
+    /// For the tenant: names no host.
+    pub message: String,
+    /// For the operator.
+    pub details: Option<String>,
+    pub created: Timestamp,
+}
+
+/// What a server keeps of its image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImageNote {
+    pub sha512: String,
+    pub format: String,
+    /// Bytes of the image's file, and of the disk in it.
+    pub size: u64,
+    pub virtual_size: u64,
+    pub arch: Option<String>,
+}
+
+impl Server {
+    pub(crate) fn facts(&self) -> Facts {
+        Facts {
+            phase: self.phase,
+            deleting: self.deleting_at.is_some(),
+            deleted: self.deleted_at.is_some(),
+            marked_error: self.marked_error,
+            power: self.power,
+            found: self.found,
+            current: self.found_generation >= self.generation,
+            reboot: (self.found_reboots < self.reboots).then_some(self.reboot_kind),
+        }
+    }
+
+    /// How the operator knows the machine.
+    pub(crate) fn instance_name(&self) -> String {
+        format!("instance-{:08x}", self.seq)
+    }
+
+    /// Bytes that the guest sees of its root disk: the flavor's, or the image's where the flavor says nothing.
+    pub(crate) fn root_size(&self) -> u64 {
+        match self.flavor.disk_gb {
+            0 => self.image.virtual_size,
+            gigabytes => gigabytes << 30,
+        }
+    }
+
+    /// The host shall have a machine of it.
+    pub(crate) fn wants_machine(&self) -> bool {
+        self.deleting_at.is_none() && self.deleted_at.is_none() && self.phase.wants_machine()
+    }
+}
+
+impl FaultNote {
+    pub(crate) fn new(message: impl Into<String>, details: Option<String>) -> Self {
+        Self { code: 500, message: message.into(), details, created: Timestamp::now() }
+    }
+}

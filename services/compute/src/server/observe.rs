@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Takes in what nodes found. A report is written down in one transaction, durable before the node's call is answered.
+//!
+//! Invariant: a report on an older generation never overwrites a newer one (test: `an_older_report_changes_nothing`).
+
+use std::collections::HashMap;
+
+use contracts::{
+    BoxFuture, Refusal,
+    node::{MachineObserved, MachineState, Observed, Power},
+    nodes::{NodeFacts, ObservedSink},
+};
+use serde_json::json;
+use store::{Actor, Tx, params};
+use types::{NodeId, ServerId, Timestamp};
+use work::crash;
+
+use super::{
+    FaultNote, Server,
+    claim::{self, Kind},
+    reconcile::try_elsewhere,
+    row::COLUMNS,
+    state::{Found, Phase},
+    store as table,
+};
+use crate::{
+    Compute,
+    error::Result,
+    instance_action::{self, Action},
+};
+
+impl ObservedSink for Compute {
+    fn observed<'a>(&'a self, node: &'a NodeId, observed: &'a Observed) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let (node, observed) = (node.clone(), observed.clone());
+            let rings = self.store.write(move |tx| take_in(tx, &node, &observed)).await?;
+            crash::point("compute.server.observed");
+            if rings {
+                self.bell.ring();
+            }
+            Ok(())
+        })
+    }
+
+    fn node_changed<'a>(&'a self, _node: &'a NodeFacts) -> BoxFuture<'a, Result<(), Refusal>> {
+        // Servers that wait for a host, or for word from one, are looked at again.
+        self.bell.ring();
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Writes a report down; true if the reconciler has something to do now.
+fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<bool> {
+    let reports: HashMap<&ServerId, &MachineObserved> =
+        observed.machines.iter().map(|machine| (&machine.server_id, machine)).collect();
+    let servers = if observed.complete { of_node(tx, node)? } else { listed(tx, node, reports.keys().copied())? };
+    let mut rings = false;
+    for server in &servers {
+        rings |= match reports.get(&server.id) {
+            Some(report) => take_report(tx, server, report)?,
+            // What a complete report does not list, the node does not have.
+            None => take_absence(tx, server)?,
+        };
+    }
+    Ok(rings)
+}
+
+fn of_node(tx: &mut Tx, node: &NodeId) -> Result<Vec<Server>> {
+    let select = store::Select::new("servers", COLUMNS).filter("node_id = ", node).condition("deleted_at IS NULL");
+    table::rows(&select.rows(tx)?)
+}
+
+fn listed<'a>(tx: &mut Tx, node: &NodeId, ids: impl Iterator<Item = &'a ServerId>) -> Result<Vec<Server>> {
+    let select = store::Select::new("servers", COLUMNS).filter("node_id = ", node).condition("deleted_at IS NULL");
+    table::rows(&select.filter_in("id", ids).rows(tx)?)
+}
+
+fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<bool> {
+    if report.state == MachineState::Gone {
+        return take_absence(tx, server);
+    }
+    if report.generation < server.found_generation || !server.wants_machine() {
+        return Ok(false);
+    }
+    let found = match &report.state {
+        MachineState::Preparing { .. } => Found::Preparing,
+        MachineState::Running => Found::Running,
+        MachineState::Stopped => Found::Stopped,
+        // The node goes on trying.
+        MachineState::Failed { transient: true, cause } => {
+            tracing::info!(server = %server.id, cause, "a host has trouble with a server and goes on trying");
+            Found::Preparing
+        }
+        MachineState::Failed { transient: false, .. } => Found::Failed,
+        MachineState::Gone => return Ok(false),
+    };
+    let is_current = report.generation >= server.generation;
+    let is_news =
+        server.found != Some(found) || server.found_generation < report.generation || server.found_reboots < report.reboots;
+    if !is_news {
+        return Ok(false);
+    }
+    note(tx, server, found, report, is_current)?;
+    match (server.phase, &report.state) {
+        (Phase::Spawning, MachineState::Running | MachineState::Stopped) => built(tx, server, report),
+        (Phase::Spawning, MachineState::Failed { cause, transient: false }) => {
+            try_elsewhere(tx, server, cause)?;
+            Ok(true)
+        }
+        (Phase::Built, MachineState::Failed { cause, transient: false }) if is_current => {
+            let details = server.host.as_ref().map(|host| format!("on host {host}: {cause}"));
+            table::set_fault(tx, &server.id, &FaultNote::new(cause, details))?;
+            instance_action::fail_open(tx, &server.id, cause)?;
+            table::record(tx, &Actor::system("compute"), "server.fail", server, None, json!({"cause": cause}))?;
+            Ok(false)
+        }
+        (Phase::Built, MachineState::Running | MachineState::Stopped) => at_rest(tx, server, found, report, is_current),
+        _ => Ok(false),
+    }
+}
+
+/// What was found, with its generation and count of reboots.
+fn note(tx: &mut Tx, server: &Server, found: Found, report: &MachineObserved, is_current: bool) -> Result<()> {
+    tx.execute(
+        "UPDATE servers SET found = $1, found_generation = $2, found_reboots = $3, found_current = $4, updated_at = $5 WHERE id = $6",
+        &params![found.word(), report.generation.0, report.reboots, is_current, Timestamp::now(), &server.id],
+    )?;
+    Ok(())
+}
+
+/// It runs for the first time. The password has been told to the guest and is forgotten.
+fn built(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<bool> {
+    let now = Timestamp::now();
+    table::set_phase(tx, server, Phase::Built)?;
+    tx.execute(
+        "UPDATE servers SET launched_at = coalesce(launched_at, $1), admin_password = NULL, fault = NULL WHERE id = $2",
+        &params![now, &server.id],
+    )?;
+    instance_action::finish_through(tx, &server.id, report.generation, server.host.as_deref())?;
+    table::record(tx, &Actor::system("compute"), "server.active", server, None, json!({"host": server.host}))?;
+    Ok(false)
+}
+
+/// It is as was wanted on some generation; or its guest switched it off, which then is what is wanted.
+fn at_rest(tx: &mut Tx, server: &Server, found: Found, report: &MachineObserved, is_current: bool) -> Result<bool> {
+    instance_action::finish_through(tx, &server.id, report.generation, server.host.as_deref())?;
+    if is_current && server.found == Some(Found::Failed) {
+        tx.execute("UPDATE servers SET fault = NULL WHERE id = $1", &params![&server.id])?;
+    }
+    let reboot_pending = report.reboots < server.reboots;
+    if found == Found::Stopped && server.power == Power::Running && is_current && !reboot_pending {
+        let generation = table::bump(tx, server)?;
+        tx.execute("UPDATE servers SET power = 'stopped' WHERE id = $1", &params![&server.id])?;
+        let actor = Actor::system("guest");
+        instance_action::begin(tx, &actor, server, Action::Stop, Some(generation))?;
+        table::record(tx, &actor, "server.stop", server, Some(json!({"power": "running"})), json!({"power": "stopped"}))?;
+        return Ok(false);
+    }
+    let words = Server { found: Some(found), found_generation: report.generation, ..server.clone() }.facts().words();
+    table::record(tx, &Actor::system("compute"), "server.found", server, None, json!({"status": words.status}))?;
+    Ok(false)
+}
+
+/// The node has no machine of this server.
+fn take_absence(tx: &mut Tx, server: &Server) -> Result<bool> {
+    if !server.wants_machine() {
+        // This is what it waits for.
+        claim::remove(tx, &server.id, Kind::Machine)?;
+        return Ok(true);
+    }
+    if server.phase == Phase::Built && server.found != Some(Found::Gone) {
+        tx.execute("UPDATE servers SET found = 'gone', updated_at = $1 WHERE id = $2", &params![Timestamp::now(), &server.id])?;
+        let after = json!({"found": "gone"});
+        table::record(tx, &Actor::system("compute"), "server.found", server, None, after)?;
+    }
+    Ok(false)
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/os-services`: the agent of each host, which the operator can close for new servers.
+
+use std::sync::Arc;
+
+use api::{Cx, Fault, Reply, Routes};
+use contracts::nodes::NodeFacts;
+use http::StatusCode;
+use serde_json::{Value, json};
+use types::NodeId;
+
+use crate::{
+    Compute,
+    availability_zone::ZONE,
+    hypervisor::number,
+    input::{Read, body, wrong},
+    policy, query,
+    versions::{at_least, v},
+};
+
+const SERVICES: &str = "/v2.1/os-services";
+const SERVICE: &str = "/v2.1/os-services/{id}";
+const BINARY: &str = "nova-compute";
+
+pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
+    Routes::new(room.clone())
+        .get(SERVICES, &policy::SERVICE_LIST, list)
+        .put(SERVICE, &policy::SERVICE_UPDATE, update)
+        .since(v(53))
+        .put("/v2.1/os-services/enable", &policy::SERVICE_UPDATE, enable)
+        .until(v(52))
+        .put("/v2.1/os-services/disable", &policy::SERVICE_UPDATE, disable)
+        .until(v(52))
+        .put("/v2.1/os-services/disable-log-reason", &policy::SERVICE_UPDATE, disable)
+        .until(v(52))
+}
+
+async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
+    if at_least(cx.version, 75) {
+        query::only(&cx, &["host", "binary"])?;
+    }
+    let nodes = room.nodes.list().await?;
+    let of_host = |node: &&NodeFacts| cx.query().get("host").is_none_or(|host| host == node.hostname);
+    let of_binary = cx.query().get("binary").is_none_or(|binary| binary == BINARY);
+    let views: Vec<Value> = nodes.iter().filter(of_host).filter(|_| of_binary).map(|node| view(&cx, node)).collect();
+    api::json(StatusCode::OK, &json!({"services": views}))
+}
+
+async fn update(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    let id = cx.param("id").to_owned();
+    if uuid::Uuid::try_parse(&id).is_err() {
+        return Err(Fault::bad_request(format!("Invalid uuid {id}")));
+    }
+    let mut ask = body(&mut cx).await?;
+    let status = ask.text("status", 1..=16)?;
+    let reason = ask.text("disabled_reason", 1..=255)?;
+    let forced_down = ask.flag("forced_down")?;
+    ask.finish()?;
+    if forced_down == Some(true) {
+        return Err(Fault::bad_request(
+            "forced_down cannot be used: whether a host is up is known by its connection. Disable it to keep new servers away.",
+        ));
+    }
+    let node = find(&room, |node| node.id.as_str() == id).await?;
+    let node = node.ok_or_else(|| Fault::not_found(format!("Service {id} could not be found.")))?;
+    match status.as_deref() {
+        Some("disabled") => set(&room, &node.id, reason, Change::Disable).await?,
+        Some("enabled") if reason.is_some() => {
+            return Err(Fault::bad_request("Specifying 'disabled_reason' when status is 'enabled' is invalid."));
+        }
+        Some("enabled") => set(&room, &node.id, None, Change::Enable).await?,
+        Some(other) => return Err(wrong("status", &json!(other), "It is not one of ['enabled', 'disabled'].")),
+        None if forced_down.is_some() => {}
+        None => {
+            return Err(Fault::bad_request("No updates were requested. Fields 'status' or 'forced_down' should be specified."));
+        }
+    }
+    let node = find(&room, |node| node.id.as_str() == id).await?.unwrap_or(node);
+    api::json(StatusCode::OK, &json!({"service": view(&cx, &node)}))
+}
+
+async fn enable(room: Arc<Compute>, cx: Cx) -> Reply {
+    by_host(room, cx, Change::Enable).await
+}
+
+async fn disable(room: Arc<Compute>, cx: Cx) -> Reply {
+    by_host(room, cx, Change::Disable).await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Enable,
+    Disable,
+}
+
+/// The form before 2.53: host and binary in the body.
+async fn by_host(room: Arc<Compute>, mut cx: Cx, change: Change) -> Reply {
+    let mut ask = body(&mut cx).await?;
+    let (host, binary) = (ask.text("host", 1..=255)?, ask.text("binary", 1..=255)?);
+    let (host, binary) = (ask.required("host", host)?, ask.required("binary", binary)?);
+    let reason = ask.text("disabled_reason", 1..=255)?;
+    ask.finish()?;
+    let node = find(&room, |node| node.hostname == host && binary == BINARY).await?;
+    let node = node.ok_or_else(|| Fault::not_found(format!("Host '{host}' is not mapped to any cell: it has no {binary}.")))?;
+    set(&room, &node.id, reason.clone(), change).await?;
+    let mut view = json!({
+        "binary": binary,
+        "host": host,
+        "status": if change == Change::Disable { "disabled" } else { "enabled" },
+    });
+    if let Some(reason) = reason {
+        view["disabled_reason"] = json!(reason);
+    }
+    api::json(StatusCode::OK, &json!({"service": view}))
+}
+
+async fn find(room: &Compute, matches: impl Fn(&NodeFacts) -> bool) -> Read<Option<NodeFacts>> {
+    Ok(room.nodes.list().await?.into_iter().find(matches))
+}
+
+async fn set(room: &Compute, node: &NodeId, reason: Option<String>, change: Change) -> Read<()> {
+    room.nodes.set_disabled(node, reason, change == Change::Disable).await?;
+    Ok(())
+}
+
+fn view(cx: &Cx, node: &NodeFacts) -> Value {
+    let id = if at_least(cx.version, 53) { json!(node.id) } else { json!(number(&node.id)) };
+    let mut view = json!({
+        "id": id,
+        "binary": BINARY,
+        "host": node.hostname,
+        "zone": ZONE,
+        "status": if node.disabled { "disabled" } else { "enabled" },
+        "state": if node.up { "up" } else { "down" },
+        "updated_at": node.seen_at.naive_micros(),
+        "disabled_reason": node.disabled_reason,
+    });
+    if at_least(cx.version, 11) {
+        view["forced_down"] = json!(false);
+    }
+    view
+}
