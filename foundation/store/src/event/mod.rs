@@ -6,7 +6,7 @@
 //!
 //! Ids grow in the order in which events become visible. SQLite has one writer, so a counter does. On PostgreSQL a
 //! sequence would not: a transaction that drew a lower number may commit later, and a reader that had gone past would
-//! never see it. There the id is the transaction's number, and readers stop below the oldest transaction that still runs.
+//! never see it. There the id is the transaction's number, and readers stop below the oldest transaction of the database that still runs.
 //!
 //! Invariant: a reader that continues from the last id it saw misses no event (test: `followers_miss_nothing_under_concurrent_writers`).
 
@@ -111,6 +111,10 @@ pub(crate) fn start_clock(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// On PostgreSQL, the condition that hides events which a running transaction might still precede.
-pub(crate) const SETTLED_ON_POSTGRES: &str = "id < ((pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
-     + (SELECT offset_by FROM event_clock)) << 20)";
+/// On PostgreSQL, the condition that hides events which a running transaction might still precede. Transactions of other
+/// databases in the same cluster share the numbers but write no events here; one that ended since the snapshot was taken
+/// is not known to be theirs, so it counts.
+pub(crate) const SETTLED_ON_POSTGRES: &str = "id < ((coalesce(\
+     (SELECT min(running::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS running \
+      WHERE NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE backend_xid = running::xid AND datname <> current_database())), \
+     pg_snapshot_xmax(pg_current_snapshot())::text::bigint) + (SELECT offset_by FROM event_clock)) << 20)";

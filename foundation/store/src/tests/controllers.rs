@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Several controllers on one PostgreSQL, and a server that drops its connections.
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::behaviour::{insert, names, run};
 use super::fixture::{self, Fixture};
+use super::streams::all;
 use crate::{Actor, Error, Event, EventFilter, Result, Store};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,6 +49,52 @@ async fn a_lost_connection_is_an_error_once_and_then_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_wait_for_older_transactions_of_the_same_database_only() {
+    let store = fixture::postgres().await.store;
+    let elsewhere = fixture::postgres().await.store;
+    let foreign = hold_open(&elsewhere).await;
+    store.write(|tx| tx.record(created("a"))).await.unwrap();
+    all(&store, 1).await;
+    let older = hold_open(&store).await;
+    store.write(|tx| tx.record(created("b"))).await.unwrap();
+    // The older one may still write an event that comes first.
+    all(&store, 1).await;
+    older.end().await;
+    all(&store, 2).await;
+    foreign.end().await;
+}
+
+/// A transaction that has its number, and waits.
+struct Open {
+    go_on: mpsc::Sender<()>,
+    writer: JoinHandle<Result<()>>,
+}
+
+async fn hold_open(store: &Store) -> Open {
+    let (numbered, has_number) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (store, may_go_on) = (store.clone(), Mutex::new(may_go_on));
+    let writer = tokio::spawn(async move {
+        let write = store.write(move |tx| {
+            insert(tx, "held", "held")?;
+            numbered.send(()).unwrap();
+            may_go_on.lock().unwrap().recv().unwrap();
+            Ok(())
+        });
+        write.await
+    });
+    tokio::task::spawn_blocking(move || has_number.recv().unwrap()).await.unwrap();
+    Open { go_on, writer }
+}
+
+impl Open {
+    async fn end(self) {
+        self.go_on.send(()).unwrap();
+        self.writer.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stream_goes_on_after_a_dump_is_restored_elsewhere() {
     let store = fixture::postgres().await.store;
     store.write(|tx| tx.record(created("old"))).await.unwrap();
@@ -53,7 +102,7 @@ async fn the_stream_goes_on_after_a_dump_is_restored_elsewhere() {
     run(&store, "UPDATE events SET id = id + (1000000::bigint << 20)").await.unwrap();
     store.migrate(&[]).await.unwrap();
     store.write(|tx| tx.record(created("new"))).await.unwrap();
-    let events = store.events(0, 10, EventFilter::default()).await.unwrap();
+    let events = all(&store, 2).await;
     let order: Vec<_> = events.iter().map(|event| event.resource_id.as_str()).collect();
     assert_eq!(order, ["old", "new"]);
 }

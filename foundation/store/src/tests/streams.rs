@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -24,7 +24,7 @@ pub(super) async fn an_event_shares_the_fate_of_its_change(fixture: Fixture) {
         })
         .await;
     assert!(failed.is_err());
-    assert!(all(store).await.is_empty());
+    all(store, 0).await;
 
     store
         .write(|tx| {
@@ -45,7 +45,7 @@ pub(super) async fn an_event_shares_the_fate_of_its_change(fixture: Fixture) {
         })
         .await
         .unwrap();
-    let events = all(store).await;
+    let events = all(store, 2).await;
     let [first, second] = events.as_slice() else { panic!("{events:?}") };
     assert!(first.id < second.id);
     assert_eq!((first.actor.as_str(), first.request_id.as_str()), ("tests", ""));
@@ -130,7 +130,7 @@ pub(super) async fn secrets_never_reach_the_stream(fixture: Fixture) {
     });
     let raw = raw.await.unwrap();
     assert!(!raw.contains("hunter2"), "{raw}");
-    let event = all(store).await.remove(0);
+    let event = all(store, 1).await.remove(0);
     let expected = json!({
         "name": "web",
         "adminPass": "***",
@@ -154,6 +154,7 @@ pub(super) async fn events_are_filtered(fixture: Fixture) {
         })
         .await
         .unwrap();
+    all(store, 4).await;
     let count = |filter: EventFilter| async move { store.events(0, 10, filter).await.unwrap().len() };
     let some = |text: &str| Some(text.to_owned());
     let nothing = EventFilter::default;
@@ -213,12 +214,13 @@ pub(super) async fn pruning_keeps_the_newest_and_reuses_no_id(fixture: Fixture) 
     let past = Timestamp(Timestamp::now().micros() - 60_000_000);
     assert_eq!(store.prune_events(Some(past), None).await.unwrap(), 0);
     assert_eq!(store.prune_events(None, Some(3)).await.unwrap(), 1);
-    assert_eq!(resources(&all(store).await), ["b", "c", "d"]);
+    assert_eq!(resources(&all(store, 3).await), ["b", "c", "d"]);
     let newest = store.last_event_id().await.unwrap();
     let future = Timestamp(Timestamp::now().micros() + 60_000_000);
     assert_eq!(store.prune_events(Some(future), None).await.unwrap(), 2);
-    assert_eq!(resources(&all(store).await), ["d"]);
+    assert_eq!(resources(&all(store, 1).await), ["d"]);
     store.write(|tx| tx.record(created("e"))).await.unwrap();
+    assert_eq!(resources(&all(store, 2).await), ["d", "e"]);
     let after = store.events(newest, 10, EventFilter::default()).await;
     assert_eq!(resources(&after.unwrap()), ["e"]);
 }
@@ -235,9 +237,18 @@ fn created(id: &str) -> Event {
     }
 }
 
-async fn all(store: &Store) -> Vec<StoredEvent> {
-    let events = store.events(0, 1000, EventFilter::default()).await;
-    events.unwrap()
+/// The whole stream, once it has `count` events: other tests' transactions on the same PostgreSQL may hold events back
+/// for a moment.
+pub(super) async fn all(store: &Store, count: usize) -> Vec<StoredEvent> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let events = store.events(0, 1000, EventFilter::default()).await.unwrap();
+        if events.len() >= count || Instant::now() > deadline {
+            assert_eq!(events.len(), count);
+            return events;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn resources(events: &[StoredEvent]) -> Vec<&str> {
