@@ -163,7 +163,7 @@ mod tests {
             }
             ensure(&name, 299_003, 1400, Datapath::Kernel).unwrap();
             assert!(ip_link(&name).contains("mtu 1400"));
-            assert_eq!(list().unwrap().into_iter().map(|tap| tap.name).collect::<Vec<_>>(), [name.clone()]);
+            assert_eq!(list().unwrap().into_iter().map(|tap| tap.name).collect::<Vec<_>>(), std::slice::from_ref(&name));
 
             release(&name).unwrap();
             release(&name).unwrap();

@@ -67,7 +67,7 @@ pub enum DiskFormat {
 #[serde(rename_all = "lowercase")]
 pub enum DiskBus {
     Virtio,
-    /// A SATA CD-ROM drive; always read-only.
+    /// A CD-ROM drive on a virtio SCSI controller; always read-only.
     Cdrom,
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Handles {
 const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 
 /// Translated code of a TCG guest, MiB. QEMU's own default is a quarter of the memory of the host.
-const TRANSLATION_BUFFER_MIB: u32 = 128;
+const TRANSLATION_BUFFER_MIB: u32 = 64;
 
 /// PCI slot of the first root port: below it are the host bridge and the display.
 const FIRST_PORT_SLOT: usize = 2;
@@ -62,6 +62,9 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
     let ports = root_ports(&mut line, spec)?;
     let mut free = (0..ports).map(|port| format!("port{port}"));
     let mut slot = || free.next().ok_or_else(|| Error::Spec("more devices than slots".into()));
+    if has_cdrom(spec) {
+        line.device(json!({ "driver": "virtio-scsi-pci", "id": "scsi0", "bus": slot()? }));
+    }
     for disk in &spec.disks {
         match disk.bus {
             DiskBus::Virtio => virtio_disk(&mut line, disk, &slot()?)?,
@@ -79,7 +82,7 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
 /// unplugged, or plugged in later.
 fn root_ports(line: &mut Line, spec: &MachineSpec) -> Result<usize> {
     let virtio_disks = spec.disks.iter().filter(|disk| disk.bus == DiskBus::Virtio).count();
-    let ports = virtio_disks + spec.nics.len() + 1 + usize::from(spec.spare_slots);
+    let ports = virtio_disks + usize::from(has_cdrom(spec)) + spec.nics.len() + 1 + usize::from(spec.spare_slots);
     if ports > 24 * FUNCTIONS_PER_SLOT {
         return Err(Error::Spec(format!("{ports} devices are more than the bus holds")));
     }
@@ -91,6 +94,11 @@ fn root_ports(line: &mut Line, spec: &MachineSpec) -> Result<usize> {
         }));
     }
     Ok(ports)
+}
+
+/// CD-ROM drives share a virtio controller: the kernels of slim cloud images have no driver for a SATA one.
+fn has_cdrom(spec: &MachineSpec) -> bool {
+    spec.disks.iter().any(|disk| disk.bus == DiskBus::Cdrom)
 }
 
 fn accelerator(accelerator: Accelerator) -> String {
@@ -119,7 +127,7 @@ fn virtio_disk(line: &mut Line, disk: &Disk, slot: &str) -> Result<()> {
 
 fn cdrom(line: &mut Line, disk: &Disk) -> Result<()> {
     line.blockdev(disk, true)?;
-    let mut device = json!({ "driver": "ide-cd", "id": format!("disk-{}", disk.name), "drive": node(disk) });
+    let mut device = json!({ "driver": "scsi-cd", "id": format!("disk-{}", disk.name), "bus": "scsi0.0", "drive": node(disk) });
     describe(&mut device, disk);
     line.device(device);
     Ok(())
