@@ -26,7 +26,7 @@ require_known_distribution() {
 version_at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
 
 require_rust() {
-  PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  PATH=$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
   if ! command -v cargo >/dev/null && [ -n "${SUDO_USER:-}" ]; then
     # The toolchain of the user who called sudo serves as well; what cargo downloads stays in root's own folder.
     local home

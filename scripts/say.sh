@@ -15,6 +15,6 @@ note() { printf '    %s\n' "$*"; }
 # die TEXT [WAY_OUT]: stop, naming what is wrong and what to do about it.
 die() {
   printf '\n%s: %s\n' "${0##*/}" "$1" >&2
-  [ -z "${2:-}" ] || printf '%s  way out: %s\n' "" "$2" >&2
+  [ -z "${2:-}" ] || printf '  way out: %s\n' "$2" >&2
   exit 1
 }
