@@ -19,6 +19,8 @@ use work::durable;
 use crate::{Error, NodeConfig, Result, error::Doing, state_dir::StateDir};
 
 pub(crate) use join::join;
+#[cfg(test)]
+pub(crate) use tls::joining;
 
 /// What is kept in `identity.json`; the key lies beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ pub(super) fn joined(certificate: &str, key: &KeyPair, authority: &str) -> Resul
     Ok(with_http2(config))
 }
 
-pub(super) fn joining(fingerprint: &str) -> Result<Arc<ClientConfig>> {
+pub(crate) fn joining(fingerprint: &str) -> Result<Arc<ClientConfig>> {
     let verifier = ByFingerprint { fingerprint: fingerprint.to_ascii_lowercase(), provider: provider() };
     let config = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     Ok(with_http2(config))

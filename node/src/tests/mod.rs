@@ -1,1 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+//! The agent against a real controller room over TLS, with real QEMU and Open vSwitch.
+//!
+//! Only the rooms beyond the fleet's doors are ours here (see [`cloud::Neighbours`]): a test writes into them what a
+//! node shall have, and reads what the node reported.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod cloud;
+mod guest;
+mod join;
+mod machine;
+mod session;

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A controller with its fleet room, and agents that join it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use contracts::{
+    BoxFuture, Refusal,
+    node::{MachineDesired, MachineObserved, MachineState, Observed},
+    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink},
+    placement::{Capacity, Claim, Inventory, Placement, Resources},
+};
+use fleet::{Fleet, FleetConfig};
+use sha2::{Digest, Sha512};
+use store::{Actor, Store};
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+use types::{AllocationConsumer, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
+
+use crate::{AcceleratorChoice, Agent, DatapathChoice, NodeConfig, Switch};
+
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) struct Cloud {
+    pub fleet: Fleet,
+    pub rooms: Arc<Neighbours>,
+    pub address: String,
+    pub dir: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+/// The rooms on the far side of the fleet's doors.
+#[derive(Default)]
+pub(super) struct Neighbours {
+    pub machines: Mutex<HashMap<NodeId, Vec<MachineDesired>>>,
+    pub images: Mutex<HashMap<String, PathBuf>>,
+    pub providers: Mutex<HashMap<NodeId, (BTreeMap<String, Inventory>, BTreeSet<String>)>>,
+    pub up: Mutex<HashMap<NodeId, bool>>,
+    /// Reports are refused while it is set, as by a controller whose tables are away.
+    pub deaf: Mutex<bool>,
+    observed: watch::Sender<HashMap<ServerId, MachineObserved>>,
+}
+
+pub(super) struct Node {
+    pub config: NodeConfig,
+    stop: Option<oneshot::Sender<()>>,
+    pub running: JoinHandle<crate::Result<()>>,
+}
+
+impl Cloud {
+    pub async fn start() -> Self {
+        let _ = tracing_subscriber::fmt().with_env_filter("info,node=debug").with_test_writer().try_init();
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o711)).unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_in(dir, tcp).await
+    }
+
+    /// The controller ends, and begins again on the same tables, files and port.
+    pub async fn restart(mut self) -> Self {
+        drop(self.stop.take());
+        let serving = std::mem::replace(&mut self.serving, tokio::spawn(async {}));
+        serving.await.unwrap();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        let (rooms, address) = (self.rooms.clone(), self.address.clone());
+        drop(self);
+        let tcp = TcpListener::bind(&address).await.unwrap();
+        let mut cloud = Self::start_in(dir, tcp).await;
+        *cloud.rooms.machines.lock().unwrap() = rooms.machines.lock().unwrap().clone();
+        cloud.address = address;
+        cloud
+    }
+
+    async fn start_in(dir: TempDir, tcp: TcpListener) -> Self {
+        let address = tcp.local_addr().unwrap().to_string();
+        let url = format!("sqlite:{}", dir.path().join("tables.db").display());
+        // Tasks of the controller before may still be on their way out.
+        let store = loop {
+            match Store::open(&url).await {
+                Err(store::Error::InUse { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
+                opened => break opened.unwrap(),
+            }
+        };
+        store.migrate(&[fleet::MIGRATIONS]).await.unwrap();
+        let config = FleetConfig {
+            state_dir: dir.path().join("controller"),
+            addresses: vec![address.clone()],
+            southbound: "tcp:127.0.0.1:1".into(),
+            vcpu_ratio: 4.0,
+            token_seconds: 3600,
+        };
+        let rooms = Arc::new(Neighbours::default());
+        let fleet = Fleet::open(store, config, rooms.clone()).unwrap();
+        let neighbours = NodeNeighbours { desired: rooms.clone(), observed: rooms.clone(), images: rooms.clone() };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn({
+            let fleet = fleet.clone();
+            async move { fleet.serve(tcp, neighbours, async { drop(stopped.await) }).await.unwrap() }
+        });
+        Self { fleet, rooms, address, dir, stop: Some(stop), serving }
+    }
+
+    pub async fn token(&self) -> String {
+        self.fleet.create_join_token(Actor::system("test")).await.unwrap().to_word()
+    }
+
+    pub fn config(&self, name: &str, token: Option<String>) -> NodeConfig {
+        NodeConfig {
+            state_dir: self.dir.path().join(name),
+            join_token: token.map(Secret::new),
+            controllers: vec![],
+            hostname: name.into(),
+            encap_ip: [127, 0, 0, 1].into(),
+            physical_networks: BTreeMap::new(),
+            datapath: DatapathChoice::Userspace,
+            switch: Switch::None,
+            accelerator: AcceleratorChoice::Tcg,
+            reserved_memory_mb: 0,
+            reserved_disk_gb: 0,
+            image_cache_gb: 1,
+            stop_seconds: 30,
+            first_uid: 298_000,
+        }
+    }
+
+    /// A node that has joined and is connected.
+    pub async fn node(&self, name: &str) -> Node {
+        let node = Node::start(self.config(name, Some(self.token().await)));
+        self.up(name).await;
+        node
+    }
+
+    pub async fn facts(&self, name: &str) -> Option<NodeFacts> {
+        self.fleet.list_nodes().await.unwrap().into_iter().find(|facts| facts.hostname == name)
+    }
+
+    pub async fn up(&self, name: &str) -> NodeFacts {
+        self.facts_when(name, |facts| facts.up).await
+    }
+
+    pub async fn facts_when(&self, name: &str, wanted: impl Fn(&NodeFacts) -> bool) -> NodeFacts {
+        let look = async {
+            loop {
+                match self.facts(name).await {
+                    Some(facts) if wanted(&facts) => return facts,
+                    _ => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("node {name} did not get there"))
+    }
+
+    /// Puts an image into the image room; answers its hash.
+    pub fn image(&self, content: &[u8]) -> String {
+        let sha512 = hex::encode(Sha512::digest(content));
+        let path = self.dir.path().join(&sha512[..16]);
+        fs::write(&path, content).unwrap();
+        self.rooms.images.lock().unwrap().insert(sha512.clone(), path);
+        sha512
+    }
+
+    /// Says that the node shall have this machine, so.
+    pub fn want(&self, node: &NodeId, machine: &MachineDesired) {
+        let mut machines = self.rooms.machines.lock().unwrap();
+        let machines_of_node = machines.entry(node.clone()).or_default();
+        machines_of_node.retain(|known| known.server_id != machine.server_id);
+        machines_of_node.push(machine.clone());
+        drop(machines);
+        self.fleet.wake(node);
+    }
+
+    pub fn unwant(&self, node: &NodeId, server: &ServerId) {
+        self.rooms.machines.lock().unwrap().entry(node.clone()).or_default().retain(|known| known.server_id != *server);
+        self.fleet.wake(node);
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        for (_, pid) in qemu::machine::running_below(self.dir.path()).unwrap_or_default() {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+impl Neighbours {
+    /// Waits until the node reported this of the machine.
+    pub async fn observed_when(&self, server: &ServerId, wanted: impl Fn(&MachineObserved) -> bool) -> MachineObserved {
+        let mut observed = self.observed.subscribe();
+        let found = observed.wait_for(|observed| observed.get(server).is_some_and(&wanted));
+        let found = tokio::time::timeout(PATIENCE, found).await.map(|found| found.unwrap()[server].clone());
+        found.unwrap_or_else(|_| panic!("the last report was {:?}", self.observed.borrow().get(server)))
+    }
+
+    pub async fn state_when(&self, server: &ServerId, state: MachineState) -> MachineObserved {
+        self.observed_when(server, |found| found.state == state).await
+    }
+
+    pub fn last(&self, server: &ServerId) -> Option<MachineObserved> {
+        self.observed.borrow().get(server).cloned()
+    }
+
+    pub fn forget(&self, server: &ServerId) {
+        self.observed.send_modify(|observed| drop(observed.remove(server)));
+    }
+}
+
+impl Node {
+    pub fn start(config: NodeConfig) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(Agent::run(config.clone(), async { drop(stopped.await) }));
+        Self { config, stop: Some(stop), running }
+    }
+
+    pub async fn stop(mut self) -> NodeConfig {
+        drop(self.stop.take());
+        (&mut self.running).await.unwrap().unwrap();
+        self.config.clone()
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.config.state_dir
+    }
+}
+
+impl DesiredSource for Neighbours {
+    fn machines<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<MachineDesired>, Refusal>> {
+        let machines = self.machines.lock().unwrap().get(node).cloned().unwrap_or_default();
+        Box::pin(async { Ok(machines) })
+    }
+}
+
+impl ObservedSink for Neighbours {
+    fn observed<'a>(&'a self, _: &'a NodeId, observed: &'a Observed) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async {
+            if *self.deaf.lock().unwrap() {
+                return Err(Refusal::unavailable("the tables are away"));
+            }
+            self.observed.send_modify(|known| {
+                known.extend(observed.machines.iter().map(|machine| (machine.server_id.clone(), machine.clone())));
+            });
+            Ok(())
+        })
+    }
+
+    fn node_changed<'a>(&'a self, node: &'a NodeFacts) -> BoxFuture<'a, Result<(), Refusal>> {
+        self.up.lock().unwrap().insert(node.id.clone(), node.up);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl ImageSource for Neighbours {
+    fn image_file<'a>(&'a self, _: &'a NodeId, sha512: &'a str) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
+        let file = self.images.lock().unwrap().get(sha512).cloned();
+        Box::pin(async { file.ok_or_else(|| Refusal::not_found("there is no such image")) })
+    }
+}
+
+impl Placement for Neighbours {
+    fn ensure_provider<'a>(
+        &'a self,
+        node: &'a NodeId,
+        _: &'a str,
+        inventories: &'a BTreeMap<String, Inventory>,
+        traits: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        self.providers.lock().unwrap().insert(node.clone(), (inventories.clone(), traits.clone()));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn capacities(&self) -> BoxFuture<'_, Result<Vec<Capacity>, Refusal>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        _: &'a AllocationConsumer,
+        _: &'a ProviderId,
+        _: &'a Resources,
+        _: &'a ProjectId,
+        _: &'a UserId,
+    ) -> BoxFuture<'a, Result<Claim, Refusal>> {
+        Box::pin(async { Ok(Claim::Held) })
+    }
+
+    fn held<'a>(&'a self, _: &'a AllocationConsumer) -> BoxFuture<'a, Result<Option<ProviderId>, Refusal>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn release<'a>(&'a self, _: &'a AllocationConsumer) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn consumers(&self) -> BoxFuture<'_, Result<Vec<AllocationConsumer>, Refusal>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Sessions: one at a time, and again when they break.
+
+use std::time::Duration;
+
+use contracts::node::{MachineState, Observed};
+use http_body_util::BodyExt;
+
+use super::{
+    cloud::{Cloud, Node, PATIENCE},
+    guest,
+};
+use crate::{Error, identity::Identity, link::Client, state_dir::StateDir};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_session_replaces_the_first() {
+    let cloud = Cloud::start().await;
+    let node = cloud.node("one").await;
+    let hello = cloud.facts("one").await.unwrap().hello.unwrap();
+    let config = node.stop().await;
+    let (state, _lock) = StateDir::open(&config.state_dir).unwrap();
+    let identity = Identity::load(&state).unwrap().unwrap();
+    let observed = Observed { complete: true, machines: vec![] };
+    let report = async |client: &Client| client.post::<_, serde_json::Value>("/v1/observed", &observed).await;
+
+    let old = Client::connect(&cloud.address, identity.tls().unwrap()).await.unwrap();
+    let mut old_lines = old.begin_post("/v1/session", &hello).await.unwrap().into_body();
+    report(&old).await.unwrap();
+    let new = Client::connect(&cloud.address, identity.tls().unwrap()).await.unwrap();
+    let mut new_lines = new.begin_post("/v1/session", &hello).await.unwrap().into_body();
+    report(&new).await.unwrap();
+
+    let late = report(&old).await.unwrap_err();
+    assert!(matches!(&late, Error::Refused(refusal) if refusal.message.contains("another took its place")), "{late:?}");
+    let ended = async { while old_lines.frame().await.is_some_and(|frame| frame.is_ok()) {} };
+    tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    assert!(new_lines.frame().await.unwrap().is_ok());
+    assert!(cloud.facts("one").await.unwrap().up);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_comes_back_when_the_controller_does() {
+    let cloud = Cloud::start().await;
+    let node = cloud.node("one").await;
+    let cloud = cloud.restart().await;
+    cloud.up("one").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_made_again_until_the_controller_took_it_down() {
+    let cloud = Cloud::start().await;
+    let node = cloud.node("one").await;
+    let id = cloud.facts("one").await.unwrap().id;
+    *cloud.rooms.deaf.lock().unwrap() = true;
+    let machine = guest::machine(&cloud, &guest::obedient());
+    cloud.want(&id, &machine);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(cloud.rooms.last(&machine.server_id), None);
+    *cloud.rooms.deaf.lock().unwrap() = false;
+    cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_state_directory_has_one_agent() {
+    let cloud = Cloud::start().await;
+    let node = cloud.node("one").await;
+    let second = Node::start(node.config.clone());
+    let error = second.running.await.unwrap().unwrap_err();
+    assert!(error.chain().contains("another agent runs"), "{}", error.chain());
+    node.stop().await;
+}
