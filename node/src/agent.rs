@@ -3,9 +3,19 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use crate::{NodeConfig, Result, host::Host, identity, identity::Identity, machines::Machines, state_dir::StateDir};
+use tokio::time::Instant;
+
+use crate::{
+    NodeConfig, Result,
+    host::Host,
+    identity::{self, Identity},
+    machines::Machines,
+    metadata,
+    state_dir::StateDir,
+};
 
 const JOIN_AGAIN: Duration = Duration::from_secs(2);
+const LOGS_EVERY: Duration = Duration::from_secs(20);
 const TRIM_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Agent;
@@ -14,22 +24,29 @@ impl Agent {
     /// Runs until `stop` is ready; machines run on. Fails only on what a restart would not mend.
     pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<()> {
         let (state, _lock) = StateDir::open(&config.state_dir)?;
-        let host = Arc::new(Host::open(config.clone(), state.clone()).await?);
+        tokio::pin!(stop);
+        let (host, identity) = tokio::select! {
+            opened = open(&config, &state) => opened?,
+            () = &mut stop => return Ok(()),
+        };
         // Before any controller is reached: machines that were here go on as they were wanted last.
         let machines = Machines::open(host.clone())?;
-        let work = async {
-            let identity = ensure_identity(&state, &config).await?;
-            host.link().run(identity, &config, host.clone(), machines.clone()).await;
-            Ok(())
-        };
-        let ended = tokio::select! {
-            ended = work => ended,
-            () = trim(&host, &machines) => Ok(()),
-            () = stop => Ok(()),
-        };
+        tokio::select! {
+            () = host.link().run(identity, &config, host.clone(), machines.clone()) => {}
+            () = host.keep_in_cloud() => {}
+            () = metadata::keep(host.clone(), machines.clone()) => {}
+            () = tidy(&host, &machines) => {}
+            () = &mut stop => {}
+        }
         machines.rest().await;
-        ended
+        Ok(())
     }
+}
+
+async fn open(config: &NodeConfig, state: &StateDir) -> Result<(Arc<Host>, Identity)> {
+    let identity = ensure_identity(state, config).await?;
+    let host = Host::open(config.clone(), state.clone(), &identity).await?;
+    Ok((Arc::new(host), identity))
 }
 
 async fn ensure_identity(state: &StateDir, config: &NodeConfig) -> Result<Identity> {
@@ -47,11 +64,17 @@ async fn ensure_identity(state: &StateDir, config: &NodeConfig) -> Result<Identi
     }
 }
 
-async fn trim(host: &Host, machines: &Machines) {
+/// What only grows is cut down by the clock.
+async fn tidy(host: &Host, machines: &Machines) {
+    let mut trim_at = Instant::now() + TRIM_EVERY;
     loop {
-        tokio::time::sleep(TRIM_EVERY).await;
-        if let Err(error) = host.images().trim(machines.images_in_use()).await {
-            tracing::warn!(error = error.chain(), "unused images are not dropped");
+        tokio::time::sleep(LOGS_EVERY).await;
+        machines.bound_console_logs().await;
+        if trim_at <= Instant::now() {
+            trim_at = Instant::now() + TRIM_EVERY;
+            if let Err(error) = host.images().trim(machines.images_in_use()).await {
+                tracing::warn!(error = error.chain(), "unused images are not dropped");
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ pub enum Error {
     Qemu(#[from] qemu::Error),
     #[error("the machine's disk")]
     Disk(#[from] disks::Error),
+    #[error("the host's switch")]
+    Switch(#[source] ovn::Error),
     #[error("make or read a certificate")]
     Certificate(#[from] rcgen::Error),
     #[error("cannot {doing}")]
@@ -42,7 +44,7 @@ impl Error {
     /// Whether the same may succeed later without anybody changing what is wanted.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::NotConnected | Self::Http(_) => true,
+            Self::Io { .. } | Self::NotConnected | Self::Http(_) | Self::Switch(_) => true,
             Self::Refused(refusal) => refusal.is_transient(),
             Self::Qemu(error) => matches!(error, qemu::Error::Io { .. } | qemu::Error::Closed | qemu::Error::Deadline { .. }),
             Self::Disk(error) => matches!(error, disks::Error::Io { .. }),

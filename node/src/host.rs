@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The host: what it is, what it offers, and what its machines share.
 
-use std::fs;
+use std::{fs, sync::Arc, time::Duration};
 
 use contracts::node::{Accelerator as AcceleratorSaid, Hello, NodeSettings, PROTOCOL};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
+use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
 use tokio::sync::watch;
+use types::NodeId;
 
 use crate::{
-    AcceleratorChoice, NodeConfig, Result, board::Board, error::Doing, image::ImageCache, link::Link, state_dir::StateDir,
+    AcceleratorChoice, NodeConfig, Result,
+    board::Board,
+    error::Doing,
+    identity::Identity,
+    image::ImageCache,
+    link::Link,
+    state_dir::StateDir,
+    switch::{Chassis, Switching},
 };
 
 const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
+const SETTLE_AGAIN: Duration = Duration::from_secs(2);
 
 pub(crate) struct Host {
     config: NodeConfig,
@@ -24,12 +34,16 @@ pub(crate) struct Host {
     accelerator: Finding,
     boot_id: String,
     hypervisor_version: String,
+    node: NodeId,
+    switch: Option<Arc<Switching>>,
     settings: watch::Sender<Option<NodeSettings>>,
 }
 
 impl Host {
-    pub async fn open(config: NodeConfig, state: StateDir) -> Result<Self> {
+    pub async fn open(config: NodeConfig, state: StateDir, identity: &Identity) -> Result<Self> {
         let link = Link::new();
+        let chassis = Chassis { node: identity.node_id().clone(), tls: identity.tls_files() };
+        let switch = Switching::open(&config, &state, &chassis).await?;
         let images = ImageCache::open(state.images(), config.image_cache_gb.saturating_mul(GIBIBYTE), link.clone())?;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing(|| "read the boot id".into())?;
         Ok(Self {
@@ -40,6 +54,8 @@ impl Host {
             images,
             link,
             settings: watch::Sender::new(None),
+            node: chassis.node,
+            switch: switch.map(Arc::new),
             config,
             state,
         })
@@ -65,6 +81,11 @@ impl Host {
         &self.link
     }
 
+    /// None if the operator wants no switch here.
+    pub fn switch(&self) -> Option<Arc<Switching>> {
+        self.switch.clone()
+    }
+
     pub fn accelerator(&self) -> Accelerator {
         self.accelerator.accelerator
     }
@@ -81,6 +102,27 @@ impl Host {
             *current = Some(settings);
             changed
         });
+    }
+
+    /// Tells ovn-controller which cloud it serves, whenever the controller says another one. Runs until it is dropped.
+    pub async fn keep_in_cloud(&self) {
+        let Some(switch) = self.switch() else { return std::future::pending().await };
+        let mut settings = self.settings.subscribe();
+        loop {
+            let current = settings.borrow_and_update().clone();
+            let joined = match &current {
+                Some(current) => switch.join_cloud(&self.config, &self.node, current).await,
+                None => Ok(()),
+            };
+            let changed = settings.changed();
+            match joined {
+                Ok(()) => drop(changed.await),
+                Err(error) => {
+                    tracing::warn!(error = error.chain(), "the switch does not join the cloud yet");
+                    let _ = tokio::time::timeout(SETTLE_AGAIN, changed).await;
+                }
+            }
+        }
     }
 
     pub fn hello(&self) -> Hello {
@@ -100,7 +142,11 @@ impl Host {
                 },
                 finding: self.accelerator.because.clone(),
             },
-            datapath: "userspace".into(),
+            datapath: match self.switch.as_ref().map(|switch| switch.datapath()) {
+                Some(Datapath::Kernel) => "kernel".into(),
+                Some(Datapath::Userspace) => "userspace".into(),
+                None => "none".into(),
+            },
             encap_ip: self.config.encap_ip,
             physical_networks: self.config.physical_networks.keys().cloned().collect(),
             cpu_arch: std::env::consts::ARCH.into(),

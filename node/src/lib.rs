@@ -19,10 +19,13 @@ mod guest;
 mod host;
 mod identity;
 mod image;
+mod inventory;
 mod link;
 mod machine;
 mod machines;
+mod metadata;
 mod state_dir;
+mod switch;
 #[cfg(test)]
 mod tests;
 

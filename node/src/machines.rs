@@ -2,22 +2,27 @@
 //! All machines of this host: who wants what, and one task for each.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use contracts::node::{Answer, Ask, MachineDesired};
+use contracts::node::{Answer, Ask, MachineDesired, NicDesired};
 use tokio::{
     sync::watch,
     task::{AbortHandle, JoinSet},
 };
-use types::ServerId;
+use types::{NetworkId, ServerId};
 use uuid::Uuid;
+use work::Bell;
 
 use crate::{
-    Result,
+    Error, Result,
+    error::blocking,
     host::Host,
-    machine::{Ledger, Recorded, Task, Wanted},
+    inventory::inventory,
+    machine::{Ledger, Recorded, Task, Wanted, console},
+    metadata::DoorPlan,
 };
 
 #[derive(Clone)]
@@ -29,6 +34,7 @@ struct Inner {
     host: Arc<Host>,
     known: Mutex<HashMap<Uuid, Known>>,
     tasks: Mutex<JoinSet<()>>,
+    changed: Bell,
 }
 
 struct Known {
@@ -42,7 +48,8 @@ impl Machines {
     /// Takes up every machine that has a directory, as it was wanted last.
     pub fn open(host: Arc<Host>) -> Result<Self> {
         let listed = Ledger::list(&host.state().machines())?;
-        let machines = Self { inner: Arc::new(Inner { host, known: Mutex::default(), tasks: Mutex::default() }) };
+        let machines =
+            Self { inner: Arc::new(Inner { host, known: Mutex::default(), tasks: Mutex::default(), changed: Bell::new() }) };
         let mut known = machines.lock();
         // Users first, so that a machine without a record does not get one that another has.
         let mut taken: HashSet<u32> = listed.iter().filter_map(|(_, _, recorded)| Some(recorded.as_ref()?.uid)).collect();
@@ -62,7 +69,7 @@ impl Machines {
             self.set(machine);
         }
         for (_, known) in self.lock().iter().filter(|(id, _)| !listed.contains(id)) {
-            want(&known.wanted, Wanted::Gone);
+            self.want(known, Wanted::Gone);
         }
     }
 
@@ -75,7 +82,7 @@ impl Machines {
         if let Some(known) = known.get(&id) {
             let stale = matches!(&*known.wanted.borrow(), Wanted::Machine(current) if current.generation > machine.generation);
             if !stale {
-                want(&known.wanted, Wanted::Machine(Box::new(machine)));
+                self.want(known, Wanted::Machine(Box::new(machine)));
             }
             return;
         }
@@ -87,24 +94,78 @@ impl Machines {
     pub fn remove(&self, server: &ServerId) {
         let known = self.lock();
         if let Some(known) = id_of(server).and_then(|id| known.get(&id)) {
-            want(&known.wanted, Wanted::Gone);
+            self.want(known, Wanted::Gone);
         }
     }
 
     pub async fn answer(&self, ask: Ask) -> Answer {
-        match ask {
-            Ask::ConsoleLog { .. } | Ask::Inventory => Answer::Refused { message: "this node cannot tell yet".into() },
+        let answer = match ask {
+            Ask::ConsoleLog { server_id, lines } => self.console_log(&server_id, lines).await,
+            Ask::Inventory => inventory(&self.inner.host).await,
+        };
+        answer.unwrap_or_else(|error| Answer::Refused { message: error.chain() })
+    }
+
+    /// Rung when anything is wanted anew. One listens: the keeper of the metadata doors.
+    pub fn changed(&self) -> &Bell {
+        &self.inner.changed
+    }
+
+    /// The metadata doors that machines of this host need.
+    pub fn doors(&self) -> BTreeMap<NetworkId, DoorPlan> {
+        let mut doors = BTreeMap::new();
+        self.each_wanted(|machine| {
+            for nic in &machine.nics {
+                if let Some(door) = &nic.metadata {
+                    let plan = DoorPlan { door: door.clone(), mtu: nic.mtu };
+                    doors.entry(nic.network_id.clone()).or_insert(plan);
+                }
+            }
+        });
+        doors
+    }
+
+    /// The machine that has this address in this network.
+    pub fn at_address(&self, network: &NetworkId, address: IpAddr) -> Option<Box<MachineDesired>> {
+        let has = |nic: &NicDesired| nic.network_id == *network && nic.fixed_ips.iter().any(|fixed| fixed.address == address);
+        let mut found = None;
+        self.each_wanted(|machine| {
+            if machine.nics.iter().any(has) {
+                found = Some(Box::new(machine.clone()));
+            }
+        });
+        found
+    }
+
+    /// Keeps console logs from filling the disk.
+    pub async fn bound_console_logs(&self) {
+        let logs: Vec<_> = self.lock().keys().map(|id| Ledger::new(self.inner.host.state().machine(*id)).console_log()).collect();
+        let bounded = blocking(move || logs.iter().try_for_each(|log| console::bound(log))).await;
+        if let Err(error) = bounded {
+            tracing::warn!(error = error.chain(), "console logs are not cut down");
+        }
+    }
+
+    async fn console_log(&self, server: &ServerId, lines: Option<u64>) -> Result<Answer> {
+        let id = id_of(server).filter(|id| self.lock().contains_key(id));
+        let id = id.ok_or_else(|| Error::Unfit("this node has no such machine".into()))?;
+        let log = Ledger::new(self.inner.host.state().machine(id)).console_log();
+        blocking(move || Ok(Answer::ConsoleLog { text: console::tail(&log, lines)? })).await
+    }
+
+    fn each_wanted(&self, mut look: impl FnMut(&MachineDesired)) {
+        for known in self.lock().values() {
+            if let Wanted::Machine(machine) = &*known.wanted.borrow() {
+                look(machine);
+            }
         }
     }
 
     /// Images that machines rest on, or are about to.
     pub fn images_in_use(&self) -> HashSet<String> {
-        let wanted = self.lock();
-        let wanted = wanted.values().filter_map(|known| match &*known.wanted.borrow() {
-            Wanted::Machine(machine) => Some(machine.root.sha512.clone()),
-            Wanted::Gone => None,
-        });
-        wanted.collect()
+        let mut images = HashSet::new();
+        self.each_wanted(|machine| images.extend([machine.root.sha512.clone()]));
+        images
     }
 
     /// Ends the tasks; the machines go on.
@@ -123,6 +184,19 @@ impl Machines {
         while tasks.try_join_next().is_some() {}
         let task = tasks.spawn(task.run(retire));
         known.insert(id, Known { wanted, uid, task });
+        self.inner.changed.ring();
+    }
+
+    /// Wakes the task only if something differs.
+    fn want(&self, known: &Known, wanted: Wanted) {
+        let differs = known.wanted.send_if_modified(|current| {
+            let differs = *current != wanted;
+            *current = wanted;
+            differs
+        });
+        if differs {
+            self.inner.changed.ring();
+        }
     }
 
     /// Forgets a machine that is gone. False if it is wanted again.
@@ -143,15 +217,6 @@ impl Machines {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
         self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Wakes the task only if something differs.
-fn want(sender: &watch::Sender<Wanted>, wanted: Wanted) {
-    sender.send_if_modified(|current| {
-        let differs = *current != wanted;
-        *current = wanted;
-        differs
-    });
 }
 
 fn id_of(server: &ServerId) -> Option<Uuid> {

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{Error, Result, error::Doing};
@@ -40,6 +41,12 @@ impl StateDir {
 
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Four hex digits that tell this cloud's things on the host from those of another cloud beside it.
+    pub fn tag(&self) -> String {
+        let name = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        hex::encode(&Sha256::digest(name.as_os_str().as_encoded_bytes())[..2])
     }
 
     pub fn identity(&self) -> PathBuf {

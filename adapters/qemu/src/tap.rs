@@ -46,13 +46,7 @@ pub fn ensure(name: &str, owner: u32, mtu: u16, datapath: Datapath) -> Result<()
     keep_host_stack_out(name).doing(doing)?;
     let control = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).doing(doing)?;
     if datapath == Datapath::Userspace {
-        for offload in OFFLOADS {
-            match sys::ethtool_set(control.as_fd(), sys::ifreq(name), offload, 0) {
-                // Fixed on this kernel, so there is nothing to turn off.
-                Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
-                set => set.doing(doing)?,
-            }
-        }
+        disable_offloads(name)?;
     }
     let mut request = sys::ifreq(name);
     request.ifr_ifru.ifru_mtu = mtu.into();
@@ -60,6 +54,21 @@ pub fn ensure(name: &str, owner: u32, mtu: u16, datapath: Datapath) -> Result<()
     let mut request = sys::ifreq(name);
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_NOARP) as i16;
     sys::interface_ioctl(control.as_fd(), libc::SIOCSIFFLAGS, &mut request).doing(doing)
+}
+
+/// Has the kernel complete every checksum and segment before a frame leaves by this interface: a switch in userspace
+/// takes frames as they are. For taps, and for the veth pairs beside them.
+pub fn disable_offloads(interface: &str) -> Result<()> {
+    let doing = || format!("turn off the offloads of {interface}");
+    let control = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).doing(doing)?;
+    for offload in OFFLOADS {
+        match sys::ethtool_set(control.as_fd(), sys::ifreq(interface), offload, 0) {
+            // Fixed on this kernel, so there is nothing to turn off.
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
+            set => set.doing(doing)?,
+        }
+    }
+    Ok(())
 }
 
 /// Removes the tap. Its machine must be gone: one that is in use is an error.

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::node::MachineDesired;
 use disks::config_drive::Files;
 
-pub(crate) use ec2::Ec2;
+pub(crate) use ec2::{Ec2, VERSIONS as EC2_VERSIONS};
 pub(crate) use openstack::{VERSIONS, document};
 
 /// Everything on a configuration drive.
@@ -31,6 +31,12 @@ pub(crate) fn config_drive(machine: &MachineDesired) -> Files {
         }
     }
     files
+}
+
+/// The documents that a version has for this machine.
+pub(crate) fn names(machine: &MachineDesired, version: &str) -> Option<Vec<&'static str>> {
+    let there = openstack::NAMES.into_iter().filter(|name| document(machine, version, name).is_some());
+    Some(there.collect::<Vec<_>>()).filter(|names| !names.is_empty())
 }
 
 /// User data as the user meant it; what is no base64 is handed on as it came.

@@ -10,6 +10,7 @@ mod tls;
 use std::{fs, path::Path, sync::Arc};
 
 use contracts::{join::JoinToken, node::JoinReply};
+use ovn::ovsdb::TlsFiles;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,17 @@ impl Identity {
 
     pub fn node_id(&self) -> &NodeId {
         &self.kept.node_id
+    }
+
+    /// PEM files for daemons of this host that speak to the cloud.
+    pub fn tls_files(&self) -> TlsFiles {
+        let dir = self.state.identity();
+        TlsFiles {
+            private_key: dir.join("key.pem"),
+            certificate: dir.join("certificate.pem"),
+            ca_cert: dir.join("authority.pem"),
+            peer_name: None,
+        }
     }
 
     pub fn controllers(&self) -> &[String] {

@@ -19,6 +19,7 @@
 //! A machine that halted by itself stays so, as in Nova, until something is wanted that is newer than what the
 //! controller wanted when it learned of the halt.
 
+pub(crate) mod console;
 mod ledger;
 mod next;
 mod start;

@@ -7,7 +7,7 @@ use contracts::node::{MachineDesired, MachineObserved, MachineState, RebootKind}
 use qemu::{Event, Exit, Machine, RunState};
 use tokio::{
     sync::{broadcast, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use types::{Generation, ServerId};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{Result, error::blocking, host::Host};
 
+const PRESS_EVERY: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -114,6 +115,8 @@ impl Task {
                 self.keep_recorded().await?;
             }
             Next::StayHalted | Next::RestStopped => {
+                // Its ports are down while it is; after a host's restart there is nothing to remove.
+                self.unwire().await?;
                 self.report(MachineState::Stopped);
                 return Ok(Step::Rest);
             }
@@ -226,7 +229,7 @@ impl Task {
         if let Some(machine) = self.machine().cloned() {
             crash::point("node.machine.stopping");
             // Something newer may be wanted before the guest is done; it is looked at then.
-            if self.unless_changed(machine.stop_within(grace)).await.transpose()?.is_none() {
+            if self.unless_changed(power_off(&machine, grace)).await.transpose()?.is_none() {
                 return Ok(());
             }
             self.process = None;
@@ -251,7 +254,7 @@ impl Task {
             RebootKind::Hard => drop(machine.turn_off().await?),
             RebootKind::Soft => {
                 let grace = self.host.config().stop_grace();
-                if self.unless_changed(machine.stop_within(grace)).await.transpose()?.is_none() {
+                if self.unless_changed(power_off(&machine, grace)).await.transpose()?.is_none() {
                     return Ok(());
                 }
             }
@@ -327,6 +330,24 @@ impl Task {
         match &self.kept {
             Some(Wanted::Machine(machine)) => machine.generation,
             _ => Generation::default(),
+        }
+    }
+}
+
+/// Presses the power button, again and again as a guest that is still booting does not hear it, and turns the machine
+/// off when its time is over.
+async fn power_off(machine: &Machine, grace: Duration) -> Result<Exit> {
+    let over = Instant::now() + grace;
+    loop {
+        let left = over.saturating_duration_since(Instant::now());
+        if left <= PRESS_EVERY {
+            return Ok(machine.stop_within(left).await?);
+        }
+        if machine.qmp().system_powerdown().await.is_err() {
+            return Ok(machine.turn_off().await?);
+        }
+        if let Ok(exit) = timeout(PRESS_EVERY, machine.exited()).await {
+            return Ok(exit?);
         }
     }
 }

@@ -1,30 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The machine's ports.
+//! The machine's ports: a tap each, which is a port of the switch while the machine has a process.
+//!
+//! Which ports taps were made for is written down before the first is made, so that none is left over.
 
-use contracts::node::MachineDesired;
-use qemu::{Machine, MachineSpec, Nic};
+use std::time::Duration;
+
+use contracts::node::{MachineDesired, NicDesired};
+use futures_util::future::{join, join_all, try_join_all};
+use ovn::vswitch;
+use qemu::{Datapath, DeviceName, Machine, MachineSpec, Nic, tap};
+use types::PortId;
+use uuid::Uuid;
+use work::crash;
 
 use super::task::Task;
-use crate::Result;
+use crate::{Error, Result, error::blocking, switch::Switching};
+
+/// A guest whose ports OVN has not wired by then boots all the same, as in Nova's own retry of DHCP.
+const WIRED_WITHIN: Duration = Duration::from_secs(10);
 
 impl Task {
-    pub(super) async fn note_ports(&mut self, _desired: &MachineDesired) -> Result<()> {
+    /// Notes the ports that the machine is about to have.
+    pub(super) async fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
+        let new: Vec<PortId> = nics_of(&self.host.switch(), desired).iter().map(|nic| nic.port_id.clone()).collect();
+        let before = self.recorded.ports.len();
+        for port in new {
+            if !self.recorded.ports.contains(&port) {
+                self.recorded.ports.push(port);
+            }
+        }
+        if self.recorded.ports.len() > before { self.keep_recorded().await } else { Ok(()) }
+    }
+
+    pub(super) fn nics(&self, desired: &MachineDesired) -> Result<Vec<Nic>> {
+        let switch = self.host.switch();
+        let datapath = switch.as_ref().map_or(Datapath::Kernel, |switch| tap_datapath(switch));
+        let nics = nics_of(&switch, desired).iter().map(|nic| {
+            let port = uuid_of(&nic.port_id)?;
+            Ok(Nic {
+                name: DeviceName::for_id(port),
+                tap: tap::name_of(port),
+                mac: nic.mac.to_string(),
+                mtu: mtu_of(nic)?,
+                datapath,
+            })
+        });
+        nics.collect()
+    }
+
+    /// QEMU opens the taps; that they become ports of the switch goes on beside its start.
+    pub(super) async fn launch_and_wire(&self, desired: &MachineDesired, spec: MachineSpec) -> Result<Machine> {
+        let (nics, uid) = (spec.nics.clone(), self.recorded.uid);
+        blocking(move || {
+            for nic in &nics {
+                tap::ensure(&nic.tap, uid, nic.mtu, nic.datapath)?;
+            }
+            Ok(())
+        })
+        .await?;
+        crash::point("node.taps.ready");
+        let (plugged, started) = join(self.plug(desired), self.launch(spec)).await;
+        plugged?;
+        started
+    }
+
+    /// Waits until OVN has the flows of all ports, or long enough.
+    pub(super) async fn wire(&mut self, desired: &MachineDesired) -> Result<()> {
+        self.plug(desired).await?;
+        let Some(switch) = self.host.switch() else { return Ok(()) };
+        let waits = nics_of(&Some(switch.clone()), desired).iter().map(|nic| {
+            let switch = switch.clone();
+            async move {
+                let tap = tap::name_of(uuid_of(&nic.port_id)?);
+                switch.installed(&tap, WIRED_WITHIN).await
+            }
+        });
+        for (waited, nic) in join_all(waits).await.into_iter().zip(&desired.nics) {
+            if let Err(error) = waited {
+                tracing::warn!(server = %self.id, port = %nic.port_id, error = error.chain(), "the machine starts before its port is wired");
+            }
+        }
         Ok(())
     }
 
-    pub(super) fn nics(&self, _desired: &MachineDesired) -> Result<Vec<Nic>> {
-        Ok(Vec::new())
-    }
-
-    pub(super) async fn launch_and_wire(&self, _desired: &MachineDesired, spec: MachineSpec) -> Result<Machine> {
-        self.launch(spec).await
-    }
-
-    pub(super) async fn wire(&mut self, _desired: &MachineDesired) -> Result<()> {
-        Ok(())
-    }
-
+    /// Removes the ports and taps of the machine; its process must be gone.
     pub(super) async fn unwire(&mut self) -> Result<()> {
+        if self.recorded.ports.is_empty() {
+            return Ok(());
+        }
+        for port in self.recorded.ports.clone() {
+            let Ok(id) = uuid_of(&port) else { continue };
+            let tap = tap::name_of(id);
+            if let Some(switch) = self.host.switch() {
+                switch.release_port(&tap).await?;
+            }
+            crash::point("node.port.released");
+            blocking(move || Ok(tap::release(&tap)?)).await?;
+        }
+        self.recorded.ports.clear();
+        self.keep_recorded().await
+    }
+
+    async fn plug(&self, desired: &MachineDesired) -> Result<()> {
+        let Some(switch) = self.host.switch() else { return Ok(()) };
+        let plugs = desired.nics.iter().map(|nic| {
+            let switch = switch.clone();
+            async move {
+                let tap = tap::name_of(uuid_of(&nic.port_id)?);
+                let (mac, port) = (nic.mac.to_string(), nic.port_id.as_str());
+                switch.ensure_machine_port(&tap, port, &mac, self.server_id.as_str()).await
+            }
+        });
+        try_join_all(plugs).await?;
+        crash::point("node.ports.plugged");
         Ok(())
     }
+}
+
+/// A host without a switch has no ports.
+fn nics_of<'a, S>(switch: &Option<S>, desired: &'a MachineDesired) -> &'a [NicDesired] {
+    if switch.is_some() { &desired.nics } else { &[] }
+}
+
+fn tap_datapath(switch: &Switching) -> Datapath {
+    match switch.datapath() {
+        vswitch::Datapath::Kernel => Datapath::Kernel,
+        vswitch::Datapath::Userspace => Datapath::Userspace,
+    }
+}
+
+fn uuid_of(port: &PortId) -> Result<Uuid> {
+    port.as_str().parse().map_err(|_| Error::Unfit(format!("{port} is not how a port is named")))
+}
+
+fn mtu_of(nic: &NicDesired) -> Result<u16> {
+    u16::try_from(nic.mtu).map_err(|_| Error::Unfit(format!("port {} cannot have an MTU of {}", nic.port_id, nic.mtu)))
 }

@@ -31,6 +31,9 @@ use crate::{AcceleratorChoice, Agent, DatapathChoice, NodeConfig, Switch};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// For nodes without a switch.
+const NOWHERE: &str = "tcp:127.0.0.1:1";
+
 pub(super) struct Cloud {
     pub fleet: Fleet,
     pub rooms: Arc<Neighbours>,
@@ -61,10 +64,15 @@ pub(super) struct Node {
 impl Cloud {
     pub async fn start() -> Self {
         let _ = tracing_subscriber::fmt().with_env_filter("info,node=debug").with_test_writer().try_init();
+        Self::start_with(NOWHERE).await
+    }
+
+    /// A cloud whose nodes find OVN's southbound database there.
+    pub async fn start_with(southbound: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o711)).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::start_in(dir, tcp).await
+        Self::start_in(dir, tcp, southbound).await
     }
 
     /// The controller ends, and begins again on the same tables, files and port.
@@ -76,13 +84,13 @@ impl Cloud {
         let (rooms, address) = (self.rooms.clone(), self.address.clone());
         drop(self);
         let tcp = TcpListener::bind(&address).await.unwrap();
-        let mut cloud = Self::start_in(dir, tcp).await;
+        let mut cloud = Self::start_in(dir, tcp, NOWHERE).await;
         *cloud.rooms.machines.lock().unwrap() = rooms.machines.lock().unwrap().clone();
         cloud.address = address;
         cloud
     }
 
-    async fn start_in(dir: TempDir, tcp: TcpListener) -> Self {
+    async fn start_in(dir: TempDir, tcp: TcpListener, southbound: &str) -> Self {
         let address = tcp.local_addr().unwrap().to_string();
         let url = format!("sqlite:{}", dir.path().join("tables.db").display());
         // Tasks of the controller before may still be on their way out.
@@ -96,7 +104,7 @@ impl Cloud {
         let config = FleetConfig {
             state_dir: dir.path().join("controller"),
             addresses: vec![address.clone()],
-            southbound: "tcp:127.0.0.1:1".into(),
+            southbound: southbound.into(),
             vcpu_ratio: 4.0,
             token_seconds: 3600,
         };
@@ -191,6 +199,7 @@ impl Drop for Cloud {
         for (_, pid) in qemu::machine::running_below(self.dir.path()).unwrap_or_default() {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
         }
+        super::network::end_daemons_below(self.dir.path());
     }
 }
 

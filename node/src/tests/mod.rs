@@ -9,4 +9,7 @@ mod cloud;
 mod guest;
 mod join;
 mod machine;
+mod metadata;
+mod network;
+mod port;
 mod session;

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The metadata service: on each host, for its own machines, one door for each network.
+//!
+//! A door is a network namespace with one address pair (the network's OVN `localport`) and a listener that was opened
+//! inside it. Who asks is told by the network it came from and its address there, which anti-spoofing guarantees,
+//! and by nothing that it says.
+//!
+//! Which doors there are follows from the machines, and is read afresh whenever one changes: doors that nobody needs,
+//! also those of an agent that was killed, are taken down.
+
+mod door;
+mod namespace;
+mod server;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use contracts::ports::MetadataDoor;
+use tokio::time::timeout;
+use types::NetworkId;
+
+use crate::{Result, host::Host, machines::Machines};
+
+use door::Door;
+
+pub(crate) use namespace::list as namespaces;
+
+/// After a failure, or in case a change was never heard of.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const CLOCK: Duration = Duration::from_secs(60);
+
+/// What a door is made of; another one when any of it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DoorPlan {
+    pub door: MetadataDoor,
+    pub mtu: u32,
+}
+
+/// Keeps the doors until it is dropped; they are found again by the next agent.
+pub(crate) async fn keep(host: Arc<Host>, machines: Machines) {
+    if host.switch().is_none() {
+        return std::future::pending().await;
+    }
+    let mut open: HashMap<NetworkId, (DoorPlan, Door)> = HashMap::new();
+    loop {
+        let pause = match converge(&host, &machines, &mut open).await {
+            Ok(()) => CLOCK,
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "metadata doors are not as desired");
+                LOOK_AGAIN
+            }
+        };
+        let _ = timeout(pause, machines.changed().heard()).await;
+    }
+}
+
+async fn converge(host: &Host, machines: &Machines, open: &mut HashMap<NetworkId, (DoorPlan, Door)>) -> Result<()> {
+    let wanted: BTreeMap<NetworkId, DoorPlan> = machines.doors();
+    open.retain(|network, (plan, _)| wanted.get(network) == Some(plan));
+    let tag = host.state().tag();
+    let keep: HashSet<String> = wanted.keys().map(|network| namespace::Names::of(&tag, network).namespace).collect();
+    for name in namespace::list(&tag)?.into_iter().filter(|name| !keep.contains(name)) {
+        door::release(host, &namespace::Names::of_namespace(&tag, &name)).await?;
+    }
+    let mut outcome = Ok(());
+    for (network, plan) in wanted {
+        if open.contains_key(&network) {
+            continue;
+        }
+        // One network that cannot be served does not keep the others waiting.
+        match Door::open(host, machines, &network, &plan).await {
+            Ok(door) => drop(open.insert(network, (plan, door))),
+            Err(error) => outcome = Err(error),
+        }
+    }
+    outcome
+}

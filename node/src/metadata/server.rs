@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//! HTTP for guests: GET, small answers, no state.
+
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use contracts::node::MachineDesired;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::timeout,
+};
+use types::NetworkId;
+
+use crate::{guest, machines::Machines};
+
+/// A guest that is slower with its request than this is cut off.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_CONVERSATION: Duration = Duration::from_secs(60);
+/// All guests of a network on this host together.
+const CONNECTIONS: usize = 128;
+
+const TEXT: &str = "text/plain; charset=UTF-8";
+const JSON: &str = "application/json";
+const DATA: &str = "application/octet-stream";
+
+type Found = (&'static str, Vec<u8>);
+
+pub(super) async fn serve(listener: TcpListener, network: NetworkId, machines: Machines) {
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok(permit) = free.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let (network, machines) = (network.clone(), machines.clone());
+                connections.spawn(async move {
+                    let _ = timeout(LONGEST_CONVERSATION, converse(stream, peer.ip().to_canonical(), network, machines)).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept a metadata request");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, peer: IpAddr, network: NetworkId, machines: Machines) {
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let machine = machines.at_address(&network, peer);
+        let answer = respond(machine.as_deref(), request.method(), request.uri().path());
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(16 << 10);
+    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%peer, %error, "a metadata conversation ended badly");
+    }
+}
+
+/// Invariant: who asks is known by network and address, never by what the request says (test:
+/// `metadata_answers_by_source_address_only`).
+fn respond(machine: Option<&MachineDesired>, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "metadata can only be read\n");
+    }
+    let found = machine.and_then(|machine| find(machine, path));
+    match found {
+        None => plain(StatusCode::NOT_FOUND, "there is no such metadata for you\n"),
+        Some((content_type, content)) => {
+            let mut response = Response::new(Full::new(Bytes::from(content)));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response
+        }
+    }
+}
+
+pub(super) fn find(machine: &MachineDesired, path: &str) -> Option<Found> {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    match segments.as_slice() {
+        [] => Some(text(guest::EC2_VERSIONS.join("\n"))),
+        ["openstack"] => Some(text(guest::VERSIONS.iter().chain(&["latest"]).copied().collect::<Vec<_>>().join("\n"))),
+        ["openstack", version] => Some(text(guest::names(machine, version)?.join("\n"))),
+        ["openstack", version, name] => {
+            let content_type = if name.ends_with(".json") { JSON } else { DATA };
+            Some((content_type, guest::document(machine, version, name)?))
+        }
+        [version, rest @ ..] if guest::EC2_VERSIONS.contains(version) => ec2(machine, rest),
+        _ => None,
+    }
+}
+
+fn ec2(machine: &MachineDesired, path: &[&str]) -> Option<Found> {
+    match path {
+        [] => {
+            let data = guest::user_data(machine).map(|_| "\nuser-data").unwrap_or_default();
+            Some(text(format!("meta-data/{data}")))
+        }
+        ["user-data"] => Some((DATA, guest::user_data(machine)?)),
+        ["meta-data", rest @ ..] => Some(text(guest::Ec2::of(machine).at(rest)?)),
+        _ => None,
+    }
+}
+
+fn text(content: String) -> Found {
+    (TEXT, content.into_bytes())
+}
+
+fn plain(status: StatusCode, content: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(content.as_bytes())));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Bringing up the host's switch: daemons, bridges, and what ovn-controller is told.
+
+use std::path::PathBuf;
+
+use contracts::node::NodeSettings;
+use ovn::{
+    daemons::{Layout, Supervisor, kernel_datapath_available},
+    ovsdb::{Remote, TlsFiles},
+    vswitch::{Bridge, ChassisSettings, Datapath, FailMode, Monitor, Port, PortKind, Vswitch},
+};
+use tokio::time::Instant;
+use types::NodeId;
+
+use super::{INTEGRATION, PATIENCE, Switching};
+use crate::{DatapathChoice, NodeConfig, Result, Switch, error::blocking, state_dir::StateDir};
+
+/// How this host is known in OVN.
+pub(crate) struct Chassis {
+    pub node: NodeId,
+    pub tls: TlsFiles,
+}
+
+impl Switching {
+    /// Brings the switch up, or finds it up. None if the operator wants no switch.
+    pub async fn open(config: &NodeConfig, state: &StateDir, chassis: &Chassis) -> Result<Option<Self>> {
+        let (remote, supervisor) = match &config.switch {
+            Switch::None => return Ok(None),
+            Switch::Host { run_dir } => (Remote::Unix(run_dir.join("db.sock")), None),
+            Switch::Own => {
+                let layout = layout(state);
+                let supervisor = Supervisor::start(layout.host(Some(&chassis.tls))).await;
+                supervisor.ready(Instant::now() + PATIENCE).await?;
+                (layout.switch_remote(), Some(supervisor))
+            }
+        };
+        let vswitch = Vswitch::connect(remote);
+        vswitch.ready(Instant::now() + PATIENCE).await?;
+        let datapath = datapath(config.datapath).await;
+        let switching = Self { vswitch, datapath, mark: state.tag(), _supervisor: supervisor };
+        switching.ensure_bridges(config).await?;
+        Ok(Some(switching))
+    }
+
+    /// Tells ovn-controller which cloud it serves.
+    pub async fn join_cloud(&self, config: &NodeConfig, node: &NodeId, settings: &NodeSettings) -> Result<()> {
+        let mappings = config.physical_networks.iter().map(|(name, network)| (name.clone(), network.bridge.clone()));
+        let chassis = ChassisSettings {
+            system_id: node.to_string(),
+            hostname: config.hostname.clone(),
+            remote: settings.southbound.clone(),
+            encap_ip: config.encap_ip.to_string(),
+            datapath: self.datapath,
+            bridge_mappings: mappings.collect(),
+            monitor: Monitor::All,
+        };
+        Ok(self.vswitch.ensure_chassis(&chassis).await?)
+    }
+
+    async fn ensure_bridges(&self, config: &NodeConfig) -> Result<()> {
+        let bridge = |name: &str, fail_mode| Bridge::new(name, self.datapath, fail_mode);
+        self.vswitch.ensure_bridge(&bridge(INTEGRATION, FailMode::Secure)).await?;
+        for network in config.physical_networks.values() {
+            self.vswitch.ensure_bridge(&bridge(&network.bridge, FailMode::Standalone)).await?;
+            if let Some(nic) = network.nic.clone() {
+                if self.datapath == Datapath::Userspace {
+                    let device = nic.clone();
+                    blocking(move || Ok(qemu::tap::disable_offloads(&device)?)).await?;
+                }
+                self.vswitch.ensure_port(&network.bridge, &Port::new(nic, PortKind::Device)).await?;
+            }
+        }
+        // Attached only when ovs-vswitchd has made the bridges; a bridge that it cannot make is said here, not later.
+        self.vswitch.settled(Instant::now() + PATIENCE).await?;
+        Ok(())
+    }
+}
+
+/// Sockets have short names: the run directory is as near to the root of the state as can be.
+fn layout(state: &StateDir) -> Layout {
+    let root: PathBuf = state.root().join("ovs");
+    Layout::under(&root)
+}
+
+async fn datapath(choice: DatapathChoice) -> Datapath {
+    let kernel = match choice {
+        DatapathChoice::Kernel => true,
+        DatapathChoice::Userspace => false,
+        DatapathChoice::Auto => kernel_datapath_available().await,
+    };
+    if kernel { Datapath::Kernel } else { Datapath::Userspace }
+}

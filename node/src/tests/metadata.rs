@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What guests learn of themselves over the network, and what they do not.
+
+use std::net::Ipv4Addr;
+
+use contracts::node::Power;
+use types::Mac;
+
+use super::{
+    cloud::{Cloud, Node},
+    guest,
+    network::{Central, Guest, in_private_network, with_switch},
+    port::nic,
+};
+
+#[test]
+fn metadata_answers_by_source_address_only() {
+    in_private_network(async || {
+        let central = Central::start().await;
+        let cloud = Cloud::start_with(&central.southbound()).await;
+        let node = Node::start(with_switch(cloud.config("one", Some(cloud.token().await))));
+        let id = cloud.up("one").await.id;
+        // The same addresses in two networks; a third address that is no machine's.
+        let networks = [central.network(1), central.network(1)];
+        let address = Ipv4Addr::new(10, 0, 1, 11);
+        let mut guests = Vec::new();
+        for (number, network) in networks.iter().enumerate() {
+            let mut machine = guest::machine(&cloud, &guest::obedient());
+            machine.power = Power::Stopped;
+            machine.metadata.name = format!("machine-{number}");
+            machine.nics = vec![nic(&central, network, address)];
+            cloud.want(&id, &machine);
+            let (port, mac) = (&machine.nics[0].port_id, machine.nics[0].mac);
+            guests.push((Guest::plug(node.dir(), &format!("g{number}"), port, mac, address), machine));
+        }
+        let (mac, stray) = (Mac::generate(), Ipv4Addr::new(10, 0, 1, 12));
+        let stray = Guest::plug(node.dir(), "stray", &central.port(&networks[0], mac, stray), mac, stray);
+
+        for (number, (guest, machine)) in guests.iter().enumerate() {
+            let (status, body) = guest.get("/openstack/latest/meta_data.json", "");
+            assert_eq!(status, 200, "{body}");
+            let data: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(data["name"], format!("machine-{number}"));
+            assert_eq!(data["uuid"], machine.server_id.as_str());
+            assert_eq!(data["public_keys"]["mine"], "ssh-ed25519 AAAA");
+            assert_eq!(guest.get("/openstack/latest/user_data", ""), (200, "hello guest".into()));
+            assert_eq!(guest.get("/latest/meta-data/local-ipv4", ""), (200, "10.0.1.11".into()));
+            let keys = guest.get("/2009-04-04/meta-data/public-keys/0/openssh-key", "");
+            assert_eq!(keys, (200, "ssh-ed25519 AAAA".into()));
+            assert_eq!(guest.get("/openstack/latest/nothing", "").0, 404);
+        }
+        // Nobody becomes another by saying so.
+        let victim = guests[0].1.server_id.as_str();
+        let lies = format!("X-Forwarded-For: {address}\r\nX-Instance-ID: {victim}\r\nX-Instance-ID-Signature: 0\r\n");
+        assert_eq!(stray.get("/openstack/latest/meta_data.json", &lies).0, 404);
+
+        // A machine that is gone has no metadata any more.
+        cloud.unwant(&id, &guests[1].1.server_id);
+        cloud.rooms.state_when(&guests[1].1.server_id, contracts::node::MachineState::Gone).await;
+        assert_eq!(guests[0].0.get("/latest/meta-data/hostname", ""), (200, "web".into()));
+        let doors = || {
+            std::fs::read_dir("/run/netns")
+                .unwrap()
+                .flatten()
+                .filter(|entry| entry.file_name().to_string_lossy().starts_with("ferro-"))
+        };
+        let one_left = async {
+            while doors().count() != 1 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(super::cloud::PATIENCE, one_left).await.unwrap();
+        node.stop().await;
+    });
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Machines with ports, on a real switch under a real OVN.
+
+use std::net::Ipv4Addr;
+
+use contracts::{
+    node::{Answer, Ask, MachineState, NicDesired, Power},
+    nodes::Nodes,
+    ports::FixedIp,
+};
+use types::{Mac, SubnetId};
+
+use super::{
+    cloud::{Cloud, Node},
+    guest,
+    network::{Central, Network, in_private_network, run, with_switch},
+};
+
+pub(super) fn nic(central: &Central, network: &Network, address: Ipv4Addr) -> NicDesired {
+    let mac = Mac::generate();
+    NicDesired {
+        port_id: central.port(network, mac, address),
+        network_id: network.id.clone(),
+        mac,
+        mtu: 1442,
+        fixed_ips: vec![FixedIp {
+            subnet_id: SubnetId::generate(),
+            address: address.into(),
+            prefix: 24,
+            gateway: None,
+            dns: vec![],
+            routes: vec![],
+            dhcp: true,
+        }],
+        metadata: Some(network.door.clone()),
+    }
+}
+
+#[test]
+fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
+    in_private_network(async || {
+        let central = Central::start().await;
+        let cloud = Cloud::start_with(&central.southbound()).await;
+        let node = Node::start(with_switch(cloud.config("one", Some(cloud.token().await))));
+        let id = cloud.up("one").await.id;
+        let network = central.network(1);
+        let mut machine = guest::machine(&cloud, &guest::obedient());
+        machine.nics = vec![nic(&central, &network, Ipv4Addr::new(10, 0, 1, 11))];
+        let port = machine.nics[0].port_id.clone();
+        let tap = qemu::tap::name_of(port.as_str().parse().unwrap());
+
+        cloud.want(&id, &machine);
+        cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+        assert!(central.is_up(&port));
+        assert!(run("ip", &["-o", "link", "show", &tap]).contains("mtu 1442"));
+        let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } =
+            cloud.fleet.ask(&id, Ask::Inventory).await.unwrap()
+        else {
+            panic!("no inventory")
+        };
+        assert_eq!((processes, disks), (vec![machine.server_id.to_string()], vec![machine.server_id.to_string()]));
+        assert_eq!(taps, [tap.clone()]);
+        assert!(switch_ports.contains(&tap) && switch_ports.len() == 2, "{switch_ports:?}");
+        assert_eq!(namespaces.len(), 1);
+
+        // A power button pressed before the guest listens is pressed in vain for a while.
+        let console = node.dir().join("machines").join(machine.server_id.as_str()).join("console.log");
+        let booted = async {
+            while !std::fs::read_to_string(&console).is_ok_and(|text| text.contains("hello")) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(super::cloud::PATIENCE, booted).await.unwrap();
+
+        // A stopped machine's port is down, as in Neutron.
+        let stopped = guest::next(&machine, |machine| machine.power = Power::Stopped);
+        cloud.want(&id, &stopped);
+        cloud.rooms.state_when(&machine.server_id, MachineState::Stopped).await;
+        assert!(!run("ip", &["-o", "link"]).contains(&tap));
+        cloud.want(&id, &guest::next(&stopped, |machine| machine.power = Power::Running));
+        cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+
+        cloud.unwant(&id, &machine.server_id);
+        cloud.rooms.state_when(&machine.server_id, MachineState::Gone).await;
+        let nothing = async {
+            loop {
+                match cloud.fleet.ask(&id, Ask::Inventory).await.unwrap() {
+                    Answer::Inventory { processes, taps, disks, switch_ports, namespaces }
+                        if [&processes, &taps, &disks, &switch_ports, &namespaces].iter().all(|list| list.is_empty()) =>
+                    {
+                        return;
+                    }
+                    _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(super::cloud::PATIENCE, nothing).await.unwrap();
+        node.stop().await;
+    });
+}
