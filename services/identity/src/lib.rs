@@ -21,7 +21,7 @@ mod user;
 mod version;
 
 #[cfg(test)]
-mod tests;
+mod world;
 
 use std::{
     sync::{Arc, PoisonError, RwLock, Weak},

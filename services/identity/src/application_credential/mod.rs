@@ -4,6 +4,8 @@
 
 pub mod api;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use serde::Deserialize;
 use types::{ProjectId, RoleId, Secret, Timestamp, UserId};

@@ -5,6 +5,8 @@ pub mod effective;
 pub mod grants;
 pub mod list;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use types::{DomainId, GroupId, ProjectId, RoleId, UserId};
 

@@ -100,6 +100,8 @@ fn load(tx: &mut Tx) -> Result<Vec<ServiceView>> {
 }
 
 #[cfg(test)]
+mod conversations;
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;

@@ -4,6 +4,8 @@
 pub mod api;
 pub mod implied;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use types::{DomainId, RoleId};

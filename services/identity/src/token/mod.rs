@@ -14,6 +14,8 @@ pub mod issue;
 pub mod login;
 pub mod meaning;
 pub mod revoke;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use std::{sync::Arc, time::Duration};

@@ -3,6 +3,8 @@
 
 pub mod api;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use types::{DomainId, ProjectId, Secret, Timestamp, UserId};

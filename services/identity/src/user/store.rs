@@ -179,8 +179,13 @@ fn set_password(tx: &mut Tx, id: &UserId, hash: &str) -> Result<()> {
     Ok(())
 }
 
+/// Voids every token that there is. One may be dated up to a second after the last time this was done (see
+/// `token::issue`), so that much is void too.
 fn void_tokens(tx: &mut Tx, id: &UserId) -> Result<()> {
-    tx.execute("UPDATE users SET tokens_void_until = $2 WHERE id = $1", &params![id, Timestamp::now()])?;
+    let row = tx.query_one("SELECT tokens_void_until FROM users WHERE id = $1", &params![id])?;
+    let last: Timestamp = row.get(0)?;
+    let until = Timestamp::now().max(Timestamp::from_seconds(last.seconds() + 1));
+    tx.execute("UPDATE users SET tokens_void_until = $2 WHERE id = $1", &params![id, until])?;
     Ok(())
 }
 
