@@ -43,7 +43,7 @@ async fn roles_are_given_and_taken_everywhere() {
         format!("projects/nowhere/users/{user}"),
         format!("projects/{project}/users/nobody"),
         format!("domains/nowhere/users/{user}"),
-        format!("domains/default/groups/nobody"),
+        "domains/default/groups/nobody".to_owned(),
     ] {
         let path = format!("/v3/{missing}/roles/{role}");
         assert_eq!(world.ask("PUT", &path, &world.admin, Value::Null).await.status, 404, "{missing}");
