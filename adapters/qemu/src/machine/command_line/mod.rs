@@ -46,7 +46,7 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
     line.plain("-display", "none").plain("-boot", "strict=on").plain("-rtc", "base=utc");
     line.plain("-sandbox", SANDBOX);
     line.plain("-machine", "q35,usb=off,vmport=off,dump-guest-core=off");
-    line.plain("-accel", accelerator(spec.accelerator)).plain("-cpu", cpu(spec.accelerator));
+    line.plain("-accel", accelerator(spec.accelerator)).plain("-cpu", spec.accelerator.cpu_model());
     line.plain("-m", format!("{}M", spec.memory_mib)).plain("-smp", format!("cpus={0},sockets={0}", spec.vcpus));
     line.plain("-smbios", format!("type=1,manufacturer=Ferrostack,product={PRODUCT},serial={0},uuid={0}", spec.id));
 
@@ -105,13 +105,6 @@ fn accelerator(accelerator: Accelerator) -> String {
     match accelerator {
         Accelerator::Kvm => "kvm".into(),
         Accelerator::Tcg => format!("tcg,tb-size={TRANSLATION_BUFFER_MIB}"),
-    }
-}
-
-fn cpu(accelerator: Accelerator) -> &'static str {
-    match accelerator {
-        Accelerator::Kvm => "host",
-        Accelerator::Tcg => "max",
     }
 }
 
