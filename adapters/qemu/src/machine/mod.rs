@@ -11,6 +11,7 @@
 //! restart of ours `adopt` finds the process again. Nothing here is remembered between the two: the process
 //! itself, its lock and its command line are the record.
 
+mod cgroup;
 mod command_line;
 mod confine;
 mod launch;
@@ -37,6 +38,10 @@ use process::Process;
 
 /// How long QEMU may take to flush its disks after `quit` before it is killed.
 const QUIT_GRACE: Duration = Duration::from_secs(10);
+
+/// When a machine is put into its control group. The kernel holds up every fork of the host while it moves a process,
+/// which at once would make a server's creation a third slower.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// A handle on a running machine. Cheap to clone; dropping it leaves the machine alone.
 #[derive(Clone, Debug)]
@@ -82,6 +87,7 @@ impl Machine {
             }
             // A start that was cut short may still have a child on its way to becoming QEMU: it holds the lock.
             if !run_dir.path().exists() || run_dir.lock()?.is_some() {
+                cgroup::release(id);
                 return run_dir.remove();
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -92,7 +98,15 @@ impl Machine {
         let process = Arc::new(process);
         let watched = Arc::clone(&process);
         // A child that nobody waits for stays a zombie, also when this handle is long dropped.
-        tokio::spawn(async move { watched.ended().await });
+        tokio::spawn(async move {
+            if tokio::time::timeout(SETTLED, watched.ended()).await.is_err() {
+                let pid = watched.pid;
+                let _ = tokio::task::spawn_blocking(move || cgroup::enter(id, pid)).await;
+            }
+            if watched.ended().await.is_ok() {
+                cgroup::release(id);
+            }
+        });
         Self { inner: Arc::new(Inner { id, run_dir, process, qmp }) }
     }
 

@@ -219,3 +219,20 @@ async fn qemu_runs_confined() {
     assert_eq!(mode & 0o777, 0o710);
     machine.kill().await.unwrap();
 }
+
+/// Not every host has a version 2 hierarchy that we may write; where there is one, it is used and cleaned up.
+#[tokio::test]
+async fn a_machine_has_a_control_group_of_its_own_where_the_host_has_them() {
+    let place = Place::new();
+    let machine = place.start(&boot_sector::stubborn()).await;
+    let group = cgroup::group_of(place.id);
+    let is_in = || fs::read_to_string(format!("/proc/{}/cgroup", machine.pid())).unwrap().contains(&place.id.to_string());
+    let mut waited = Duration::ZERO;
+    while group.is_some() && !is_in() && waited < Duration::from_secs(10) {
+        waited += Duration::from_millis(50);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(is_in(), group.as_ref().is_some_and(|group| group.exists()));
+    Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
+    assert!(group.is_none_or(|group| !group.exists()));
+}
