@@ -55,7 +55,7 @@ pub struct Identity {
 }
 
 /// The kinds of events after which a token may mean something else.
-const MEANINGFUL: [&str; 13] = [
+const MEANINGFUL: [&str; 12] = [
     "domain",
     "project",
     "user",
@@ -65,7 +65,6 @@ const MEANINGFUL: [&str; 13] = [
     "implied_role",
     "role_assignment",
     "application_credential",
-    "token",
     "region",
     "catalog_service",
     "endpoint",
@@ -82,9 +81,10 @@ impl Identity {
             keys,
             store,
         });
-        let wake = room.store.watch(&MEANINGFUL);
+        let (changes, revocations) = (room.store.watch(&MEANINGFUL), room.store.watch(&["token"]));
         room.load_revoked().await?;
-        tokio::spawn(heed_changes(Arc::downgrade(&room), wake));
+        tokio::spawn(heed_changes(Arc::downgrade(&room), changes));
+        tokio::spawn(heed_revocations(Arc::downgrade(&room), revocations));
         Ok(room)
     }
 
@@ -180,15 +180,23 @@ pub fn policies() -> Vec<&'static Policy> {
     all
 }
 
-/// Follows what other controllers change, and what this one changes elsewhere than through [`Identity::change`].
-async fn heed_changes(room: Weak<Identity>, mut wake: Wake) {
+/// Follows what other controllers change.
+async fn heed_changes(room: Weak<Identity>, mut changes: Wake) {
     loop {
-        wake.wait().await;
+        changes.wait().await;
+        let Some(room) = room.upgrade() else { return };
+        room.tokens.invalidate();
+    }
+}
+
+/// Follows what other controllers revoke.
+async fn heed_revocations(room: Weak<Identity>, mut revocations: Wake) {
+    loop {
+        revocations.wait().await;
         let Some(room) = room.upgrade() else { return };
         if let Err(error) = room.load_revoked().await {
             tracing::error!(cause = ?error, "revoked tokens cannot be read; those of other controllers may be accepted");
         }
-        room.tokens.invalidate();
     }
 }
 
