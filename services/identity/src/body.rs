@@ -42,7 +42,7 @@ where
 
 /// Further attributes, without those that are ours to say.
 pub fn own_attributes(mut extra: Extra) -> Extra {
-    for ours in ["id", "links", "options", "tags"] {
+    for ours in ["id", "links", "options", "tags", "password_expires_at"] {
         extra.remove(ours);
     }
     extra

@@ -4,6 +4,8 @@
 pub mod endpoint;
 pub mod region;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -97,20 +99,4 @@ fn load(tx: &mut Tx) -> Result<Vec<ServiceView>> {
         catalog.push(ServiceView { endpoints, id, kind: row.get(1)?, name: name.unwrap_or_default() });
     }
     Ok(catalog)
-}
-
-#[cfg(test)]
-mod conversations;
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::*;
-
-    #[test]
-    fn addresses_take_the_callers_ids() {
-        assert_eq!(address("http://c/image", "p", "u").unwrap(), "http://c/image");
-        assert_eq!(address("http://c/v1/AUTH_$(project_id)s", "p", "u").unwrap(), "http://c/v1/AUTH_p");
-        assert_eq!(address("http://c/%(tenant_id)s/%(user_id)s", "p", "u").unwrap(), "http://c/p/u");
-        assert_eq!(address("http://c/%(tenant_id)s", "", "u"), None);
-    }
 }

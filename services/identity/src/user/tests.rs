@@ -8,7 +8,8 @@ use crate::world::{DEMO_PASSWORD, World, password_login};
 #[tokio::test]
 async fn a_life() {
     let world = World::new().await;
-    let fields = json!({"name": "ann", "password": "secret", "email": "ann@example.org", "description": "of sales"});
+    let fields = json!({"name": "ann", "password": "secret", "email": "ann@example.org", "description": "of sales",
+        "password_expires_at": "2001-01-01T00:00:00Z"});
     let made = world.ask("POST", "/v3/users", &world.admin, json!({"user": fields})).await;
     assert_eq!(made.status, 201);
     let user = &made.body["user"];

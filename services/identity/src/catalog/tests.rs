@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::address;
 use crate::world::{World, bootstrap};
 
 #[tokio::test]
@@ -136,4 +137,12 @@ async fn every_route_but_login_and_discovery_wants_a_token() {
         asked += 1;
     }
     assert!(asked > 90, "{asked}");
+}
+
+#[test]
+fn addresses_take_the_callers_ids() {
+    assert_eq!(address("http://c/image", "p", "u").unwrap(), "http://c/image");
+    assert_eq!(address("http://c/v1/AUTH_$(project_id)s", "p", "u").unwrap(), "http://c/v1/AUTH_p");
+    assert_eq!(address("http://c/%(tenant_id)s/%(user_id)s", "p", "u").unwrap(), "http://c/p/u");
+    assert_eq!(address("http://c/%(tenant_id)s", "", "u"), None);
 }
