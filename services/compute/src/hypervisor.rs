@@ -69,12 +69,10 @@ async fn page(room: &Compute, cx: &Cx, view: fn(&Cx, &Host) -> Value) -> Reply {
     }
     let paging = Paging::read(cx.query(), &HABITS)?;
     let mut hosts = hosts(room).await?;
-    if at_least(cx.version, 53) {
-        if let Some(part) = cx.query().get("hypervisor_hostname_pattern") {
-            hosts.retain(|host| host.node.hostname.contains(part));
-            if hosts.is_empty() {
-                return Err(Fault::not_found(format!("No hypervisor matching '{part}' could be found.")));
-            }
+    if let Some(part) = cx.query().get("hypervisor_hostname_pattern").filter(|_| at_least(cx.version, 53)) {
+        hosts.retain(|host| host.node.hostname.contains(part));
+        if hosts.is_empty() {
+            return Err(Fault::not_found(format!("No hypervisor matching '{part}' could be found.")));
         }
     }
     let paged = at_least(cx.version, 33);

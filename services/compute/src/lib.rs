@@ -19,6 +19,8 @@ mod query;
 mod quota;
 mod server;
 mod service;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use std::{sync::Arc, time::Duration};
@@ -30,7 +32,7 @@ use tokio::task::JoinHandle;
 use types::Timestamp;
 use work::Bell;
 
-pub use policy::POLICIES;
+pub use policy::{POLICIES, RULES};
 pub use server::reconcile::CRASH_POINTS;
 pub use versions::HISTORY;
 

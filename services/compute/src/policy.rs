@@ -3,6 +3,9 @@
 
 use access::Policy;
 
+/// The named rules that these defaults use are all shared ones.
+pub const RULES: &[(&str, &str)] = &[];
+
 const ADMIN: &str = "rule:context_is_admin";
 const READER: &str = "rule:project_reader_or_admin";
 const MEMBER: &str = "rule:project_member_or_admin";

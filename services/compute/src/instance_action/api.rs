@@ -92,7 +92,10 @@ async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
         .store
         .read(move |tx| -> Result<_> {
             let server = finder(tx)?;
-            let select = Select::new("server_actions", COLUMNS).filter("server_id = ", &id).filter("request_id = ", &request_id);
+            let select = Select::new("server_actions", COLUMNS)
+                .filter("server_id = ", &id)
+                .filter("request_id = ", &request_id)
+                .sort(&[], "request_id");
             let rows = select.rows(tx)?;
             let row = rows
                 .first()

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use contracts::ports::{NicAsk, PortFacts};
 use serde_json::json;
-use store::{Row, Select, Store, Tx, params};
+use store::{Direction, Row, Select, Store, Tx, params};
 use types::ServerId;
 
 use crate::error::Result;
@@ -114,7 +114,7 @@ pub(crate) async fn ports_of(store: &Store, servers: Vec<ServerId>) -> Result<Ha
     let claims = store
         .list(move |tx| -> Result<_> {
             let select = Select::new("server_claims", COLUMNS).filter("kind = ", Kind::Port.word());
-            let rows = select.filter_in("server_id", &servers).rows(tx)?;
+            let rows = select.filter_in("server_id", &servers).sort(&[("server_id", Direction::Asc)], "position").rows(tx)?;
             Ok(rows.iter().map(from_row).collect::<store::Result<Vec<_>>>()?)
         })
         .await?;

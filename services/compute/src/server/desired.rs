@@ -45,14 +45,16 @@ impl ImageSource for Compute {
     }
 }
 
-fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, HashMap<ServerId, Vec<PortFacts>>)> {
+type PortsByServer = HashMap<ServerId, Vec<PortFacts>>;
+
+fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, PortsByServer)> {
     let servers = table::rows(&Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED).rows(tx)?)?;
     let rows = tx.query(
         "SELECT server_id, kind, position, ask, facts FROM server_claims WHERE kind = 'port' AND server_id IN \
          (SELECT id FROM servers WHERE node_id = $1 AND deleted_at IS NULL) ORDER BY server_id, position",
         &params![node],
     )?;
-    let mut ports: HashMap<ServerId, Vec<PortFacts>> = HashMap::new();
+    let mut ports = PortsByServer::new();
     for row in &rows {
         let claim = claim::from_row(row)?;
         ports.entry(claim.server_id).or_default().extend(claim.port);

@@ -246,7 +246,7 @@ fn by_address(filter: Filter, name: &str, text: &str) -> Read<Filter> {
     let is_literal = part.parse::<IpAddr>().is_ok() || part.chars().all(|c| c.is_ascii_hexdigit() || ".:".contains(c));
     if !is_literal {
         // Each address stands between blanks, so these are its ends.
-        let anchored = text.replace('^', " ").replace('$', " ");
+        let anchored = text.replace(['^', '$'], " ");
         return Ok(filter.test(Column::Addresses, Test::Pattern(Pattern::read(name, &anchored)?)));
     }
     let blank = |is_anchored: bool| if is_anchored { " " } else { "" };

@@ -170,7 +170,7 @@ impl Facts {
         match self.found {
             Some(Found::Running) => "active",
             // Between its two lives a machine that reboots is still an active one.
-            Some(Found::Preparing) if self.reboot.is_some() => "active",
+            Some(Found::Preparing) if self.reboot.is_some() && self.power == Power::Running => "active",
             _ => "stopped",
         }
     }
@@ -235,7 +235,7 @@ pub(crate) const VM_STATE_SQL: &str = "CASE \
     WHEN phase IN ('scheduling', 'networking', 'spawning', 'rescheduling') THEN 'building' \
     WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') = 'failed' AND found_current = 1) THEN 'error' \
     WHEN coalesce(found, '') = 'running' THEN 'active' \
-    WHEN coalesce(found, '') = 'preparing' AND found_reboots < reboots THEN 'active' \
+    WHEN coalesce(found, '') = 'preparing' AND power = 'running' AND found_reboots < reboots THEN 'active' \
     ELSE 'stopped' END";
 
 /// And its status.
@@ -243,7 +243,7 @@ pub(crate) const STATUS_SQL: &str = "CASE \
     WHEN deleted_at IS NOT NULL THEN 'DELETED' \
     WHEN phase IN ('scheduling', 'networking', 'spawning', 'rescheduling') THEN 'BUILD' \
     WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') = 'failed' AND found_current = 1) THEN 'ERROR' \
-    WHEN coalesce(found, '') = 'running' OR (coalesce(found, '') = 'preparing' AND found_reboots < reboots) THEN \
+    WHEN coalesce(found, '') = 'running' OR (coalesce(found, '') = 'preparing' AND power = 'running' AND found_reboots < reboots) THEN \
         CASE WHEN deleting_at IS NULL AND power = 'running' AND found_reboots < reboots \
              THEN CASE WHEN reboot_kind = 'hard' THEN 'HARD_REBOOT' ELSE 'REBOOT' END \
              ELSE 'ACTIVE' END \

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The far side of compute's doors: images, a network, and hosts that speak the real contracts: a host reads its
+//! desired state at each wake, does it, and reports. It keeps what it has in a file where one is given, so that it
+//! outlives a crash of the cloud.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use contracts::{
+    BoxFuture, Refusal,
+    images::{ImageFacts, Images},
+    node::{Accelerator, Answer, Ask, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power},
+    nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink},
+    ports::{FixedIp, NicAsk, NicWish, PortFacts, Ports},
+};
+use serde::{Deserialize, Serialize};
+use types::{Generation, ImageId, Mac, NetworkId, NodeId, PortId, ProjectId, ServerId, SubnetId, Timestamp};
+
+use super::{IMAGE, NETWORK};
+use crate::Compute;
+
+pub(super) struct Far {
+    me: Weak<Far>,
+    compute: OnceLock<Weak<Compute>>,
+    kept: Mutex<Kept>,
+    file: Option<PathBuf>,
+    hosts: Mutex<BTreeMap<String, Host>>,
+    /// How many of the next calls for a port are refused, and how.
+    pub refuse_ports: Mutex<Vec<Refusal>>,
+    pub asked_for_ports: AtomicU32,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What there is on the far side.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    ports: BTreeMap<String, PortKept>,
+    /// By host and server.
+    machines: BTreeMap<String, BTreeMap<String, MachineKept>>,
+    addresses: u8,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct PortKept {
+    server: String,
+    address: u8,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct MachineKept {
+    generation: i64,
+    reboots: u32,
+    running: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Host {
+    facts: NodeFacts,
+    manner: Manner,
+}
+
+/// How a host takes on machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Manner {
+    Works,
+    /// It fails each for this cause.
+    Fails(String),
+    /// It does nothing and reports nothing.
+    Sleeps,
+}
+
+impl Far {
+    pub fn new(file: Option<PathBuf>, hosts: &[&str]) -> Arc<Self> {
+        let kept = file.as_ref().and_then(|file| std::fs::read(file).ok()).map(|text| serde_json::from_slice(&text).unwrap());
+        let hosts = hosts.iter().map(|name| ((*name).to_owned(), Host { facts: facts(name), manner: Manner::Works })).collect();
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            compute: OnceLock::new(),
+            kept: Mutex::new(kept.unwrap_or_default()),
+            file,
+            hosts: Mutex::new(hosts),
+            refuse_ports: Mutex::default(),
+            asked_for_ports: AtomicU32::new(0),
+            turn: tokio::sync::Mutex::default(),
+        })
+    }
+
+    pub fn serve(&self, compute: &Arc<Compute>) {
+        let _ = self.compute.set(Arc::downgrade(compute));
+    }
+
+    pub fn hosts(&self) -> Vec<NodeId> {
+        self.hosts.lock().unwrap().values().map(|host| host.facts.id.clone()).collect()
+    }
+
+    pub fn set_manner(&self, host: &str, manner: Manner) {
+        self.hosts.lock().unwrap().get_mut(host).unwrap().manner = manner;
+    }
+
+    /// The host is seen no more since then.
+    pub fn lose(&self, host: &str, seen_at: Timestamp) {
+        let mut hosts = self.hosts.lock().unwrap();
+        let facts = &mut hosts.get_mut(host).unwrap().facts;
+        (facts.up, facts.seen_at) = (false, seen_at);
+    }
+
+    pub fn bring_back(&self, host: &str) {
+        self.hosts.lock().unwrap().get_mut(host).unwrap().facts.up = true;
+        self.wake(&node_id(host));
+    }
+
+    pub fn ports(&self) -> Vec<String> {
+        self.kept.lock().unwrap().ports.keys().cloned().collect()
+    }
+
+    /// `host/server` of each machine that there is.
+    pub fn machines(&self) -> Vec<String> {
+        let kept = self.kept.lock().unwrap();
+        kept.machines.iter().flat_map(|(host, servers)| servers.keys().map(move |server| format!("{host}/{server}"))).collect()
+    }
+
+    /// The guest of this server switches itself off.
+    pub async fn guest_stops(&self, server: &str) {
+        let report = {
+            let mut kept = self.kept.lock().unwrap();
+            let (host, machine) =
+                kept.machines.iter_mut().find_map(|(host, all)| Some((host.clone(), all.get_mut(server)?))).unwrap();
+            machine.running = false;
+            (node_id(&host), observed(server, machine))
+        };
+        self.report(&report.0, Observed { complete: false, machines: vec![report.1] }).await;
+    }
+
+    pub async fn report(&self, node: &NodeId, observed: Observed) {
+        let compute = self.compute.get().and_then(Weak::upgrade).unwrap();
+        compute.observed(node, &observed).await.unwrap();
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
+        let mut kept = self.kept.lock().unwrap();
+        let result = change(&mut kept);
+        if let Some(file) = &self.file {
+            std::fs::write(file, serde_json::to_vec(&*kept).unwrap()).unwrap();
+        }
+        result
+    }
+
+    fn host_of(&self, node: &NodeId) -> Option<(String, Manner, bool)> {
+        let hosts = self.hosts.lock().unwrap();
+        hosts
+            .iter()
+            .find(|(_, host)| host.facts.id == *node)
+            .map(|(name, host)| (name.clone(), host.manner.clone(), host.facts.up))
+    }
+}
+
+impl Far {
+    /// What the host does on reading this, and reports.
+    fn act(&self, node: &NodeId, desired: Vec<MachineDesired>) -> Option<Observed> {
+        let (host, manner, up) = self.host_of(node)?;
+        if !up || manner == Manner::Sleeps {
+            return None;
+        }
+        let mut machines = Vec::new();
+        self.change(|kept| {
+            let here = kept.machines.entry(host).or_default();
+            let gone: Vec<String> =
+                here.keys().filter(|id| !desired.iter().any(|machine| machine.server_id.as_str() == *id)).cloned().collect();
+            for id in gone {
+                let machine = here.remove(&id).unwrap();
+                machines.push(MachineObserved { state: MachineState::Gone, ..observed(&id, &machine) });
+            }
+            for machine in desired {
+                let id = machine.server_id.to_string();
+                if let Manner::Fails(cause) = &manner {
+                    let state = MachineState::Failed { cause: cause.clone(), transient: false };
+                    let none = MachineKept { generation: machine.generation.0, reboots: machine.reboots, running: false };
+                    machines.push(MachineObserved { state, ..observed(&id, &none) });
+                    continue;
+                }
+                let running = machine.power == Power::Running;
+                let new = MachineKept { generation: machine.generation.0, reboots: machine.reboots, running };
+                machines.push(observed(&id, &new));
+                here.insert(id, new);
+            }
+        });
+        Some(Observed { complete: true, machines })
+    }
+}
+
+fn observed(id: &str, machine: &MachineKept) -> MachineObserved {
+    MachineObserved {
+        server_id: ServerId::new(id),
+        generation: Generation(machine.generation),
+        reboots: machine.reboots,
+        state: if machine.running { MachineState::Running } else { MachineState::Stopped },
+    }
+}
+
+pub(super) fn node_id(host: &str) -> NodeId {
+    let digits: String = host.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().chars().cycle().take(12).collect();
+    NodeId::new(format!("aaaaaaaa-aaaa-4aaa-8aaa-{digits}"))
+}
+
+fn facts(host: &str) -> NodeFacts {
+    NodeFacts {
+        id: node_id(host),
+        hostname: host.to_owned(),
+        up: true,
+        disabled: false,
+        disabled_reason: None,
+        joined_at: Timestamp::now(),
+        seen_at: Timestamp::now(),
+        hello: Some(Hello {
+            protocol: PROTOCOL,
+            version: "1".to_owned(),
+            hostname: host.to_owned(),
+            boot_id: "b".to_owned(),
+            vcpus: 8,
+            memory_mb: 8192,
+            disk_gb: 1000,
+            accelerator: Accelerator { kind: "tcg".to_owned(), finding: "there is no /dev/kvm".to_owned() },
+            datapath: "userspace".to_owned(),
+            encap_ip: "10.1.0.1".parse().unwrap(),
+            physical_networks: Vec::new(),
+            cpu_arch: "x86_64".to_owned(),
+            hypervisor_version: "10.0.2".to_owned(),
+        }),
+    }
+}
+
+impl Images for Far {
+    fn get<'a>(&'a self, _seen_by: Option<&'a ProjectId>, id: &'a ImageId) -> BoxFuture<'a, Result<ImageFacts, Refusal>> {
+        let facts = ImageFacts {
+            id: id.clone(),
+            name: "small".to_owned(),
+            status: if id.as_str().starts_with("99") { "queued" } else { "active" }.to_owned(),
+            disk_format: if id.as_str().starts_with("88") { "iso" } else { "qcow2" }.to_owned(),
+            size: 1 << 20,
+            virtual_size: 112 << 20,
+            min_disk: 0,
+            min_ram: 64,
+            sha512: "ab".repeat(64),
+            properties: BTreeMap::new(),
+        };
+        let known = id.as_str() == IMAGE || id.as_str().starts_with("99") || id.as_str().starts_with("88");
+        Box::pin(async move { if known { Ok(facts) } else { Err(Refusal::not_found("No such image.")) } })
+    }
+
+    fn file<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
+        Box::pin(async move { Ok(PathBuf::from(format!("/images/{id}"))) })
+    }
+}
+
+impl Ports for Far {
+    fn plan<'a>(
+        &'a self,
+        _project: &'a ProjectId,
+        wishes: &'a [NicWish],
+        security_groups: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<NicAsk>, Refusal>> {
+        Box::pin(async move {
+            if security_groups.iter().any(|group| group != "default") {
+                return Err(Refusal::not_found(format!("Security group {} not found.", security_groups[0])));
+            }
+            wishes.iter().map(plan).collect()
+        })
+    }
+
+    fn ensure<'a>(
+        &'a self,
+        _project: &'a ProjectId,
+        server: &'a ServerId,
+        _name: &'a str,
+        _node: &'a NodeId,
+        ask: &'a NicAsk,
+    ) -> BoxFuture<'a, Result<PortFacts, Refusal>> {
+        Box::pin(async move {
+            if let Some(refusal) = self.refuse_ports.lock().unwrap().pop() {
+                return Err(refusal);
+            }
+            let address = self.change(|kept| {
+                let next = kept.addresses + 1;
+                let new = PortKept { server: server.to_string(), address: next };
+                let port = kept.ports.entry(ask.port_id.to_string()).or_insert(new);
+                kept.addresses = kept.addresses.max(port.address);
+                port.address
+            });
+            Ok(port(&ask.port_id, address))
+        })
+    }
+
+    fn release<'a>(&'a self, _server: &'a ServerId, ask: &'a NicAsk) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            self.change(|kept| kept.ports.remove(ask.port_id.as_str()));
+            Ok(())
+        })
+    }
+
+    fn of_servers<'a>(&'a self, servers: &'a [ServerId]) -> BoxFuture<'a, Result<HashMap<ServerId, Vec<PortFacts>>, Refusal>> {
+        self.asked_for_ports.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            if let Some(refusal) = self.refuse_ports.lock().unwrap().last() {
+                return Err(refusal.clone());
+            }
+            let kept = self.kept.lock().unwrap();
+            let mut found: HashMap<ServerId, Vec<PortFacts>> = HashMap::new();
+            for (id, kept) in &kept.ports {
+                if let Some(server) = servers.iter().find(|server| server.as_str() == kept.server) {
+                    found.entry(server.clone()).or_default().push(port(&PortId::new(id.as_str()), kept.address));
+                }
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn plan(wish: &NicWish) -> Result<NicAsk, Refusal> {
+    let ask = |port_id, made_by_compute, fixed_ip| NicAsk {
+        port_id,
+        made_by_compute,
+        network_id: NetworkId::new(NETWORK),
+        fixed_ip,
+        security_groups: Vec::new(),
+        tag: None,
+    };
+    match wish {
+        NicWish::Any => Ok(ask(PortId::generate(), true, None)),
+        NicWish::Network { id, fixed_ip } if id.as_str() == NETWORK => Ok(ask(PortId::generate(), true, *fixed_ip)),
+        NicWish::Network { id, .. } => Err(Refusal::not_found(format!("Network {id} could not be found."))),
+        NicWish::Port(id) => Ok(ask(id.clone(), false, None)),
+    }
+}
+
+fn port(id: &PortId, address: u8) -> PortFacts {
+    PortFacts {
+        id: id.clone(),
+        mac: Mac([0xfa, 0x16, 0x3e, 0, 0, address]),
+        network_id: NetworkId::new(NETWORK),
+        network_name: "net".to_owned(),
+        mtu: 1442,
+        fixed_ips: vec![FixedIp {
+            subnet_id: SubnetId::new("33333333-3333-4333-8333-333333333333"),
+            address: IpAddr::from([10, 0, 0, address]),
+            prefix: 24,
+            gateway: None,
+            dns: Vec::new(),
+            routes: Vec::new(),
+            dhcp: true,
+        }],
+        floating_ips: Vec::new(),
+        security_groups: vec!["default".to_owned()],
+        port_security_enabled: true,
+        metadata: None,
+    }
+}
+
+impl Nodes for Far {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<NodeFacts>, Refusal>> {
+        let facts = self.hosts.lock().unwrap().values().map(|host| host.facts.clone()).collect();
+        Box::pin(async move { Ok(facts) })
+    }
+
+    fn set_disabled<'a>(
+        &'a self,
+        node: &'a NodeId,
+        reason: Option<String>,
+        disabled: bool,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        for host in self.hosts.lock().unwrap().values_mut().filter(|host| host.facts.id == *node) {
+            (host.facts.disabled, host.facts.disabled_reason) = (disabled, reason.clone());
+        }
+        Box::pin(async { Ok(()) })
+    }
+
+    fn wake(&self, node: &NodeId) {
+        let Some(compute) = self.compute.get().and_then(Weak::upgrade) else { return };
+        let (node, far) = (node.clone(), self.me.upgrade().unwrap());
+        // One turn at a time, each with the desired state as it is then.
+        tokio::spawn(async move {
+            let _turn = far.turn.lock().await;
+            let desired = compute.machines(&node).await.unwrap();
+            if let Some(observed) = far.act(&node, desired) {
+                compute.observed(&node, &observed).await.unwrap();
+            }
+        });
+    }
+
+    fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>> {
+        Box::pin(async move {
+            let (host, _, up) = self.host_of(node).unwrap();
+            if !up {
+                return Err(Refusal::unavailable("The host is away."));
+            }
+            Ok(match ask {
+                Ask::ConsoleLog { server_id, lines } => Answer::ConsoleLog { text: format!("{server_id} says {lines:?}") },
+                Ask::Inventory => Answer::Inventory {
+                    processes: self
+                        .kept
+                        .lock()
+                        .unwrap()
+                        .machines
+                        .get(&host)
+                        .map_or_else(Vec::new, |all| all.keys().cloned().collect()),
+                    taps: Vec::new(),
+                    disks: Vec::new(),
+                    switch_ports: Vec::new(),
+                    namespaces: Vec::new(),
+                },
+            })
+        })
+    }
+}
