@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::error::Error;
-use crate::qmp::{Event, Qmp, RunState};
+use crate::qmp::{Event, Qmp, RunState, within};
 pub use process::{Exit, running_below};
 pub use run_dir::RunDir;
 pub use spec::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, MachineSpec, Nic, RunAs};
@@ -38,6 +38,9 @@ use process::Process;
 
 /// How long QEMU may take to flush its disks after `quit` before it is killed.
 const QUIT_GRACE: Duration = Duration::from_secs(10);
+
+/// From fork to exec takes milliseconds, whatever the host is busy with.
+const LOOK_DEADLINE: Duration = Duration::from_secs(10);
 
 /// When a machine is put into its control group. The kernel holds up every fork of the host while it moves a process,
 /// which at once would make a server's creation a third slower.
@@ -65,9 +68,7 @@ impl Machine {
 
     /// Takes up a machine that runs already, or `None` if it does not.
     pub async fn adopt(id: Uuid, run_dir: &RunDir) -> Result<Option<Self>> {
-        let Some(process) = process::find(id, run_dir)? else {
-            return Ok(None);
-        };
+        let Some(process) = living(id, run_dir).await? else { return Ok(None) };
         let socket = run_dir.qmp_socket();
         let qmp = tokio::select! {
             biased;
@@ -80,18 +81,12 @@ impl Machine {
 
     /// Sees to it that no process of this machine is left, nor its run directory.
     pub async fn ensure_gone(id: Uuid, run_dir: &RunDir) -> Result<()> {
-        loop {
-            while let Some(process) = process::find(id, run_dir)? {
-                process.kill()?;
-                process.ended().await?;
-            }
-            // A start that was cut short may still have a child on its way to becoming QEMU: it holds the lock.
-            if !run_dir.path().exists() || run_dir.lock()?.is_some() {
-                cgroup::release(id);
-                return run_dir.remove();
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        while let Some(process) = living(id, run_dir).await? {
+            process.kill()?;
+            process.ended().await?;
         }
+        cgroup::release(id);
+        run_dir.remove()
     }
 
     fn new(id: Uuid, run_dir: RunDir, process: Process, qmp: Qmp) -> Self {
@@ -183,4 +178,19 @@ impl Machine {
         self.inner.process.kill()?;
         self.exited().await
     }
+}
+
+/// The process of this machine, if there is one. The lock tells at once; only if it is held is the process looked for.
+async fn living(id: Uuid, run_dir: &RunDir) -> Result<Option<Process>> {
+    let look = async {
+        while run_dir.is_locked()? {
+            if let Some(process) = process::find(id, run_dir)? {
+                return Ok(Some(process));
+            }
+            // A child on its way to becoming QEMU: ours, or one of a start that was cut short.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(None)
+    };
+    within(LOOK_DEADLINE, || format!("find the process that holds the lock of machine {id}"), look).await
 }

@@ -76,12 +76,24 @@ impl RunDir {
     }
 
     /// Taken before QEMU is spawned and inherited by it: the kernel holds it exactly as long as the process lives.
+    /// `None` if it is held already.
     ///
     /// Invariant: a machine never has two QEMU processes (test: `a_second_start_is_refused_while_the_first_lives`).
     pub(super) fn lock(&self) -> Result<Option<File>> {
+        self.try_lock(OpenOptions::new().create(true).truncate(false).write(true).mode(0o600))
+    }
+
+    /// Whether a process of this machine may be alive. A lock that was never made is held by nobody.
+    pub(super) fn is_locked(&self) -> Result<bool> {
+        match self.try_lock(OpenOptions::new().write(true)) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+            lock => Ok(lock?.is_none()),
+        }
+    }
+
+    fn try_lock(&self, options: &OpenOptions) -> Result<Option<File>> {
         let doing = || format!("lock {}", self.lock_file().display());
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.lock_file());
-        let file = file.doing(doing)?;
+        let file = options.open(self.lock_file()).doing(doing)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),

@@ -128,7 +128,7 @@ async fn a_machine_is_adopted_after_its_starter_forgot_it() {
     assert_eq!(again.pid(), pid);
     assert_eq!(running_below(place.dir.path()).unwrap(), [(place.id, pid)]);
 
-    assert!(Machine::adopt(Uuid::new_v4(), &place.run_dir()).await.unwrap().is_none());
+    assert!(Machine::adopt(Uuid::new_v4(), &Place::new().run_dir()).await.unwrap().is_none());
     again.kill().await.unwrap();
     assert!(Machine::adopt(place.id, &place.run_dir()).await.unwrap().is_none());
 }
@@ -137,10 +137,15 @@ async fn a_machine_is_adopted_after_its_starter_forgot_it() {
 async fn a_pid_file_that_names_another_process_is_not_believed() {
     let place = Place::new();
     let machine = place.start(&boot_sector::stubborn()).await;
-    machine.kill().await.unwrap();
+    let pid = machine.pid();
+    drop(machine);
     place.run_dir().record_pid(std::process::id().cast_signed()).unwrap();
-    assert!(Machine::adopt(place.id, &place.run_dir()).await.unwrap().is_none());
+    let again = Machine::adopt(place.id, &place.run_dir()).await.unwrap().unwrap();
+    assert_eq!(again.pid(), pid);
+
+    place.run_dir().record_pid(std::process::id().cast_signed()).unwrap();
     Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
+    again.exited().await.unwrap();
     assert!(!place.run_dir().path().exists());
 }
 
