@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     NodeConfig, Result,
+    error::blocking,
     host::Host,
     identity::{self, Identity},
     machines::Machines,
@@ -23,7 +24,8 @@ pub struct Agent;
 impl Agent {
     /// Runs until `stop` is ready; machines run on. Fails only on what a restart would not mend.
     pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<()> {
-        let (state, _lock) = StateDir::open(&config.state_dir)?;
+        let root = config.state_dir.clone();
+        let (state, _lock) = blocking(move || StateDir::open(&root)).await?;
         tokio::pin!(stop);
         let (host, identity) = tokio::select! {
             opened = open(&config, &state) => opened?,

@@ -6,12 +6,17 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{Error, Result, error::Doing};
+
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_AGAIN: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone)]
 pub(crate) struct StateDir {
@@ -23,7 +28,7 @@ pub(crate) struct StateDir {
 pub(crate) struct Lock(#[expect(dead_code, reason = "its life is the lock")] File);
 
 impl StateDir {
-    /// Makes the directories. Machines' users may walk through to their own files, but not look around.
+    /// Makes the directories and takes the lock; may block for a while. Machines' users may walk through to their own files, but not look around.
     pub fn open(root: &Path) -> Result<(Self, Lock)> {
         let dir = Self { root: root.to_owned() };
         for (path, mode) in [(dir.root.clone(), 0o711), (dir.identity(), 0o700), (dir.machines(), 0o711), (dir.images(), 0o711)] {
@@ -32,10 +37,15 @@ impl StateDir {
         let lock = dir.root.join("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
         let file = file.doing(|| format!("open {}", lock.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok((dir, Lock(file))),
-            Err(TryLockError::WouldBlock) => Err(Error::Unfit(format!("another agent runs on {}", root.display()))),
-            Err(TryLockError::Error(error)) => Err(error).doing(|| format!("lock {}", lock.display())),
+        let patience = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok((dir, Lock(file))),
+                // A child that a killed agent had just forked holds all its files until it becomes QEMU.
+                Err(TryLockError::WouldBlock) if Instant::now() < patience => thread::sleep(LOCK_AGAIN),
+                Err(TryLockError::WouldBlock) => return Err(Error::Unfit(format!("another agent runs on {}", root.display()))),
+                Err(TryLockError::Error(error)) => return Err(error).doing(|| format!("lock {}", lock.display())),
+            }
         }
     }
 

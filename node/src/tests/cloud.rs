@@ -63,7 +63,6 @@ pub(super) struct Node {
 
 impl Cloud {
     pub async fn start() -> Self {
-        let _ = tracing_subscriber::fmt().with_env_filter("info,node=debug").with_test_writer().try_init();
         Self::start_with(NOWHERE).await
     }
 
@@ -91,6 +90,8 @@ impl Cloud {
     }
 
     async fn start_in(dir: TempDir, tcp: TcpListener, southbound: &str) -> Self {
+        let _ =
+            tracing_subscriber::fmt().with_env_filter("info,node=debug").with_writer(std::io::stderr).with_ansi(false).try_init();
         let address = tcp.local_addr().unwrap().to_string();
         let url = format!("sqlite:{}", dir.path().join("tables.db").display());
         // Tasks of the controller before may still be on their way out.
@@ -232,6 +233,7 @@ impl Node {
         Self { config, stop: Some(stop), running }
     }
 
+    /// Fails if the agent failed.
     pub async fn stop(mut self) -> NodeConfig {
         drop(self.stop.take());
         (&mut self.running).await.unwrap().unwrap();

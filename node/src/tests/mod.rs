@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod cloud;
+mod crash;
 mod guest;
 mod join;
 mod machine;

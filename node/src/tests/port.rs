@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Machines with ports, on a real switch under a real OVN.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use contracts::{
     node::{Answer, Ask, MachineState, NicDesired, Power},
     nodes::Nodes,
     ports::FixedIp,
 };
-use types::{Mac, SubnetId};
+use types::{Mac, NodeId, SubnetId};
 
 use super::{
-    cloud::{Cloud, Node},
+    cloud::{Cloud, Node, PATIENCE},
     guest,
     network::{Central, Network, in_private_network, run, with_switch},
 };
@@ -36,6 +36,30 @@ pub(super) fn nic(central: &Central, network: &Network, address: Ipv4Addr) -> Ni
     }
 }
 
+pub(super) async fn inventory(cloud: &Cloud, node: &NodeId) -> Answer {
+    cloud.fleet.ask(node, Ask::Inventory).await.unwrap()
+}
+
+/// Waits until the node has nothing of any machine.
+pub(super) async fn nothing_is_left(cloud: &Cloud, node: &NodeId) {
+    let look = async {
+        loop {
+            // The node may just have been started.
+            if let Ok(Answer::Inventory { processes, taps, disks, switch_ports, namespaces }) =
+                cloud.fleet.ask(node, Ask::Inventory).await
+                && [&processes, &taps, &disks, &switch_ports, &namespaces].iter().all(|list| list.is_empty())
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, look).await;
+    if waited.is_err() {
+        panic!("this is left: {:?}", inventory(cloud, node).await);
+    }
+}
+
 #[test]
 fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
     in_private_network(async || {
@@ -53,9 +77,7 @@ fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
         cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
         assert!(central.is_up(&port));
         assert!(run("ip", &["-o", "link", "show", &tap]).contains("mtu 1442"));
-        let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } =
-            cloud.fleet.ask(&id, Ask::Inventory).await.unwrap()
-        else {
+        let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } = inventory(&cloud, &id).await else {
             panic!("no inventory")
         };
         assert_eq!((processes, disks), (vec![machine.server_id.to_string()], vec![machine.server_id.to_string()]));
@@ -67,10 +89,10 @@ fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
         let console = node.dir().join("machines").join(machine.server_id.as_str()).join("console.log");
         let booted = async {
             while !std::fs::read_to_string(&console).is_ok_and(|text| text.contains("hello")) {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(super::cloud::PATIENCE, booted).await.unwrap();
+        tokio::time::timeout(PATIENCE, booted).await.unwrap();
 
         // A stopped machine's port is down, as in Neutron.
         let stopped = guest::next(&machine, |machine| machine.power = Power::Stopped);
@@ -82,19 +104,7 @@ fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
 
         cloud.unwant(&id, &machine.server_id);
         cloud.rooms.state_when(&machine.server_id, MachineState::Gone).await;
-        let nothing = async {
-            loop {
-                match cloud.fleet.ask(&id, Ask::Inventory).await.unwrap() {
-                    Answer::Inventory { processes, taps, disks, switch_ports, namespaces }
-                        if [&processes, &taps, &disks, &switch_ports, &namespaces].iter().all(|list| list.is_empty()) =>
-                    {
-                        return;
-                    }
-                    _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-                }
-            }
-        };
-        tokio::time::timeout(super::cloud::PATIENCE, nothing).await.unwrap();
+        nothing_is_left(&cloud, &id).await;
         node.stop().await;
     });
 }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The agent is killed at every point where it has just done, or is about to do, something outside of itself. The
+//! next agent must end where the killed one was going, with nothing left over.
+
+use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio};
+
+use contracts::node::{MachineDesired, MachineState, Power, RebootKind};
+use nix::sys::signal::Signal;
+use tokio::process::Command;
+use types::NodeId;
+
+use super::{
+    cloud::{Cloud, Node, PATIENCE},
+    guest,
+    network::{Central, Network, in_private_network, with_switch},
+    port::{nic, nothing_is_left},
+};
+use crate::{Agent, NodeConfig};
+
+const CONFIG: &str = "NODE_TEST_CONFIG";
+
+const WHILE_STARTING: [&str; 13] = [
+    "node.machine.kept",
+    "node.image.written",
+    "node.image.ready",
+    "node.disk.ready",
+    "node.taps.ready",
+    "node.qemu.starting",
+    "node.ports.plugged",
+    "node.qemu.started",
+    "node.machine.wired",
+    "node.machine.running",
+    "node.door.making",
+    "node.door.made",
+    "node.door.wired",
+];
+const WHILE_ENDING: [&str; 5] =
+    ["node.machine.killed", "node.port.released", "node.machine.unwired", "node.machine.removed", "node.door.unwired"];
+const WHILE_CHANGING: [(&str, Power); 3] = [
+    ("node.machine.stopping", Power::Stopped),
+    ("node.machine.stopped", Power::Stopped),
+    ("node.machine.rebooting", Power::Running),
+];
+
+struct Scene {
+    central: Central,
+    cloud: Cloud,
+    network: Network,
+    config: NodeConfig,
+    id: NodeId,
+}
+
+impl Scene {
+    /// A cloud whose only node has joined and is not running now.
+    async fn set() -> Self {
+        let central = Central::start().await;
+        let cloud = Cloud::start_with(&central.southbound()).await;
+        let node = Node::start(with_switch(cloud.config("one", Some(cloud.token().await))));
+        let id = cloud.up("one").await.id;
+        let config = node.stop().await;
+        let network = central.network(1);
+        Self { central, cloud, network, config, id }
+    }
+
+    /// A machine with a port, a configuration drive and an image that no other has.
+    fn machine(&self, number: usize) -> MachineDesired {
+        let mut image = guest::obedient();
+        image.extend(format!("{number}").as_bytes());
+        image.resize(image.len().next_multiple_of(512), 0);
+        let mut machine = guest::machine(&self.cloud, &image);
+        machine.config_drive = true;
+        machine.nics = vec![nic(&self.central, &self.network, Ipv4Addr::new(10, 0, 1, 10 + u8::try_from(number).unwrap()))];
+        machine
+    }
+
+    fn start(&self) -> Node {
+        Node::start(self.config.clone())
+    }
+
+    /// An agent in a process of its own, which dies when it comes to this point.
+    async fn die_at(&self, point: &str) {
+        let mut agent = Command::new(std::env::current_exe().unwrap());
+        agent.args(["--ignored", "--exact", "tests::crash::an_agent_that_a_crash_point_ends"]);
+        agent.env("FERROSTACK_CRASH", point).env(CONFIG, serde_json::to_string(&self.config).unwrap());
+        agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let ended = tokio::time::timeout(PATIENCE, agent.status()).await;
+        let status = ended.unwrap_or_else(|_| panic!("the agent did not come to {point}")).unwrap();
+        assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{point}: {status}");
+    }
+
+    async fn end(&self, machine: &MachineDesired) {
+        self.cloud.unwant(&self.id, &machine.server_id);
+        nothing_is_left(&self.cloud, &self.id).await;
+    }
+}
+
+/// Run by the other tests only, with its configuration in the environment.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it is the far half of the other tests here"]
+async fn an_agent_that_a_crash_point_ends() {
+    let Ok(config) = std::env::var(CONFIG) else { return };
+    Agent::run(serde_json::from_str(&config).unwrap(), std::future::pending()).await.unwrap();
+}
+
+#[test]
+fn a_killed_agent_leaves_nothing_behind() {
+    in_private_network(async || {
+        let scene = Scene::set().await;
+        for (number, point) in WHILE_STARTING.into_iter().enumerate() {
+            let machine = scene.machine(number);
+            scene.cloud.want(&scene.id, &machine);
+            scene.die_at(point).await;
+            // What was wanted comes to be, once.
+            let node = scene.start();
+            scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+            assert_eq!(qemu::machine::running_below(node.dir()).unwrap().len(), 1, "{point}");
+            scene.end(&machine).await;
+            node.stop().await;
+
+            // And if it is not wanted any more by then, nothing of it stays.
+            let machine = scene.machine(number + 100);
+            scene.cloud.want(&scene.id, &machine);
+            scene.die_at(point).await;
+            scene.cloud.unwant(&scene.id, &machine.server_id);
+            let node = scene.start();
+            nothing_is_left(&scene.cloud, &scene.id).await;
+            node.stop().await;
+        }
+    });
+}
+
+#[test]
+fn an_agent_killed_while_it_takes_a_machine_down_ends_it_later() {
+    in_private_network(async || {
+        let scene = Scene::set().await;
+        for (number, point) in WHILE_ENDING.into_iter().enumerate() {
+            let machine = scene.machine(number);
+            scene.cloud.want(&scene.id, &machine);
+            let node = scene.start();
+            scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+            node.stop().await;
+            scene.cloud.unwant(&scene.id, &machine.server_id);
+            scene.die_at(point).await;
+            let node = scene.start();
+            nothing_is_left(&scene.cloud, &scene.id).await;
+            node.stop().await;
+        }
+    });
+}
+
+#[test]
+fn an_agent_killed_while_it_stops_or_reboots_a_machine_gets_there_later() {
+    in_private_network(async || {
+        let scene = Scene::set().await;
+        for (number, (point, power)) in WHILE_CHANGING.into_iter().enumerate() {
+            let machine = scene.machine(number);
+            scene.cloud.want(&scene.id, &machine);
+            let node = scene.start();
+            scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+            node.stop().await;
+            let changed = guest::next(&machine, |machine| {
+                machine.power = power;
+                (machine.reboots, machine.reboot) = (u32::from(power == Power::Running), RebootKind::Hard);
+            });
+            scene.cloud.want(&scene.id, &changed);
+            scene.die_at(point).await;
+            let node = scene.start();
+            let state = if power == Power::Stopped { MachineState::Stopped } else { MachineState::Running };
+            let there = |found: &contracts::node::MachineObserved| {
+                found.state == state && found.generation == changed.generation && found.reboots == changed.reboots
+            };
+            scene.cloud.rooms.observed_when(&machine.server_id, there).await;
+            scene.end(&machine).await;
+            node.stop().await;
+        }
+    });
+}
