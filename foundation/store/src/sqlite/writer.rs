@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +25,9 @@ use crate::{Error, Result, Tx, guard};
 
 /// The longest group: bounds how long the first writer of a group waits for the last.
 const GROUP: usize = 256;
+
+/// The longest that a group waits for the writers of the one before, however long its commit took.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// How many writers may wait; further ones wait for a place.
 const QUEUE: usize = 1024;
@@ -92,10 +96,35 @@ impl Drop for Writer {
 
 fn serve(mut tx: Tx, mut jobs: mpsc::Receiver<Box<dyn Job>>, shared: &Shared) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut last = Round::default();
     while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
+        gather(&mut jobs, &mut group, &last);
         group.retain(|job| !job.is_abandoned());
         if !group.is_empty() {
+            let (size, began) = (group.len(), Instant::now());
             commit(&mut tx, std::mem::take(&mut group), shared);
+            last = Round { size, took: began.elapsed() };
+        }
+    }
+}
+
+/// The group before.
+#[derive(Default)]
+struct Round {
+    size: usize,
+    took: Duration,
+}
+
+/// Lets those in who were just answered and are about to come back. Without this they miss the group that is about to
+/// be synced and form one of their own after it, and each write waits for two syncs. It costs a fraction of a sync,
+/// and a lone writer nothing.
+fn gather(jobs: &mut mpsc::Receiver<Box<dyn Job>>, group: &mut Vec<Box<dyn Job>>, last: &Round) {
+    let deadline = Instant::now() + GATHERING.min(last.took / 8);
+    while group.len() < last.size.min(GROUP) {
+        match jobs.try_recv() {
+            Ok(job) => group.push(job),
+            Err(_) if Instant::now() < deadline => std::thread::yield_now(),
+            Err(_) => return,
         }
     }
 }
