@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Compares what the neighbours hold for servers with the servers that there are.
+//! Compares what the neighbours hold for servers with the servers that there are: claims, allocations, and all that
+//! the hosts find when they look.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +11,24 @@ use contracts::{
 };
 use store::Tx;
 
+use super::claim;
 use crate::{Compute, error::Result};
 
 /// What we know of a server for this purpose.
+#[derive(Debug, Default)]
 struct Known {
     deleted: bool,
-    holds_claims: bool,
+    claims: usize,
+    /// The host that has its machine, or may have.
     host: Option<String>,
+    taps: Vec<String>,
+}
+
+/// What a host may have on behalf of its servers.
+#[derive(Debug, Default)]
+struct Wanted<'a> {
+    servers: BTreeSet<&'a str>,
+    taps: BTreeSet<&'a str>,
 }
 
 impl Audit for Compute {
@@ -24,33 +36,23 @@ impl Audit for Compute {
         Box::pin(async move {
             let known = self.store.list(read).await?;
             let mut findings = Vec::new();
-            for (id, server) in &known {
-                if server.deleted && server.holds_claims {
-                    findings.push(finding("leftover", "claim", id, "its server is deleted"));
-                }
+            for (id, _) in known.iter().filter(|(_, server)| server.deleted && server.claims > 0) {
+                findings.push(finding("leftover", "claim", id, "its server is deleted"));
             }
             for consumer in self.placement.consumers().await? {
-                let id = consumer.as_str();
-                // A consumer that is no server of ours is another's business only if it is none of ours by name either.
-                match known.get(id) {
-                    Some(server) if server.holds_claims => {}
-                    Some(_) => findings.push(finding("leftover", "allocation", id, "its server holds no claims any more")),
-                    None => findings.push(finding("leftover", "allocation", id, "there is no such server")),
+                match known.get(consumer.as_str()) {
+                    Some(server) if server.claims > 0 => {}
+                    Some(_) => {
+                        findings.push(finding("leftover", "allocation", consumer.as_str(), "its server holds nothing any more"))
+                    }
+                    None => findings.push(finding("leftover", "allocation", consumer.as_str(), "there is no such server")),
                 }
             }
             for node in self.nodes.list().await?.into_iter().filter(|node| node.up) {
-                let Answer::Inventory { processes, .. } = self.nodes.ask(&node.id, Ask::Inventory).await? else {
-                    findings.push(finding("missing", "inventory", node.id.as_str(), "the host does not tell what it has"));
-                    continue;
-                };
-                let there: BTreeSet<&str> = processes.iter().map(String::as_str).collect();
-                for process in &there {
-                    let wanted = known.iter().any(|(id, server)| {
-                        process.contains(id.as_str()) && !server.deleted && server.host.as_deref() == Some(node.hostname.as_str())
-                    });
-                    if !wanted {
-                        findings.push(finding("leftover", "machine", process, &format!("on host {}", node.hostname)));
-                    }
+                let wanted = wanted_on(&known, &node.hostname);
+                match self.nodes.ask(&node.id, Ask::Inventory).await {
+                    Ok(inventory) => findings.extend(strays(&wanted, &node.hostname, inventory)),
+                    Err(refusal) => findings.push(finding("missing", "inventory", &node.hostname, &refusal.message)),
                 }
             }
             Ok(findings)
@@ -59,16 +61,54 @@ impl Audit for Compute {
 }
 
 fn read(tx: &mut Tx) -> Result<BTreeMap<String, Known>> {
-    let rows = tx.query(
-        "SELECT id, deleted_at, (SELECT count(*) FROM server_claims WHERE server_id = servers.id), host FROM servers",
-        &[],
-    )?;
-    let mut known = BTreeMap::new();
-    for row in &rows {
+    let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    for row in &tx.query("SELECT id, deleted_at, host FROM servers", &[])? {
         let deleted = row.get::<Option<i64>>(1)?.is_some();
-        known.insert(row.get(0)?, Known { deleted, holds_claims: row.get::<i64>(2)? > 0, host: row.get(3)? });
+        known.insert(row.get(0)?, Known { deleted, host: row.get(2)?, ..Known::default() });
+    }
+    for row in &tx.query("SELECT server_id, kind, position, ask, facts FROM server_claims", &[])? {
+        let claim = claim::from_row(row)?;
+        let server = known.entry(claim.server_id.to_string()).or_default();
+        server.claims += 1;
+        server.taps.extend(claim.nic.map(|nic| tap(nic.port_id.as_str())));
     }
     Ok(known)
+}
+
+/// How every agent of OpenStack's, ours too, names the tap of a port.
+fn tap(port: &str) -> String {
+    format!("tap{}", port.chars().take(11).collect::<String>())
+}
+
+fn wanted_on<'a>(known: &'a BTreeMap<String, Known>, host: &str) -> Wanted<'a> {
+    let mut wanted = Wanted::default();
+    for (id, server) in known.iter().filter(|(_, server)| !server.deleted && server.host.as_deref() == Some(host)) {
+        wanted.servers.insert(id);
+        wanted.taps.extend(server.taps.iter().map(String::as_str));
+    }
+    wanted
+}
+
+fn strays(wanted: &Wanted<'_>, host: &str, inventory: Answer) -> Vec<Finding> {
+    let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } = inventory else {
+        return vec![finding("missing", "inventory", host, "the host answered something else")];
+    };
+    let on_host = format!("on host {host}");
+    let mut findings = Vec::new();
+    for (thing, ids) in [("process", &processes), ("disk", &disks)] {
+        let strays = ids.iter().filter(|id| !wanted.servers.contains(id.as_str()));
+        findings.extend(strays.map(|id| finding("leftover", thing, id, &on_host)));
+    }
+    for (thing, names) in [("tap", &taps), ("switch port", &switch_ports)] {
+        // A host without servers needs no port of any kind; one with some also has those of metadata.
+        let is_stray =
+            |name: &&String| !wanted.taps.contains(name.as_str()) && (name.starts_with("tap") || wanted.servers.is_empty());
+        findings.extend(names.iter().filter(is_stray).map(|name| finding("leftover", thing, name, &on_host)));
+    }
+    if wanted.servers.is_empty() {
+        findings.extend(namespaces.iter().map(|name| finding("leftover", "namespace", name, &on_host)));
+    }
+    findings
 }
 
 fn finding(kind: &str, thing: &str, id: &str, detail: &str) -> Finding {
@@ -78,5 +118,30 @@ fn finding(kind: &str, thing: &str, id: &str, detail: &str) -> Finding {
         thing: thing.to_owned(),
         id: id.to_owned(),
         detail: detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_server_wants_is_found() {
+        let server = Known { host: Some("h".to_owned()), taps: vec![tap("12345678-9abc-4def")], ..Known::default() };
+        let gone = Known { deleted: true, host: Some("h".to_owned()), ..Known::default() };
+        let known = BTreeMap::from([("s".to_owned(), server), ("d".to_owned(), gone)]);
+        let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let inventory = |namespaces| Answer::Inventory {
+            processes: texts(&["s", "d"]),
+            taps: texts(&["tap12345678-9a", "tapffffffff-ff"]),
+            disks: texts(&["s"]),
+            switch_ports: texts(&["tap12345678-9a", "fsm-1"]),
+            namespaces,
+        };
+        let found = strays(&wanted_on(&known, "h"), "h", inventory(texts(&["ns"])));
+        let found: Vec<_> = found.iter().map(|finding| (finding.thing.as_str(), finding.id.as_str())).collect();
+        assert_eq!(found, [("process", "d"), ("tap", "tapffffffff-ff")]);
+        // On a host that has none of them, everything is too much.
+        assert_eq!(strays(&wanted_on(&known, "other"), "other", inventory(texts(&["ns"]))).len(), 8);
     }
 }
