@@ -1,1 +1,165 @@
-//! network
+// SPDX-License-Identifier: Apache-2.0
+//! Network: Neutron's API v2.0 over real OVN.
+//!
+//! Handlers write desired state and its event to the tables, and mark in the same transaction which keys OVN must be told
+//! about ([`keys`]). [`northbound`] makes OVN so and reports back. Nothing that a user asks for waits for OVN, and nothing
+//! is lost while OVN cannot be reached.
+//!
+//! One drawer a noun: [`network`], [`subnet`], [`port`], [`router`], [`floating_ip`], [`security_group`] (with its rules);
+//! beside them [`ipam`], which hands out addresses, and [`door`], what compute asks of this room.
+
+mod agent;
+mod door;
+mod error;
+mod extension;
+mod floating_ip;
+mod input;
+mod ipam;
+mod keys;
+mod listing;
+mod network;
+mod northbound;
+mod port;
+mod quota;
+mod room;
+mod router;
+mod security_group;
+mod settings;
+mod subnet;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod version;
+mod who;
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{FaultStyle, Routes, Service};
+use contracts::{
+    BoxFuture, Refusal,
+    audit::{Audit, Finding},
+};
+use ovn::{northbound::Northbound, southbound::Southbound};
+use store::{Migrations, Step, Store};
+use tokio::task::JoinHandle;
+
+pub(crate) use error::{Error, Result};
+pub(crate) use room::Room;
+pub use settings::Settings;
+
+pub const MIGRATIONS: Migrations = Migrations {
+    room: "network",
+    steps: &[Step { number: 1, name: "networks", sql: include_str!("../migrations/0001_networks.sql") }],
+};
+
+pub static POLICIES: &[&Policy] = &[
+    &network::api::GET,
+    &network::api::GET_PROVIDER,
+    &network::api::CREATE,
+    &network::api::CREATE_SHARED,
+    &network::api::CREATE_EXTERNAL,
+    &network::api::CREATE_PROVIDER,
+    &network::api::UPDATE,
+    &network::api::UPDATE_SHARED,
+    &network::api::UPDATE_EXTERNAL,
+    &network::api::DELETE,
+    &subnet::api::GET,
+    &subnet::api::CREATE,
+    &subnet::api::UPDATE,
+    &subnet::api::DELETE,
+    &port::api::GET,
+    &port::api::GET_BINDING,
+    &port::api::CREATE,
+    &port::api::CREATE_DEVICE_OWNER,
+    &port::api::CREATE_MAC,
+    &port::api::CREATE_FIXED_IP,
+    &port::api::CREATE_PORT_SECURITY,
+    &port::api::CREATE_PAIRS,
+    &port::api::CREATE_BINDING,
+    &port::api::UPDATE,
+    &port::api::DELETE,
+    &router::api::GET,
+    &router::api::CREATE,
+    &router::api::UPDATE,
+    &router::api::SNAT,
+    &router::api::EXTERNAL_FIXED_IPS,
+    &router::api::DELETE,
+    &router::api::ADD_INTERFACE,
+    &router::api::REMOVE_INTERFACE,
+    &router::api::INTERFACE_ON,
+    &floating_ip::api::GET,
+    &floating_ip::api::CREATE,
+    &floating_ip::api::CREATE_ADDRESS,
+    &floating_ip::api::UPDATE,
+    &floating_ip::api::DELETE,
+    &security_group::api::GET,
+    &security_group::api::CREATE,
+    &security_group::api::UPDATE,
+    &security_group::api::DELETE,
+    &security_group::rule::api::GET,
+    &security_group::rule::api::CREATE,
+    &security_group::rule::api::DELETE,
+    &quota::api::GET,
+    &quota::api::UPDATE,
+    &quota::api::DELETE,
+    &agent::GET,
+];
+
+/// The room. It implements `contracts::ports::Ports` and `contracts::audit::Audit`.
+#[derive(Clone)]
+pub struct Network {
+    room: Arc<Room>,
+}
+
+impl Network {
+    /// The databases need not be reachable; see [`Network::spawn`].
+    pub fn new(store: Store, northbound: Northbound, southbound: Southbound, settings: Settings) -> Self {
+        Self { room: Arc::new(Room::new(store, northbound, southbound, settings)) }
+    }
+
+    pub fn service(&self) -> Service {
+        let room = &self.room;
+        let routes = Routes::new(room.clone())
+            .join(version::routes(room))
+            .join(extension::routes(room))
+            .join(network::api::routes(room))
+            .join(subnet::api::routes(room))
+            .join(port::api::routes(room))
+            .join(router::api::routes(room))
+            .join(floating_ip::api::routes(room))
+            .join(security_group::api::routes(room))
+            .join(security_group::rule::api::routes(room))
+            .join(tag::api::routes(room))
+            .join(quota::api::routes(room))
+            .join(agent::routes(room));
+        Service { name: "network", prefix: "/network", faults: FaultStyle::Neutron, versions: None, routes: routes.into_list() }
+    }
+
+    /// Starts the loops that keep OVN and the tables together. They end when their handles are aborted.
+    pub fn spawn(&self) -> Vec<JoinHandle<()>> {
+        let room = &self.room;
+        let reconciler = Arc::new(northbound::Reconciler::new(room.clone()));
+        vec![
+            work::spawn_keyed(reconciler, room.bell.clone()),
+            tokio::spawn(northbound::Observer::new(room.clone()).run()),
+            tokio::spawn(northbound::Sweep::new(room.clone()).run()),
+        ]
+    }
+
+    /// Puts everything right that differs in OVN, now instead of by the clock; answers how much did.
+    pub async fn sweep(&self) -> Result<usize, Refusal> {
+        let swept = northbound::Sweep::new(self.room.clone()).repair().await;
+        swept.map_err(|error| Refusal::unavailable(error.to_string()))
+    }
+}
+
+impl Audit for Network {
+    fn audit(&self) -> BoxFuture<'_, Result<Vec<Finding>, Refusal>> {
+        Box::pin(async move {
+            let differences = self.room.differences().await;
+            let differences = differences.map_err(|error| Refusal::unavailable(error.to_string()))?;
+            Ok(differences.into_iter().map(|difference| difference.finding).collect())
+        })
+    }
+}

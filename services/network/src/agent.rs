@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2.0/agents` and `/v2.0/availability_zones`: the hosts as OVN's southbound database knows them.
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{Cx, Reply, Routes, json};
+use http::StatusCode;
+use ovn::southbound::Chassis;
+use serde_json::{Value, json};
+use types::Timestamp;
+
+use crate::{Error, Room, listing, network};
+
+pub static GET: Policy = Policy::new("get_agent", "rule:admin_only", "See the hosts that OVN works on");
+
+pub fn routes(room: &Arc<Room>) -> Routes<Room> {
+    Routes::new(room.clone()).get("/v2.0/agents", &GET, list).get("/v2.0/agents/{id}", &GET, show).get(
+        "/v2.0/availability_zones",
+        &network::api::GET,
+        zones,
+    )
+}
+
+const FILTERS: [&str; 6] = ["id", "host", "agent_type", "binary", "topic", "availability_zone"];
+
+async fn list(room: Arc<Room>, cx: Cx) -> Reply {
+    let fits = |agent: &Value| {
+        FILTERS.iter().all(|name| match cx.query().get(name) {
+            Some(wanted) => agent[*name] == wanted,
+            None => true,
+        })
+    };
+    let alive = cx.query().flag("alive")?;
+    let agents: Vec<Value> =
+        agents(&room).into_iter().filter(fits).filter(|agent| alive.is_none_or(|alive| agent["alive"] == alive)).collect();
+    listing::one(&cx, StatusCode::OK, "agents", &agents)
+}
+
+async fn show(room: Arc<Room>, cx: Cx) -> Reply {
+    let id = cx.param("id");
+    let found = agents(&room).into_iter().find(|agent| agent["id"] == id);
+    let agent = found.ok_or_else(|| Error::AgentNotFound { id: id.to_owned() })?;
+    listing::one(&cx, StatusCode::OK, "agent", &agent)
+}
+
+async fn zones(room: Arc<Room>, _cx: Cx) -> Reply {
+    let zone = |resource: &str| json!({"name": room.settings.availability_zone, "resource": resource, "state": "available"});
+    json(StatusCode::OK, &json!({"availability_zones": [zone("network"), zone("router")]}))
+}
+
+fn agents(room: &Room) -> Vec<Value> {
+    room.southbound.chassis().unwrap_or_default().iter().map(|chassis| agent(chassis, &room.settings.availability_zone)).collect()
+}
+
+/// OVN has no heartbeat: a host counts as alive while it follows what it was asked to confirm.
+fn agent(chassis: &Chassis, zone: &str) -> Value {
+    let is_gateway = !chassis.bridge_mappings.is_empty();
+    let confirmed = chassis.confirmed_at_ms.map(|at| Timestamp(at.saturating_mul(1000)));
+    let seen = confirmed.map(|at| at.naive_micros().replace('T', " ").split('.').next().unwrap_or_default().to_owned());
+    json!({
+        "id": chassis.name,
+        "agent_type": if is_gateway { "OVN Controller Gateway agent" } else { "OVN Controller agent" },
+        "binary": "ovn-controller",
+        "topic": "n/a",
+        "host": chassis.hostname,
+        "availability_zone": zone,
+        "admin_state_up": true,
+        "alive": chassis.behind <= 0,
+        "description": "",
+        "resources_synced": null,
+        "created_at": seen,
+        "started_at": seen,
+        "heartbeat_timestamp": seen,
+        "configurations": {
+            "bridge-mappings": chassis.bridge_mappings.iter().map(|(physical, bridge)| format!("{physical}:{bridge}")).collect::<Vec<_>>().join(","),
+            "tunneling_ip": chassis.encaps.first().map(|encap| encap.ip.clone()),
+        },
+    })
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What compute asks of this room: the NICs of a server.
+//!
+//! `ensure` and `release` may be repeated at any time: a port is made under the id that the ask carries, so a second
+//! attempt finds the first one's port.
+
+mod facts;
+mod plan;
+
+use std::{collections::HashMap, time::Duration};
+
+use contracts::{
+    BoxFuture, Refusal,
+    ports::{NicAsk, NicWish, PortFacts, Ports},
+};
+use store::{Select, Tx};
+use tokio::time::timeout;
+use types::{NodeId, PortId, ProjectId, ServerId};
+
+use crate::{
+    Error, Network, Result, floating_ip, keys, network,
+    port::{self, addresses::Wish, store::Create},
+    quota, security_group,
+    settings::Settings,
+    who::Doer,
+};
+
+/// How long a caller waits for OVN before he is told to come again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What Neutron's users see as the owner of a machine's port.
+const OWNER: &str = "compute:";
+
+impl Ports for Network {
+    fn plan<'a>(
+        &'a self,
+        project: &'a ProjectId,
+        wishes: &'a [NicWish],
+        security_groups: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<NicAsk>, Refusal>> {
+        let (project, wishes, groups) = (project.clone(), wishes.to_vec(), security_groups.to_vec());
+        let settings = self.room.settings.clone();
+        Box::pin(async move {
+            self.room.store.read(move |tx| plan::plan(tx, &settings, &project, &wishes, &groups)).await.map_err(plan::refusal)
+        })
+    }
+
+    fn ensure<'a>(
+        &'a self,
+        project: &'a ProjectId,
+        server: &'a ServerId,
+        server_name: &'a str,
+        node: &'a NodeId,
+        ask: &'a NicAsk,
+    ) -> BoxFuture<'a, Result<PortFacts, Refusal>> {
+        let settings = self.room.settings.clone();
+        let nic = Nic {
+            project: project.clone(),
+            server: server.clone(),
+            host: node.to_string(),
+            dns_name: dns_name(server_name),
+            ask: ask.clone(),
+        };
+        Box::pin(async move {
+            let port = self.room.change(move |tx| claim(tx, &settings, &nic)).await?;
+            let key = keys::port(&port);
+            match timeout(PATIENCE, self.room.converge(&key)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(Refusal::unavailable(format!("the port {port} is not in OVN yet: {error}"))),
+                Err(_) => {
+                    return Err(Refusal::unavailable(format!("the port {port} is not in OVN yet: it did not answer in time")));
+                }
+            }
+            work::crash::point("network.port.ensured");
+            let facts = self.room.store.read(move |tx| {
+                let row = port::store::get(tx, &port)?;
+                let facts = facts::of(tx, vec![row])?.pop().map(|(_, facts)| facts);
+                facts.ok_or_else(|| Error::PortNotFound { port_id: port.to_string() })
+            });
+            Ok(facts.await?)
+        })
+    }
+
+    fn release<'a>(&'a self, server: &'a ServerId, ask: &'a NicAsk) -> BoxFuture<'a, Result<(), Refusal>> {
+        let (server, ask) = (server.clone(), ask.clone());
+        let key = keys::port(&ask.port_id);
+        Box::pin(async move {
+            if self.room.change(move |tx| let_go(tx, &server, &ask)).await? {
+                // The address may be handed out again at once, so OVN should not know it any more. If it cannot be told
+                // now it will be before it learns of the next holder: both are written by the same reconciler.
+                let _ = timeout(PATIENCE, self.room.converge(&key)).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn of_servers<'a>(&'a self, servers: &'a [ServerId]) -> BoxFuture<'a, Result<HashMap<ServerId, Vec<PortFacts>>, Refusal>> {
+        let servers = servers.to_vec();
+        Box::pin(async move { Ok(self.room.store.list(move |tx| of_servers(tx, &servers)).await?) })
+    }
+}
+
+struct Nic {
+    project: ProjectId,
+    server: ServerId,
+    host: String,
+    dns_name: String,
+    ask: NicAsk,
+}
+
+/// Makes or adopts the port and gives it to the server.
+fn claim(tx: &mut Tx, settings: &Settings, nic: &Nic) -> Result<PortId> {
+    let doer = Doer::system("compute");
+    let device_owner = format!("{OWNER}{}", settings.availability_zone);
+    let ask = &nic.ask;
+    let before = match port::store::get(tx, &ask.port_id) {
+        Ok(row) => row,
+        Err(Error::PortNotFound { .. }) if ask.made_by_compute => {
+            make(tx, settings, &doer, nic, device_owner)?;
+            return Ok(ask.port_id.clone());
+        }
+        Err(error) => return Err(error),
+    };
+    if !before.device_id.is_empty() && before.device_id != nic.server.as_str() {
+        return Err(Error::PortInUse { port_id: before.id.to_string(), device_id: before.device_id });
+    }
+    let mut row = before.clone();
+    row.device_id = nic.server.to_string();
+    row.device_owner = device_owner;
+    row.host_id.clone_from(&nic.host);
+    if row.dns_name.is_empty() {
+        row.dns_name.clone_from(&nic.dns_name);
+    }
+    let is_as_wanted = (&row.device_id, &row.device_owner, &row.host_id, &row.dns_name)
+        == (&before.device_id, &before.device_owner, &before.host_id, &before.dns_name);
+    if !is_as_wanted {
+        port::store::write(tx, &doer, &before, &mut row)?;
+    }
+    Ok(row.id)
+}
+
+fn make(tx: &mut Tx, settings: &Settings, doer: &Doer, nic: &Nic, device_owner: String) -> Result<()> {
+    let ask = &nic.ask;
+    let network = network::store::get(tx, &ask.network_id)?;
+    quota::take(tx, &nic.project, quota::Resource::Port, 1, settings)?;
+    security_group::store::ensure_default(tx, doer, &nic.project, settings)?;
+    let create = Create {
+        id: ask.port_id.clone(),
+        device_id: nic.server.to_string(),
+        device_owner,
+        host_id: nic.host.clone(),
+        dns_name: nic.dns_name.clone(),
+        fixed_ips: ask.fixed_ip.map(|address| vec![Wish { subnet: None, address: Some(address) }]),
+        security_groups: (!ask.security_groups.is_empty() && network.port_security_enabled).then(|| ask.security_groups.clone()),
+        ..Create::on(nic.project.clone(), network.id.clone())
+    };
+    port::store::insert(tx, doer, &network, &create).map(drop)
+}
+
+/// Deletes or frees the port, if it is still this server's. True if something was done.
+fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
+    let doer = Doer::system("compute");
+    let before = match port::store::get(tx, &ask.port_id) {
+        Ok(row) => row,
+        Err(Error::PortNotFound { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if before.device_id != server.as_str() {
+        return Ok(false);
+    }
+    if ask.made_by_compute {
+        floating_ip::store::disassociate_port(tx, &doer, &before.id)?;
+        port::store::erase(tx, &before.id)?;
+        doer.record(tx, port::store::change("port.delete", &before), Some(&before), None)?;
+        return Ok(true);
+    }
+    let mut row = before.clone();
+    row.device_id.clear();
+    row.device_owner.clear();
+    row.host_id.clear();
+    row.dns_name.clear();
+    port::store::write(tx, &doer, &before, &mut row)?;
+    Ok(true)
+}
+
+fn of_servers(tx: &mut Tx, servers: &[ServerId]) -> Result<HashMap<ServerId, Vec<PortFacts>>> {
+    let select = Select::new("ports", port::COLUMNS).filter_in("device_id", servers).condition("device_owner LIKE 'compute:%'");
+    let rows = select.sort(&[("created_at", store::Direction::Asc)], "id").rows(tx)?;
+    let rows = rows.iter().map(port::Row::from_row).collect::<Result<Vec<_>, _>>()?;
+    let mut all: HashMap<ServerId, Vec<PortFacts>> = HashMap::new();
+    for (device, facts) in facts::of(tx, rows)? {
+        all.entry(ServerId::new(device)).or_default().push(facts);
+    }
+    Ok(all)
+}
+
+/// A server's name as a DNS label, as its guest calls itself.
+fn dns_name(server_name: &str) -> String {
+    let plain: String = server_name
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c == ' ' || c == '_' { '-' } else { c })
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .take(63)
+        .collect();
+    plain.trim_matches('-').to_owned()
+}

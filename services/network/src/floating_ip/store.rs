@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rows of floating IPs.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use access::{Allowed, Scope};
+use store::{Select, Tx, params};
+use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, SubnetId, Timestamp};
+
+use super::{COLUMNS, Row};
+use crate::{
+    Error, Result, keys,
+    listing::{Listing, check_revision},
+    network,
+    port::{self, FLOATING_IP, addresses::Wish},
+    quota,
+    settings::Settings,
+    subnet, tag,
+    who::{Change, Doer, within},
+};
+
+/// A floating IP with the port it leads to.
+pub struct Found {
+    pub row: Row,
+    pub port: Option<port::Row>,
+    pub tags: Vec<String>,
+}
+
+/// Where an address shall lead.
+#[derive(Debug, Clone)]
+pub struct Goal {
+    pub port: PortId,
+    pub fixed_ip: Option<IpAddr>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Create {
+    pub project_id: ProjectId,
+    pub network_id: NetworkId,
+    pub description: String,
+    pub address: Option<IpAddr>,
+    pub subnet_id: Option<SubnetId>,
+    pub goal: Option<Goal>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    pub description: Option<String>,
+    /// `Some(None)` lets the address lead nowhere.
+    pub goal: Option<Option<Goal>>,
+}
+
+pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
+    let network = network::store::get(tx, &ask.network_id)?;
+    if !network.external {
+        return Err(Error::bad(format!("Bad floatingip request: Network {} is not a valid external network.", network.id)));
+    }
+    let subnets = subnet::store::of_network(tx, &network.id)?;
+    let Some(first) = subnets.iter().find(|subnet| subnet.is_v4()) else {
+        let message = format!("Bad floatingip request: Network {} does not contain any IPv4 subnet.", network.id);
+        return Err(Error::bad(message));
+    };
+    quota::take(tx, &ask.project_id, quota::Resource::FloatingIp, 1, settings)?;
+    let id = FloatingIpId::generate();
+    let wish = match (ask.address, &ask.subnet_id) {
+        (Some(address), subnet) => vec![Wish { subnet: subnet.clone(), address: Some(address) }],
+        (None, Some(subnet)) => vec![Wish { subnet: Some(subnet.clone()), address: None }],
+        (None, None) => match with_room(tx, &subnets)? {
+            Some(subnet) => vec![Wish { subnet: Some(subnet), address: None }],
+            None => vec![Wish { subnet: Some(first.id.clone()), address: None }],
+        },
+    };
+    let port = port::store::Create {
+        device_id: id.to_string(),
+        device_owner: FLOATING_IP.to_owned(),
+        fixed_ips: Some(wish),
+        ..port::store::Create::on(ProjectId::new(""), network.id.clone())
+    };
+    let port = port::store::insert(tx, doer, &network, &port)?;
+    let Some(address) = port.fixed_ips.first().map(|fixed| fixed.ip_address) else {
+        return Err(Error::IpAddressGenerationFailure { net_id: network.id.to_string(), subnets: first.id.to_string() });
+    };
+    let now = Timestamp::now();
+    let mut row = Row {
+        id,
+        project_id: ask.project_id.clone(),
+        description: ask.description.clone(),
+        floating_port_id: port.row.id,
+        floating_network_id: network.id,
+        floating_ip_address: address,
+        port_id: None,
+        fixed_ip_address: None,
+        router_id: None,
+        created_at: now,
+        updated_at: now,
+        generation: 1,
+    };
+    if let Some(goal) = &ask.goal {
+        associate(tx, &mut row, goal)?;
+    }
+    let sql = format!("INSERT INTO floating_ips ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+    tx.execute(
+        &sql,
+        &params![
+            &row.id,
+            &row.project_id,
+            &row.description,
+            &row.floating_port_id,
+            &row.floating_network_id,
+            row.floating_ip_address.to_string(),
+            row.port_id.as_ref(),
+            row.fixed_ip_address.map(|address| address.to_string()),
+            row.router_id.as_ref(),
+            row.created_at,
+            row.updated_at,
+            row.generation,
+        ],
+    )?;
+    keys::mark(tx, &keys::floating_ip(&row.id))?;
+    doer.record(tx, change("floatingip.create", &row), None, Some(&row))?;
+    Ok(found(tx, vec![row])?.remove(0))
+}
+
+/// Any IPv4 subnet whose pools are not used up; only looked for where there are several.
+fn with_room(tx: &mut Tx, subnets: &[subnet::Row]) -> Result<Option<SubnetId>> {
+    for subnet in subnets.iter().filter(|subnet| subnet.is_v4()) {
+        let size = subnet.allocation_pools.iter().fold(0_u128, |all, pool| all.saturating_add(pool.size()));
+        let held: i64 = tx.query_one("SELECT count(*) FROM port_addresses WHERE subnet_id = $1", &params![&subnet.id])?.get(0)?;
+        if u128::try_from(held).unwrap_or_default() < size {
+            return Ok(Some(subnet.id.clone()));
+        }
+    }
+    Ok(None)
+}
+
+pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
+    let select = Select::new("floating_ips", COLUMNS).filter("id = ", id);
+    let rows = within(select, scope.scope(), "project_id = ").rows(tx)?;
+    match rows.first() {
+        Some(row) => Ok(Row::from_row(row)?),
+        None => Err(Error::FloatingIPNotFound { floatingip_id: id.to_owned() }),
+    }
+}
+
+pub fn get(tx: &mut Tx, id: &FloatingIpId) -> Result<Row> {
+    let sql = format!("SELECT {COLUMNS} FROM floating_ips WHERE id = $1");
+    match tx.query_opt(&sql, &params![id])? {
+        Some(row) => Ok(Row::from_row(&row)?),
+        None => Err(Error::FloatingIPNotFound { floatingip_id: id.to_string() }),
+    }
+}
+
+pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
+    let select = listing.apply(within(Select::new("floating_ips", COLUMNS), scope.scope(), "project_id = "));
+    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
+    found(tx, listing.ordered(rows))
+}
+
+/// Adds ports and tags, in two statements however many rows there are.
+pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+    let mut ports: HashMap<PortId, port::Row> = HashMap::new();
+    let select = Select::new("ports", port::COLUMNS).filter_in("id", rows.iter().filter_map(|row| row.port_id.as_ref()));
+    for row in select.rows(tx)? {
+        let port = port::Row::from_row(&row)?;
+        ports.insert(port.id.clone(), port);
+    }
+    let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
+    let with = |row: Row| Found {
+        port: row.port_id.as_ref().and_then(|port| ports.get(port).cloned()),
+        tags: tags.remove(row.id.as_str()).unwrap_or_default(),
+        row,
+    };
+    Ok(rows.into_iter().map(with).collect())
+}
+
+/// The floating addresses that lead to these ports, in one statement.
+pub fn of_ports<'a>(tx: &mut Tx, ports: impl IntoIterator<Item = &'a PortId>) -> Result<Vec<Row>> {
+    let select = Select::new("floating_ips", COLUMNS).filter_in("port_id", ports);
+    let rows = select.sort(&[], "id").rows(tx)?;
+    Ok(rows.iter().map(Row::from_row).collect::<Result<_, _>>()?)
+}
+
+/// Whether floating addresses lead through this router to this subnet.
+pub fn any_behind(tx: &mut Tx, router: &RouterId, subnet: &SubnetId) -> Result<bool> {
+    let sql = "SELECT 1 FROM floating_ips f JOIN port_addresses a ON a.port_id = f.port_id AND a.address = f.fixed_ip_address \
+               WHERE f.router_id = $1 AND a.subnet_id = $2";
+    Ok(tx.query_opt(sql, &params![router, subnet])?.is_some())
+}
+
+pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>, ask: &Update) -> Result<Found> {
+    let before = find(tx, scope, id)?;
+    check_revision(revision, before.generation)?;
+    let mut row = before.clone();
+    if let Some(description) = &ask.description {
+        row.description.clone_from(description);
+    }
+    match &ask.goal {
+        None => {}
+        Some(None) => (row.port_id, row.fixed_ip_address, row.router_id) = (None, None, None),
+        Some(Some(goal)) => associate(tx, &mut row, goal)?,
+    }
+    write(tx, doer, &before, &mut row)?;
+    Ok(found(tx, vec![row])?.remove(0))
+}
+
+/// The port is about to go: its floating addresses lead nowhere.
+pub fn disassociate_port(tx: &mut Tx, doer: &Doer, port: &PortId) -> Result<()> {
+    for before in of_ports(tx, [port])? {
+        let mut row = Row { port_id: None, fixed_ip_address: None, router_id: None, ..before.clone() };
+        write(tx, doer, &before, &mut row)?;
+    }
+    Ok(())
+}
+
+pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>) -> Result<()> {
+    let row = find(tx, scope, id)?;
+    check_revision(revision, row.generation)?;
+    erase(tx, doer, &row)
+}
+
+/// An external network goes, and with it the floating addresses that lead nowhere.
+pub fn delete_idle(tx: &mut Tx, doer: &Doer, network: &NetworkId) -> Result<()> {
+    let select = Select::new("floating_ips", COLUMNS).filter("floating_network_id = ", network).condition("port_id IS NULL");
+    for row in select.rows(tx)? {
+        erase(tx, doer, &Row::from_row(&row)?)?;
+    }
+    Ok(())
+}
+
+fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
+    tag::forget(tx, row.id.as_str())?;
+    tx.execute("DELETE FROM floating_ips WHERE id = $1", &params![&row.id])?;
+    port::store::erase(tx, &row.floating_port_id)?;
+    keys::mark(tx, &keys::floating_ip(&row.id))?;
+    doer.record(tx, change("floatingip.delete", row), Some(row), None)?;
+    Ok(())
+}
+
+fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()> {
+    row.updated_at = Timestamp::now();
+    row.generation = before.generation + 1;
+    tx.execute_cas(
+        "UPDATE floating_ips SET description = $2, port_id = $3, fixed_ip_address = $4, router_id = $5, updated_at = $6, \
+         generation = $7 WHERE id = $1 AND generation = $8",
+        &params![
+            &row.id,
+            &row.description,
+            row.port_id.as_ref(),
+            row.fixed_ip_address.map(|address| address.to_string()),
+            row.router_id.as_ref(),
+            row.updated_at,
+            row.generation,
+            before.generation,
+        ],
+    )?;
+    keys::mark(tx, &keys::floating_ip(&row.id))?;
+    doer.record(tx, change("floatingip.update", row), Some(before), Some(row))?;
+    Ok(())
+}
+
+/// Leads the address to a port, through a router that reaches both.
+fn associate(tx: &mut Tx, row: &mut Row, goal: &Goal) -> Result<()> {
+    let port = port::store::get(tx, &goal.port)?;
+    if port.project_id != row.project_id && !port.project_id.as_str().is_empty() {
+        let message = "Bad floatingip request: the port belongs to a different project than the floating IP.";
+        return Err(Error::bad(message));
+    }
+    let fixed = port::store::addresses_of(tx, &port.id)?;
+    let mut fitting = fixed.iter().filter(|fixed| match goal.fixed_ip {
+        Some(address) => fixed.ip_address == address,
+        None => fixed.ip_address.is_ipv4(),
+    });
+    let chosen = fitting.next().ok_or_else(|| {
+        Error::bad(match goal.fixed_ip {
+            Some(address) => format!("Bad floatingip request: Port {} does not have fixed ip {address}.", port.id),
+            None => {
+                format!("Bad floatingip request: Cannot add floating IP to port {} that has no fixed IPv4 addresses.", port.id)
+            }
+        })
+    })?;
+    if fitting.next().is_some() {
+        return Err(Error::bad(format!(
+            "Bad floatingip request: Port {} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when \
+             assigning a floating IP.",
+            port.id
+        )));
+    }
+    let twin = "SELECT floating_ip_address FROM floating_ips WHERE port_id = $1 AND fixed_ip_address = $2 \
+                AND floating_network_id = $3 AND id <> $4";
+    let twin = tx.query_opt(twin, &params![&port.id, chosen.ip_address.to_string(), &row.floating_network_id, &row.id])?;
+    if let Some(twin) = twin {
+        return Err(Error::FloatingIPPortAlreadyAssociated {
+            address: twin.get(0)?,
+            fixed_ip: chosen.ip_address.to_string(),
+            port_id: port.id.to_string(),
+        });
+    }
+    let router = router_between(tx, &chosen.subnet_id, &row.floating_network_id)?;
+    let router = router.ok_or_else(|| Error::ExternalGatewayForFloatingIPNotFound {
+        subnet_id: chosen.subnet_id.to_string(),
+        net_id: row.floating_network_id.to_string(),
+        port_id: port.id.to_string(),
+    })?;
+    row.port_id = Some(port.id);
+    row.fixed_ip_address = Some(chosen.ip_address);
+    row.router_id = Some(router);
+    Ok(())
+}
+
+/// A router with an interface to the subnet and its gateway on the network; first the one that is the subnet's gateway.
+fn router_between(tx: &mut Tx, subnet: &SubnetId, network: &NetworkId) -> Result<Option<RouterId>> {
+    let sql = "SELECT r.id FROM routers r JOIN ports g ON g.id = r.gateway_port_id \
+               JOIN ports i ON i.device_id = r.id AND i.device_owner = 'network:router_interface' \
+               JOIN port_addresses a ON a.port_id = i.id JOIN subnets s ON s.id = a.subnet_id \
+               WHERE a.subnet_id = $1 AND g.network_id = $2 \
+               ORDER BY CASE WHEN a.address = s.gateway_ip THEN 0 ELSE 1 END, r.id LIMIT 1";
+    Ok(tx.query_opt(sql, &params![subnet, network])?.map(|row| row.get(0)).transpose()?)
+}
+
+fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
+    Change { action, kind: "floatingip", id: row.id.as_str(), project: row.project_id.as_str() }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a client wrote in a body, read attribute by attribute.
+//!
+//! Neutron tells absent from null, reads booleans from several spellings, and refuses attributes it does not know or
+//! that this request may not set. A handler takes what it understands out of an [`Input`]; what is left at
+//! [`Input::finish`] is refused, so nothing can be set that no line of code names.
+
+use std::net::IpAddr;
+
+use api::Cx;
+use serde_json::{Map, Value};
+use types::{Mac, ProjectId};
+
+use crate::{Error, Result};
+
+pub struct Input {
+    fields: Map<String, Value>,
+}
+
+/// Neutron's longest name and description.
+pub const LONGEST: usize = 255;
+
+/// Reads `{"network": {…}}`, or in bulk `{"networks": [{…}, …]}`. True if it was in bulk.
+pub async fn documents(cx: &mut Cx, one: &str, many: &str) -> Result<(Vec<Input>, bool), api::Fault> {
+    let mut outer: Map<String, Value> = cx.json().await?;
+    if let Some(value) = outer.remove(one) {
+        return Ok((vec![Input::of(one, value)?], false));
+    }
+    match outer.remove(many) {
+        Some(Value::Array(items)) if !items.is_empty() => {
+            let inputs: Result<_> = items.into_iter().map(|item| Input::of(one, item)).collect();
+            Ok((inputs?, true))
+        }
+        _ => Err(Error::bad(format!("Unable to find '{one}' in request body")).into()),
+    }
+}
+
+/// Reads `{"network": {…}}`.
+pub async fn document(cx: &mut Cx, one: &str) -> Result<Input, api::Fault> {
+    let mut outer: Map<String, Value> = cx.json().await?;
+    let value = outer.remove(one).ok_or_else(|| Error::bad(format!("Unable to find '{one}' in request body")))?;
+    Ok(Input::of(one, value)?)
+}
+
+impl Input {
+    pub fn of(name: &str, value: Value) -> Result<Self> {
+        match value {
+            Value::Object(fields) => Ok(Self { fields }),
+            _ => Err(Error::bad(format!("Invalid body: '{name}' is an object of attributes."))),
+        }
+    }
+
+    pub fn new(fields: Map<String, Value>) -> Self {
+        Self { fields }
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.fields.remove(name)
+    }
+
+    /// Text of at most `longest` characters; null is not text.
+    pub fn text(&mut self, name: &str, longest: usize) -> Result<Option<String>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => checked_text(name, text, longest).map(Some),
+            Some(other) => Err(bad(name, format!("{} is not a valid string", short(&other)))),
+        }
+    }
+
+    /// Text, or null for "none of it".
+    pub fn optional_text(&mut self, name: &str, longest: usize) -> Result<Option<Option<String>>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(Value::String(text)) => checked_text(name, text, longest).map(|text| Some(Some(text))),
+            Some(other) => Err(bad(name, format!("{} is not a valid string", short(&other)))),
+        }
+    }
+
+    pub fn required_text(&mut self, name: &str) -> Result<String> {
+        self.text(name, LONGEST)?
+            .ok_or_else(|| Error::bad(format!("Failed to parse request. Required attribute '{name}' not specified")))
+    }
+
+    /// `name` and `description`.
+    pub fn labels(&mut self) -> Result<(Option<String>, Option<String>)> {
+        Ok((self.text("name", LONGEST)?, self.text("description", LONGEST)?))
+    }
+
+    pub fn flag(&mut self, name: &str) -> Result<Option<bool>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let flag = match &value {
+            Value::Bool(flag) => Some(*flag),
+            Value::Number(number) => match number.as_i64() {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            },
+            Value::String(text) => match text.to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        flag.map(Some).ok_or_else(|| bad(name, format!("{} cannot be converted to boolean", short(&value))))
+    }
+
+    /// A whole number within `range`, written as a number or as its digits; null is none.
+    pub fn number(&mut self, name: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<Option<i64>>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let number = match &value {
+            Value::Null => return Ok(Some(None)),
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.ok_or_else(|| bad(name, format!("{} is not an integer", short(&value))))?;
+        if !range.contains(&number) {
+            return Err(bad(name, format!("{number} is not between {} and {}", range.start(), range.end())));
+        }
+        Ok(Some(Some(number)))
+    }
+
+    pub fn address(&mut self, name: &str) -> Result<Option<Option<IpAddr>>> {
+        let Some(text) = self.optional_text(name, LONGEST)? else { return Ok(None) };
+        let Some(text) = text else { return Ok(Some(None)) };
+        read_address(name, &text).map(|address| Some(Some(address)))
+    }
+
+    pub fn mac(&mut self, name: &str) -> Result<Option<Mac>> {
+        let Some(text) = self.text(name, LONGEST)? else { return Ok(None) };
+        read_mac(name, &text).map(Some)
+    }
+
+    /// A list; null is the empty one.
+    pub fn list(&mut self, name: &str) -> Result<Option<Vec<Value>>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(Vec::new())),
+            Some(Value::Array(items)) => Ok(Some(items)),
+            Some(other) => Err(bad(name, format!("{} is not a list", short(&other)))),
+        }
+    }
+
+    /// A list of different texts, such as ids.
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        let Some(items) = self.list(name)? else { return Ok(None) };
+        let mut texts: Vec<String> = Vec::with_capacity(items.len());
+        for item in items {
+            let Value::String(text) = item else { return Err(bad(name, format!("{} is not a valid string", short(&item)))) };
+            let text = checked_text(name, text, LONGEST)?;
+            if texts.contains(&text) {
+                return Err(bad(name, format!("duplicate items in the list: '{text}'")));
+            }
+            texts.push(text);
+        }
+        Ok(Some(texts))
+    }
+
+    /// A list of objects.
+    pub fn objects(&mut self, name: &str) -> Result<Option<Vec<Input>>> {
+        let Some(items) = self.list(name)? else { return Ok(None) };
+        let read = |item| match item {
+            Value::Object(fields) => Ok(Self { fields }),
+            other => Err(bad(name, format!("{} is not a dictionary", short(&other)))),
+        };
+        items.into_iter().map(read).collect::<Result<_>>().map(Some)
+    }
+
+    /// The project that shall own the thing: the caller's, or the one that an administrator names.
+    pub fn owner(&mut self, cx: &Cx) -> Result<ProjectId, api::Fault> {
+        let named = self.text("project_id", LONGEST)?;
+        let older = self.text("tenant_id", LONGEST)?;
+        if let (Some(new), Some(old)) = (&named, &older)
+            && new != old
+        {
+            return Err(Error::bad("'project_id' and 'tenant_id' do not match").into());
+        }
+        match named.or(older) {
+            Some(id) => Ok(ProjectId::new(id)),
+            None => Ok(cx.project()?.clone()),
+        }
+    }
+
+    /// Refuses attributes that exist but cannot be set by this request.
+    pub fn fixed(&self, names: &[&str]) -> Result<()> {
+        match names.iter().find(|name| self.has(name)) {
+            Some(name) => Err(Error::bad(format!("Cannot update read-only attribute {name}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what nobody took.
+    pub fn finish(self) -> Result<()> {
+        let left: Vec<&str> = self.fields.keys().map(String::as_str).collect();
+        if left.is_empty() { Ok(()) } else { Err(Error::bad(format!("Unrecognized attribute(s) '{}'", left.join(", ")))) }
+    }
+}
+
+/// Every attribute that no client ever sets.
+pub const READ_ONLY: [&str; 6] = ["id", "status", "created_at", "updated_at", "revision_number", "tags"];
+
+pub fn bad(name: &str, reason: impl std::fmt::Display) -> Error {
+    Error::bad(format!("Invalid input for {name}. Reason: {reason}."))
+}
+
+pub fn read_address(name: &str, text: &str) -> Result<IpAddr> {
+    text.parse().map_err(|_| bad(name, format!("'{text}' is not a valid IP address")))
+}
+
+pub fn read_mac(name: &str, text: &str) -> Result<Mac> {
+    match text.parse::<Mac>() {
+        Ok(mac) if mac.is_unicast() => Ok(mac),
+        _ => Err(bad(name, format!("'{text}' is not a valid MAC address"))),
+    }
+}
+
+fn checked_text(name: &str, text: String, longest: usize) -> Result<String> {
+    if text.chars().count() > longest {
+        return Err(bad(name, format!("it is longer than {longest} characters")));
+    }
+    if text.contains('\0') {
+        return Err(bad(name, "it contains a NUL character"));
+    }
+    Ok(text)
+}
+
+/// A value as an error may show it.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Marks what must be written to OVN, in the transaction of the change itself.
+//!
+//! There is no hook after the commit that could be lost: a key is ahead of OVN in the tables until the reconciler has
+//! written it, whatever dies in between.
+//!
+//! Invariant: what is committed reaches OVN, also when it was unreachable or we were killed
+//! (test: `ovn_down_then_up_converges`).
+
+use std::fmt::Display;
+
+use store::{Result, Tx, params};
+use types::Timestamp;
+
+/// The group that drops what nothing allows; there is one.
+pub const DROP: &str = "drop";
+
+/// The kinds of keys, with the tables whose ids they hold.
+pub const KINDS: [(&str, &str); 5] =
+    [("network", "networks"), ("sg", "security_groups"), ("port", "ports"), ("router", "routers"), ("fip", "floating_ips")];
+
+pub fn network(id: impl Display) -> String {
+    format!("network/{id}")
+}
+
+pub fn port(id: impl Display) -> String {
+    format!("port/{id}")
+}
+
+pub fn router(id: impl Display) -> String {
+    format!("router/{id}")
+}
+
+pub fn security_group(id: impl Display) -> String {
+    format!("sg/{id}")
+}
+
+pub fn floating_ip(id: impl Display) -> String {
+    format!("fip/{id}")
+}
+
+/// The thing of this key changed, came or went.
+pub fn mark(tx: &mut Tx, key: &str) -> Result<()> {
+    let sql = "INSERT INTO north_keys (id, generation, synced_generation) VALUES ($1, 1, 0) \
+               ON CONFLICT (id) DO UPDATE SET generation = north_keys.generation + 1, failed_at = 0";
+    tx.execute(sql, &params![key]).map(drop)
+}
+
+/// Marks the ports that a condition on `ports` selects.
+pub fn mark_ports(tx: &mut Tx, condition: &'static str, value: &str) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO north_keys (id, generation, synced_generation) SELECT 'port/' || id, 1, 0 FROM ports WHERE {condition} \
+         ON CONFLICT (id) DO UPDATE SET generation = north_keys.generation + 1, failed_at = 0"
+    );
+    tx.execute(&sql, &params![value]).map(drop)
+}
+
+/// Marks every router that has a gateway: the hosts that can hold one changed.
+pub fn mark_gateways(tx: &mut Tx) -> Result<()> {
+    tx.execute(
+        "INSERT INTO north_keys (id, generation, synced_generation) \
+         SELECT 'router/' || id, 1, 0 FROM routers WHERE gateway_port_id IS NOT NULL \
+         ON CONFLICT (id) DO UPDATE SET generation = north_keys.generation + 1, failed_at = 0",
+        &[],
+    )
+    .map(drop)
+}
+
+/// The keys that are ahead of OVN; those that failed come last.
+pub fn pending(tx: &mut Tx, limit: i64) -> Result<Vec<String>> {
+    let sql = "SELECT id FROM north_keys WHERE synced_generation < generation ORDER BY failed_at, id LIMIT $1";
+    tx.query(sql, &params![limit])?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The generation of a key, and whether OVN has it.
+pub fn generation(tx: &mut Tx, key: &str) -> Result<(i64, bool)> {
+    let sql = "SELECT generation, synced_generation FROM north_keys WHERE id = $1";
+    match tx.query_opt(sql, &params![key])? {
+        Some(row) => {
+            let (generation, synced): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok((generation, synced >= generation))
+        }
+        None => Ok((0, true)),
+    }
+}
+
+/// Notes that OVN has this generation of the key; a key of a thing that is gone is forgotten.
+pub fn settle(tx: &mut Tx, key: &str, generation: i64, is_there: bool) -> Result<()> {
+    let sql = match is_there {
+        true => "UPDATE north_keys SET synced_generation = $2, failed_at = 0 WHERE id = $1 AND synced_generation < $2",
+        false => "DELETE FROM north_keys WHERE id = $1 AND generation = $2",
+    };
+    tx.execute(sql, &params![key, generation]).map(drop)
+}
+
+/// Notes a failure. OVN may hold a newer generation than the tables, after they were restored from a backup: then ours
+/// goes on from there.
+pub fn fail(tx: &mut Tx, key: &str, found_in_ovn: Option<i64>) -> Result<()> {
+    tx.execute("UPDATE north_keys SET failed_at = $2 WHERE id = $1", &params![key, Timestamp::now()])?;
+    if let Some(found) = found_in_ovn {
+        tx.execute("UPDATE north_keys SET generation = $2 WHERE id = $1 AND generation < $2", &params![key, found + 1])?;
+    }
+    Ok(())
+}

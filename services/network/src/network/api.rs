@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2.0/networks`.
+
+use std::sync::Arc;
+
+use access::{Policy, Target};
+use api::{Cx, Fault, Reply, Routes, no_content};
+use http::StatusCode;
+
+use super::{
+    Row, View,
+    segment::Wish,
+    store::{self, Create, Found, Update},
+};
+use crate::{
+    Room,
+    input::{self, Input, LONGEST, READ_ONLY},
+    listing::{self, Attribute, Listing, flag, number, text},
+    who::Doer,
+};
+
+pub static GET: Policy =
+    Policy::new("get_network", "rule:project_reader_or_admin", "See networks: one's own, shared and external ones");
+pub static GET_PROVIDER: Policy =
+    Policy::new("get_network:provider:network_type", "rule:admin_only", "See what carries a network");
+pub static CREATE: Policy = Policy::new("create_network", "rule:project_member_or_admin", "Make a network");
+pub static CREATE_SHARED: Policy = Policy::new("create_network:shared", "rule:admin_only", "Make a network for all projects");
+pub static CREATE_EXTERNAL: Policy = Policy::new("create_network:router:external", "rule:admin_only", "Make an external network");
+pub static CREATE_PROVIDER: Policy =
+    Policy::new("create_network:provider:network_type", "rule:admin_only", "Choose what carries a network");
+pub static UPDATE: Policy = Policy::new("update_network", "rule:project_member_or_admin", "Change a network");
+pub static UPDATE_SHARED: Policy = Policy::new("update_network:shared", "rule:admin_only", "Share a network or cease to");
+pub static UPDATE_EXTERNAL: Policy =
+    Policy::new("update_network:router:external", "rule:admin_only", "Make a network external or cease to");
+pub static DELETE: Policy = Policy::new("delete_network", "rule:project_member_or_admin", "Delete a network");
+
+pub fn routes(room: &Arc<Room>) -> Routes<Room> {
+    Routes::new(room.clone())
+        .get("/v2.0/networks", &GET, list)
+        .post("/v2.0/networks", &CREATE, create)
+        .get("/v2.0/networks/{id}", &GET, show)
+        .put("/v2.0/networks/{id}", &UPDATE, update)
+        .delete("/v2.0/networks/{id}", &DELETE, delete)
+}
+
+static ATTRIBUTES: [Attribute; 18] = [
+    text("id", "id"),
+    text("name", "name"),
+    text("project_id", "project_id"),
+    text("description", "description"),
+    flag("admin_state_up", "admin_state_up"),
+    flag("shared", "shared"),
+    flag("router:external", "external"),
+    flag("is_default", "is_default"),
+    flag("port_security_enabled", "port_security_enabled"),
+    number("mtu", "mtu"),
+    text("status", "'ACTIVE'"),
+    text("provider:network_type", "network_type"),
+    text("provider:physical_network", "physical_network"),
+    number("provider:segmentation_id", "segmentation_id"),
+    text("dns_domain", "dns_domain"),
+    number("created_at", "created_at"),
+    number("updated_at", "updated_at"),
+    number("revision_number", "generation"),
+];
+
+async fn list(room: Arc<Room>, cx: Cx) -> Reply {
+    let scope = cx.allowed()?.clone();
+    if !sees_provider(&cx) && cx.query().pairs().any(|(key, _)| key.starts_with("provider:")) {
+        return listing_of_nothing(&cx);
+    }
+    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
+    let found = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
+    let (listing, found) = found;
+    let views: Vec<View> = found.into_iter().map(|found| view(&room, &cx, found)).collect();
+    listing.answer(&cx, "networks", &views, |view| view.id.as_str())
+}
+
+async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let (inputs, in_bulk) = input::documents(&mut cx, "network", "networks").await?;
+    let doer = Doer::of(&cx)?;
+    let mut asks = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let ask = read_create(&room, &cx, input)?;
+        let proof = cx.check(&CREATE, &Target::in_project(&ask.project_id))?;
+        asks.push((proof, ask));
+    }
+    let settings = room.settings.clone();
+    let made = room
+        .write(move |tx| {
+            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
+        })
+        .await?;
+    let views: Vec<View> = made.into_iter().map(|found| view(&room, &cx, found)).collect();
+    listing::created(&cx, "network", "networks", &views, in_bulk)
+}
+
+async fn show(room: Arc<Room>, cx: Cx) -> Reply {
+    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let found = room
+        .read(move |tx| {
+            let row = store::find(tx, &scope, &id)?;
+            Ok(store::found(tx, vec![row])?.remove(0))
+        })
+        .await?;
+    listing::one(&cx, StatusCode::OK, "network", &view(&room, &cx, found))
+}
+
+async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let row = visible(&room, &cx, cx.param("id")).await?;
+    let input = input::document(&mut cx, "network").await?;
+    let ask = read_update(&room, &cx, input, &row)?;
+    let proof = cx.check(&UPDATE, &Target::in_project(&row.project_id))?;
+    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
+    let settings = room.settings.clone();
+    let found = room.write(move |tx| store::update(tx, &doer, &proof, &settings, &row.id, revision, &ask)).await?;
+    listing::one(&cx, StatusCode::OK, "network", &view(&room, &cx, found))
+}
+
+async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
+    let row = visible(&room, &cx, cx.param("id")).await?;
+    let proof = cx.check(&DELETE, &Target::in_project(&row.project_id))?;
+    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
+    room.write(move |tx| store::delete(tx, &doer, &proof, &row.id, revision)).await?;
+    no_content()
+}
+
+/// The network, if the caller may see it at all; else it does not exist for him.
+pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<Row, Fault> {
+    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
+    room.read(move |tx| store::find(tx, &scope, &id)).await
+}
+
+/// What a rule may ask about a network's owner when the thing in question lies on the network.
+pub fn with_owner(target: Target, network_owner: &types::ProjectId) -> Target {
+    target.with("network:project_id", network_owner.as_str()).with("network:tenant_id", network_owner.as_str())
+}
+
+fn view(room: &Room, cx: &Cx, found: Found) -> View {
+    let view = View::new(found, &room.settings);
+    if sees_provider(cx) { view } else { view.without_provider() }
+}
+
+fn sees_provider(cx: &Cx) -> bool {
+    cx.may(&GET_PROVIDER, &Target::new())
+}
+
+/// Who may not see an attribute learns nothing by filtering on it.
+fn listing_of_nothing(cx: &Cx) -> Reply {
+    listing::one(cx, StatusCode::OK, "networks", &[(); 0])
+}
+
+fn read_create(room: &Room, cx: &Cx, mut input: Input) -> Result<Create, Fault> {
+    input.fixed(&READ_ONLY)?;
+    let project_id = input.owner(cx)?;
+    let (name, description) = input.labels()?;
+    let (shared, external) = (input.flag("shared")?, input.flag("router:external")?);
+    let is_default = input.flag("is_default")?;
+    let segment = read_segment(&mut input)?;
+    let target = Target::in_project(&project_id);
+    if shared == Some(true) {
+        cx.check(&CREATE_SHARED, &target)?;
+    }
+    if external == Some(true) || is_default == Some(true) {
+        cx.check(&CREATE_EXTERNAL, &target)?;
+    }
+    if !segment.is_empty() {
+        cx.check(&CREATE_PROVIDER, &target)?;
+        segment.check(&room.physical_networks())?;
+    }
+    let ask = Create {
+        project_id,
+        name: name.unwrap_or_default(),
+        description: description.unwrap_or_default(),
+        admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
+        shared: shared.unwrap_or(false),
+        external: external.unwrap_or(false),
+        is_default: is_default.unwrap_or(false),
+        port_security_enabled: input.flag("port_security_enabled")?.unwrap_or(true),
+        mtu: read_mtu(&mut input)?,
+        segment,
+        availability_zone_hints: read_hints(room, &mut input)?,
+        dns_domain: input.text("dns_domain", LONGEST)?.unwrap_or_default(),
+    };
+    input.finish()?;
+    Ok(ask)
+}
+
+fn read_update(room: &Room, cx: &Cx, mut input: Input, row: &Row) -> Result<Update, Fault> {
+    input.fixed(&READ_ONLY)?;
+    input.fixed(&["project_id", "tenant_id", "availability_zone_hints"])?;
+    let (name, description) = input.labels()?;
+    let ask = Update {
+        name,
+        description,
+        admin_state_up: input.flag("admin_state_up")?,
+        shared: input.flag("shared")?,
+        external: input.flag("router:external")?,
+        is_default: input.flag("is_default")?,
+        port_security_enabled: input.flag("port_security_enabled")?,
+        mtu: read_mtu(&mut input)?,
+        dns_domain: input.text("dns_domain", LONGEST)?,
+    };
+    let target = Target::in_project(&row.project_id);
+    if ask.shared.is_some_and(|shared| shared != row.shared) {
+        cx.check(&UPDATE_SHARED, &target)?;
+    }
+    let external_changes = ask.external.is_some_and(|external| external != row.external);
+    if external_changes || ask.is_default.is_some_and(|is_default| is_default != row.is_default) {
+        cx.check(&UPDATE_EXTERNAL, &target)?;
+    }
+    let segment = read_segment(&mut input)?;
+    if !segment.is_empty() {
+        cx.check(&CREATE_PROVIDER, &target)?;
+        segment.check(&room.physical_networks())?;
+        return Err(crate::Error::invalid("a network keeps its provider attributes; make another network instead").into());
+    }
+    input.finish()?;
+    Ok(ask)
+}
+
+fn read_segment(input: &mut Input) -> crate::Result<Wish> {
+    Ok(Wish {
+        network_type: input.optional_text("provider:network_type", LONGEST)?.flatten(),
+        physical_network: input.optional_text("provider:physical_network", LONGEST)?.flatten(),
+        segmentation_id: input.number("provider:segmentation_id", 0..=i64::from(u32::MAX))?.flatten(),
+    })
+}
+
+fn read_mtu(input: &mut Input) -> crate::Result<Option<u32>> {
+    let mtu = input.number("mtu", 0..=65_535)?.flatten();
+    Ok(mtu.and_then(|mtu| u32::try_from(mtu).ok()))
+}
+
+/// Hints may only name a zone that there is.
+pub fn read_hints(room: &Room, input: &mut Input) -> crate::Result<Vec<String>> {
+    let hints = input.texts("availability_zone_hints")?.unwrap_or_default();
+    match hints.iter().find(|hint| **hint != room.settings.availability_zone) {
+        Some(unknown) => Err(input::bad("availability_zone_hints", format!("there is no availability zone '{unknown}'"))),
+        None => Ok(hints),
+    }
+}

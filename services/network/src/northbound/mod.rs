@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From the tables to OVN: what each thing should be in the northbound database, and the loops that make it so.
+//!
+//! ```text
+//!   a change ──commits rows, marks keys──▶ north_keys ──▶ Reconciler ──apply──▶ OVN_Northbound
+//!                                              ▲                                     │
+//!                                Sweep ────────┘ compares all, repairs drift         │ up
+//!                                ports.up ◀──────────────── Observer ◀───────────────┘
+//! ```
+//!
+//! [`rows`] is pure reading: from a key to the rows that should stand under it. Nothing here keeps state of its own.
+
+mod acl;
+mod dhcp;
+mod network;
+mod observe;
+mod port;
+mod reconcile;
+mod router;
+pub mod rows;
+mod sweep;
+
+pub use observe::Observer;
+pub use reconcile::Reconciler;
+pub use sweep::Sweep;

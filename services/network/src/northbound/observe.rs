@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What OVN tells us: which ports are plugged, which hosts there are, and that it can be reached again.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use ovn::southbound::Chassis;
+use store::params;
+use types::PortId;
+
+use crate::{
+    Room, keys,
+    port::{self, Row},
+    who::Doer,
+};
+
+/// Changes come in bursts; one look answers for all of a burst.
+const BURST: Duration = Duration::from_millis(50);
+
+pub struct Observer {
+    room: Arc<Room>,
+    /// What was last written of each port.
+    known: HashMap<String, bool>,
+    was_current: bool,
+    hosts: Vec<Chassis>,
+}
+
+impl Observer {
+    pub fn new(room: Arc<Room>) -> Self {
+        Self { room, known: HashMap::new(), was_current: false, hosts: Vec::new() }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(mut self) {
+        let mut north = self.room.northbound.client().changes();
+        let mut south = self.room.southbound.client().changes();
+        loop {
+            north.borrow_and_update();
+            south.borrow_and_update();
+            self.look().await;
+            tokio::select! {
+                _ = north.changed() => {}
+                _ = south.changed() => {}
+            }
+            tokio::time::sleep(BURST).await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let is_current = self.room.northbound.client().is_current();
+        if is_current && !self.was_current {
+            // What waited for OVN need not wait for the clock.
+            self.room.bell.ring();
+        }
+        self.was_current = is_current;
+        if let Err(error) = self.look_at_ports().await {
+            tracing::warn!(%error, "what OVN says of ports was not noted; it will be at the next change");
+        }
+        if let Err(error) = self.look_at_hosts().await {
+            tracing::warn!(%error, "a change of hosts was not noted; the sweep will find it");
+        }
+    }
+
+    async fn look_at_ports(&mut self) -> crate::Result<()> {
+        let Ok(ports) = self.room.northbound.ports() else { return Ok(()) };
+        let changed: Vec<(String, bool)> = ports
+            .into_iter()
+            .filter(|port| self.known.get(&port.name).copied().unwrap_or(false) != port.up)
+            .map(|port| (port.name, port.up))
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let noted = changed.clone();
+        self.room.store.write(move |tx| noted.iter().try_for_each(|(id, up)| note(tx, id, *up))).await?;
+        self.known.extend(changed);
+        Ok(())
+    }
+
+    async fn look_at_hosts(&mut self) -> crate::Result<()> {
+        let Ok(hosts) = self.room.southbound.chassis() else { return Ok(()) };
+        let names =
+            |hosts: &[Chassis]| hosts.iter().map(|host| (host.name.clone(), host.bridge_mappings.clone())).collect::<Vec<_>>();
+        if names(&hosts) == names(&self.hosts) {
+            return Ok(());
+        }
+        self.room.set_chassis(hosts.clone());
+        self.room.store.write(keys::mark_gateways).await?;
+        self.room.bell.ring();
+        self.hosts = hosts;
+        Ok(())
+    }
+}
+
+fn note(tx: &mut store::Tx, id: &str, up: bool) -> crate::Result<()> {
+    let sql = format!("SELECT {} FROM ports WHERE id = $1 AND up <> $2", port::COLUMNS);
+    let Some(found) = tx.query_opt(&sql, &params![id, up])? else { return Ok(()) };
+    let before = Row::from_row(&found)?;
+    tx.execute("UPDATE ports SET up = $2 WHERE id = $1", &params![&PortId::from(id), up])?;
+    let after = Row { up, ..before.clone() };
+    Doer::system("network").record(tx, port::store::change("port.update", &after), Some(&before), Some(&after))?;
+    Ok(())
+}

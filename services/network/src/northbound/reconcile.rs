@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Brings OVN to what the tables say, one key at a time.
+
+use std::sync::Arc;
+
+use ovn::northbound::Scope;
+use work::{KeyedReconciler, Step};
+
+use super::rows::{self, Desired};
+use crate::{Room, keys};
+
+pub struct Reconciler {
+    room: Arc<Room>,
+}
+
+/// How many pending keys are looked at together; the rest follows as these are done.
+const AT_ONCE: i64 = 1000;
+
+impl Reconciler {
+    pub fn new(room: Arc<Room>) -> Self {
+        Self { room }
+    }
+}
+
+impl KeyedReconciler for Reconciler {
+    fn name(&self) -> &'static str {
+        "network"
+    }
+
+    async fn pending(&self) -> Result<Vec<String>, String> {
+        self.room.store.read(|tx| keys::pending(tx, AT_ONCE)).await.map_err(|error| error.to_string())
+    }
+
+    async fn converge(&self, key: &str) -> Result<Step, String> {
+        if !self.room.northbound.client().is_current() {
+            return Ok(Step::Wait);
+        }
+        self.room.converge(key).await.map(|()| Step::Settled).map_err(|error| error.to_string())
+    }
+}
+
+/// Why a key was not brought to OVN.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvergeError {
+    #[error("read what is wanted: {0}")]
+    Tables(#[from] crate::Error),
+    #[error("write it to OVN: {0}")]
+    Ovn(#[from] ovn::Error),
+}
+
+impl Room {
+    /// Writes the rows of a key to OVN, together with what they lean on.
+    pub async fn converge(&self, key: &str) -> Result<(), ConvergeError> {
+        let (around, wanted) = (self.surroundings(), key.to_owned());
+        let mut desired: Vec<Desired> = self.store.list(move |tx| rows::with_needs(tx, &around, &wanted)).await?;
+        let outcome = self.northbound.apply(&scopes(&desired)).await;
+        let outcome = match outcome {
+            // What the rows lean on was settled once, and somebody took it out of OVN since.
+            Err(ovn::Error::MissingRow { .. }) => {
+                let (around, needs) = (self.surroundings(), desired.iter().flat_map(|one| one.needs.clone()).collect::<Vec<_>>());
+                let all = self
+                    .store
+                    .list(move |tx| needs.iter().map(|need| rows::desired(tx, &around, need)).collect::<crate::Result<Vec<_>>>())
+                    .await?;
+                let known: Vec<String> = desired.iter().map(|one| one.key.clone()).collect();
+                let mut first: Vec<Desired> = all.into_iter().filter(|one| !known.contains(&one.key)).collect();
+                first.sort_by(|a, b| a.key.cmp(&b.key));
+                first.dedup_by(|a, b| a.key == b.key);
+                first.append(&mut desired);
+                desired = first;
+                self.northbound.apply(&scopes(&desired)).await
+            }
+            outcome => outcome,
+        };
+        let settled: Vec<(String, i64, bool)> = desired.into_iter().map(|one| (one.key, one.generation, one.is_there)).collect();
+        match outcome {
+            Ok(_) => {
+                let settle = move |tx: &mut store::Tx| {
+                    settled.iter().try_for_each(|(key, generation, is_there)| keys::settle(tx, key, *generation, *is_there))
+                };
+                Ok(self.store.write(settle).await.map_err(crate::Error::from)?)
+            }
+            Err(error) => {
+                let found = match &error {
+                    ovn::Error::Stale { theirs, .. } => i64::try_from(*theirs).ok(),
+                    _ => None,
+                };
+                let key = key.to_owned();
+                self.store.write(move |tx| keys::fail(tx, &key, found)).await.map_err(crate::Error::from)?;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn scopes(desired: &[Desired]) -> Vec<Scope> {
+    desired.iter().map(Desired::scope).collect()
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which addresses a port gets: the ones it names, or one of each IP version, and those it derives from its MAC.
+
+use std::net::IpAddr;
+
+use store::{Tx, params};
+use types::{Mac, NetworkId, PortId, SubnetId};
+
+use super::{FixedIp, ROUTER_INTERFACE};
+use crate::{Error, Result, ipam, keys, subnet, who::Doer};
+
+/// An entry of `fixed_ips` as a client writes it; at least one of the two is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    pub subnet: Option<SubnetId>,
+    pub address: Option<IpAddr>,
+}
+
+/// The port for which addresses are looked for.
+pub struct Seeker<'a> {
+    pub doer: &'a Doer,
+    pub network: &'a NetworkId,
+    pub port: &'a PortId,
+    pub mac: Mac,
+    pub device_owner: &'a str,
+}
+
+/// Gives a new port its addresses.
+pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Result<Vec<FixedIp>> {
+    let subnets = subnet::store::of_network(tx, seeker.network)?;
+    let mut fixed = match wishes {
+        Some(wishes) => {
+            let mut fixed = Vec::with_capacity(wishes.len());
+            for wish in wishes {
+                fixed.push(grant(tx, seeker, &subnets, wish)?);
+            }
+            fixed
+        }
+        None => {
+            let mut fixed = Vec::new();
+            for is_v4 in [true, false] {
+                fixed.extend(one_of(tx, seeker, &subnets, is_v4)?);
+            }
+            fixed
+        }
+    };
+    let nothing_wanted = wishes.is_some_and(<[Wish]>::is_empty);
+    if seeker.device_owner != ROUTER_INTERFACE && !nothing_wanted {
+        for subnet in subnets.iter().filter(|subnet| subnet.is_auto_address()) {
+            if !fixed.iter().any(|other| other.subnet_id == subnet.id) {
+                fixed.extend(derive(tx, seeker.port, seeker.mac, subnet)?);
+            }
+        }
+    }
+    Ok(fixed)
+}
+
+/// Changes the addresses of a port to what is wished: what it has already stays, what is not named goes.
+pub fn reassign(tx: &mut Tx, seeker: &Seeker<'_>, current: &[FixedIp], wishes: &[Wish]) -> Result<Vec<FixedIp>> {
+    let subnets = subnet::store::of_network(tx, seeker.network)?;
+    let mut spare: Vec<FixedIp> = current.to_vec();
+    let mut fixed: Vec<Option<FixedIp>> = vec![None; wishes.len()];
+    let fits = |wish: &Wish, has: &FixedIp| {
+        wish.subnet.as_ref().is_none_or(|subnet| *subnet == has.subnet_id)
+            && wish.address.is_none_or(|address| address == has.ip_address)
+    };
+    // Addresses that are named are matched first, so that an open wish does not take them.
+    for exact in [true, false] {
+        for (place, wish) in wishes.iter().enumerate() {
+            if fixed[place].is_none() && wish.address.is_some() == exact {
+                let found = spare.iter().position(|has| fits(wish, has));
+                fixed[place] = found.map(|index| spare.remove(index));
+            }
+        }
+    }
+    for gone in &spare {
+        ipam::store::release(tx, &gone.subnet_id, gone.ip_address)?;
+    }
+    let mut all = Vec::with_capacity(wishes.len());
+    for (wish, kept) in wishes.iter().zip(fixed) {
+        all.push(match kept {
+            Some(kept) => kept,
+            None => grant(tx, seeker, &subnets, wish)?,
+        });
+    }
+    Ok(all)
+}
+
+/// A subnet came whose guests derive their addresses: those that are there already do so too.
+pub fn derive_for_all(tx: &mut Tx, subnet: &subnet::Row) -> Result<()> {
+    let sql = "SELECT id, mac_address FROM ports WHERE network_id = $1 AND device_owner NOT LIKE 'network:%' \
+               AND EXISTS (SELECT 1 FROM port_addresses a WHERE a.port_id = ports.id)";
+    for row in tx.query(sql, &params![&subnet.network_id])? {
+        let port: PortId = row.get(0)?;
+        if let Ok(mac) = row.get::<&str>(1)?.parse() {
+            derive(tx, &port, mac, subnet)?;
+            keys::mark(tx, &keys::port(&port))?;
+        }
+    }
+    Ok(())
+}
+
+fn grant(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], wish: &Wish) -> Result<FixedIp> {
+    let subnet = match (&wish.subnet, wish.address) {
+        (Some(id), _) => match subnets.iter().find(|subnet| subnet.id == *id) {
+            Some(subnet) => subnet,
+            // It may exist elsewhere; here it cannot be meant.
+            None if subnet::store::get(tx, id).is_ok_and(|found| found.network_id != *seeker.network) => {
+                return Err(Error::invalid(format!("subnet {id} is not on network {}", seeker.network)));
+            }
+            None => return Err(Error::SubnetNotFound { subnet_id: id.to_string() }),
+        },
+        (None, Some(address)) => subnets
+            .iter()
+            .find(|subnet| subnet.cidr.contains(&address))
+            .ok_or_else(|| Error::InvalidIpForNetwork { address: address.to_string() })?,
+        (None, None) => return Err(Error::invalid("a fixed IP names a subnet, an address or both")),
+    };
+    let fixed = |ip_address| FixedIp { subnet_id: subnet.id.clone(), ip_address };
+    match wish.address {
+        Some(address) => {
+            if subnet.is_auto_address() && !super::is_trusted(seeker.device_owner) {
+                let derived = ipam::eui64(&subnet.cidr, seeker.mac);
+                if derived != Some(address) {
+                    let (address, subnet_id) = (address.to_string(), subnet.id.to_string());
+                    return Err(Error::AllocationOnAutoAddressSubnet { address, subnet_id });
+                }
+            }
+            ipam::store::take(tx, seeker.doer, subnet, seeker.port, address)?;
+            Ok(fixed(address))
+        }
+        None if subnet.is_auto_address() && !super::is_trusted(seeker.device_owner) => {
+            derive(tx, seeker.port, seeker.mac, subnet)?.ok_or_else(|| exhausted(seeker, &[subnet]))
+        }
+        None => match ipam::store::take_any(tx, subnet, seeker.port)? {
+            Some(address) => Ok(fixed(address)),
+            None => Err(exhausted(seeker, &[subnet])),
+        },
+    }
+}
+
+/// An address of the first subnet of this version that has one; none where the network has no such subnet.
+fn one_of(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], is_v4: bool) -> Result<Option<FixedIp>> {
+    let serves = |subnet: &subnet::Row| {
+        subnet.service_types.is_empty() || subnet.service_types.iter().any(|kind| kind == seeker.device_owner)
+    };
+    let fitting: Vec<&subnet::Row> =
+        subnets.iter().filter(|subnet| subnet.is_v4() == is_v4 && !subnet.is_auto_address() && serves(subnet)).collect();
+    for subnet in &fitting {
+        if let Some(ip_address) = ipam::store::take_any(tx, subnet, seeker.port)? {
+            return Ok(Some(FixedIp { subnet_id: subnet.id.clone(), ip_address }));
+        }
+    }
+    if fitting.is_empty() { Ok(None) } else { Err(exhausted(seeker, &fitting)) }
+}
+
+/// The address that follows from the MAC, unless another port has it.
+fn derive(tx: &mut Tx, port: &PortId, mac: Mac, subnet: &subnet::Row) -> Result<Option<FixedIp>> {
+    let Some(ip_address) = ipam::eui64(&subnet.cidr, mac) else { return Ok(None) };
+    let sql = "SELECT 1 FROM port_addresses WHERE subnet_id = $1 AND place = $2";
+    if tx.query_opt(sql, &params![&subnet.id, ipam::range::place(ip_address)])?.is_some() {
+        return Ok(None);
+    }
+    ipam::store::insert(tx, &subnet.id, port, ip_address)?;
+    Ok(Some(FixedIp { subnet_id: subnet.id.clone(), ip_address }))
+}
+
+fn exhausted(seeker: &Seeker<'_>, subnets: &[&subnet::Row]) -> Error {
+    let names: Vec<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
+    Error::IpAddressGenerationFailure { net_id: seeker.network.to_string(), subnets: names.join(", ") }
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2.0/ports`.
+//!
+//! Invariant: a tenant cannot make his port look like the cloud's own, whose packets are trusted
+//! (test: `tenants_cannot_take_network_owners`; OSSA-2015-018).
+
+use std::sync::Arc;
+
+use access::{Policy, Target};
+use api::{Access, Cx, Fault, Reply, Routes, no_content};
+use http::StatusCode;
+use serde_json::{Map, Value};
+use types::ProjectId;
+
+pub use super::check::read_fixed_ips;
+use super::{
+    Row, STATUS, View, check, is_trusted,
+    store::{self, Create, Found, Update},
+};
+use crate::{
+    Error, Room,
+    input::{self, Input, LONGEST, READ_ONLY},
+    listing::{self, Attribute, Listing, flag, number, text},
+    network,
+    who::Doer,
+};
+
+/// Admins, and members of the project that owns the network.
+const NETWORK_OWNER: &str = "rule:admin_only or (role:member and project_id:%(network:project_id)s)";
+
+pub static GET: Policy =
+    Policy::new("get_port", "rule:project_reader_or_admin", "See ports: one's own and those on one's own networks");
+pub static GET_BINDING: Policy = Policy::new("get_port:binding:host_id", "rule:admin_only", "See where a port is plugged");
+pub static CREATE: Policy = Policy::new("create_port", "rule:project_member_or_admin", "Make a port");
+pub static CREATE_DEVICE_OWNER: Policy = Policy::new(
+    "create_port:device_owner",
+    "rule:admin_only or rule:service_role",
+    "Make a port that poses as the cloud's own (network:*)",
+);
+pub static CREATE_MAC: Policy = Policy::new("create_port:mac_address", NETWORK_OWNER, "Choose a port's MAC address");
+pub static CREATE_FIXED_IP: Policy = Policy::new("create_port:fixed_ips:ip_address", NETWORK_OWNER, "Choose a port's address");
+pub static CREATE_PORT_SECURITY: Policy =
+    Policy::new("create_port:port_security_enabled", NETWORK_OWNER, "Choose whether a port's senders are checked");
+pub static CREATE_PAIRS: Policy =
+    Policy::new("create_port:allowed_address_pairs", NETWORK_OWNER, "Allow a port further sender addresses");
+pub static CREATE_BINDING: Policy =
+    Policy::new("create_port:binding:host_id", "rule:admin_only or rule:service_role", "Choose where a port is plugged");
+pub static UPDATE: Policy = Policy::new("update_port", "rule:project_member_or_admin", "Change a port");
+pub static DELETE: Policy =
+    Policy::new("delete_port", NETWORK_OWNER_OR_OWN, "Delete a port: one's own, or one on one's own network");
+
+const NETWORK_OWNER_OR_OWN: &str = "rule:project_member_or_admin or (role:member and project_id:%(network:project_id)s)";
+
+pub fn routes(room: &Arc<Room>) -> Routes<Room> {
+    Routes::new(room.clone())
+        .get("/v2.0/ports", &GET, list)
+        .post("/v2.0/ports", &CREATE, create)
+        .get("/v2.0/ports/{id}", &GET, show)
+        .put("/v2.0/ports/{id}", &UPDATE, update)
+        .delete("/v2.0/ports/{id}", Access::Authenticated, delete)
+}
+
+static ATTRIBUTES: [Attribute; 17] = [
+    // First, so that those who may not see it are given the rest.
+    text("binding:host_id", "host_id"),
+    text("id", "id"),
+    text("name", "name"),
+    text("project_id", "project_id"),
+    text("network_id", "network_id"),
+    text("description", "description"),
+    flag("admin_state_up", "admin_state_up"),
+    text("mac_address", "mac_address"),
+    text("device_id", "device_id"),
+    text("device_owner", "device_owner"),
+    text("status", STATUS),
+    flag("port_security_enabled", "port_security_enabled"),
+    text("dns_name", "dns_name"),
+    text("binding:vnic_type", "vnic_type"),
+    number("created_at", "created_at"),
+    number("updated_at", "updated_at"),
+    number("revision_number", "generation"),
+];
+
+async fn list(room: Arc<Room>, cx: Cx) -> Reply {
+    let scope = cx.allowed()?.clone();
+    let attributes = if sees_binding(&cx) { &ATTRIBUTES[..] } else { &ATTRIBUTES[1..] };
+    let listing = Listing::read(&cx, attributes, &["fixed_ips", "security_groups"])?;
+    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
+    let views: Vec<View> = found.into_iter().map(|found| view(&room, &cx, found)).collect();
+    listing.answer(&cx, "ports", &views, |view| view.id.as_str())
+}
+
+async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let (inputs, in_bulk) = input::documents(&mut cx, "port", "ports").await?;
+    let doer = Doer::of(&cx)?;
+    let mut asks = Vec::with_capacity(inputs.len());
+    for mut input in inputs {
+        let project_id = input.owner(&cx)?;
+        let network = network::api::visible(&room, &cx, &input.required_text("network_id")?).await?;
+        let target = target(&project_id, &network.project_id);
+        let proof = cx.check(&CREATE, &target)?;
+        if network.external && !network.shared {
+            cx.check(&CREATE_FIXED_IP, &target)?;
+        }
+        let ask = read_create(&cx, input, Create::on(project_id, network.id.clone()), &target)?;
+        asks.push((proof, ask));
+    }
+    let settings = room.settings.clone();
+    let made = room
+        .write(move |tx| {
+            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
+        })
+        .await?;
+    let views: Vec<View> = made.into_iter().map(|found| view(&room, &cx, found)).collect();
+    listing::created(&cx, "port", "ports", &views, in_bulk)
+}
+
+async fn show(room: Arc<Room>, cx: Cx) -> Reply {
+    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let found = room
+        .read(move |tx| {
+            let row = store::find(tx, &scope, &id)?;
+            Ok(store::found(tx, vec![row])?.remove(0))
+        })
+        .await?;
+    listing::one(&cx, StatusCode::OK, "port", &view(&room, &cx, found))
+}
+
+async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let (row, target) = visible(&room, &cx, cx.param("id")).await?;
+    let input = input::document(&mut cx, "port").await?;
+    let ask = read_update(&cx, input, &row, &target)?;
+    let proof = cx.check(&UPDATE, &target)?;
+    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
+    let found = room.write(move |tx| store::update(tx, &doer, &proof, &row.id, revision, &ask)).await?;
+    listing::one(&cx, StatusCode::OK, "port", &view(&room, &cx, found))
+}
+
+async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
+    let (row, target) = visible(&room, &cx, cx.param("id")).await?;
+    let proof = cx.check(&DELETE, &target)?;
+    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
+    room.write(move |tx| store::delete(tx, &doer, &proof, &row.id, revision)).await?;
+    no_content()
+}
+
+/// The port, if the caller may see it at all, and what a rule may ask about it.
+pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<(Row, Target), Fault> {
+    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
+    room.read(move |tx| {
+        let row = store::find(tx, &scope, &id)?;
+        let network = network::store::get(tx, &row.network_id)?;
+        let target = target(&row.project_id, &network.project_id);
+        Ok((row, target))
+    })
+    .await
+}
+
+fn target(project: &ProjectId, network_owner: &ProjectId) -> Target {
+    network::api::with_owner(Target::in_project(project), network_owner)
+}
+
+fn view(room: &Room, cx: &Cx, found: Found) -> View {
+    let view = View::new(found, &room.settings);
+    if sees_binding(cx) { view } else { view.without_binding() }
+}
+
+fn sees_binding(cx: &Cx) -> bool {
+    cx.may(&GET_BINDING, &Target::new())
+}
+
+fn read_create(cx: &Cx, mut input: Input, plain: Create, target: &Target) -> Result<Create, Fault> {
+    input.fixed(&READ_ONLY)?;
+    let (name, description) = input.labels()?;
+    let choices = read_choices(cx, &mut input, target)?;
+    let device_owner = input.text("device_owner", LONGEST)?.unwrap_or_default();
+    if is_trusted(&device_owner) {
+        cx.check(&CREATE_DEVICE_OWNER, target)?;
+    }
+    let ask = Create {
+        name: name.unwrap_or_default(),
+        description: description.unwrap_or_default(),
+        admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
+        mac_address: choices.mac_address,
+        fixed_ips: choices.fixed_ips,
+        device_id: input.optional_text("device_id", LONGEST)?.flatten().unwrap_or_default(),
+        device_owner,
+        security_groups: input.texts("security_groups")?.map(|ids| ids.into_iter().map(Into::into).collect()),
+        port_security_enabled: choices.port_security_enabled,
+        allowed_address_pairs: choices.allowed_address_pairs.unwrap_or_default(),
+        extra_dhcp_opts: check::read_dhcp_options(&mut input)?.unwrap_or_default(),
+        dns_name: check::read_dns_name(&mut input)?.unwrap_or_default(),
+        host_id: choices.host_id.unwrap_or_default(),
+        vnic_type: choices.vnic_type.unwrap_or(plain.vnic_type),
+        profile: choices.profile.unwrap_or_default(),
+        ..plain
+    };
+    input.finish()?;
+    Ok(ask)
+}
+
+fn read_update(cx: &Cx, mut input: Input, row: &Row, target: &Target) -> Result<Update, Fault> {
+    input.fixed(&READ_ONLY)?;
+    input.fixed(&["project_id", "tenant_id", "network_id"])?;
+    let (name, description) = input.labels()?;
+    let choices = read_choices(cx, &mut input, target)?;
+    let device_owner = input.text("device_owner", LONGEST)?;
+    let device_id = input.optional_text("device_id", LONGEST)?.map(Option::unwrap_or_default);
+    let changes_owner = device_owner.as_ref().is_some_and(|owner| *owner != row.device_owner);
+    let changes_device = device_id.as_ref().is_some_and(|device| *device != row.device_id);
+    let poses = device_owner.as_deref().is_some_and(is_trusted) && changes_owner;
+    if poses || (row.is_trusted() && (changes_owner || changes_device)) {
+        cx.check(&CREATE_DEVICE_OWNER, target)?;
+    }
+    let ask = Update {
+        name,
+        description,
+        admin_state_up: input.flag("admin_state_up")?,
+        mac_address: choices.mac_address,
+        fixed_ips: choices.fixed_ips,
+        device_id,
+        device_owner,
+        security_groups: input.texts("security_groups")?.map(|ids| ids.into_iter().map(Into::into).collect()),
+        port_security_enabled: choices.port_security_enabled,
+        allowed_address_pairs: choices.allowed_address_pairs,
+        extra_dhcp_opts: check::read_dhcp_options(&mut input)?,
+        dns_name: check::read_dns_name(&mut input)?,
+        host_id: choices.host_id,
+        vnic_type: choices.vnic_type,
+        profile: choices.profile,
+    };
+    input.finish()?;
+    Ok(ask)
+}
+
+/// The attributes that not everybody may choose.
+struct Choices {
+    mac_address: Option<types::Mac>,
+    fixed_ips: Option<Vec<super::addresses::Wish>>,
+    port_security_enabled: Option<bool>,
+    allowed_address_pairs: Option<Vec<check::PairWish>>,
+    host_id: Option<String>,
+    vnic_type: Option<String>,
+    profile: Option<Map<String, Value>>,
+}
+
+fn read_choices(cx: &Cx, input: &mut Input, target: &Target) -> Result<Choices, Fault> {
+    let choices = Choices {
+        mac_address: input.mac("mac_address")?,
+        fixed_ips: check::read_fixed_ips(input)?,
+        port_security_enabled: input.flag("port_security_enabled")?,
+        allowed_address_pairs: check::read_pairs(input)?,
+        host_id: input.optional_text("binding:host_id", LONGEST)?.map(Option::unwrap_or_default),
+        vnic_type: input.text("binding:vnic_type", LONGEST)?,
+        profile: read_profile(input)?,
+    };
+    if choices.mac_address.is_some() {
+        cx.check(&CREATE_MAC, target)?;
+    }
+    if choices.fixed_ips.iter().flatten().any(|wish| wish.address.is_some()) {
+        cx.check(&CREATE_FIXED_IP, target)?;
+    }
+    if choices.port_security_enabled.is_some() {
+        cx.check(&CREATE_PORT_SECURITY, target)?;
+    }
+    if choices.allowed_address_pairs.is_some() {
+        cx.check(&CREATE_PAIRS, target)?;
+    }
+    if choices.host_id.is_some() || choices.profile.as_ref().is_some_and(|profile| !profile.is_empty()) {
+        cx.check(&CREATE_BINDING, target)?;
+    }
+    if let Some(kind) = choices.vnic_type.as_deref().filter(|kind| *kind != "normal") {
+        return Err(input::bad("binding:vnic_type", format!("'{kind}' is not 'normal', the only type of this cloud")).into());
+    }
+    for (name, off) in [("propagate_uplink_status", false), ("qos_policy_id", true), ("hardware_offload_type", true)] {
+        match input.take(name) {
+            None | Some(Value::Null) => {}
+            Some(Value::Bool(false)) if !off => {}
+            Some(_) => return Err(Error::bad(format!("Unrecognized attribute(s) '{name}'")).into()),
+        }
+    }
+    Ok(choices)
+}
+
+fn read_profile(input: &mut Input) -> crate::Result<Option<Map<String, Value>>> {
+    match input.take("binding:profile") {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(Map::new())),
+        Some(Value::Object(profile)) => Ok(Some(profile)),
+        Some(_) => Err(input::bad("binding:profile", "it is not a dictionary")),
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The port of a network behind which every host answers its guests' metadata requests: an OVN `localport`, the same on
+//! all hosts, with an address in each subnet that has DHCP. DHCP tells guests to reach 169.254.169.254 through it.
+
+use ::store::{Tx, params};
+use types::{NetworkId, PortId};
+
+use super::{
+    DISTRIBUTED,
+    addresses::{Seeker, Wish, reassign},
+    store::{self, Create},
+};
+use crate::{Result, keys, network, subnet, who::Doer};
+
+/// Makes sure that the port is there if a subnet of the network has DHCP, and has an address in each that does.
+pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
+    let subnets = subnet::store::of_network(tx, &network.id)?;
+    let wanted: Vec<Wish> = subnets
+        .iter()
+        .filter(|subnet| subnet.has_dhcp_v4())
+        .map(|subnet| Wish { subnet: Some(subnet.id.clone()), address: None })
+        .collect();
+    match find(tx, &network.id)? {
+        None if wanted.is_empty() => Ok(()),
+        None => {
+            let ask = Create {
+                device_id: format!("ovnmeta-{}", network.id),
+                device_owner: DISTRIBUTED.to_owned(),
+                fixed_ips: Some(wanted),
+                ..Create::on(network.project_id.clone(), network.id.clone())
+            };
+            store::insert(tx, doer, network, &ask)?;
+            Ok(())
+        }
+        Some(id) => {
+            let port = store::get(tx, &id)?;
+            let current = store::addresses_of(tx, &id)?;
+            let seeker = Seeker { doer, network: &network.id, port: &id, mac: port.mac_address, device_owner: DISTRIBUTED };
+            reassign(tx, &seeker, &current, &wanted)?;
+            keys::mark(tx, &keys::port(&id))?;
+            Ok(())
+        }
+    }
+}
+
+pub fn find(tx: &mut Tx, network: &NetworkId) -> Result<Option<PortId>> {
+    let sql = "SELECT id FROM ports WHERE network_id = $1 AND device_owner = 'network:distributed'";
+    Ok(tx.query_opt(sql, &params![network])?.map(|row| row.get(0)).transpose()?)
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What every handler and loop of the room shares.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, RwLock},
+};
+
+use api::Fault;
+use ovn::{
+    northbound::Northbound,
+    southbound::{Chassis, Southbound},
+};
+use store::{Store, Tx};
+use work::Bell;
+
+use crate::{Error, northbound::rows::Surroundings, settings::Settings};
+
+pub struct Room {
+    pub store: Store,
+    pub northbound: Northbound,
+    pub southbound: Southbound,
+    pub settings: Arc<Settings>,
+    pub bell: Bell,
+    /// The hosts as OVN last told us; kept while it cannot be reached, so that gateways stay where they are.
+    chassis: RwLock<Arc<Vec<Chassis>>>,
+}
+
+/// On PostgreSQL two transactions may choose the same free address or number; the unique key refuses one of them, and
+/// the second choice is another.
+const CHOICES: usize = 8;
+
+impl Room {
+    pub fn new(store: Store, northbound: Northbound, southbound: Southbound, settings: Settings) -> Self {
+        Self { store, northbound, southbound, settings: Arc::new(settings), bell: Bell::new(), chassis: RwLock::default() }
+    }
+
+    /// Runs a change; the reconciler hears of it when it is durable.
+    pub async fn write<T, F>(&self, change: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx) -> crate::Result<T> + Send + Sync + 'static,
+    {
+        Ok(self.change(change).await?)
+    }
+
+    /// The same for callers that are not HTTP handlers.
+    pub async fn change<T, F>(&self, change: F) -> crate::Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx) -> crate::Result<T> + Send + Sync + 'static,
+    {
+        let change = Arc::new(change);
+        let mut left = CHOICES;
+        loop {
+            let attempt = change.clone();
+            left -= 1;
+            match self.store.write(move |tx| attempt(tx)).await {
+                Err(Error::Store(store::Error::Unique { .. })) if left > 0 => {}
+                outcome => {
+                    self.bell.ring();
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    pub async fn read<T, F>(&self, look: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx) -> crate::Result<T> + Send + Sync + 'static,
+    {
+        Ok(self.store.read(look).await?)
+    }
+
+    pub async fn list<T, F>(&self, look: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx) -> crate::Result<T> + Send + Sync + 'static,
+    {
+        Ok(self.store.list(look).await?)
+    }
+
+    pub fn surroundings(&self) -> Surroundings {
+        Surroundings { settings: self.settings.clone(), chassis: self.chassis() }
+    }
+
+    pub fn chassis(&self) -> Arc<Vec<Chassis>> {
+        self.chassis.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    pub fn set_chassis(&self, chassis: Vec<Chassis>) {
+        *self.chassis.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(chassis);
+    }
+
+    /// The physical networks that some host has a bridge to.
+    pub fn physical_networks(&self) -> Vec<String> {
+        let chassis = self.chassis();
+        let mapped = chassis.iter().flat_map(|chassis| chassis.bridge_mappings.keys().cloned());
+        let all: BTreeSet<String> = mapped.chain(self.settings.physical_networks.iter().cloned()).collect();
+        all.into_iter().collect()
+    }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2.0/routers`.
+
+use std::sync::Arc;
+
+use access::{Policy, Target};
+use api::{Cx, Fault, Reply, Routes, json, no_content};
+use http::StatusCode;
+use serde_json::Value;
+use types::ProjectId;
+
+use super::{
+    Row, View,
+    gateway::GatewayWish,
+    interface::{self, Named},
+    store::{self, Create, Found, Update},
+};
+use crate::{
+    Error, Room,
+    input::{self, Input, LONGEST, READ_ONLY},
+    listing::{self, Attribute, Listing, flag, number, text},
+    network, port,
+    subnet::{self, Route, check::read_routes},
+    who::Doer,
+};
+
+pub static GET: Policy = Policy::new("get_router", "rule:project_reader_or_admin", "See routers");
+pub static CREATE: Policy = Policy::new("create_router", "rule:project_member_or_admin", "Make a router");
+pub static UPDATE: Policy = Policy::new("update_router", "rule:project_member_or_admin", "Change a router");
+pub static SNAT: Policy = Policy::new(
+    "update_router:external_gateway_info:enable_snat",
+    "rule:admin_only",
+    "Choose whether a router translates senders' addresses",
+);
+pub static EXTERNAL_FIXED_IPS: Policy = Policy::new(
+    "update_router:external_gateway_info:external_fixed_ips",
+    "rule:admin_only",
+    "Choose the address of a router's gateway",
+);
+pub static DELETE: Policy = Policy::new("delete_router", "rule:project_member_or_admin", "Delete a router");
+pub static ADD_INTERFACE: Policy = Policy::new("add_router_interface", "rule:project_member_or_admin", "Connect a router");
+pub static REMOVE_INTERFACE: Policy =
+    Policy::new("remove_router_interface", "rule:project_member_or_admin", "Disconnect a router");
+pub static INTERFACE_ON: Policy = Policy::new(
+    "add_router_interface:network",
+    "rule:admin_only or (role:member and project_id:%(network:project_id)s)",
+    "Give a router the gateway's place on a network: its owner may",
+);
+
+pub fn routes(room: &Arc<Room>) -> Routes<Room> {
+    Routes::new(room.clone())
+        .get("/v2.0/routers", &GET, list)
+        .post("/v2.0/routers", &CREATE, create)
+        .get("/v2.0/routers/{id}", &GET, show)
+        .put("/v2.0/routers/{id}", &UPDATE, update)
+        .delete("/v2.0/routers/{id}", &DELETE, delete)
+        .put("/v2.0/routers/{id}/add_router_interface", &ADD_INTERFACE, add_interface)
+        .put("/v2.0/routers/{id}/remove_router_interface", &REMOVE_INTERFACE, remove_interface)
+        .put("/v2.0/routers/{id}/add_extraroutes", &UPDATE, add_routes)
+        .put("/v2.0/routers/{id}/remove_extraroutes", &UPDATE, remove_routes)
+}
+
+static ATTRIBUTES: [Attribute; 9] = [
+    text("id", "id"),
+    text("name", "name"),
+    text("project_id", "project_id"),
+    text("description", "description"),
+    flag("admin_state_up", "admin_state_up"),
+    text("status", "'ACTIVE'"),
+    number("created_at", "created_at"),
+    number("updated_at", "updated_at"),
+    number("revision_number", "generation"),
+];
+
+async fn list(room: Arc<Room>, cx: Cx) -> Reply {
+    let scope = cx.allowed()?.clone();
+    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
+    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
+    let views: Vec<View> = found.into_iter().map(|found| View::new(found, &room.settings)).collect();
+    listing.answer(&cx, "routers", &views, |view| view.id.as_str())
+}
+
+async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let (inputs, in_bulk) = input::documents(&mut cx, "router", "routers").await?;
+    let doer = Doer::of(&cx)?;
+    let mut asks = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let ask = read_create(&room, &cx, input).await?;
+        asks.push((cx.check(&CREATE, &Target::in_project(&ask.project_id))?, ask));
+    }
+    let settings = room.settings.clone();
+    let made = room
+        .write(move |tx| {
+            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
+        })
+        .await?;
+    let views: Vec<View> = made.into_iter().map(|found| View::new(found, &room.settings)).collect();
+    listing::created(&cx, "router", "routers", &views, in_bulk)
+}
+
+async fn show(room: Arc<Room>, cx: Cx) -> Reply {
+    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let found = room
+        .read(move |tx| {
+            let row = store::find(tx, &scope, &id)?;
+            Ok(store::found(tx, vec![row])?.remove(0))
+        })
+        .await?;
+    answer(&room, &cx, found)
+}
+
+async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let row = visible(&room, &cx, cx.param("id")).await?;
+    let input = input::document(&mut cx, "router").await?;
+    let ask = read_update(&room, &cx, input, &row).await?;
+    let (scope, id) = (cx.allowed()?.clone(), row.id.to_string());
+    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
+    let found = room.write(move |tx| store::update(tx, &doer, &scope, &id, revision, &ask)).await?;
+    answer(&room, &cx, found)
+}
+
+async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
+    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
+    room.write(move |tx| store::delete(tx, &doer, &scope, &id, revision)).await?;
+    no_content()
+}
+
+async fn add_interface(room: Arc<Room>, mut cx: Cx) -> Reply {
+    visible(&room, &cx, cx.param("id")).await?;
+    let named = read_named(&mut cx).await?;
+    // What the caller may not see is not there for him, and only a network's owner gives away its gateway's place.
+    let target = match (&named.subnet, &named.port) {
+        (Some(subnet), None) => Some(subnet::api::visible(&room, &cx, subnet.as_str()).await?.1),
+        (None, Some(port)) => {
+            port::api::visible(&room, &cx, port.as_str()).await?;
+            None
+        }
+        _ => None,
+    };
+    if let Some(target) = target {
+        cx.check(&INTERFACE_ON, &target)?;
+    }
+    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
+    let connection = room.write(move |tx| interface::add(tx, &doer, &scope, &id, &named)).await?;
+    json(StatusCode::OK, &connection)
+}
+
+async fn remove_interface(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let named = read_named(&mut cx).await?;
+    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
+    let connection = room.write(move |tx| interface::remove(tx, &doer, &scope, &id, &named)).await?;
+    json(StatusCode::OK, &connection)
+}
+
+async fn add_routes(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let named = read_extra_routes(&mut cx).await?;
+    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
+    let found = room
+        .write(move |tx| {
+            store::edit_routes(tx, &doer, &scope, &id, |mut routes| {
+                let new: Vec<Route> = named.iter().filter(|route| !routes.contains(route)).cloned().collect();
+                routes.extend(new);
+                routes
+            })
+        })
+        .await?;
+    answer(&room, &cx, found)
+}
+
+async fn remove_routes(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let named = read_extra_routes(&mut cx).await?;
+    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
+    let found = room
+        .write(move |tx| {
+            store::edit_routes(tx, &doer, &scope, &id, |mut routes| {
+                routes.retain(|route| !named.contains(route));
+                routes
+            })
+        })
+        .await?;
+    answer(&room, &cx, found)
+}
+
+/// The router, if the caller may see it at all; else it does not exist for him.
+pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<Row, Fault> {
+    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
+    room.read(move |tx| store::find(tx, &scope, &id)).await
+}
+
+fn answer(room: &Room, cx: &Cx, found: Found) -> Reply {
+    listing::one(cx, StatusCode::OK, "router", &View::new(found, &room.settings))
+}
+
+async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<Create, Fault> {
+    input.fixed(&READ_ONLY)?;
+    let project_id = input.owner(cx)?;
+    let (name, description) = input.labels()?;
+    refuse_unsupported(&mut input)?;
+    let gateway = read_gateway(room, cx, &mut input, &project_id).await?.flatten();
+    let ask = Create {
+        project_id,
+        name: name.unwrap_or_default(),
+        description: description.unwrap_or_default(),
+        admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
+        gateway,
+        availability_zone_hints: network::api::read_hints(room, &mut input)?,
+    };
+    input.finish()?;
+    Ok(ask)
+}
+
+async fn read_update(room: &Arc<Room>, cx: &Cx, mut input: Input, row: &Row) -> Result<Update, Fault> {
+    input.fixed(&READ_ONLY)?;
+    input.fixed(&["project_id", "tenant_id", "availability_zone_hints"])?;
+    let (name, description) = input.labels()?;
+    refuse_unsupported(&mut input)?;
+    let ask = Update {
+        name,
+        description,
+        admin_state_up: input.flag("admin_state_up")?,
+        gateway: read_gateway(room, cx, &mut input, &row.project_id).await?,
+        routes: read_routes(&mut input, "routes")?,
+    };
+    input.finish()?;
+    Ok(ask)
+}
+
+/// Every router of OVN's is spread over the hosts and has its gateway on several; neither can be chosen.
+fn refuse_unsupported(input: &mut Input) -> crate::Result<()> {
+    for name in ["flavor_id"] {
+        if input.optional_text(name, LONGEST)?.flatten().is_some() {
+            return Err(input::bad(name, "there are no flavors of routers in this cloud"));
+        }
+    }
+    Ok(())
+}
+
+async fn read_gateway(
+    room: &Arc<Room>,
+    cx: &Cx,
+    input: &mut Input,
+    owner: &ProjectId,
+) -> Result<Option<Option<GatewayWish>>, Fault> {
+    const NAME: &str = "external_gateway_info";
+    let mut info = match input.take(NAME) {
+        None => return Ok(None),
+        Some(Value::Null) => return Ok(Some(None)),
+        Some(Value::Object(fields)) if fields.is_empty() => return Ok(Some(None)),
+        Some(value) => Input::of(NAME, value)?,
+    };
+    let network_id = match info.optional_text("network_id", LONGEST)? {
+        Some(Some(id)) => id,
+        Some(None) => return Ok(Some(None)),
+        None => return Err(input::bad(NAME, "it lacks its 'network_id'").into()),
+    };
+    let target = Target::in_project(owner);
+    let enable_snat = info.flag("enable_snat")?;
+    if enable_snat.is_some() {
+        cx.check(&SNAT, &target)?;
+    }
+    let mut external_fixed_ips = None;
+    if let Some(value) = info.take("external_fixed_ips") {
+        let mut wrapped = Input::new(serde_json::Map::from_iter([("fixed_ips".to_owned(), value)]));
+        external_fixed_ips = port::api::read_fixed_ips(&mut wrapped)?;
+        cx.check(&EXTERNAL_FIXED_IPS, &target)?;
+    }
+    info.finish().map_err(|error| input::bad(NAME, error))?;
+    let network = network::api::visible(room, cx, &network_id).await?;
+    Ok(Some(Some(GatewayWish { network_id: network.id, enable_snat, external_fixed_ips })))
+}
+
+/// Interfaces are named in a body without a top-level key.
+async fn read_named(cx: &mut Cx) -> Result<Named, Fault> {
+    let mut input = Input::new(cx.json().await?);
+    let named = Named {
+        subnet: input.text("subnet_id", LONGEST)?.map(Into::into),
+        port: input.text("port_id", LONGEST)?.map(Into::into),
+    };
+    input.finish()?;
+    Ok(named)
+}
+
+async fn read_extra_routes(cx: &mut Cx) -> Result<Vec<Route>, Fault> {
+    let mut input = input::document(cx, "router").await?;
+    let routes = read_routes(&mut input, "routes")?;
+    input.finish()?;
+    routes.ok_or_else(|| Error::bad("Failed to parse request. Required attribute 'routes' not specified").into())
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A router's gateway: a port of its own on an external network.
+
+use store::{Tx, params};
+use types::{NetworkId, ProjectId};
+
+use super::Row;
+use crate::{
+    Error, Result, network,
+    port::{self, ROUTER_GATEWAY, addresses, addresses::Wish},
+    who::Doer,
+};
+
+/// `external_gateway_info` of a request.
+#[derive(Debug, Clone)]
+pub struct GatewayWish {
+    pub network_id: NetworkId,
+    pub enable_snat: Option<bool>,
+    pub external_fixed_ips: Option<Vec<Wish>>,
+}
+
+/// Gives the router this gateway. One on the same network stays, with its address unless another is wished for.
+pub fn set(tx: &mut Tx, doer: &Doer, row: &mut Row, wish: &GatewayWish) -> Result<()> {
+    let network = network::store::get(tx, &wish.network_id)?;
+    if !network.external {
+        return Err(Error::bad(format!("Bad router request: network {} is not an external network.", network.id)));
+    }
+    let current = match &row.gateway_port_id {
+        Some(id) => Some(port::store::get(tx, id)?),
+        None => None,
+    };
+    match current {
+        Some(port) if port.network_id == network.id => {
+            if let Some(wishes) = &wish.external_fixed_ips {
+                let seeker = addresses::Seeker {
+                    doer,
+                    network: &network.id,
+                    port: &port.id,
+                    mac: port.mac_address,
+                    device_owner: ROUTER_GATEWAY,
+                };
+                let current = port::store::addresses_of(tx, &port.id)?;
+                addresses::reassign(tx, &seeker, &current, wishes)?;
+                crate::keys::mark(tx, &crate::keys::port(&port.id))?;
+            }
+        }
+        _ => {
+            clear(tx, doer, row)?;
+            let ask = port::store::Create {
+                device_id: row.id.to_string(),
+                device_owner: ROUTER_GATEWAY.to_owned(),
+                fixed_ips: wish.external_fixed_ips.clone(),
+                ..port::store::Create::on(ProjectId::new(""), network.id.clone())
+            };
+            row.gateway_port_id = Some(port::store::insert(tx, doer, &network, &ask)?.row.id);
+        }
+    }
+    // Neutron's default comes back with every request that does not say otherwise.
+    row.enable_snat = wish.enable_snat.unwrap_or(true);
+    Ok(())
+}
+
+/// Takes the gateway away, unless floating addresses need it.
+pub fn clear(tx: &mut Tx, doer: &Doer, row: &mut Row) -> Result<()> {
+    let Some(id) = row.gateway_port_id.take() else { return Ok(()) };
+    let gateway = port::store::get(tx, &id)?;
+    let sql = "SELECT 1 FROM floating_ips WHERE router_id = $1 AND floating_network_id = $2";
+    if tx.query_opt(sql, &params![&row.id, &gateway.network_id])?.is_some() {
+        let (router_id, net_id) = (row.id.to_string(), gateway.network_id.to_string());
+        return Err(Error::RouterExternalGatewayInUseByFloatingIp { router_id, net_id });
+    }
+    // The router's row points to the port, so it lets go first.
+    tx.execute("UPDATE routers SET gateway_port_id = NULL WHERE id = $1", &params![&row.id])?;
+    port::store::erase(tx, &id)?;
+    doer.record(tx, port::store::change("port.delete", &gateway), Some(&gateway), None)?;
+    row.enable_snat = true;
+    Ok(())
+}

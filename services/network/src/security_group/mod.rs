@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Security groups: what may reach the ports of a group and what they may send. Everything else is dropped.
+
+pub mod api;
+pub mod rule;
+pub mod store;
+
+use ::store::Row as Stored;
+use serde::Serialize;
+use types::{ProjectId, SecurityGroupId, Timestamp};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    pub id: SecurityGroupId,
+    pub project_id: ProjectId,
+    pub name: String,
+    pub description: String,
+    pub stateful: bool,
+    pub is_default: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub generation: i64,
+}
+
+pub const COLUMNS: &str = "id, project_id, name, description, stateful, is_default, created_at, updated_at, generation";
+
+/// The name of the group that every project has.
+pub const DEFAULT: &str = "default";
+
+impl Row {
+    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            project_id: row.get(1)?,
+            name: row.get(2)?,
+            description: row.get(3)?,
+            stateful: row.get(4)?,
+            is_default: row.get(5)?,
+            created_at: row.get(6)?,
+            updated_at: row.get(7)?,
+            generation: row.get(8)?,
+        })
+    }
+}
+
+/// A group as Neutron shows it.
+#[derive(Debug, Serialize)]
+pub struct View {
+    pub id: SecurityGroupId,
+    name: String,
+    stateful: bool,
+    tenant_id: ProjectId,
+    project_id: ProjectId,
+    description: String,
+    shared: bool,
+    security_group_rules: Vec<rule::View>,
+    tags: Vec<String>,
+    created_at: String,
+    updated_at: String,
+    revision_number: i64,
+}
+
+impl View {
+    pub fn new(found: store::Found) -> Self {
+        let store::Found { row, rules, tags } = found;
+        Self {
+            id: row.id,
+            name: row.name,
+            stateful: row.stateful,
+            tenant_id: row.project_id.clone(),
+            project_id: row.project_id,
+            description: row.description,
+            shared: false,
+            security_group_rules: rules.into_iter().map(rule::View::new).collect(),
+            tags,
+            created_at: row.created_at.zulu(),
+            updated_at: row.updated_at.zulu(),
+            revision_number: row.generation,
+        }
+    }
+}

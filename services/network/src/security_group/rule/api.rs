@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2.0/security-group-rules`.
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{Cx, Fault, Reply, Routes, no_content};
+use http::StatusCode;
+
+use super::{
+    View, check,
+    store::{self, Create},
+};
+use crate::{
+    Error, Room,
+    input::{self, Input, LONGEST},
+    listing::{self, Attribute, Listing, number, text},
+    security_group,
+    who::Doer,
+};
+
+pub static GET: Policy = Policy::new("get_security_group_rule", "rule:project_reader_or_admin", "See rules of security groups");
+pub static CREATE: Policy =
+    Policy::new("create_security_group_rule", "rule:project_member_or_admin", "Add a rule to a security group");
+pub static DELETE: Policy =
+    Policy::new("delete_security_group_rule", "rule:project_member_or_admin", "Take a rule out of a security group");
+
+pub fn routes(room: &Arc<Room>) -> Routes<Room> {
+    Routes::new(room.clone())
+        .get("/v2.0/security-group-rules", &GET, list)
+        .post("/v2.0/security-group-rules", &CREATE, create)
+        .get("/v2.0/security-group-rules/{id}", &GET, show)
+        .delete("/v2.0/security-group-rules/{id}", &DELETE, delete)
+}
+
+static ATTRIBUTES: [Attribute; 14] = [
+    text("id", "id"),
+    text("project_id", "project_id"),
+    text("security_group_id", "security_group_id"),
+    text("description", "description"),
+    text("direction", "direction"),
+    text("ethertype", "ethertype"),
+    text("protocol", "protocol"),
+    number("port_range_min", "port_range_min"),
+    number("port_range_max", "port_range_max"),
+    text("remote_group_id", "remote_group_id"),
+    text("remote_ip_prefix", "remote_ip_prefix"),
+    number("created_at", "created_at"),
+    number("updated_at", "updated_at"),
+    number("revision_number", "generation"),
+];
+
+async fn list(room: Arc<Room>, cx: Cx) -> Reply {
+    security_group::api::ensure_default(&room, &cx).await?;
+    let scope = cx.allowed()?.clone();
+    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
+    let (listing, rows) = room.list(move |tx| store::page(tx, &scope, &listing).map(|rows| (listing.clone(), rows))).await?;
+    let views: Vec<View> = rows.into_iter().map(View::new).collect();
+    listing.answer(&cx, "security_group_rules", &views, |view| view.id.as_str())
+}
+
+async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let (inputs, in_bulk) = input::documents(&mut cx, "security_group_rule", "security_group_rules").await?;
+    let scope = cx.allowed()?.clone();
+    let doer = Doer::of(&cx)?;
+    let asks = inputs.into_iter().map(|input| read_create(&cx, input)).collect::<Result<Vec<_>, Fault>>()?;
+    let settings = room.settings.clone();
+    let made = room
+        .write(move |tx| {
+            asks.iter().map(|ask| store::create(tx, &doer, &settings, &scope, ask)).collect::<crate::Result<Vec<_>>>()
+        })
+        .await?;
+    let views: Vec<View> = made.into_iter().map(View::new).collect();
+    listing::created(&cx, "security_group_rule", "security_group_rules", &views, in_bulk)
+}
+
+async fn show(room: Arc<Room>, cx: Cx) -> Reply {
+    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let row = room.read(move |tx| store::find(tx, &scope, &id)).await?;
+    listing::one(&cx, StatusCode::OK, "security_group_rule", &View::new(row))
+}
+
+async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
+    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let doer = Doer::of(&cx)?;
+    room.write(move |tx| store::delete(tx, &doer, &scope, &id)).await?;
+    no_content()
+}
+
+fn read_create(cx: &Cx, mut input: Input) -> Result<Create, Fault> {
+    // A rule belongs to the project of its group, whoever writes it.
+    input.owner(cx)?;
+    let group = input.required_text("security_group_id")?;
+    if input.optional_text("remote_address_group_id", LONGEST)?.flatten().is_some() {
+        return Err(Error::bad("Unrecognized attribute(s) 'remote_address_group_id'").into());
+    }
+    let ask = Create {
+        says: check::read(&mut input, &group)?,
+        security_group_id: group.into(),
+        description: input.text("description", LONGEST)?.unwrap_or_default(),
+    };
+    input.finish()?;
+    Ok(ask)
+}

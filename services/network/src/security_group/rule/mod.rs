@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rules of security groups.
+
+pub mod api;
+pub mod check;
+pub mod store;
+
+use ::store::Row as Stored;
+use serde::Serialize;
+use types::{ProjectId, SecurityGroupId, SecurityGroupRuleId, Timestamp};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    pub id: SecurityGroupRuleId,
+    pub security_group_id: SecurityGroupId,
+    pub project_id: ProjectId,
+    pub description: String,
+    pub says: Says,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub generation: i64,
+    /// Whether its group is a project's default one.
+    pub belongs_to_default: bool,
+}
+
+/// What a rule allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Says {
+    /// `ingress` or `egress`.
+    pub direction: String,
+    /// `IPv4` or `IPv6`.
+    pub ethertype: String,
+    /// A name or a number, as the user wrote it; `None` is any.
+    pub protocol: Option<String>,
+    /// A port, or the type of ICMP.
+    pub port_range_min: Option<i64>,
+    /// A port, or the code of ICMP.
+    pub port_range_max: Option<i64>,
+    pub remote_group_id: Option<SecurityGroupId>,
+    pub remote_ip_prefix: Option<String>,
+}
+
+pub const COLUMNS: &str = "id, security_group_id, project_id, description, direction, ethertype, protocol, port_range_min, \
+    port_range_max, remote_group_id, remote_ip_prefix, created_at, updated_at, generation, \
+    (SELECT g.is_default FROM security_groups g WHERE g.id = security_group_rules.security_group_id)";
+
+impl Row {
+    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            security_group_id: row.get(1)?,
+            project_id: row.get(2)?,
+            description: row.get(3)?,
+            says: Says {
+                direction: row.get(4)?,
+                ethertype: row.get(5)?,
+                protocol: row.get(6)?,
+                port_range_min: row.get(7)?,
+                port_range_max: row.get(8)?,
+                remote_group_id: row.get(9)?,
+                remote_ip_prefix: row.get(10)?,
+            },
+            created_at: row.get(11)?,
+            updated_at: row.get(12)?,
+            generation: row.get(13)?,
+            belongs_to_default: row.get::<Option<bool>>(14)?.unwrap_or(false),
+        })
+    }
+}
+
+impl Says {
+    pub fn is_v4(&self) -> bool {
+        self.ethertype == "IPv4"
+    }
+
+    /// Two rules that say the same have the same text, however their protocols are spelled.
+    pub fn sameness(&self) -> String {
+        let protocol = self.protocol.as_deref().map(|name| check::protocol_number(name, self.is_v4()));
+        format!(
+            "{} {} {:?} {:?} {:?} {:?} {:?}",
+            self.direction,
+            self.ethertype,
+            protocol.flatten(),
+            self.port_range_min,
+            self.port_range_max,
+            self.remote_group_id.as_ref().map(SecurityGroupId::as_str),
+            self.remote_ip_prefix,
+        )
+    }
+}
+
+/// A rule as Neutron shows it.
+#[derive(Debug, Serialize)]
+pub struct View {
+    pub id: SecurityGroupRuleId,
+    tenant_id: ProjectId,
+    project_id: ProjectId,
+    security_group_id: SecurityGroupId,
+    ethertype: String,
+    direction: String,
+    protocol: Option<String>,
+    port_range_min: Option<i64>,
+    port_range_max: Option<i64>,
+    remote_ip_prefix: Option<String>,
+    normalized_cidr: Option<String>,
+    remote_group_id: Option<SecurityGroupId>,
+    remote_address_group_id: Option<String>,
+    belongs_to_default_sg: bool,
+    description: String,
+    created_at: String,
+    updated_at: String,
+    revision_number: i64,
+}
+
+impl View {
+    pub fn new(row: Row) -> Self {
+        let prefix = row.says.remote_ip_prefix;
+        let normalized = prefix.as_deref().and_then(|text| text.parse::<ipnet::IpNet>().ok()).map(|net| net.trunc().to_string());
+        Self {
+            id: row.id,
+            tenant_id: row.project_id.clone(),
+            project_id: row.project_id,
+            security_group_id: row.security_group_id,
+            ethertype: row.says.ethertype,
+            direction: row.says.direction,
+            protocol: row.says.protocol,
+            port_range_min: row.says.port_range_min,
+            port_range_max: row.says.port_range_max,
+            remote_ip_prefix: prefix,
+            normalized_cidr: normalized,
+            remote_group_id: row.says.remote_group_id,
+            remote_address_group_id: None,
+            belongs_to_default_sg: row.belongs_to_default,
+            description: row.description,
+            created_at: row.created_at.zulu(),
+            updated_at: row.updated_at.zulu(),
+            revision_number: row.generation,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rows of security groups.
+
+use std::collections::HashMap;
+
+use access::{Allowed, Scope};
+use store::{Select, Tx, params};
+use types::{ProjectId, SecurityGroupId, Timestamp};
+
+use super::{COLUMNS, DEFAULT, Row, rule};
+use crate::{
+    Error, Result, keys,
+    listing::{Listing, check_revision},
+    quota,
+    settings::Settings,
+    tag,
+    who::{Change, Doer, within},
+};
+
+/// A group with its rules.
+pub struct Found {
+    pub row: Row,
+    pub rules: Vec<rule::Row>,
+    pub tags: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Create {
+    pub project_id: ProjectId,
+    pub name: String,
+    pub description: String,
+    pub stateful: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub stateful: Option<bool>,
+}
+
+pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
+    ensure_default(tx, doer, &ask.project_id, settings)?;
+    if ask.name.eq_ignore_ascii_case(DEFAULT) {
+        return Err(Error::SecurityGroupDefaultAlreadyExists { project: ask.project_id.to_string() });
+    }
+    quota::take(tx, &ask.project_id, quota::Resource::SecurityGroup, 1, settings)?;
+    insert(tx, doer, ask, settings)
+}
+
+/// The default group of a project: it lets its members reach each other and everything outside.
+pub fn ensure_default(tx: &mut Tx, doer: &Doer, project: &ProjectId, settings: &Settings) -> Result<()> {
+    // Ports of the cloud itself belong to no project.
+    if project.as_str().is_empty() || has_default(tx, project)? {
+        return Ok(());
+    }
+    let ask = Create {
+        project_id: project.clone(),
+        name: DEFAULT.to_owned(),
+        description: "Default security group".to_owned(),
+        stateful: true,
+    };
+    insert(tx, doer, &ask, settings).map(drop)
+}
+
+pub fn has_default(tx: &mut Tx, project: &ProjectId) -> Result<bool> {
+    let sql = "SELECT 1 FROM security_groups WHERE project_id = $1 AND is_default = 1";
+    Ok(tx.query_opt(sql, &params![project])?.is_some())
+}
+
+pub fn default_of(tx: &mut Tx, project: &ProjectId) -> Result<SecurityGroupId> {
+    let sql = "SELECT id FROM security_groups WHERE project_id = $1 AND is_default = 1";
+    let found = tx.query_opt(sql, &params![project])?;
+    let found = found.ok_or_else(|| Error::SecurityGroupNotFound { id: DEFAULT.to_owned() })?;
+    Ok(found.get(0)?)
+}
+
+fn insert(tx: &mut Tx, doer: &Doer, ask: &Create, settings: &Settings) -> Result<Found> {
+    let now = Timestamp::now();
+    let row = Row {
+        id: SecurityGroupId::generate(),
+        project_id: ask.project_id.clone(),
+        name: ask.name.clone(),
+        description: ask.description.clone(),
+        stateful: ask.stateful,
+        is_default: ask.name == DEFAULT,
+        created_at: now,
+        updated_at: now,
+        generation: 1,
+    };
+    let sql = format!("INSERT INTO security_groups ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    tx.execute(
+        &sql,
+        &params![
+            &row.id,
+            &row.project_id,
+            &row.name,
+            &row.description,
+            row.stateful,
+            row.is_default,
+            row.created_at,
+            row.updated_at,
+            row.generation,
+        ],
+    )?;
+    let standard = standard_rules(&row);
+    let more = i64::try_from(standard.len()).unwrap_or(i64::MAX);
+    quota::take(tx, &row.project_id, quota::Resource::SecurityGroupRule, more, settings)?;
+    let rules = standard.iter().map(|says| rule::store::insert(tx, &row, "", says)).collect::<Result<Vec<_>>>()?;
+    keys::mark(tx, &keys::security_group(&row.id))?;
+    doer.record(tx, change("security_group.create", &row), None, Some(&row))?;
+    Ok(Found { row, rules, tags: Vec::new() })
+}
+
+/// Everything may go out; into a default group, everything from the group itself may come in.
+fn standard_rules(group: &Row) -> Vec<rule::Says> {
+    let says = |direction: &str, ethertype: &str, remote: Option<&SecurityGroupId>| rule::Says {
+        direction: direction.to_owned(),
+        ethertype: ethertype.to_owned(),
+        protocol: None,
+        port_range_min: None,
+        port_range_max: None,
+        remote_group_id: remote.cloned(),
+        remote_ip_prefix: None,
+    };
+    let mut rules = vec![says("egress", "IPv4", None), says("egress", "IPv6", None)];
+    if group.is_default {
+        rules.extend(["IPv4", "IPv6"].map(|ethertype| says("ingress", ethertype, Some(&group.id))));
+    }
+    rules
+}
+
+pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
+    let select = Select::new("security_groups", COLUMNS).filter("id = ", id);
+    let rows = within(select, scope.scope(), "project_id = ").rows(tx)?;
+    match rows.first() {
+        Some(row) => Ok(Row::from_row(row)?),
+        None => Err(Error::SecurityGroupNotFound { id: id.to_owned() }),
+    }
+}
+
+/// The group, whoever asks: for the reconciler.
+pub fn get(tx: &mut Tx, id: &SecurityGroupId) -> Result<Row> {
+    let sql = format!("SELECT {COLUMNS} FROM security_groups WHERE id = $1");
+    match tx.query_opt(&sql, &params![id])? {
+        Some(row) => Ok(Row::from_row(&row)?),
+        None => Err(Error::SecurityGroupNotFound { id: id.to_string() }),
+    }
+}
+
+pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
+    let select = listing.apply(within(Select::new("security_groups", COLUMNS), scope.scope(), "project_id = "));
+    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
+    found(tx, listing.ordered(rows))
+}
+
+/// Adds rules and tags, in two statements however many groups there are.
+pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+    let mut rules: HashMap<SecurityGroupId, Vec<rule::Row>> = HashMap::new();
+    for row in rule::store::of_groups(tx, rows.iter().map(|row| &row.id))? {
+        rules.entry(row.security_group_id.clone()).or_default().push(row);
+    }
+    let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
+    let with = |row: Row| Found {
+        rules: rules.remove(&row.id).unwrap_or_default(),
+        tags: tags.remove(row.id.as_str()).unwrap_or_default(),
+        row,
+    };
+    Ok(rows.into_iter().map(with).collect())
+}
+
+pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>, ask: &Update) -> Result<Found> {
+    let before = find(tx, scope, id)?;
+    check_revision(revision, before.generation)?;
+    let mut row = before.clone();
+    if let Some(name) = &ask.name {
+        if before.is_default && *name != before.name {
+            return Err(Error::SecurityGroupCannotUpdateDefault { id: id.to_owned() });
+        }
+        if !before.is_default && name.eq_ignore_ascii_case(DEFAULT) {
+            return Err(Error::SecurityGroupDefaultAlreadyExists { project: row.project_id.to_string() });
+        }
+        row.name.clone_from(name);
+    }
+    if let Some(description) = &ask.description {
+        row.description.clone_from(description);
+    }
+    if let Some(stateful) = ask.stateful.filter(|stateful| *stateful != before.stateful) {
+        refuse_if_used(tx, &before)?;
+        row.stateful = stateful;
+    }
+    row.updated_at = Timestamp::now();
+    row.generation += 1;
+    tx.execute_cas(
+        "UPDATE security_groups SET name = $2, description = $3, stateful = $4, updated_at = $5, generation = $6 \
+         WHERE id = $1 AND generation = $7",
+        &params![id, &row.name, &row.description, row.stateful, row.updated_at, row.generation, before.generation],
+    )?;
+    keys::mark(tx, &keys::security_group(id))?;
+    doer.record(tx, change("security_group.update", &row), Some(&before), Some(&row))?;
+    Ok(found(tx, vec![row])?.remove(0))
+}
+
+/// Deletes a group that no port is in and no rule of another group names. Only an administrator may delete a default
+/// group; it comes again when the project needs it.
+pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>) -> Result<()> {
+    let row = find(tx, scope, id)?;
+    check_revision(revision, row.generation)?;
+    if row.is_default && !scope.scope().is_all() {
+        return Err(Error::SecurityGroupCannotRemoveDefault { id: id.to_owned() });
+    }
+    refuse_if_used(tx, &row)?;
+    let sql = "SELECT 1 FROM security_group_rules WHERE remote_group_id = $1 AND security_group_id <> $1";
+    if tx.query_opt(sql, &params![id])?.is_some() {
+        return Err(Error::SecurityGroupInUse { id: id.to_owned() });
+    }
+    tag::forget(tx, id)?;
+    tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![id])?;
+    tx.execute("DELETE FROM security_groups WHERE id = $1", &params![id])?;
+    keys::mark(tx, &keys::security_group(id))?;
+    doer.record(tx, change("security_group.delete", &row), Some(&row), None)?;
+    Ok(())
+}
+
+fn refuse_if_used(tx: &mut Tx, row: &Row) -> Result<()> {
+    let sql = "SELECT 1 FROM port_security_groups WHERE security_group_id = $1";
+    match tx.query_opt(sql, &params![&row.id])? {
+        Some(_) => Err(Error::SecurityGroupInUse { id: row.id.to_string() }),
+        None => Ok(()),
+    }
+}
+
+fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
+    Change { action, kind: "security_group", id: row.id.as_str(), project: row.project_id.as_str() }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Conversations over the real route table, with real databases behind it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod door;
+mod fixture;
+mod networks;
+mod ovn_rows;
+mod ports;

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2.0/networks` and `/v2.0/subnets`.
+
+use serde_json::json;
+
+use super::fixture::{Cloud, create, id, ids, path, refused, show, update};
+
+#[tokio::test]
+async fn a_tenants_network() {
+    let cloud = Cloud::quiet().await;
+    let member = cloud.member();
+    let made = create(&member, "networks", "network", json!({"name": "blue"})).await;
+    assert_eq!(made["name"], "blue");
+    assert_eq!(made["project_id"], "p1");
+    assert_eq!(made["tenant_id"], "p1");
+    assert_eq!(made["mtu"], 1442);
+    assert_eq!(made["status"], "ACTIVE");
+    assert_eq!(made["revision_number"], 1);
+    assert_eq!(made["subnets"], json!([]));
+    assert_eq!(made["router:external"], false);
+    assert!(made.get("provider:network_type").is_none());
+    let network = id(&made);
+    let seen = show(&cloud.admin(), "networks", "network", &network).await;
+    assert_eq!(seen["provider:network_type"], "geneve");
+    assert!(seen["provider:segmentation_id"].as_i64().unwrap() > 0);
+
+    let subnet = json!({"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"});
+    let subnet = create(&member, "subnets", "subnet", subnet).await;
+    assert_eq!(subnet["gateway_ip"], "10.0.0.1");
+    assert_eq!(subnet["allocation_pools"], json!([{"start": "10.0.0.2", "end": "10.0.0.254"}]));
+    assert_eq!(show(&member, "networks", "network", &network).await["subnets"], json!([subnet["id"]]));
+
+    let renamed = update(&member, "networks", "network", &network, json!({"name": "red", "mtu": 1400})).await;
+    assert_eq!((renamed["name"].clone(), renamed["mtu"].clone()), (json!("red"), json!(1400)));
+    assert_eq!(renamed["revision_number"], 2);
+
+    let member_again = member.header("if-match", "revision_number=1");
+    let said = member_again.put(&path(&format!("networks/{network}")), json!({"network": {"name": "x"}})).await;
+    refused(said, 412, "RevisionNumberConstraintFailed");
+
+    member.delete(&path(&format!("networks/{network}"))).await.expect(204);
+    refused(member.get(&path(&format!("networks/{network}"))).await, 404, "NetworkNotFound");
+    refused(member.get(&path(&format!("subnets/{}", id(&subnet)))).await, 404, "SubnetNotFound");
+}
+
+#[tokio::test]
+async fn lists_are_filtered_sorted_and_paged_at_constant_cost() {
+    let cloud = Cloud::quiet().await;
+    let member = cloud.member();
+    let ask: Vec<_> = (0..5).map(|i| json!({"name": format!("n{i}"), "admin_state_up": i % 2 == 0})).collect();
+    let made = member.post(&path("networks"), json!({ "networks": ask })).await.expect(201);
+    assert_eq!(made["networks"].as_array().unwrap().len(), 5);
+
+    assert_eq!(ids(&member, "networks", "networks", "?name=n1&name=n3").await.len(), 2);
+    assert_eq!(ids(&member, "networks", "networks", "?admin_state_up=False").await.len(), 2);
+    assert_eq!(ids(&member, "networks", "networks", "?name=n1%27%20OR%201=1").await.len(), 0);
+    refused(member.get(&path("networks?colour=blue")).await, 400, "HTTPBadRequest");
+    refused(member.get(&path("networks?sort_key=colour")).await, 400, "HTTPBadRequest");
+    refused(member.get(&path("networks?limit=2&marker=nothing")).await, 400, "HTTPBadRequest");
+
+    let named = member.get(&path("networks?fields=name&sort_key=name&sort_dir=desc")).await.expect(200);
+    assert_eq!(named["networks"][0], json!({"name": "n4"}));
+
+    // Forward through the pages, then back.
+    let first = member.get(&path("networks?limit=2&sort_key=name&sort_dir=asc")).await.expect(200);
+    let next = first["networks_links"][0]["href"].as_str().unwrap().strip_prefix("http://cloud.test").unwrap().to_owned();
+    let second = member.get(&next).await.expect(200);
+    assert_eq!(second["networks"][0]["name"], "n2");
+    let links = second["networks_links"].as_array().unwrap();
+    let back = links.iter().find(|link| link["rel"] == "previous").unwrap()["href"].as_str().unwrap();
+    let again = member.get(back.strip_prefix("http://cloud.test").unwrap()).await.expect(200);
+    assert_eq!(again["networks"], first["networks"]);
+
+    let count = async |query: &str| {
+        let before = cloud.world.store.statements();
+        member.get(&path(&format!("networks{query}"))).await.expect(200);
+        cloud.world.store.statements() - before
+    };
+    assert_eq!(count("?limit=1").await, count("").await);
+}
+
+#[tokio::test]
+async fn tenants_do_not_see_each_other() {
+    let cloud = Cloud::quiet().await;
+    let (network, subnet) = cloud.network("10.0.0.0/24").await;
+    let (member, other) = (cloud.member(), cloud.other());
+    assert_eq!(ids(&other, "networks", "networks", "").await.len(), 0);
+    let network_path = path(&format!("networks/{network}"));
+    let subnet_path = path(&format!("subnets/{subnet}"));
+    refused(other.get(&network_path).await, 404, "NetworkNotFound");
+    refused(other.put(&network_path, json!({"network": {"name": "x"}})).await, 404, "NetworkNotFound");
+    refused(other.delete(&network_path).await, 404, "NetworkNotFound");
+    refused(other.get(&subnet_path).await, 404, "SubnetNotFound");
+    refused(other.delete(&subnet_path).await, 404, "SubnetNotFound");
+    let theirs = json!({"subnet": {"network_id": network, "ip_version": 4, "cidr": "10.1.0.0/24"}});
+    refused(other.post(&path("subnets"), theirs).await, 404, "NetworkNotFound");
+    refused(other.post(&path("ports"), json!({"port": {"network_id": network}})).await, 404, "NetworkNotFound");
+
+    // Shared: seen by all, changed by its owner only.
+    refused(member.put(&network_path, json!({"network": {"shared": true}})).await, 403, "PolicyNotAuthorized");
+    update(&cloud.admin(), "networks", "network", &network, json!({"shared": true})).await;
+    assert_eq!(ids(&other, "networks", "networks", "").await, [network.clone()]);
+    other.get(&subnet_path).await.expect(200);
+    refused(other.put(&network_path, json!({"network": {"name": "x"}})).await, 403, "PolicyNotAuthorized");
+    refused(other.delete(&network_path).await, 403, "PolicyNotAuthorized");
+    let port = create(&other, "ports", "port", json!({"network_id": network})).await;
+    refused(cloud.admin().put(&network_path, json!({"network": {"shared": false}})).await, 409, "InvalidSharedSetting");
+    // The network's owner sees and may remove what others have on it.
+    refused(member.delete(&network_path).await, 409, "NetworkInUse");
+    other.delete(&path(&format!("ports/{}", id(&port)))).await.expect(204);
+
+    refused(cloud.talk.as_("reader@p1").post(&path("networks"), json!({"network": {}})).await, 403, "PolicyNotAuthorized");
+    cloud.talk.get(&path("networks")).await.expect(401);
+}
+
+#[tokio::test]
+async fn what_carries_a_network_is_the_operators_choice() {
+    let cloud = Cloud::quiet().await;
+    let (member, admin) = (cloud.member(), cloud.admin());
+    let vlan = |id: i64| {
+        json!({"network": {"provider:network_type": "vlan", "provider:physical_network": "physnet1",
+            "provider:segmentation_id": id}})
+    };
+    refused(member.post(&path("networks"), vlan(7)).await, 403, "PolicyNotAuthorized");
+    let made = admin.post(&path("networks"), vlan(7)).await.expect(201);
+    assert_eq!(made["network"]["mtu"], 1500);
+    refused(admin.post(&path("networks"), vlan(7)).await, 409, "VlanIdInUse");
+    refused(admin.post(&path("networks"), vlan(4095)).await, 400, "InvalidInput");
+    let flat = |physical: &str| json!({"network": {"provider:network_type": "flat", "provider:physical_network": physical}});
+    admin.post(&path("networks"), flat("physnet1")).await.expect(201);
+    refused(admin.post(&path("networks"), flat("physnet1")).await, 409, "FlatNetworkInUse");
+    refused(admin.post(&path("networks"), flat("nowhere")).await, 400, "InvalidInput");
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who makes a change and how far he sees, as the store functions need it.
+
+use access::Scope;
+use api::Cx;
+use serde::Serialize;
+use store::{Actor, Event, Result, Select, Tx};
+
+/// The author of a change.
+#[derive(Clone)]
+pub struct Doer {
+    pub actor: Actor,
+    /// Whose ports an error may name to him.
+    pub sees: Scope,
+}
+
+/// What happened to a thing, for the stream of events.
+pub struct Change<'a> {
+    pub action: &'static str,
+    pub kind: &'static str,
+    pub id: &'a str,
+    pub project: &'a str,
+}
+
+impl Doer {
+    pub fn of(cx: &Cx) -> std::result::Result<Self, api::Fault> {
+        let sees = cx.scope(&crate::port::api::GET)?.scope().clone();
+        Ok(Self { actor: cx.actor(), sees })
+    }
+
+    pub fn system(name: &str) -> Self {
+        Self { actor: Actor::system(name), sees: Scope::All }
+    }
+
+    pub fn sees_project(&self, project: &str) -> bool {
+        match reach(&self.sees) {
+            Reach::All => true,
+            Reach::Project(own) => own == project,
+            Reach::Nothing => false,
+        }
+    }
+
+    pub fn record<S: Serialize>(&self, tx: &mut Tx, change: Change<'_>, before: Option<&S>, after: Option<&S>) -> Result<()> {
+        let state = |row: Option<&S>| row.and_then(|row| serde_json::to_value(row).ok());
+        tx.record(Event {
+            actor: self.actor.clone(),
+            action: change.action.to_owned(),
+            resource_type: change.kind,
+            resource_id: change.id.to_owned(),
+            project_id: Some(change.project.to_owned()),
+            before: state(before),
+            after: state(after),
+        })
+    }
+}
+
+/// How far a scope reaches among things that belong to projects.
+pub enum Reach<'a> {
+    All,
+    Project(&'a str),
+    /// A token for a domain, say: nothing here belongs to one.
+    Nothing,
+}
+
+pub fn reach(scope: &Scope) -> Reach<'_> {
+    match scope {
+        Scope::All => Reach::All,
+        scope => scope.project().map_or(Reach::Nothing, |project| Reach::Project(project.as_str())),
+    }
+}
+
+/// Keeps the rows within the scope; `condition` ends where the project's id belongs.
+pub fn within(select: Select, scope: &Scope, condition: &'static str) -> Select {
+    match reach(scope) {
+        Reach::All => select,
+        Reach::Project(project) => select.scope(condition, project),
+        Reach::Nothing => select.condition("1 = 0"),
+    }
+}
