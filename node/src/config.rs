@@ -27,6 +27,10 @@ pub struct NodeConfig {
     pub datapath: DatapathChoice,
     #[serde(default)]
     pub switch: Switch,
+    /// Below it lie the sockets, pid files, databases and logs of an Open vSwitch of our own; `ovs` in the state
+    /// directory when none is named.
+    #[serde(default)]
+    pub switch_root: Option<PathBuf>,
     #[serde(default)]
     pub accelerator: AcceleratorChoice,
     /// MiB kept for the host itself.

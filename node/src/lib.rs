@@ -24,6 +24,7 @@ mod link;
 mod machine;
 mod machines;
 mod metadata;
+mod offline;
 mod state_dir;
 mod switch;
 #[cfg(test)]
@@ -32,5 +33,6 @@ mod tests;
 pub use agent::Agent;
 pub use config::{AcceleratorChoice, DatapathChoice, NodeConfig, PhysicalNetwork, Switch};
 pub use error::Error;
+pub use offline::{forget_host, stop_machines};
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;

@@ -14,7 +14,9 @@ pub mod tap;
 
 pub use accelerator::{Accelerator, Finding};
 pub use error::Error;
-pub use machine::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, Exit, Machine, MachineSpec, Nic, RunAs, RunDir};
+pub use machine::{
+    Datapath, DeviceName, Disk, DiskBus, DiskFormat, Exit, Machine, MachineSpec, Nic, RunAs, RunDir, running_below,
+};
 pub use qmp::{Event, Qmp, RunState};
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -28,7 +28,7 @@ impl Switching {
             Switch::None => return Ok(None),
             Switch::Host { run_dir } => (Remote::Unix(run_dir.join("db.sock")), None),
             Switch::Own => {
-                let layout = layout(state);
+                let layout = layout(config, state);
                 let supervisor = Supervisor::start(layout.host(Some(&chassis.tls))).await;
                 supervisor.ready(Instant::now() + PATIENCE).await?;
                 (layout.switch_remote(), Some(supervisor))
@@ -77,8 +77,8 @@ impl Switching {
 }
 
 /// Sockets have short names: the run directory is as near to the root of the state as can be.
-fn layout(state: &StateDir) -> Layout {
-    let root: PathBuf = state.root().join("ovs");
+fn layout(config: &NodeConfig, state: &StateDir) -> Layout {
+    let root: PathBuf = config.switch_root.clone().unwrap_or_else(|| state.root().join("ovs"));
     Layout::under(&root)
 }
 

@@ -134,6 +134,7 @@ impl Cloud {
             physical_networks: BTreeMap::new(),
             datapath: DatapathChoice::Userspace,
             switch: Switch::None,
+            switch_root: None,
             accelerator: AcceleratorChoice::Tcg,
             reserved_memory_mb: 0,
             reserved_disk_gb: 0,

@@ -47,6 +47,12 @@ impl Error {
     }
 }
 
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        error.into_refusal()
+    }
+}
+
 pub(crate) fn forbidden(message: impl Into<String>) -> Error {
     Refusal::new(RefusalKind::Forbidden, message).into()
 }
