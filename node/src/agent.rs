@@ -17,6 +17,7 @@ use crate::{
 
 const JOIN_AGAIN: Duration = Duration::from_secs(2);
 const LOGS_EVERY: Duration = Duration::from_secs(20);
+const IDLE_IMAGE: Duration = Duration::from_secs(600);
 const TRIM_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Agent;
@@ -32,7 +33,7 @@ impl Agent {
             () = &mut stop => return Ok(()),
         };
         // Before any controller is reached: machines that were here go on as they were wanted last.
-        let machines = Machines::open(host.clone())?;
+        let machines = Machines::open(host.clone()).await?;
         tokio::select! {
             () = host.link().run(identity, &config, host.clone(), machines.clone()) => {}
             () = host.keep_in_cloud() => {}
@@ -74,7 +75,8 @@ async fn tidy(host: &Host, machines: &Machines) {
         machines.bound_console_logs().await;
         if trim_at <= Instant::now() {
             trim_at = Instant::now() + TRIM_EVERY;
-            if let Err(error) = host.images().trim(machines.images_in_use()).await {
+            let trimmed = async { host.images().trim(machines.images_in_use().await?, IDLE_IMAGE).await };
+            if let Err(error) = trimmed.await {
                 tracing::warn!(error = error.chain(), "unused images are not dropped");
             }
         }

@@ -20,6 +20,7 @@ mod host;
 mod identity;
 mod image;
 mod inventory;
+mod ip;
 mod link;
 mod machine;
 mod machines;

@@ -21,7 +21,7 @@ use crate::{
     error::blocking,
     host::Host,
     inventory::inventory,
-    machine::{Ledger, Recorded, Task, Wanted, console},
+    machine::{Ledger, Recorded, Task, Wanted, console, release_stray_ports},
     metadata::DoorPlan,
 };
 
@@ -46,19 +46,19 @@ struct Known {
 
 impl Machines {
     /// Takes up every machine that has a directory, as it was wanted last.
-    pub fn open(host: Arc<Host>) -> Result<Self> {
+    pub async fn open(host: Arc<Host>) -> Result<Self> {
         let listed = Ledger::list(&host.state().machines())?;
+        let ports = listed.iter().filter_map(|(_, _, recorded)| recorded.as_ref()).flat_map(|recorded| &recorded.ports);
+        release_stray_ports(&host, ports.cloned().collect()).await?;
         let machines =
             Self { inner: Arc::new(Inner { host, known: Mutex::default(), tasks: Mutex::default(), changed: Bell::new() }) };
-        let mut known = machines.lock();
         // Users first, so that a machine without a record does not get one that another has.
         let mut taken: HashSet<u32> = listed.iter().filter_map(|(_, _, recorded)| Some(recorded.as_ref()?.uid)).collect();
         for (id, wanted, recorded) in listed {
             let recorded = recorded.unwrap_or_else(|| Recorded::new(machines.free_uid(&taken), 0));
             taken.insert(recorded.uid);
-            machines.begin(&mut known, id, wanted, recorded);
+            machines.begin(&mut machines.lock(), id, wanted, recorded);
         }
-        drop(known);
         Ok(machines)
     }
 
@@ -162,10 +162,13 @@ impl Machines {
     }
 
     /// Images that machines rest on, or are about to.
-    pub fn images_in_use(&self) -> HashSet<String> {
+    pub async fn images_in_use(&self) -> Result<HashSet<String>> {
         let mut images = HashSet::new();
         self.each_wanted(|machine| images.extend([machine.root.sha512.clone()]));
-        images
+        let dir = self.inner.host.state().machines();
+        let listed = blocking(move || Ledger::list(&dir)).await?;
+        images.extend(listed.into_iter().filter_map(|(_, _, recorded)| Some(recorded?.root?.sha512)));
+        Ok(images)
     }
 
     /// Ends the tasks; the machines go on.

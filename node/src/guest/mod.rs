@@ -5,6 +5,9 @@
 mod ec2;
 mod network_data;
 mod openstack;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::node::MachineDesired;

@@ -12,7 +12,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::watch;
@@ -90,20 +90,21 @@ impl ImageCache {
         fetched
     }
 
-    /// Drops what is too much. `in_use` are the images that machines rest on, or are about to.
+    /// Drops what is too much and was not used for a while. `in_use` are the images that machines rest on, or are about to.
     ///
     /// Invariant: an image that a machine rests on stays (test: `images_in_use_outlive_the_limit`).
-    pub async fn trim(&self, in_use: HashSet<String>) -> Result<()> {
+    pub async fn trim(&self, in_use: HashSet<String>, youngest: Duration) -> Result<()> {
         let inner = self.inner.clone();
         blocking(move || {
             let mut unused: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
             for entry in fs::read_dir(&inner.dir).doing(|| format!("list {}", inner.dir.display()))?.flatten() {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                if let Ok(is) = entry.metadata()
-                    && name.len() == DIGITS
-                    && !in_use.contains(&name)
-                {
-                    unused.push((is.modified().unwrap_or(SystemTime::UNIX_EPOCH), is.len(), entry.path()));
+                let Ok(is) = entry.metadata() else { continue };
+                let used = is.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                // A machine that began while we were looking is not among those in use, but it has just touched its image.
+                let settled = used.elapsed().is_ok_and(|age| age >= youngest);
+                if name.len() == DIGITS && settled && !in_use.contains(&name) {
+                    unused.push((used, is.len(), entry.path()));
                 }
             }
             unused.sort();

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use ledger::{Ledger, Recorded};
 pub(crate) use task::Task;
+pub(crate) use wire::release_stray_ports;
 
 /// What the controller wants of a machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -48,3 +48,71 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
         },
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{super::ledger::Halted, *};
+    use contracts::node::MachineDesired;
+    use types::Generation;
+
+    const BOOT: &str = "this boot";
+
+    fn wanted(power: Power, generation: i64, reboots: u32) -> Wanted {
+        let json = serde_json::json!({
+            "server_id": "s", "generation": generation, "project_id": "p", "power": power, "reboots": reboots,
+            "reboot": "soft", "vcpus": 1, "memory_mb": 1, "nics": [], "config_drive": false,
+            "root": { "image_id": "i", "sha512": "", "format": "raw", "image_size": 0, "size": 0 },
+            "metadata": {
+                "hostname": "", "name": "", "availability_zone": "", "launch_index": 0, "flavor": "", "public_keys": {},
+                "meta": {}, "user_data": null, "admin_password": null, "floating_ips": [], "reservation_id": "",
+                "security_groups": [],
+            },
+        });
+        Wanted::Machine(Box::new(serde_json::from_value::<MachineDesired>(json).unwrap()))
+    }
+
+    fn done(running: Option<&str>, halted: Option<Halted>) -> Recorded {
+        Recorded { running: running.map(str::to_owned), halted, ..Recorded::new(1, 0) }
+    }
+
+    #[test]
+    fn every_pair_of_wish_and_finding_has_its_step() {
+        use Process::{None as Absent, Paused, Running};
+        let run = wanted(Power::Running, 5, 0);
+        let stop = wanted(Power::Stopped, 5, 0);
+        let reboot = wanted(Power::Running, 5, 1);
+        let at = |generation| Some(Halted { known_at: Some(Generation(generation)) });
+        let unknown = Some(Halted { known_at: None });
+        let cases = [
+            // Wanted running.
+            (&run, done(None, None), Absent, Next::Start),
+            (&run, done(None, None), Paused, Next::Continue),
+            (&run, done(None, None), Running, Next::RestRunning),
+            (&run, done(Some(BOOT), None), Running, Next::RestRunning),
+            (&run, done(Some(BOOT), None), Absent, Next::NoteHalt),
+            (&run, done(Some("the boot before"), None), Absent, Next::Start),
+            // It halted: whatever the controller wants without knowing so is no wish to start it again.
+            (&run, done(None, unknown), Absent, Next::StayHalted),
+            (&run, done(None, at(5)), Absent, Next::StayHalted),
+            (&run, done(None, at(4)), Absent, Next::Start),
+            // Wanted stopped.
+            (&stop, done(None, None), Absent, Next::RestStopped),
+            (&stop, done(Some(BOOT), None), Absent, Next::RestStopped),
+            (&stop, done(None, unknown), Absent, Next::RestStopped),
+            (&stop, done(Some(BOOT), None), Running, Next::Stop),
+            (&stop, done(None, None), Paused, Next::Stop),
+            // Wanted rebooted.
+            (&reboot, done(Some(BOOT), None), Running, Next::Reboot(RebootKind::Soft)),
+            (&reboot, done(None, None), Absent, Next::Start),
+            (&reboot, done(None, None), Paused, Next::Continue),
+            (&reboot, done(None, unknown), Absent, Next::Start),
+            // Wanted gone.
+            (&Wanted::Gone, done(None, None), Absent, Next::Release),
+            (&Wanted::Gone, done(Some(BOOT), unknown), Running, Next::Release),
+        ];
+        for (wanted, done, process, expected) in cases {
+            assert_eq!(next(wanted, &done, process, BOOT), expected, "{wanted:?}, {done:?}, {process:?}");
+        }
+    }
+}

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Network namespaces of doors: their names, and the `ip` commands that make and remove them.
-//!
-//! Only ids of ours, addresses and numbers reach these commands.
+//! Network namespaces of doors: their names, and how they are made and removed.
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     thread,
 };
 
@@ -16,7 +13,7 @@ use nix::sched::{CloneFlags, setns};
 use types::NetworkId;
 
 use super::DoorPlan;
-use crate::{Error, Result, error::Doing};
+use crate::{Error, Result, error::Doing, ip};
 
 const METADATA_ADDRESS: &str = "169.254.169.254/32";
 const INSIDE: &str = "eth0";
@@ -74,21 +71,18 @@ pub(super) fn ensure(names: &Names, plan: &DoorPlan, offloads: bool) -> Result<(
     release(names)?;
     let Names { namespace, device } = names;
     let DoorPlan { door, mtu } = plan;
-    ip(None, &format!("netns add {namespace}\n"))?;
-    ip(
-        None,
-        &format!(
-            "link add {device} mtu {mtu} type veth peer name {INSIDE} address {} mtu {mtu} netns {namespace}\nlink set {device} up\n",
-            door.mac
-        ),
-    )?;
+    ip::run(&format!("netns add {namespace}\n"))?;
+    ip::run(&format!(
+        "link add {device} mtu {mtu} type veth peer name {INSIDE} address {} mtu {mtu} netns {namespace}\nlink set {device} up\n",
+        door.mac
+    ))?;
     let mut inside = format!("link set lo up\naddress add {METADATA_ADDRESS} dev {INSIDE}\n");
     for (address, prefix) in &door.addresses {
         let at_once = if address.is_ipv6() { " nodad" } else { "" };
         inside.push_str(&format!("address add {address}/{prefix} dev {INSIDE}{at_once}\n"));
     }
     inside.push_str(&format!("link set {INSIDE} up\n"));
-    ip(Some(namespace), &inside)?;
+    ip::run_within(namespace, &inside)?;
     if !offloads {
         qemu::tap::disable_offloads(device)?;
         within(names, || Ok(qemu::tap::disable_offloads(INSIDE)?))?;
@@ -99,11 +93,11 @@ pub(super) fn ensure(names: &Names, plan: &DoorPlan, offloads: bool) -> Result<(
 /// Removes the namespace and the pair; fine if they are not there.
 pub(super) fn release(names: &Names) -> Result<()> {
     if Path::new("/sys/class/net").join(&names.device).exists() {
-        ip(None, &format!("link del {}\n", names.device))?;
+        ip::run(&format!("link del {}\n", names.device))?;
     }
     if names.path().exists() {
         // A namespace whose making was cut short is a plain file that `ip` will not have.
-        if ip(None, &format!("netns del {}\n", names.namespace)).is_err() {
+        if ip::run(&format!("netns del {}\n", names.namespace)).is_err() {
             fs::remove_file(names.path()).doing(|| format!("remove {}", names.path().display()))?;
         }
     }
@@ -131,23 +125,4 @@ fn within<T: Send + 'static>(names: &Names, work: impl FnOnce() -> Result<T> + S
         work()
     });
     thread.join().unwrap_or_else(|_| Err(Error::Unfit("work in a network namespace failed".into())))
-}
-
-fn ip(namespace: Option<&str>, commands: &str) -> Result<()> {
-    let doing = || format!("run `ip` with {commands:?}");
-    let mut command = Command::new("ip");
-    if let Some(namespace) = namespace {
-        command.args(["-n", namespace]);
-    }
-    command.args(["-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().doing(doing)?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(commands.as_bytes()).doing(doing)?;
-    }
-    let output = child.wait_with_output().doing(doing)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(io::Error::other(said)).doing(doing)
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use types::NodeId;
 
 use super::{INTEGRATION, PATIENCE, Switching};
-use crate::{DatapathChoice, NodeConfig, Result, Switch, error::blocking, state_dir::StateDir};
+use crate::{DatapathChoice, Error, NodeConfig, Result, Switch, error::blocking, ip, state_dir::StateDir};
 
 /// How this host is known in OVN.
 pub(crate) struct Chassis {
@@ -63,10 +63,8 @@ impl Switching {
         for network in config.physical_networks.values() {
             self.vswitch.ensure_bridge(&bridge(&network.bridge, FailMode::Standalone)).await?;
             if let Some(nic) = network.nic.clone() {
-                if self.datapath == Datapath::Userspace {
-                    let device = nic.clone();
-                    blocking(move || Ok(qemu::tap::disable_offloads(&device)?)).await?;
-                }
+                let (device, datapath) = (nic.clone(), self.datapath);
+                blocking(move || prepare_card(&device, datapath)).await?;
                 self.vswitch.ensure_port(&network.bridge, &Port::new(nic, PortKind::Device)).await?;
             }
         }
@@ -74,6 +72,19 @@ impl Switching {
         self.vswitch.settled(Instant::now() + PATIENCE).await?;
         Ok(())
     }
+}
+
+/// A card that leads to a physical network: up, and without offloads that only a kernel's switch can use.
+fn prepare_card(device: &str, datapath: Datapath) -> Result<()> {
+    let plain = |c: char| c.is_ascii_graphic() && c != '/';
+    if device.is_empty() || !device.chars().all(plain) {
+        return Err(Error::Unfit(format!("{device:?} is not the name of a network card")));
+    }
+    ip::run(&format!("link set {device} up\n"))?;
+    if datapath == Datapath::Userspace {
+        qemu::tap::disable_offloads(device)?;
+    }
+    Ok(())
 }
 
 /// Sockets have short names: the run directory is as near to the root of the state as can be.

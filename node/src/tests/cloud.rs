@@ -50,6 +50,8 @@ pub(super) struct Neighbours {
     pub images: Mutex<HashMap<String, PathBuf>>,
     pub providers: Mutex<HashMap<NodeId, (BTreeMap<String, Inventory>, BTreeSet<String>)>>,
     pub up: Mutex<HashMap<NodeId, bool>>,
+    /// How often an image's file was asked for.
+    pub images_sent: Mutex<u32>,
     /// Reports are refused while it is set, as by a controller whose tables are away.
     pub deaf: Mutex<bool>,
     observed: watch::Sender<HashMap<ServerId, MachineObserved>>,
@@ -274,6 +276,7 @@ impl ObservedSink for Neighbours {
 
 impl ImageSource for Neighbours {
     fn image_file<'a>(&'a self, _: &'a NodeId, sha512: &'a str) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
+        *self.images_sent.lock().unwrap() += 1;
         let file = self.images.lock().unwrap().get(sha512).cloned();
         Box::pin(async { file.ok_or_else(|| Refusal::not_found("there is no such image")) })
     }

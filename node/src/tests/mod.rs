@@ -8,6 +8,7 @@
 mod cloud;
 mod crash;
 mod guest;
+mod image;
 mod join;
 mod machine;
 mod metadata;

@@ -11,17 +11,24 @@ use std::{
     time::Duration,
 };
 
+use fleet::Fleet;
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, setns, unshare},
 };
-use ovn::daemons::{Layout, Supervisor};
+use ovn::{
+    daemons::{Layout, Listen, Supervisor},
+    ovsdb::TlsFiles,
+};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use types::{Mac, NetworkId, PortId};
 
 use super::cloud::PATIENCE;
 use crate::{NodeConfig, Switch};
+
+/// The test's network is its own, so the port is free.
+pub(super) const SOUTHBOUND_BY_TLS: &str = "ssl:127.0.0.1:6642";
 
 /// Runs a test in network and mount namespaces of its own. All its threads are begun in there.
 pub(super) fn in_private_network<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
@@ -51,9 +58,20 @@ pub(super) struct Network {
 
 impl Central {
     pub async fn start() -> Self {
+        Self::start_listening(&[]).await
+    }
+
+    /// With a southbound database that nodes reach by TLS, at [`SOUTHBOUND_BY_TLS`].
+    pub async fn start_for(fleet: &Fleet) -> Self {
+        let files = fleet.tls_files();
+        let tls = TlsFiles { private_key: files.key, certificate: files.certificate, ca_cert: files.authority, peer_name: None };
+        Self::start_listening(&[Listen { address: Ipv4Addr::LOCALHOST.into(), port: 6642, tls }]).await
+    }
+
+    async fn start_listening(listen: &[Listen]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::under(dir.path());
-        let supervisor = Supervisor::start(layout.central(&[])).await;
+        let supervisor = Supervisor::start(layout.central(listen)).await;
         supervisor.ready(Instant::now() + PATIENCE).await.unwrap();
         Self { layout, dir, _supervisor: supervisor }
     }

@@ -13,7 +13,7 @@ use types::{Mac, NodeId, SubnetId};
 use super::{
     cloud::{Cloud, Node, PATIENCE},
     guest,
-    network::{Central, Network, in_private_network, run, with_switch},
+    network::{Central, Network, SOUTHBOUND_BY_TLS, in_private_network, run, with_switch},
 };
 
 pub(super) fn nic(central: &Central, network: &Network, address: Ipv4Addr) -> NicDesired {
@@ -63,8 +63,9 @@ pub(super) async fn nothing_is_left(cloud: &Cloud, node: &NodeId) {
 #[test]
 fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
     in_private_network(async || {
-        let central = Central::start().await;
-        let cloud = Cloud::start_with(&central.southbound()).await;
+        let cloud = Cloud::start_with(SOUTHBOUND_BY_TLS).await;
+        // The node's certificate and the controller's are what OVN's own daemons accept.
+        let central = Central::start_for(&cloud.fleet).await;
         let node = Node::start(with_switch(cloud.config("one", Some(cloud.token().await))));
         let id = cloud.up("one").await.id;
         let network = central.network(1);

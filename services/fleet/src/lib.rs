@@ -15,8 +15,6 @@ mod node;
 mod nodes;
 mod room;
 mod session;
-#[cfg(test)]
-mod tests;
 mod token;
 
 pub use authority::TlsFiles;

@@ -42,6 +42,8 @@ const PING_EVERY: Duration = Duration::from_secs(4);
 const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A node with thousands of machines says so in about a megabyte.
 const LONGEST_REQUEST: usize = 32 << 20;
+/// From whoever can reach the port.
+const LONGEST_JOIN: usize = 64 << 10;
 
 /// One TLS connection and whom its certificate names.
 pub(crate) struct Peer {
@@ -106,7 +108,7 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
     let path = request.uri().path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     if (request.method(), segments.as_slice()) == (&Method::POST, &["v1", "join"][..]) {
-        return join::join(fleet, read(request).await?).await;
+        return join::join(fleet, read_at_most(LONGEST_JOIN, request).await?).await;
     }
     let node = peer.node(fleet).await?;
     match (request.method(), segments.as_slice()) {
@@ -134,9 +136,13 @@ impl Peer {
     }
 }
 
-/// Reads a whole JSON body.
+/// Reads a whole JSON body of a node.
 async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T> {
-    let body = Limited::new(request.into_body(), LONGEST_REQUEST).collect().await;
+    read_at_most(LONGEST_REQUEST, request).await
+}
+
+async fn read_at_most<T: DeserializeOwned>(limit: usize, request: Request<Incoming>) -> Result<T> {
+    let body = Limited::new(request.into_body(), limit).collect().await;
     let bytes = body.map_err(|error| Refusal::invalid(format!("the request did not arrive whole: {error}")))?.to_bytes();
     serde_json::from_slice(&bytes).map_err(|error| Refusal::invalid(format!("the request cannot be read: {error}")).into())
 }

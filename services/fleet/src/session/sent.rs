@@ -41,3 +41,37 @@ fn mark(machine: &MachineDesired) -> Mark {
     let json = serde_json::to_vec(machine).unwrap_or_default();
     Sha256::digest(json).into()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn machine(id: &str, generation: i64) -> MachineDesired {
+        let json = serde_json::json!({
+            "server_id": id, "generation": generation, "project_id": "p", "power": "running", "reboots": 0, "reboot": "soft",
+            "vcpus": 1, "memory_mb": 1, "nics": [], "config_drive": false,
+            "root": { "image_id": "i", "sha512": "", "format": "raw", "image_size": 0, "size": 0 },
+            "metadata": {
+                "hostname": "", "name": "", "availability_zone": "", "launch_index": 0, "flavor": "", "public_keys": {},
+                "meta": {}, "user_data": null, "admin_password": null, "floating_ips": [], "reservation_id": "",
+                "security_groups": [],
+            },
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn only_what_differs_is_said() {
+        let (first, second, third) = (machine("a", 1), machine("b", 1), machine("c", 1));
+        let mut sent = Sent::everything(&[first.clone(), second.clone()]);
+        assert_eq!(sent.differences(vec![first.clone(), second.clone()]), []);
+        let newer = machine("a", 2);
+        let lines = sent.differences(vec![newer.clone(), third.clone()]);
+        let gone = ToNode::Gone { server_id: "b".into() };
+        let said = |machine: &MachineDesired| ToNode::Machine { machine: Box::new(machine.clone()) };
+        assert_eq!(lines, [said(&newer), said(&third), gone]);
+        assert_eq!(sent.differences(vec![newer, third]), []);
+        assert_eq!(sent.differences(vec![]).len(), 2);
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The documents, as cloud-init reads them.
+
+use std::collections::BTreeMap;
+
+use contracts::{
+    node::{InstanceMetadata, MachineDesired, NicDesired, Power, RebootKind, RootDisk},
+    ports::FixedIp,
+};
+use serde_json::{Value, json};
+use types::{Generation, Secret};
+
+use super::{Ec2, config_drive, document, names};
+
+fn machine() -> MachineDesired {
+    let fixed = |address: &str, prefix, gateway: &str, dhcp| FixedIp {
+        subnet_id: "subnet".into(),
+        address: address.parse().unwrap(),
+        prefix,
+        gateway: Some(gateway.parse().unwrap()),
+        dns: vec!["9.9.9.9".parse().unwrap()],
+        routes: vec![("192.168.0.0/16".into(), "10.0.1.254".parse().unwrap())],
+        dhcp,
+    };
+    let nic = |port: &str, fixed_ips| NicDesired {
+        port_id: port.into(),
+        network_id: "network".into(),
+        mac: "fa:16:3e:00:00:01".parse().unwrap(),
+        mtu: 1442,
+        fixed_ips,
+        metadata: None,
+    };
+    MachineDesired {
+        server_id: "0f3b7a52-1111-4222-8333-444455556666".into(),
+        generation: Generation(1),
+        project_id: "project".into(),
+        power: Power::Running,
+        reboots: 0,
+        reboot: RebootKind::Soft,
+        vcpus: 1,
+        memory_mb: 64,
+        root: RootDisk { image_id: "9c1f-image".into(), sha512: String::new(), format: "raw".into(), image_size: 0, size: 0 },
+        nics: vec![
+            nic("aaaaaaaa-bbbb-4ccc", vec![fixed("10.0.1.5", 24, "10.0.1.1", true)]),
+            nic(
+                "dddddddd-eeee-4fff",
+                vec![fixed("10.0.2.5", 24, "10.0.2.1", false), fixed("2001:db8::5", 64, "2001:db8::1", true)],
+            ),
+        ],
+        config_drive: true,
+        metadata: InstanceMetadata {
+            hostname: "web.example".into(),
+            name: "Web".into(),
+            availability_zone: "nova".into(),
+            launch_index: 2,
+            flavor: "m1.small".into(),
+            public_keys: BTreeMap::from([("mine".into(), "ssh-ed25519 AAAA me".into())]),
+            meta: BTreeMap::from([("role".into(), "front".into())]),
+            user_data: Some(Secret::new("IyEvYmluL3NoCg==".into())),
+            admin_password: Some(Secret::new("hunter2".into())),
+            floating_ips: vec!["203.0.113.7".parse().unwrap()],
+            reservation_id: "r-abc".into(),
+            security_groups: vec!["default".into(), "web".into()],
+        },
+    }
+}
+
+fn parsed(version: &str, name: &str) -> Value {
+    serde_json::from_slice(&document(&machine(), version, name).unwrap()).unwrap()
+}
+
+#[test]
+fn meta_data_grows_with_its_versions() {
+    let oldest = parsed("2012-08-10", "meta_data.json");
+    assert_eq!(oldest["public_keys"]["mine"], "ssh-ed25519 AAAA me");
+    assert_eq!((&oldest["random_seed"], &oldest["project_id"]), (&Value::Null, &Value::Null));
+    let newest = parsed("latest", "meta_data.json");
+    assert_eq!(newest["uuid"], "0f3b7a52-1111-4222-8333-444455556666");
+    assert_eq!((&newest["hostname"], &newest["name"]), (&json!("web.example"), &json!("Web")));
+    assert_eq!((&newest["launch_index"], &newest["project_id"]), (&json!(2), &json!("project")));
+    assert_eq!(newest["meta"], json!({ "role": "front" }));
+    assert_eq!(newest["keys"], json!([{ "name": "mine", "type": "ssh", "data": "ssh-ed25519 AAAA me" }]));
+    assert_eq!(newest["admin_pass"], "hunter2");
+    assert_ne!(newest["random_seed"], parsed("latest", "meta_data.json")["random_seed"]);
+}
+
+#[test]
+fn versions_have_the_documents_of_their_time() {
+    assert_eq!(names(&machine(), "2012-08-10").unwrap(), ["meta_data.json", "user_data"]);
+    let all = ["meta_data.json", "user_data", "vendor_data.json", "network_data.json", "vendor_data2.json"];
+    assert_eq!(names(&machine(), "latest").unwrap(), all);
+    assert_eq!(names(&machine(), "2012-08-11"), None);
+    assert_eq!(document(&machine(), "latest", "../../etc/passwd"), None);
+}
+
+#[test]
+fn network_data_tells_who_uses_dhcp_and_how_the_others_are_wired() {
+    let data = parsed("latest", "network_data.json");
+    assert_eq!(data["links"][0]["id"], "tapaaaaaaaa-bb");
+    assert_eq!((&data["links"][0]["mtu"], &data["links"][0]["type"]), (&json!(1442), &json!("ovs")));
+    let by_dhcp = json!({ "id": "network0", "link": "tapaaaaaaaa-bb", "network_id": "network", "type": "ipv4_dhcp" });
+    assert_eq!(data["networks"][0], by_dhcp);
+    let fixed = &data["networks"][1];
+    assert_eq!((&fixed["type"], &fixed["ip_address"]), (&json!("ipv4"), &json!("10.0.2.5")));
+    assert_eq!(fixed["netmask"], "255.255.255.0");
+    assert_eq!(fixed["routes"][0], json!({ "network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "10.0.2.1" }));
+    assert_eq!(fixed["routes"][1], json!({ "network": "192.168.0.0", "netmask": "255.255.0.0", "gateway": "10.0.1.254" }));
+    assert_eq!(
+        (&data["networks"][2]["type"], &data["networks"][2]["netmask"]),
+        (&json!("ipv6"), &json!("ffff:ffff:ffff:ffff::"))
+    );
+    assert_eq!(data["services"], json!([{ "type": "dns", "address": "9.9.9.9" }]));
+}
+
+#[test]
+fn ec2_is_a_tree_of_texts() {
+    let ec2 = Ec2::of(&machine());
+    let listed = ec2.at(&[]).unwrap();
+    for line in ["ami-id", "block-device-mapping/", "local-ipv4", "placement/", "public-keys/", "security-groups"] {
+        assert!(listed.lines().any(|listed| listed == line), "{line} is not in {listed}");
+    }
+    assert_eq!(ec2.at(&["instance-id"]).unwrap(), "i-0f3b7a52");
+    assert_eq!(ec2.at(&["local-ipv4"]).unwrap(), "10.0.1.5");
+    assert_eq!(ec2.at(&["public-ipv4"]).unwrap(), "203.0.113.7");
+    assert_eq!(ec2.at(&["placement", "availability-zone"]).unwrap(), "nova");
+    assert_eq!(ec2.at(&["public-keys"]).unwrap(), "0=mine");
+    assert_eq!(ec2.at(&["public-keys", "0"]).unwrap(), "openssh-key");
+    assert_eq!(ec2.at(&["public-keys", "0", "openssh-key"]).unwrap(), "ssh-ed25519 AAAA me");
+    assert_eq!(ec2.at(&["public-keys", "0", "_name"]), None);
+    assert_eq!(ec2.at(&["nothing"]), None);
+}
+
+#[test]
+fn the_configuration_drive_has_what_cloud_init_looks_for() {
+    let files = config_drive(&machine());
+    for path in [
+        "openstack/latest/meta_data.json",
+        "openstack/latest/user_data",
+        "openstack/latest/network_data.json",
+        "openstack/2012-08-10/meta_data.json",
+        "ec2/latest/meta-data.json",
+        "ec2/latest/user-data",
+    ] {
+        assert!(files.contains_key(path), "{path}");
+    }
+    assert_eq!(files["openstack/latest/user_data"], b"#!/bin/sh\n");
+}
