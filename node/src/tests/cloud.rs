@@ -48,7 +48,7 @@ pub(super) struct Cloud {
 pub(super) struct Neighbours {
     pub machines: Mutex<HashMap<NodeId, Vec<MachineDesired>>>,
     pub images: Mutex<HashMap<String, PathBuf>>,
-    pub providers: Mutex<HashMap<NodeId, (BTreeMap<String, Inventory>, BTreeSet<String>)>>,
+    pub providers: Mutex<HashMap<NodeId, Offer>>,
     pub up: Mutex<HashMap<NodeId, bool>>,
     /// How often an image's file was asked for.
     pub images_sent: Mutex<u32>,
@@ -56,6 +56,9 @@ pub(super) struct Neighbours {
     pub deaf: Mutex<bool>,
     observed: watch::Sender<HashMap<ServerId, MachineObserved>>,
 }
+
+/// What placement was told of a node.
+type Offer = (BTreeMap<String, Inventory>, BTreeSet<String>);
 
 pub(super) struct Node {
     pub config: NodeConfig,

@@ -13,7 +13,7 @@ use super::{
     cloud::{Cloud, Node, PATIENCE},
     guest,
     network::{Central, Network, in_private_network, with_switch},
-    port::{nic, nothing_is_left},
+    port::{booted, nic, nothing_is_left},
 };
 use crate::{Agent, NodeConfig};
 
@@ -157,6 +157,7 @@ fn an_agent_killed_while_it_stops_or_reboots_a_machine_gets_there_later() {
             scene.cloud.want(&scene.id, &machine);
             let node = scene.start();
             scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+            booted(&node, &machine).await;
             node.stop().await;
             let changed = guest::next(&machine, |machine| {
                 machine.power = power;

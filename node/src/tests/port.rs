@@ -4,7 +4,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use contracts::{
-    node::{Answer, Ask, MachineState, NicDesired, Power},
+    node::{Answer, Ask, MachineDesired, MachineState, NicDesired, Power},
     nodes::Nodes,
     ports::FixedIp,
 };
@@ -60,6 +60,17 @@ pub(super) async fn nothing_is_left(cloud: &Cloud, node: &NodeId) {
     }
 }
 
+/// Waits until the guest said hello: a power button pressed before it listens is pressed in vain for a while.
+pub(super) async fn booted(node: &Node, machine: &MachineDesired) {
+    let console = node.dir().join("machines").join(machine.server_id.as_str()).join("console.log");
+    let said = async {
+        while !std::fs::read_to_string(&console).is_ok_and(|text| text.contains("hello")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, said).await.expect("the guest said nothing");
+}
+
 #[test]
 fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
     in_private_network(async || {
@@ -82,19 +93,11 @@ fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
             panic!("no inventory")
         };
         assert_eq!((processes, disks), (vec![machine.server_id.to_string()], vec![machine.server_id.to_string()]));
-        assert_eq!(taps, [tap.clone()]);
+        assert_eq!(taps, std::slice::from_ref(&tap));
         assert!(switch_ports.contains(&tap) && switch_ports.len() == 2, "{switch_ports:?}");
         assert_eq!(namespaces.len(), 1);
 
-        // A power button pressed before the guest listens is pressed in vain for a while.
-        let console = node.dir().join("machines").join(machine.server_id.as_str()).join("console.log");
-        let booted = async {
-            while !std::fs::read_to_string(&console).is_ok_and(|text| text.contains("hello")) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, booted).await.unwrap();
-
+        booted(&node, &machine).await;
         // A stopped machine's port is down, as in Neutron.
         let stopped = guest::next(&machine, |machine| machine.power = Power::Stopped);
         cloud.want(&id, &stopped);
