@@ -43,7 +43,8 @@ impl Client {
             "identity": {"methods": ["password"], "password": {"user": {
                 "name": account.user, "domain": {"name": "Default"}, "password": account.password}}},
             "scope": {"project": {"name": account.project, "domain": {"name": "Default"}}}}});
-        let (status, headers, body) = self.send(Method::POST, "/identity/v3/auth/tokens", Some("application/json"), full(ask.to_string())).await?;
+        let (status, headers, body) =
+            self.send(Method::POST, "/identity/v3/auth/tokens", Some("application/json"), full(ask.to_string())).await?;
         if status != 201 {
             bail!("log in as {}: {}", account.user, sentence(&body));
         }
@@ -119,21 +120,36 @@ impl Client {
         serde_json::from_slice(&body).with_context(|| format!("read the answer to {method} {path}"))
     }
 
-    async fn send(&self, method: Method, path: &str, kind: Option<&str>, body: Body) -> anyhow::Result<(u16, http::HeaderMap, Bytes)> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: Option<&str>,
+        body: Body,
+    ) -> anyhow::Result<(u16, http::HeaderMap, Bytes)> {
         let exchange = async {
             let response = self.open(method, path, kind, body).await?;
             let (parts, body) = response.into_parts();
             let body = body.collect().await.context("read the answer")?.to_bytes();
             anyhow::Ok((parts.status.as_u16(), parts.headers, body))
         };
-        tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| anyhow!("{}{path} did not answer in {PATIENCE:?}", self.base))?
+        tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| anyhow!("{}{path} did not answer in {PATIENCE:?}", self.base))?
     }
 
-    async fn open(&self, method: Method, path: &str, kind: Option<&str>, body: Body) -> anyhow::Result<http::Response<hyper::body::Incoming>> {
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        kind: Option<&str>,
+        body: Body,
+    ) -> anyhow::Result<http::Response<hyper::body::Incoming>> {
         let authority = self.base.split("://").nth(1).context("the API's address has a scheme")?;
         let stream = TcpStream::connect(authority).await.with_context(|| format!("connect to {}", self.base))?;
         stream.set_nodelay(true)?;
-        let mut request = Request::builder().method(method).uri(path).header("host", authority).header("openstack-api-version", "compute 2.79");
+        let mut request =
+            Request::builder().method(method).uri(path).header("host", authority).header("openstack-api-version", "compute 2.79");
         if let Some(kind) = kind {
             request = request.header("content-type", kind);
         }

@@ -59,7 +59,8 @@ fn merged(old: &str, entries: &[Entry]) -> anyhow::Result<String> {
         text = with_entry(&text, entry)?;
     }
     // The proof of the pudding: all that was there is there, and ours reads as it should.
-    let was: Value = if old.trim().is_empty() { Value::Null } else { serde_yaml_ng::from_str(old).context("it is not valid YAML")? };
+    let was: Value =
+        if old.trim().is_empty() { Value::Null } else { serde_yaml_ng::from_str(old).context("it is not valid YAML")? };
     let is: Value = serde_yaml_ng::from_str(&text).context("the merged text is not valid YAML")?;
     for entry in entries {
         if is["clouds"][entry.name.as_str()]["auth"]["password"] != Value::from(entry.password.as_str()) {
@@ -87,14 +88,21 @@ fn with_entry(text: &str, entry: &Entry) -> anyhow::Result<String> {
         return Ok(format!("{text}{separator}clouds:\n{}", block(entry, "  ")));
     };
     // The block of `clouds:` ends before the next line that is not indented.
-    let end = lines[clouds + 1..].iter().position(|line| is_content(line) && indent(line) == 0).map_or(lines.len(), |at| clouds + 1 + at);
+    let end = lines[clouds + 1..]
+        .iter()
+        .position(|line| is_content(line) && indent(line) == 0)
+        .map_or(lines.len(), |at| clouds + 1 + at);
     let inner = lines[clouds + 1..end].iter().find(|line| is_content(line)).map_or(2, |line| indent(line));
     let margin = " ".repeat(inner);
     let header = |line: &str| indent(line) == inner && is_content(line);
-    let mine = lines[clouds + 1..end].iter().position(|line| header(line) && name_of(line) == entry.name).map(|at| clouds + 1 + at);
+    let mine =
+        lines[clouds + 1..end].iter().position(|line| header(line) && name_of(line) == entry.name).map(|at| clouds + 1 + at);
     let (from, to) = match mine {
         Some(from) => {
-            let to = lines[from + 1..end].iter().position(|line| is_content(line) && indent(line) <= inner).map_or(end, |at| from + 1 + at);
+            let to = lines[from + 1..end]
+                .iter()
+                .position(|line| is_content(line) && indent(line) <= inner)
+                .map_or(end, |at| from + 1 + at);
             (from, to)
         }
         None => (end, end),
@@ -114,7 +122,8 @@ fn with_entry(text: &str, entry: &Entry) -> anyhow::Result<String> {
 
 fn block(entry: &Entry, margin: &str) -> String {
     // JSON strings are YAML strings, whatever they contain.
-    let quoted = |text: &str| Value::from(text).as_str().map(|text| serde_json::Value::from(text).to_string()).unwrap_or_default();
+    let quoted =
+        |text: &str| Value::from(text).as_str().map(|text| serde_json::Value::from(text).to_string()).unwrap_or_default();
     let mut lines = vec![
         format!("{}:", entry.name),
         "  auth:".to_owned(),

@@ -82,13 +82,14 @@ pub struct VlanRange {
 #[serde(default, deny_unknown_fields)]
 pub struct Node {
     pub hostname: Option<String>,
+    /// The network namespace in which the agent runs; the host's own when none is named.
+    pub namespace: Option<String>,
     /// The address of the tunnels between hosts.
     pub encap_ip: IpAddr,
     /// `auto`, `kernel` or `userspace`.
     pub datapath: String,
     /// True: the agent runs Open vSwitch and ovn-controller itself. False: it uses those of the host.
     pub run_ovs: bool,
-    pub integration_bridge: String,
     pub physical_networks: BTreeMap<String, Physical>,
     /// `auto`, `kvm` or `tcg`.
     pub accelerator: String,
@@ -108,6 +109,9 @@ pub struct Physical {
     /// The address by which the host itself takes part, e.g. `172.24.4.1/24`.
     #[serde(default)]
     pub address: Option<String>,
+    /// The device that gets the address, if it is not the bridge.
+    #[serde(default)]
+    pub host_device: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -154,10 +158,10 @@ impl Default for Node {
     fn default() -> Self {
         Self {
             hostname: None,
+            namespace: None,
             encap_ip: Ipv4Addr::LOCALHOST.into(),
             datapath: "auto".into(),
             run_ovs: true,
-            integration_bridge: "br-int".into(),
             physical_networks: BTreeMap::new(),
             accelerator: "auto".into(),
             reserved_memory_mb: 512,
@@ -190,7 +194,11 @@ impl Config {
     }
 
     pub fn database_url(&self, home: &Home) -> String {
-        if self.database.url.is_empty() { format!("sqlite:{}", home.state.join("ferrostack.db").display()) } else { self.database.url.clone() }
+        if self.database.url.is_empty() {
+            format!("sqlite:{}", home.state.join("ferrostack.db").display())
+        } else {
+            self.database.url.clone()
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -198,7 +206,9 @@ impl Config {
             bail!("api.certificate and api.private_key are set together or not at all");
         }
         if !self.network.run_ovn && (self.network.northbound.is_none() || self.network.southbound.is_none()) {
-            bail!("network.run_ovn = false needs network.northbound and network.southbound, e.g. \"unix:/run/ovn/ovnnb_db.sock\"");
+            bail!(
+                "network.run_ovn = false needs network.northbound and network.southbound, e.g. \"unix:/run/ovn/ovnnb_db.sock\""
+            );
         }
         if !matches!(self.node.datapath.as_str(), "auto" | "kernel" | "userspace") {
             bail!("node.datapath is auto, kernel or userspace, not {:?}", self.node.datapath);

@@ -33,10 +33,28 @@ pub fn running(home: &Home, role: &str) -> Option<i32> {
 
 /// Starts a role of this binary so that it outlives us. Returns its pid.
 pub fn start(home: &Home, role: &str, more: &[&str]) -> anyhow::Result<i32> {
+    start_in(home, role, None, more)
+}
+
+/// The same, in a network namespace.
+pub fn start_in(home: &Home, role: &str, namespace: Option<&str>, more: &[&str]) -> anyhow::Result<i32> {
     let program = std::env::current_exe().context("find our own binary")?;
     let log_path = home.logs().join(format!("{role}.log"));
-    let log = OpenOptions::new().create(true).append(true).mode(0o640).open(&log_path).with_context(|| format!("open {}", log_path.display()))?;
-    let mut command = Command::new(program);
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o640)
+        .open(&log_path)
+        .with_context(|| format!("open {}", log_path.display()))?;
+    let mut command = match namespace {
+        None => Command::new(program),
+        // `ip` enters the namespace and then becomes the program, so that the pid stays.
+        Some(name) => {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", name]).arg(program);
+            command
+        }
+    };
     command.arg(role).arg("--home").arg(&home.state).args(more);
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir("/");
     // A session of its own: outside tools account for it, and a closed terminal does not end it.
@@ -79,7 +97,8 @@ pub fn stop(home: &Home, role: &str, patience: Duration) -> anyhow::Result<bool>
 
 fn is_alive(pid: i32) -> bool {
     // A child that ended and was not waited for is a zombie: not alive.
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'))
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'))
 }
 
 fn signal(pid: i32, signal: Signal) -> anyhow::Result<()> {

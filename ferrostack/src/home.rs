@@ -19,12 +19,15 @@ impl Home {
     pub fn find() -> Self {
         match std::env::var_os("FERROSTACK_HOME").filter(|home| !home.is_empty()) {
             None => Self { state: "/var/lib/ferrostack".into(), configuration: "/etc/ferrostack/ferrostack.toml".into() },
-            Some(home) => {
-                let home = PathBuf::from(home);
-                let home = std::path::absolute(&home).unwrap_or(home);
-                Self { configuration: home.join("ferrostack.toml"), state: home }
-            }
+            Some(home) => Self::at(home.into()),
         }
+    }
+
+    /// The cloud whose state lies there.
+    pub fn at(state: PathBuf) -> Self {
+        let state = std::path::absolute(&state).unwrap_or(state);
+        let default = Self { state: "/var/lib/ferrostack".into(), configuration: "/etc/ferrostack/ferrostack.toml".into() };
+        if state == default.state { default } else { Self { configuration: state.join("ferrostack.toml"), state } }
     }
 
     /// True for the one cloud that a host has by default; a cloud beside it must not claim names that exist once a host.

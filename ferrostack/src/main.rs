@@ -1,1 +1,94 @@
-fn main() {}
+// SPDX-License-Identifier: Apache-2.0
+//! Ferrostack: an OpenStack-compatible cloud in one binary. This is its front door: the verbs of the command line.
+
+mod client;
+mod clouds_yaml;
+mod config;
+mod controller;
+mod daemons;
+mod down;
+mod env;
+mod home;
+mod logging;
+mod operate;
+mod operator;
+mod role;
+mod secrets;
+mod up;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use home::Home;
+
+#[derive(Parser)]
+#[command(
+    name = "ferrostack",
+    version,
+    about = "An OpenStack-compatible cloud in one binary",
+    after_help = "State lies in /var/lib/ferrostack and configuration in /etc/ferrostack/ferrostack.toml.\n\
+                  FERROSTACK_HOME=dir moves both, so that several clouds run side by side."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Start the cloud on this host, with a first network, machine and tenant; run again, it finds things as they are
+    Up(up::Arguments),
+    /// Stop the cloud and keep its data; machines run on unless --machines is given
+    Down(down::DownArguments),
+    /// Stop everything, machines too, and delete all data of this cloud
+    Destroy(down::DestroyArguments),
+    /// Print the OS_* exports for a shell: eval "$(ferrostack env)"
+    Env(env::Arguments),
+    /// Tell what runs, which hosts are there, and what is wrong
+    Status,
+    /// Compare what is with what should be: processes, taps, OVN rows, allocations, disks
+    Audit,
+    /// Print what changed in the cloud: who, when, from what to what
+    Events(operate::EventsArguments),
+    /// Let another host join: prints the token for `ferrostack node --join`
+    JoinToken(operate::JoinTokenArguments),
+    /// Show every route with the policy that guards it
+    Routes,
+    /// Run the controller in the foreground (`up` does this in the background)
+    Controller(Foreground),
+    /// Run the agent of this host in the foreground (`up` does this in the background)
+    Node(role::NodeArguments),
+}
+
+#[derive(Args)]
+pub struct Foreground {
+    /// The state directory; as FERROSTACK_HOME
+    #[arg(long, value_name = "DIR")]
+    home: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    // One provider of cryptography for all TLS in the process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let verb = Arguments::parse().verb;
+    let outcome = match verb {
+        Verb::Up(arguments) => up::run(&Home::find(), &arguments),
+        Verb::Down(arguments) => down::down(&Home::find(), &arguments),
+        Verb::Destroy(arguments) => down::destroy(&Home::find(), &arguments),
+        Verb::Env(arguments) => env::run(&Home::find(), &arguments),
+        Verb::Status => operate::status(&Home::find()),
+        Verb::Audit => operate::audit(&Home::find()),
+        Verb::Events(arguments) => operate::events(&Home::find(), &arguments),
+        Verb::JoinToken(arguments) => operate::join_token(&Home::find(), &arguments),
+        Verb::Routes => operate::routes(),
+        Verb::Controller(foreground) => role::controller(foreground),
+        Verb::Node(arguments) => role::node(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ferrostack: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -144,7 +144,10 @@ impl Demo<'_> {
         for (protocol, port) in [("tcp", Some(22)), ("icmp", None)] {
             let there = rules.iter().any(|rule| {
                 let from_anywhere = rule["remote_group_id"].is_null() && rule["ethertype"] == "IPv4";
-                rule["direction"] == "ingress" && from_anywhere && rule["protocol"] == protocol && rule["port_range_min"].as_u64() == port
+                rule["direction"] == "ingress"
+                    && from_anywhere
+                    && rule["protocol"] == protocol
+                    && rule["port_range_min"].as_u64() == port
             });
             if !there {
                 made = true;
@@ -188,7 +191,11 @@ impl Demo<'_> {
                 made = true;
                 let flavors = self.tenant.get("/compute/v2.1/flavors").await?;
                 let flavors = flavors["flavors"].as_array().cloned().unwrap_or_default();
-                let flavor = flavors.iter().find(|flavor| flavor["name"] == FLAVOR).or(flavors.first()).context("the cloud has a flavor")?;
+                let flavor = flavors
+                    .iter()
+                    .find(|flavor| flavor["name"] == FLAVOR)
+                    .or(flavors.first())
+                    .context("the cloud has a flavor")?;
                 let ask = json!({"server": {"name": "demo", "imageRef": image, "flavorRef": flavor["id"], "key_name": "demo",
                     "networks": [{"uuid": network}]}});
                 text(&self.tenant.post("/compute/v2.1/servers", ask).await?["server"]["id"])?

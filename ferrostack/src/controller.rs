@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The wiring: opens the store and the rooms, plugs their doors together, and serves until told to stop.
+
+use std::{fs, future::Future, sync::Arc, time::Duration};
+
+use access::{BASE_RULES, Enforcer, Policy, keys::KeyRepository};
+use anyhow::{Context, bail};
+use api::{Door, DoorParts, Front, Listener, Service};
+use compute::Compute;
+use contracts::{audit::Audit, nodes::NodeNeighbours};
+use fleet::{Fleet, FleetConfig};
+use identity::{Bootstrap, CATALOG, Identity};
+use image::{Image, UploadLimits};
+use network::Network;
+use ovn::{
+    daemons::{Layout, Listen, Supervisor},
+    northbound::Northbound,
+    ovsdb::Remote,
+    southbound::Southbound,
+};
+use placement::Placement;
+use store::{Migrations, Store};
+use tokio::net::TcpListener;
+
+use crate::{
+    config::{Config, VlanRange},
+    home::Home,
+    operator::{self, Operator},
+    secrets,
+};
+
+/// Tables of every room, in the order in which they are made.
+const MIGRATIONS: &[Migrations] = &[
+    identity::MIGRATIONS,
+    image::MIGRATIONS,
+    placement::MIGRATIONS,
+    network::MIGRATIONS,
+    fleet::MIGRATIONS,
+    compute::MIGRATIONS,
+];
+
+/// How many Fernet keys stay good after rotations.
+const ACTIVE_KEYS: usize = 3;
+const OVN_PATIENCE: Duration = Duration::from_secs(20);
+
+pub fn policies() -> Vec<&'static Policy> {
+    let mut all = identity::policies();
+    all.extend(image::POLICIES);
+    all.extend(placement::POLICIES);
+    all.extend(network::POLICIES);
+    all.extend(compute::POLICIES);
+    all.extend(operator::policies());
+    all
+}
+
+pub fn rules() -> Vec<(&'static str, &'static str)> {
+    [BASE_RULES, identity::RULES, image::RULES, placement::RULES].concat()
+}
+
+/// All rooms of a controller, plugged together.
+struct Rooms {
+    store: Store,
+    identity: Arc<Identity>,
+    image: Arc<Image>,
+    placement: Arc<Placement>,
+    fleet: Arc<Fleet>,
+    network: Arc<Network>,
+    compute: Arc<Compute>,
+}
+
+impl Rooms {
+    async fn open(home: &Home, config: &Config) -> anyhow::Result<Self> {
+        let store = Store::open(&config.database_url(home)).await.context("open the database")?;
+        store.migrate(MIGRATIONS).await.context("bring the tables up to date")?;
+        let keys = KeyRepository::open(home.secret("fernet-keys"), ACTIVE_KEYS).context("open the token keys")?;
+        let identity = Identity::open(store.clone(), keys, Duration::from_secs(config.api.token_hours * 3600)).await?;
+        let image = Arc::new(Image::open(store.clone(), home.images(), UploadLimits::default()).await?);
+        let placement = Arc::new(Placement::new(store.clone()));
+        let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
+        let network = Arc::new(open_network(home, config, store.clone())?);
+        let neighbours = compute::Neighbours {
+            images: image.clone(),
+            placement: placement.clone(),
+            ports: network.clone(),
+            nodes: fleet.clone(),
+        };
+        let compute = Compute::new(store.clone(), neighbours);
+        Ok(Self { store, identity, image, placement, fleet, network, compute })
+    }
+
+    fn door(&self, config: &Config, metrics: Option<Box<dyn Fn() -> String + Send + Sync>>) -> anyhow::Result<Door> {
+        let audits: Vec<Arc<dyn Audit>> = vec![self.image.clone(), self.network.clone(), self.compute.clone()];
+        let services = vec![
+            self.identity.service(),
+            self.image.service(),
+            self.placement.service(),
+            self.network.service(),
+            self.compute.service(),
+            operator::service(Operator { store: self.store.clone(), fleet: self.fleet.clone(), audits }),
+        ];
+        let front = Front { greeting: concat!("Ferrostack ", env!("CARGO_PKG_VERSION")), metrics };
+        let enforcer = Arc::new(enforcer(config)?);
+        let authenticator = self.identity.clone();
+        Door::new(DoorParts { services, authenticator, enforcer, public_url: config.public_url(), front })
+            .map_err(|clash| anyhow::anyhow!("the route table is wrong: {clash}"))
+    }
+
+    /// What must be there before anybody can log in, found or made.
+    async fn bootstrap(&self, home: &Home, config: &Config) -> anyhow::Result<()> {
+        let wanted = Bootstrap {
+            base_url: config.public_url(),
+            region: config.api.region.clone(),
+            catalog: CATALOG,
+            admin_password: secrets::ensure(home, secrets::ADMIN)?,
+        };
+        self.identity.bootstrap(&wanted).await.context("make the first domain, project and user")?;
+        self.identity.ensure_demo(&secrets::ensure(home, secrets::DEMO)?).await.context("make the demo project and user")?;
+        self.compute.ensure_standard_flavors().await.context("make the first flavors")
+    }
+}
+
+pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("set up the figures")?;
+    // The addresses first: that one is taken is told before anything is touched.
+    let tls = tls_config(config)?;
+    let listener = Listener::bind(config.api.listen, tls).await.with_context(|| taken("api.listen", &config.api.listen))?;
+    let nodes = TcpListener::bind(config.fleet.listen).await.with_context(|| taken("fleet.listen", &config.fleet.listen))?;
+
+    let rooms = Rooms::open(home, config).await?;
+    rooms.bootstrap(home, config).await?;
+    let door = rooms.door(config, Some(Box::new(move || metrics.render())))?;
+    let ovn = tokio::spawn(start_ovn(home.clone(), config.clone(), rooms.fleet.clone()));
+    let workers = [rooms.network.spawn(), rooms.compute.spawn_reconcilers()];
+
+    let (ask_to_stop, asked) = tokio::sync::watch::channel(false);
+    let stopped = |mut asked: tokio::sync::watch::Receiver<bool>| async move {
+        let _ = asked.wait_for(|asked| *asked).await;
+    };
+    let compute = rooms.compute.clone();
+    let neighbours = NodeNeighbours { desired: compute.clone(), observed: compute.clone(), images: compute };
+    let serving_nodes = tokio::spawn({
+        let (fleet, stopped) = (rooms.fleet.clone(), stopped(asked.clone()));
+        async move { fleet.serve(nodes, neighbours, stopped).await }
+    });
+    let serving = tokio::spawn(api::serve(listener, Arc::new(door), stopped(asked)));
+    tracing::info!(api = %config.public_url(), nodes = %config.fleet.listen, "the controller serves");
+    stop.await;
+    tracing::info!("the controller was asked to stop");
+    let _ = ask_to_stop.send(true);
+    let _ = serving.await;
+    serving_nodes.await.context("end the sessions of the nodes")??;
+    for worker in workers.into_iter().flatten() {
+        worker.abort();
+    }
+    // The daemons outlive us; only the watch over them ends.
+    ovn.abort();
+    Ok(())
+}
+
+fn enforcer(config: &Config) -> anyhow::Result<Enforcer> {
+    let overrides = match &config.api.policy {
+        None => None,
+        Some(path) => Some(fs::read_to_string(path).with_context(|| format!("read the policies in {}", path.display()))?),
+    };
+    let enforcer = Enforcer::new(&policies(), &rules(), overrides.as_deref()).context("understand the policies")?;
+    for problem in enforcer.problems() {
+        tracing::warn!(%problem, "policy.yaml");
+    }
+    Ok(enforcer)
+}
+
+fn fleet_config(home: &Home, config: &Config) -> FleetConfig {
+    let addresses = match config.fleet.addresses.as_slice() {
+        [] => vec![config.fleet.listen.to_string()],
+        some => some.to_vec(),
+    };
+    let layout = Layout::under(&home.state);
+    let southbound = match (&config.network.southbound, config.network.southbound_listen) {
+        (Some(remote), _) => remote.clone(),
+        (None, Some(listen)) => format!("ssl:{listen}"),
+        // All hosts are this one.
+        (None, None) => layout.southbound_remote().to_string(),
+    };
+    FleetConfig { state_dir: home.state.join("fleet"), addresses, southbound, vcpu_ratio: 4.0, token_seconds: 3600 }
+}
+
+/// Starts or adopts the databases and northd, unless the operator runs them. They outlive us; the supervisor only watches.
+async fn start_ovn(home: Home, config: Config, fleet: Arc<Fleet>) {
+    if !config.network.run_ovn {
+        return;
+    }
+    let listen: Vec<Listen> = config
+        .network
+        .southbound_listen
+        .map(|listen| {
+            let files = fleet.tls_files();
+            let tls = ovn::ovsdb::TlsFiles {
+                private_key: files.key,
+                certificate: files.certificate,
+                ca_cert: files.authority,
+                peer_name: None,
+            };
+            Listen { address: listen.ip(), port: listen.port(), tls }
+        })
+        .into_iter()
+        .collect();
+    let supervisor = Supervisor::start(Layout::under(&home.state).central(&listen)).await;
+    // The API answers without OVN, too: what is wanted is recorded, and made when it is back.
+    match supervisor.ready(tokio::time::Instant::now() + OVN_PATIENCE).await {
+        Ok(()) => tracing::info!("OVN runs"),
+        Err(error) => tracing::error!(%error, "OVN does not run yet; networks are recorded and will be made when it does"),
+    }
+    // Held for as long as we live: it restarts whichever daemon dies.
+    std::future::pending::<()>().await;
+    drop(supervisor);
+}
+
+/// OVN's databases need not be reachable yet.
+fn open_network(home: &Home, config: &Config, store: Store) -> anyhow::Result<Network> {
+    let layout = Layout::under(&home.state);
+    let remote = |setting: &Option<String>, own: Remote| match setting {
+        None => Ok(own),
+        Some(text) => text.parse::<Remote>().with_context(|| format!("understand the OVN address {text}")),
+    };
+    let northbound = Northbound::connect(vec![remote(&config.network.northbound, layout.northbound_remote())?]);
+    let southbound = Southbound::connect(vec![remote(&config.network.southbound, layout.southbound_remote())?]);
+    let vlans = |range: &VlanRange| i64::from(range.first_vlan)..=i64::from(range.last_vlan);
+    let physical = &config.network.physical_networks;
+    let settings = network::Settings {
+        underlay_mtu: config.network.underlay_mtu,
+        vlans: physical.iter().map(|(name, range)| (name.clone(), vlans(range))).collect(),
+        physical_networks: physical.keys().cloned().collect(),
+        ..network::Settings::default()
+    };
+    Ok(Network::new(store, northbound, southbound, settings))
+}
+
+fn tls_config(config: &Config) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let (Some(certificate), Some(key)) = (&config.api.certificate, &config.api.private_key) else { return Ok(None) };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("read the certificate in {}", certificate.display()))?;
+    if chain.is_empty() {
+        bail!("{} holds no certificate", certificate.display());
+    }
+    let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("read the key in {}", key.display()))?;
+    let mut tls = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .context("use api.certificate with api.private_key")?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Some(Arc::new(tls)))
+}
+
+fn taken(setting: &str, address: &std::net::SocketAddr) -> String {
+    format!("listen on {address}; if another program holds it, end that or set {setting}")
+}
+
+/// Every route with what guards it, one line each, as the door of a fresh cloud holds them.
+pub async fn route_lines() -> anyhow::Result<Vec<String>> {
+    let folder = tempfile::tempdir().context("make a temporary folder")?;
+    let home = Home::at(folder.path().to_owned());
+    home.ensure()?;
+    let config = Config::default();
+    let rooms = Rooms::open(&home, &config).await?;
+    let door = rooms.door(&config, None)?;
+    let line = |(service, route): (&Service, &api::Route)| {
+        let access = match route.access {
+            api::Access::Policy(policy) => policy.name,
+            api::Access::Authenticated => "(any token)",
+            api::Access::Public => "(public)",
+        };
+        let action = route.action.map(|action| format!(" {action}")).unwrap_or_default();
+        format!("{:<7} {}{}{action}  {access}", route.method, service.prefix, route.path)
+    };
+    let mut lines: Vec<String> = door.routes().map(line).collect();
+    lines.sort();
+    Ok(lines)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `ferrostack down` and `ferrostack destroy`.
+
+use std::{fs, io::Write, time::Duration};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use ovn::daemons::Layout;
+use tokio::time::Instant;
+
+use crate::{
+    config::Config,
+    daemons,
+    home::Home,
+    up::{Island, release_nat},
+};
+
+#[derive(Args)]
+pub struct DownArguments {
+    /// Stop the machines too, and with them the network that they use
+    #[arg(long)]
+    machines: bool,
+}
+
+#[derive(Args)]
+pub struct DestroyArguments {
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long guests have to power off by themselves.
+const GUEST_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Without `--machines` the controller and the agent end; machines run on, and so does the network that carries them.
+pub fn down(home: &Home, arguments: &DownArguments) -> anyhow::Result<()> {
+    stop_roles(home)?;
+    if arguments.machines {
+        stop_machines_and_network(home, GUEST_PATIENCE)?;
+        println!("The cloud is down; its data is kept in {}.", home.state.display());
+    } else {
+        println!(
+            "The controller and the agent are down. Machines and their network run on: `ferrostack down --machines` stops them too."
+        );
+    }
+    Ok(())
+}
+
+pub fn destroy(home: &Home, arguments: &DestroyArguments) -> anyhow::Result<()> {
+    if !home.state.exists() {
+        println!("There is no cloud in {}.", home.state.display());
+        return Ok(());
+    }
+    if !arguments.yes {
+        print!("This deletes all machines, disks and images of the cloud in {}. Type its path to go on: ", home.state.display());
+        std::io::stdout().flush()?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        if line.trim() != home.state.to_string_lossy() {
+            bail!("nothing was deleted");
+        }
+    }
+    let config = Config::read(&home.configuration).unwrap_or_default();
+    stop_roles(home)?;
+    stop_machines_and_network(home, Duration::ZERO)?;
+    let on_island = config.node.namespace.is_some();
+    node::forget_host(&home.node(), &if on_island { Vec::new() } else { bridges_of(&config) })
+        .context("remove the host's devices")?;
+    for physical in config.node.physical_networks.values() {
+        release_nat(physical.host_device.as_ref().unwrap_or(&physical.bridge));
+    }
+    if on_island {
+        Island::of(home).release();
+    }
+    fs::remove_dir_all(&home.state).with_context(|| format!("delete {}", home.state.display()))?;
+    if home.configuration.exists() {
+        fs::remove_file(&home.configuration).with_context(|| format!("delete {}", home.configuration.display()))?;
+    }
+    println!("The cloud in {} is gone. Its entries in clouds.yaml are yours to remove.", home.state.display());
+    Ok(())
+}
+
+fn stop_roles(home: &Home) -> anyhow::Result<()> {
+    for role in ["controller", "node"] {
+        if daemons::stop(home, role, PATIENCE)? {
+            println!("  - the {role}");
+        }
+    }
+    Ok(())
+}
+
+fn stop_machines_and_network(home: &Home, patience: Duration) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let stopped = node::stop_machines(&home.node(), patience).await.context("stop the machines")?;
+        println!("  - {stopped} machines");
+        let layout = Layout::under(&home.state);
+        let deadline = Instant::now() + PATIENCE;
+        // The last to start is the first to end.
+        for daemon in layout.central(&[]).into_iter().chain(layout.host(None)).rev() {
+            daemon.stop(deadline.into()).await.with_context(|| format!("stop {}", daemon.name()))?;
+        }
+        println!("  - Open vSwitch and OVN");
+        Ok(())
+    })
+}
+
+fn bridges_of(config: &Config) -> Vec<String> {
+    let physical = config.node.physical_networks.values().map(|physical| physical.bridge.clone());
+    physical.chain(["br-int".to_owned()]).collect()
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The operator's verbs on a running cloud.
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+
+use crate::{
+    client::{Account, Client},
+    config::Config,
+    controller, daemons,
+    home::Home,
+    secrets,
+};
+
+#[derive(Args)]
+pub struct EventsArguments {
+    /// Keep printing as changes come
+    #[arg(long, short)]
+    follow: bool,
+    /// Only events of this kind of resource, e.g. server or port
+    #[arg(long = "type", value_name = "TYPE")]
+    resource_type: Option<String>,
+    /// Only what this request did (req-…)
+    #[arg(long, value_name = "REQUEST_ID")]
+    request: Option<String>,
+}
+
+#[derive(Args)]
+pub struct JoinTokenArguments {
+    /// For how long the token may be used, once
+    #[arg(long, default_value_t = 60)]
+    minutes: u32,
+}
+
+pub fn status(home: &Home) -> anyhow::Result<()> {
+    for role in ["controller", "node"] {
+        match daemons::running(home, role) {
+            Some(pid) => println!("{role:<12} runs (pid {pid})"),
+            None => println!("{role:<12} does not run"),
+        }
+    }
+    as_admin(home, async |admin| {
+        let nodes = admin.get("/operator/v1/nodes").await?;
+        for node in nodes["nodes"].as_array().cloned().unwrap_or_default() {
+            let state = if node["up"] == true { "up" } else { "down" };
+            let accelerator = node["accelerator"]["finding"].as_str().unwrap_or("it has not said what it can do yet");
+            println!("host         {} is {state}: {accelerator}", node["hostname"].as_str().unwrap_or_default());
+        }
+        let servers = admin.get("/compute/v2.1/servers/detail?all_tenants=1&status=ERROR").await?;
+        for server in servers["servers"].as_array().cloned().unwrap_or_default() {
+            let cause = server["fault"]["message"].as_str().unwrap_or("no cause was given");
+            println!("server       {} is in ERROR: {cause}", server["id"].as_str().unwrap_or_default());
+        }
+        Ok(())
+    })
+}
+
+pub fn audit(home: &Home) -> anyhow::Result<()> {
+    as_admin(home, async |admin| {
+        let answer = admin.get("/operator/v1/audit").await?;
+        let findings = answer["findings"].as_array().cloned().unwrap_or_default();
+        for finding in &findings {
+            let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+            println!("{:<10} {:<9} {:<22} {}  {}", text("room"), text("kind"), text("thing"), text("id"), text("detail"));
+        }
+        if findings.is_empty() {
+            println!("Everything is as it should be.");
+            return Ok(());
+        }
+        anyhow::bail!("{} findings", findings.len())
+    })
+}
+
+pub fn events(home: &Home, arguments: &EventsArguments) -> anyhow::Result<()> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in [("resource_type", &arguments.resource_type), ("request_id", &arguments.request)] {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    if arguments.follow {
+        query.append_pair("follow", "true").append_pair("after", "now");
+    }
+    let path = format!("/operator/v1/events?{}", query.finish());
+    as_admin(home, async |admin| {
+        if arguments.follow {
+            return admin.follow(&path, |line| println!("{line}")).await;
+        }
+        let answer = admin.get(&path).await?;
+        for event in answer["events"].as_array().into_iter().flatten() {
+            println!("{event}");
+        }
+        Ok(())
+    })
+}
+
+pub fn join_token(home: &Home, arguments: &JoinTokenArguments) -> anyhow::Result<()> {
+    as_admin(home, async |admin| {
+        let made = admin.post("/operator/v1/join-tokens", json!({"join_token": {"minutes": arguments.minutes}})).await?;
+        let token = made["join_token"]["token"].as_str().context("the controller gave a join token")?;
+        println!("On the host that shall join, within {} minutes:\n\n  ferrostack node --join {token}", arguments.minutes);
+        Ok(())
+    })
+}
+
+/// The table of all routes, as the door holds it.
+pub fn routes() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    for line in runtime.block_on(controller::route_lines())? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn as_admin(home: &Home, work: impl AsyncFnOnce(&Client) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let config = Config::read(&home.configuration)?;
+    let password = secrets::read(home, secrets::ADMIN)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut admin = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
+        admin.log_in(&Account { user: "admin", password: password.reveal(), project: "admin" }).await?;
+        work(&admin).await
+    })
+}

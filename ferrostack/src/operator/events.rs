@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `GET /operator/v1/events`: what changed, by whom, from what to what.
+//!
+//! `after` is the id of the last event already known; `follow=true` keeps the answer open and sends one JSON document
+//! a line as events are committed. Filters: `resource_type`, `resource_id`, `project_id`, `request_id`, `user_id`.
+
+use std::sync::Arc;
+
+use api::{Cx, Fault, Reply, json, stream};
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use http::StatusCode;
+use serde_json::json;
+use store::{EventFilter, StoredEvent};
+
+use super::Operator;
+
+const PAGE: u32 = 1_000;
+
+pub async fn list(operator: Arc<Operator>, cx: Cx) -> Reply {
+    let query = cx.query();
+    let text = |name: &str| query.get(name).map(str::to_owned);
+    let filter = EventFilter {
+        resource_type: text("resource_type"),
+        resource_id: text("resource_id"),
+        project_id: text("project_id"),
+        request_id: text("request_id"),
+        user_id: text("user_id"),
+    };
+    let after = match query.get("after") {
+        None => 0,
+        Some("now") => operator.store.last_event_id().await?,
+        Some(text) => text.parse().map_err(|_| Fault::bad_request("'after' is the id of an event, or 'now'."))?,
+    };
+    if query.flag("follow")? == Some(true) {
+        let follow = operator.store.follow(after, filter);
+        let lines = try_unfold(follow, |mut follow| async move {
+            let events = follow.next().await.map_err(std::io::Error::other)?;
+            let lines: String = events.iter().map(|event| format!("{}\n", view(event))).collect();
+            Ok::<_, std::io::Error>(Some((Bytes::from(lines), follow)))
+        });
+        return Ok(stream(StatusCode::OK, "application/x-ndjson", lines));
+    }
+    let limit = match query.get("limit") {
+        None => PAGE,
+        Some(text) => text.parse::<u32>().map_err(|_| Fault::bad_request("'limit' is a whole number."))?.min(PAGE),
+    };
+    let events = operator.store.events(after, limit, filter).await?;
+    json(StatusCode::OK, &json!({"events": events.iter().map(view).collect::<Vec<_>>()}))
+}
+
+fn view(event: &StoredEvent) -> serde_json::Value {
+    json!({
+        "id": event.id, "at": event.at.zulu_micros(), "action": event.action, "request_id": event.request_id,
+        "resource_type": event.resource_type, "resource_id": event.resource_id, "project_id": event.project_id,
+        "actor": {"name": event.actor, "user_id": event.user_id, "project_id": event.actor_project_id},
+        "before": event.before, "after": event.after,
+    })
+}
