@@ -26,7 +26,13 @@ mod versions;
 use std::{sync::Arc, time::Duration};
 
 use api::{FaultStyle, Service};
-use contracts::{Refusal, images::Images, nodes::Nodes, placement::Placement, ports::Ports};
+use contracts::{
+    Refusal,
+    images::Images,
+    nodes::{NodeFacts, Nodes},
+    placement::Placement,
+    ports::Ports,
+};
 use store::{Migrations, Step, Store};
 use tokio::task::JoinHandle;
 use types::Timestamp;
@@ -55,13 +61,19 @@ pub struct Neighbours {
 pub struct Patience {
     /// A node that was away for so long is not asked any more whether a machine is gone.
     pub dead_node: Duration,
+    /// A node that was away for less may be about to come back: after a restart of the controller all of them are.
+    pub returning_node: Duration,
     /// How long deleted servers can still be read, by the operator.
     pub shadow: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { dead_node: Duration::from_secs(300), shadow: Duration::from_secs(7 * 24 * 3600) }
+        Self {
+            dead_node: Duration::from_secs(300),
+            returning_node: Duration::from_secs(30),
+            shadow: Duration::from_secs(7 * 24 * 3600),
+        }
     }
 }
 
@@ -73,6 +85,8 @@ pub struct Compute {
     nodes: Arc<dyn Nodes>,
     bell: Bell,
     patience: Patience,
+    /// Since when nodes could connect to this process.
+    started: Timestamp,
 }
 
 impl Compute {
@@ -82,7 +96,7 @@ impl Compute {
 
     pub fn with_patience(store: Store, neighbours: Neighbours, patience: Patience) -> Arc<Self> {
         let Neighbours { images, placement, ports, nodes } = neighbours;
-        Arc::new(Self { store, images, placement, ports, nodes, bell: Bell::new(), patience })
+        Arc::new(Self { store, images, placement, ports, nodes, bell: Bell::new(), patience, started: Timestamp::now() })
     }
 
     /// The API, for the door.
@@ -108,8 +122,14 @@ impl Compute {
 
     /// Starts what works on without being asked. Ends when the handles are aborted.
     pub fn spawn_reconcilers(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
-        let reconciler = Arc::new(server::reconcile::ServerReconciler { room: self.clone() });
+        let reconciler = Arc::new(server::reconcile::ServerReconciler { room: self.clone(), crowd: Default::default() });
         vec![work::spawn_keyed(reconciler, self.bell.clone()), tokio::spawn(forget_shadows(self.clone()))]
+    }
+
+    /// Whether a node is not connected and was not for so long, as far as this process can know.
+    fn is_away(&self, node: &NodeFacts, time: Duration) -> bool {
+        let since = node.seen_at.max(self.started);
+        !node.up && since.plus(time) < Timestamp::now()
     }
 
     /// Makes the customary flavors where there are none yet.

@@ -13,7 +13,7 @@ pub(super) fn generate() -> Read<(String, String)> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(Fault::internal)?;
     let pair = KeypairData::from(Ed25519Keypair::from_seed(&seed));
-    let key = PrivateKey::new(pair, "Generated-by-Nova").map_err(Fault::internal)?;
+    let key = PrivateKey::new(pair, "made-by-the-cloud").map_err(Fault::internal)?;
     let private = key.to_openssh(LineEnding::LF).map_err(Fault::internal)?;
     let public = key.public_key().to_openssh().map_err(Fault::internal)?;
     Ok((public, private.to_string()))
@@ -32,12 +32,7 @@ pub(super) fn ssh_fingerprint(line: &str) -> Read<String> {
     if named != kind.as_bytes() || blob.len() <= 4 + length {
         return Err(refuse());
     }
-    Ok(colons(&Md5::digest(&blob)))
-}
-
-/// The colon-separated SHA-1 of a certificate would be Nova's; what is kept of it here is checked only as PEM.
-pub(super) fn colons(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+    Ok(Md5::digest(&blob).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
 }
 
 #[cfg(test)]
@@ -47,9 +42,9 @@ mod tests {
 
     #[test]
     fn a_known_key_has_its_known_fingerprint() {
-        // From `ssh-keygen -l -E md5`.
+        // As `ssh-keygen -l -E md5` tells it.
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJJ9bxqUoKzGEHBZzFDrTzPwLSSpKTu4Nq8YMYgHYYtd a@b";
-        assert_eq!(ssh_fingerprint(key).unwrap().len(), 47);
+        assert_eq!(ssh_fingerprint(key).unwrap(), "73:2b:ae:ef:23:a3:6e:6e:69:56:f7:40:08:69:85:19");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use work::{KeyedReconciler, Step, crash};
 use super::{
     FaultNote, Server,
     claim::{self, Claim, Kind},
-    schedule::{self, Candidate, Reason},
+    schedule::{self, Candidate, Crowd, Reason},
     state::Phase,
     store as table,
 };
@@ -49,8 +49,17 @@ pub const CRASH_POINTS: &[&str] = &[
 /// On how many hosts a server is tried.
 const TRIES: usize = 3;
 
+/// Where room for a server was found.
+enum Allocation {
+    Held(Candidate),
+    /// Nowhere now, but a host that may come back any moment was not asked.
+    NotYet,
+    Nowhere(FaultNote),
+}
+
 pub(crate) struct ServerReconciler {
     pub room: Arc<Compute>,
+    pub crowd: Crowd,
 }
 
 impl KeyedReconciler for ServerReconciler {
@@ -109,8 +118,9 @@ impl ServerReconciler {
     /// Host, ports, and word to the node.
     async fn build(&self, server: &Server, claims: &[Claim]) -> Result<Step> {
         let chosen = match self.allocate(server).await? {
-            Ok(candidate) => candidate,
-            Err(fault) => return self.start_failing(server, fault).await,
+            Allocation::Held(candidate) => candidate,
+            Allocation::NotYet => return Ok(Step::Wait),
+            Allocation::Nowhere(fault) => return self.start_failing(server, fault).await,
         };
         crash::point("compute.server.allocated");
         let nics: Vec<_> = claims.iter().filter_map(|claim| Some((claim.position, claim.nic.as_ref()?))).collect();
@@ -151,21 +161,21 @@ impl ServerReconciler {
     }
 
     /// Room on a host: the one where it is held already, or the best that grants it.
-    async fn allocate(&self, server: &Server) -> Result<Result<Candidate, FaultNote>> {
+    async fn allocate(&self, server: &Server) -> Result<Allocation> {
         let room = &self.room;
         let consumer = AllocationConsumer::new(server.id.as_str());
         let (nodes, capacities) = try_join(room.nodes.list(), room.placement.capacities()).await?;
         crash::point("compute.server.scheduled");
         if let Some(node) = self.held_node(server, &consumer, &nodes).await? {
-            return Ok(Ok(node));
+            return Ok(Allocation::Held(node));
         }
-        let (candidates, mut refused) = schedule::candidates(server, &nodes, &capacities);
+        let (candidates, mut refused, _place) = self.crowd.candidates(server, &nodes, &capacities);
         let needs = schedule::resources(server);
         for candidate in candidates {
             let claimed =
                 room.placement.claim(&consumer, &candidate.provider, &needs, &server.project_id, &server.user_id).await?;
             match claimed {
-                placement::Claim::Held => return Ok(Ok(candidate)),
+                placement::Claim::Held => return Ok(Allocation::Held(candidate)),
                 // Another server took the room since it was looked at.
                 placement::Claim::Full(classes) => {
                     let class = classes.first().cloned().unwrap_or_else(|| "room".to_owned());
@@ -174,12 +184,15 @@ impl ServerReconciler {
                 }
             }
         }
+        if nodes.iter().any(|node| !node.up && !room.is_away(node, room.patience.returning_node)) {
+            return Ok(Allocation::NotYet);
+        }
         let mut message =
             format!("No valid host was found. There are not enough hosts available. {}", sentence(&refused.counts()));
         if let Some(last) = server.fault.as_ref().filter(|_| !server.tried.is_empty()) {
             message = format!("{message} The last attempt failed: {}", last.message);
         }
-        Ok(Err(FaultNote::new(message, Some(refused.by_host()))))
+        Ok(Allocation::Nowhere(FaultNote::new(message, Some(refused.by_host()))))
     }
 
     /// Where an earlier attempt, cut short, got its allocation: only if that host would still do.
@@ -299,11 +312,8 @@ impl ServerReconciler {
 
     async fn is_dead(&self, node_id: &NodeId) -> Result<bool> {
         let nodes = self.room.nodes.list().await?;
-        let long_ago = ago(self.room.patience.dead_node);
-        Ok(match nodes.iter().find(|node| node.id == *node_id) {
-            None => true,
-            Some(node) => !node.up && node.seen_at < long_ago,
-        })
+        let node = nodes.iter().find(|node| node.id == *node_id);
+        Ok(node.is_none_or(|node| self.room.is_away(node, self.room.patience.dead_node)))
     }
 
     /// A node that took a machine on and went away for good does not leave the server building forever.

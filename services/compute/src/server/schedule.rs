@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which host: filters, then a weigher, over facts already at hand. Pure; a refusal says which filter removed what.
+//! Which host: filters, then a weigher, over facts already at hand. A refusal says which filter removed what.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use contracts::{nodes::NodeFacts, placement::Capacity, placement::Resources};
 use types::{NodeId, ProviderId};
@@ -40,8 +45,51 @@ pub(crate) fn resources(server: &Server) -> Resources {
     amounts.into_iter().filter(|(_, amount)| *amount > 0).map(|(class, amount)| (class.to_owned(), whole(amount))).collect()
 }
 
+/// Servers that are on their way to a host and are not among its allocations yet, as MiB by provider. Without it all
+/// servers of one request would see the same emptiest host.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd(Arc<Mutex<Heading>>);
+
+type Heading = HashMap<ProviderId, i64>;
+
+/// A server's place in the crowd, until it holds its allocation or gave up.
+#[derive(Debug)]
+pub(crate) struct Place {
+    crowd: Arc<Mutex<Heading>>,
+    provider: ProviderId,
+    memory: i64,
+}
+
+impl Crowd {
+    /// The hosts that fit, the best first, which the server is now on its way to.
+    pub(crate) fn candidates(
+        &self,
+        server: &Server,
+        nodes: &[NodeFacts],
+        capacities: &[Capacity],
+    ) -> (Vec<Candidate>, Refused, Option<Place>) {
+        let mut heading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (candidates, refused) = candidates(server, nodes, capacities, &heading);
+        let place = candidates.first().map(|best| {
+            let memory = i64::try_from(server.flavor.memory_mb).unwrap_or(i64::MAX);
+            *heading.entry(best.provider.clone()).or_default() += memory;
+            Place { crowd: self.0.clone(), provider: best.provider.clone(), memory }
+        });
+        (candidates, refused, place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut heading = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(memory) = heading.get_mut(&self.provider) {
+            *memory -= self.memory;
+        }
+    }
+}
+
 /// The hosts that fit, the one with most free memory first.
-pub(crate) fn candidates(server: &Server, nodes: &[NodeFacts], capacities: &[Capacity]) -> (Vec<Candidate>, Refused) {
+fn candidates(server: &Server, nodes: &[NodeFacts], capacities: &[Capacity], heading: &Heading) -> (Vec<Candidate>, Refused) {
     let needs = resources(server);
     let mut fitting: Vec<(i64, Candidate)> = Vec::new();
     let mut refused = Refused::default();
@@ -50,7 +98,8 @@ pub(crate) fn candidates(server: &Server, nodes: &[NodeFacts], capacities: &[Cap
         match judge(server, node, capacity, &needs) {
             Err(reason) => refused.0.push((node.hostname.clone(), reason)),
             Ok(capacity) => {
-                let free = capacity.free.get("MEMORY_MB").copied().unwrap_or(0);
+                let heading_there = heading.get(&capacity.provider).copied().unwrap_or(0);
+                let free = capacity.free.get("MEMORY_MB").copied().unwrap_or(0) - heading_there;
                 let provider = capacity.provider.clone();
                 fitting.push((free, Candidate { node: node.id.clone(), host: node.hostname.clone(), provider }));
             }

@@ -2,7 +2,7 @@
 //! The cloud is killed at each crash point of a server's life, in a process of its own, and started again over the
 //! same database and the same far side.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
 use store::Store;
 use world::World;
@@ -31,6 +31,8 @@ async fn a_life_in_a_process_of_its_own() {
     cloud.until(&id, "ACTIVE").await;
     cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
     cloud.until_gone(&id).await;
+    // The last point lies after the last write that a client sees.
+    tokio::time::sleep(Duration::from_secs(2)).await;
 }
 
 #[tokio::test]

@@ -113,7 +113,12 @@ impl Far {
 
     pub fn bring_back(&self, host: &str) {
         self.hosts.lock().unwrap().get_mut(host).unwrap().facts.up = true;
-        self.wake(&node_id(host));
+        let (facts, far) = (facts(host), self.me.upgrade().unwrap());
+        tokio::spawn(async move {
+            let compute = far.compute.get().and_then(Weak::upgrade).unwrap();
+            compute.node_changed(&facts).await.unwrap();
+            far.wake(&facts.id);
+        });
     }
 
     pub fn ports(&self) -> Vec<String> {

@@ -186,9 +186,29 @@ async fn a_server_is_deleted_while_it_is_being_built() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_just_away_is_waited_for_and_one_that_stays_away_is_not() {
+    let world = World::new(&[crate::MIGRATIONS, placement::MIGRATIONS]).await;
+    let patience = Patience { returning_node: Duration::from_millis(400), ..Patience::default() };
+    let mut cloud = Cloud::over(world, Far::new(None, &["h1"]), patience).await;
+    // As after a restart of the controller: the host was last seen long ago, and will connect in a moment.
+    cloud.far.lose("h1", Timestamp(0));
+    cloud.wake();
+    let id = cloud.create("patient").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(cloud.until(&id, "BUILD").await["OS-EXT-STS:task_state"], "scheduling");
+    cloud.far.bring_back("h1");
+    cloud.until(&id, "ACTIVE").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    cloud.far.lose("h1", Timestamp(0));
+    let id = cloud.create("unlucky").await;
+    let fault = cloud.until(&id, "ERROR").await["fault"]["message"].clone();
+    assert!(fault.as_str().unwrap().ends_with("1 host: it is down."), "{fault}");
+}
+
+#[tokio::test]
 async fn a_dead_host_does_not_hold_a_deleted_server_and_clears_up_when_it_returns() {
     let world = World::new(&[crate::MIGRATIONS, placement::MIGRATIONS]).await;
-    let patience = Patience { dead_node: Duration::from_millis(300), ..Patience::default() };
+    let patience = Patience { dead_node: Duration::from_millis(300), returning_node: Duration::ZERO, ..Patience::default() };
     let mut cloud = Cloud::over(world, Far::new(None, &["h1"]), patience).await;
     cloud.wake();
     let id = cloud.create("web").await;
