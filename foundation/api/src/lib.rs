@@ -5,8 +5,8 @@
 //! method, path, policy, handler. The [`Door`] holds all services and answers requests: it finds the route,
 //! learns the caller from the token, negotiates the version, asks the policy, and hands the [`Cx`] to the handler.
 //!
-//! Invariant: a route cannot be written down without saying who may use it (test: the type of [`Routes::on`] demands
-//! an [`Access`]; `every_route_names_its_access`).
+//! Invariant: a route cannot be written down without saying who may use it: [`Routes::on`] demands an [`Access`]
+//! (test: `every_route_names_its_access`).
 
 mod cx;
 mod door;

@@ -221,10 +221,10 @@ pub(super) fn set(cx: &Cx, image: &mut Row, name: &str, value: Value) -> Result<
                 Visibility::parse(&word).ok_or_else(|| Fault::bad_request(format!("Invalid visibility value: {word}")))?;
             let target = access::Target::in_project(&image.owner);
             match visibility {
-                Visibility::Public => drop(cx.check(&policy::PUBLICIZE, &target)?),
-                Visibility::Community => drop(cx.check(&policy::COMMUNITIZE, &target)?),
-                Visibility::Private | Visibility::Shared => {}
-            }
+                Visibility::Public => Some(cx.check(&policy::PUBLICIZE, &target)?),
+                Visibility::Community => Some(cx.check(&policy::COMMUNITIZE, &target)?),
+                Visibility::Private | Visibility::Shared => None,
+            };
             image.visibility = visibility;
         }
         "protected" => image.protected = truth(&value)?,
@@ -305,7 +305,11 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
 async fn add_tag(room: Arc<Image>, cx: Cx) -> Reply {
     let tag = cx.param("tag").to_owned();
     check_text("a tag", &tag)?;
-    change_tags(room, &cx, move |tags| tags.insert(tag.clone()) || true).await
+    change_tags(room, &cx, move |tags| {
+        tags.insert(tag.clone());
+        true
+    })
+    .await
 }
 
 async fn remove_tag(room: Arc<Image>, cx: Cx) -> Reply {

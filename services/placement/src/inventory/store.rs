@@ -43,7 +43,7 @@ pub fn of_provider(tx: &mut Tx, provider: &str) -> Result<Inventories, Error> {
 /// Makes the inventories of a provider exactly these. A class that is in use cannot go.
 pub fn replace(tx: &mut Tx, provider: &str, wanted: &Inventories) -> Result<(), Error> {
     let used = used_of(tx, provider)?;
-    for class in used.keys().filter(|class| !wanted.contains_key(*class)) {
+    if let Some(class) = used.keys().find(|class| !wanted.contains_key(*class)) {
         return Err(Error::InventoryInUse { provider: provider.to_owned(), class: class.clone() });
     }
     tx.execute("DELETE FROM placement_inventories WHERE provider_id = $1", &params![provider])?;
