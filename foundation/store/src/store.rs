@@ -43,6 +43,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self> {
         metrics::describe_counter!("store_commits_total", "Transactions that were committed");
         metrics::describe_counter!("store_writes_total", "Writes that were acknowledged; several may share a commit");
+        metrics::describe_counter!("store_statements_total", "Statements that rooms ran, those of retries included");
         metrics::describe_counter!("store_retries_total", "Transactions that PostgreSQL asked to run again");
         let shared = Arc::new(Shared::default());
         let refused = || {

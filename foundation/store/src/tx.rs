@@ -136,6 +136,7 @@ impl Tx {
             return Err(Error::Aborted);
         }
         self.counters.statements.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("store_statements_total").increment(1);
         run(&mut self.session).inspect_err(|error| {
             self.broken = Some(match error {
                 Error::Busy { .. } => Broken::RunAgain,

@@ -4,19 +4,35 @@
 //! A figure alone says more about the machine and its neighbours than about us. So each measure has a floor, the least
 //! that anybody would need for the same work, and the two take turns: a slow minute slows both.
 
+mod cloud;
+mod floor;
+mod http;
+mod list;
+mod load;
+mod memory;
+mod process;
 mod report;
 mod rounds;
+mod server;
+mod start;
+mod token;
 mod writes;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use report::Report;
 
 #[derive(Parser)]
-#[command(name = "bench", about = "Measures this build against floors of the same machine and prints ratios")]
+#[command(
+    name = "bench",
+    about = "Measures this build against floors of the same machine, in the same run, and prints ratios",
+    after_help = "`server` needs a cloud on this host: that of FERROSTACK_HOME (see `ferrostack up`), or that which OS_* name.\n\
+                  The other measures make what they need and remove it; `memory` uses FERROSTACK_HOME's cloud if it is set."
+)]
 struct Arguments {
-    /// Only these measures (default: all that need no running cloud)
+    /// Only these measures (default: all but `server`)
     #[arg(long, value_delimiter = ',', value_name = "MEASURE")]
     only: Vec<Measure>,
     /// How often floor and ours take turns
@@ -28,49 +44,97 @@ struct Arguments {
     /// Where databases and files are put; not a folder in memory, for that has no fsync
     #[arg(long, default_value = "/var/tmp", value_name = "DIR")]
     dir: PathBuf,
+    /// The binary that is measured (default: the one beside this)
+    #[arg(long, env = "FERROSTACK_BINARY", value_name = "PATH")]
+    binary: Option<PathBuf>,
     /// One JSON object a line instead of the table
     #[arg(long)]
     json: bool,
+    /// What a floor of HTTP runs in a process of its own
+    #[arg(long, hide = true, value_name = "BYTES")]
+    serve_floor: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Measure {
     /// Durable writes a second with 64 writers, over one INSERT a transaction
     Writes,
+    /// Start of the controller until its first answer
+    Start,
+    /// Idle memory of controller and agent
+    Memory,
+    /// Token validations a second, over a server with a fixed answer
+    Token,
+    /// Lists of 1,000 servers
+    List,
+    /// Server create until ACTIVE, over the same QEMU started by hand
+    Server,
 }
 
-const WITHOUT_A_CLOUD: &[Measure] = &[Measure::Writes];
+const WITHOUT_A_CLOUD: &[Measure] = &[Measure::Writes, Measure::Start, Measure::Memory, Measure::Token, Measure::List];
 
 /// How the measures are to be taken.
 struct Plan {
     rounds: usize,
     turn: Duration,
     dir: PathBuf,
+    binary: PathBuf,
+    /// A running cloud.
+    home: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let measures = if arguments.only.is_empty() { WITHOUT_A_CLOUD } else { &arguments.only };
+    let done = match arguments.serve_floor {
+        Some(bytes) => runtime().and_then(|runtime| runtime.block_on(floor::serve(bytes))),
+        None => take_all(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Takes each measure; one that fails does not keep the others from being taken.
+fn take_all(arguments: Arguments) -> anyhow::Result<()> {
+    let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("ferrostack"));
     let plan = Plan {
         rounds: arguments.rounds.max(1),
         turn: Duration::from_secs_f64(arguments.turn.clamp(0.01, 3600.0)),
+        binary: arguments.binary.map_or_else(beside, Ok).context("find the binary to measure")?,
         dir: arguments.dir,
+        home: std::env::var_os("FERROSTACK_HOME").filter(|home| !home.is_empty()).map(PathBuf::from),
     };
     let mut report = if arguments.json { Report::json() } else { Report::table() };
-    let mut outcome = ExitCode::SUCCESS;
+    let measures = if arguments.only.is_empty() { WITHOUT_A_CLOUD } else { &arguments.only };
+    let mut failed = 0;
     for measure in measures {
         if let Err(error) = take(*measure, &plan, &mut report) {
             eprintln!("bench: {measure:?}: {error:#}");
-            outcome = ExitCode::FAILURE;
+            failed += 1;
         }
     }
-    outcome
+    anyhow::ensure!(failed == 0, "{failed} of {} measures could not be taken", measures.len());
+    Ok(())
 }
 
 fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
-    // As many workers as the controller has, so that ours is measured as it runs.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    match measure {
-        Measure::Writes => runtime.block_on(writes::measure(plan, report)),
-    }
+    runtime()?.block_on(async {
+        match measure {
+            Measure::Writes => writes::measure(plan, report).await,
+            Measure::Start => start::measure(plan, report).await,
+            Measure::Memory => memory::measure(plan, report).await,
+            Measure::Token => token::measure(plan, report).await,
+            Measure::List => list::measure(plan, report).await,
+            Measure::Server => server::measure(plan, report).await,
+        }
+    })
+}
+
+/// As many workers as the controller has on a small host, so that ours is measured as it runs.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
