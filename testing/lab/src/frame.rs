@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Frames as no honest host would send them: any source address, any claim by ARP.
 
-use std::{fs::File, net::Ipv4Addr, os::fd::AsRawFd, thread};
+use std::{net::Ipv4Addr, os::fd::AsRawFd};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use nix::{
     ifaddrs::getifaddrs,
-    sched::{CloneFlags, setns},
     sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, sendto, socket},
 };
 use types::Mac;
@@ -21,20 +20,14 @@ const UDP: u8 = 17;
 impl Host {
     /// Puts a frame on a device's wire as it is.
     pub fn send_frame(&self, device: &str, frame: &[u8]) -> Result<()> {
-        let namespace = File::open(format!("/proc/{}/ns/net", self.pid())).context("opening the host's network namespace")?;
-        // A namespace is a thread's own: this one goes there, sends, and ends.
-        thread::scope(|scope| {
-            let sender = scope.spawn(|| -> Result<()> {
-                setns(&namespace, CloneFlags::CLONE_NEWNET).context("entering the host's network")?;
-                let address = getifaddrs()?
-                    .filter(|interface| interface.interface_name == device)
-                    .find_map(|interface| interface.address?.as_link_addr().copied())
-                    .with_context(|| format!("{} has no device {device}", self.name()))?;
-                let wire = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
-                sendto(wire.as_raw_fd(), frame, &address, MsgFlags::empty()).context("sending the frame")?;
-                Ok(())
-            });
-            sender.join().map_err(|_| anyhow!("the sending thread panicked"))?
+        self.in_network(|| {
+            let address = getifaddrs()?
+                .filter(|interface| interface.interface_name == device)
+                .find_map(|interface| interface.address?.as_link_addr().copied())
+                .with_context(|| format!("{} has no device {device}", self.name()))?;
+            let wire = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
+            sendto(wire.as_raw_fd(), frame, &address, MsgFlags::empty()).context("sending the frame")?;
+            Ok(())
         })
     }
 }

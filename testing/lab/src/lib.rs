@@ -25,6 +25,7 @@ pub mod frame;
 mod host;
 mod laboratory;
 mod logs;
+mod network;
 mod process;
 mod ssh;
 mod switch;

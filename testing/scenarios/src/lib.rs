@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the slow tests of whole clouds share: a [`Cloud`] of real daemons on several hosts of a laboratory, and those who
+//! use it, through its public APIs only: [`Api`] for requests byte by byte, [`OpenStack`] for the stock client.
+//!
+//! The tests themselves are in `tests/scenarios`, a file each.
+
+mod api;
+mod cloud;
+mod openstack;
+mod settings;
+mod things;
+
+pub use api::{Account, Answer, Api};
+pub use cloud::{Agent, Cloud};
+pub use openstack::OpenStack;
+pub use things::{BOOT, Wanted, address, id, text};

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Whole clouds with real daemons on several hosts, used as their users use them. Minutes; `./test scenarios` runs them.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod bad_input;
