@@ -152,10 +152,15 @@ impl Door {
             return Err(Fault::not_found("The resource could not be found."));
         };
         let on_path = &room.paths[*found.value];
+        // Who is not known does not learn which methods and versions a path has, either.
+        if !on_path.iter().any(is_public) {
+            *seen_caller = Some(self.caller(parts).await?);
+        }
         let of_method = candidates(on_path, &parts.method, version)?;
-        let needs_caller = of_method.iter().any(|route| !matches!(route.access, Access::Public));
-        let caller = if needs_caller { Some(self.caller(parts).await?) } else { None };
-        *seen_caller = caller.clone();
+        if seen_caller.is_none() && !of_method.iter().all(|route| is_public(route)) {
+            *seen_caller = Some(self.caller(parts).await?);
+        }
+        let caller = seen_caller.clone();
         let enforcer = self.enforcer.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         let params = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
         let mut cx = Cx {
@@ -299,6 +304,10 @@ impl Room {
         }
         Ok(Self { service, router, paths })
     }
+}
+
+fn is_public(route: &Route) -> bool {
+    matches!(route.access, Access::Public)
 }
 
 /// The routes of a path that fit method and version.

@@ -281,20 +281,24 @@ fn a_controller_that_cannot_start_says_why() -> Result<()> {
     fs::write(&settings, &good)?;
 
     // A database that is none any more. What is left of it is not written to.
-    let whole = fs::read(&database)?;
-    let beside: Vec<_> =
-        ["db-wal", "db-shm"].map(|ending| database.with_extension(ending)).into_iter().filter(|path| path.exists()).collect();
-    ensure!(beside.is_empty(), "a controller that ended in its own way leaves one file, not {beside:?} too");
-    let mut torn = whole.clone();
-    torn[..4096].fill(0x5a);
+    let kept = cloud.lab.folder().join("kept");
+    let place = home.display().to_string();
+    cloud.central.run([
+        "sh",
+        "-c",
+        "mkdir \"$2\" && mv \"$1\"/ferrostack.db* \"$2\"",
+        "sh",
+        &place,
+        &kept.display().to_string(),
+    ])?;
+    let torn = vec![0x5a; 65536];
     fs::write(&database, &torn)?;
-    let said = refused(&cloud, &home.display().to_string())?;
+    let said = refused(&cloud, &place)?;
     ensure!(said.contains("database"), "{said}");
     ensure!(fs::read(&database)? == torn, "a damaged database was written to");
-    fs::write(&database, &whole)?;
+    cloud.central.run(["sh", "-c", "rm \"$1\"/ferrostack.db*; mv \"$2\"/* \"$1\"", "sh", &place, &kept.display().to_string()])?;
 
     // A disk that cannot be written to.
-    let place = home.display().to_string();
     let read_only = ["sh", "-c", "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\"", "sh", &place];
     cloud.central.run(read_only)?;
     let said = refused(&cloud, &place)?;
