@@ -32,11 +32,14 @@ use crate::{
 impl ObservedSink for Compute {
     fn observed<'a>(&'a self, node: &'a NodeId, observed: &'a Observed) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async move {
-            let (node, observed) = (node.clone(), observed.clone());
-            let rings = self.store.write(move |tx| take_in(tx, &node, &observed)).await?;
+            let (of, observed) = (node.clone(), observed.clone());
+            let next = self.store.write(move |tx| take_in(tx, &of, &observed)).await?;
             crash::point("compute.server.observed");
-            if rings {
+            if next.has(Next::Converge) {
                 self.bell.ring();
+            }
+            if next.has(Next::TellNode) {
+                self.nodes.wake(node);
             }
             Ok(())
         })
@@ -49,20 +52,40 @@ impl ObservedSink for Compute {
     }
 }
 
-/// Writes a report down; true if the reconciler has something to do now.
-fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<bool> {
+/// What a report calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Nothing,
+    /// The reconciler has something to do.
+    Converge,
+    /// Something else is wanted of the node now.
+    TellNode,
+}
+
+/// What all reports of a node call for together.
+#[derive(Debug, Default)]
+struct NextSteps(Vec<Next>);
+
+impl NextSteps {
+    fn has(&self, step: Next) -> bool {
+        self.0.contains(&step)
+    }
+}
+
+/// Writes a report down.
+fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<NextSteps> {
     let reports: HashMap<&ServerId, &MachineObserved> =
         observed.machines.iter().map(|machine| (&machine.server_id, machine)).collect();
     let servers = if observed.complete { of_node(tx, node)? } else { listed(tx, node, reports.keys().copied())? };
-    let mut rings = false;
+    let mut steps = NextSteps::default();
     for server in &servers {
-        rings |= match reports.get(&server.id) {
+        steps.0.push(match reports.get(&server.id) {
             Some(report) => take_report(tx, server, report)?,
             // What a complete report does not list, the node does not have.
             None => take_absence(tx, server)?,
-        };
+        });
     }
-    Ok(rings)
+    Ok(steps)
 }
 
 fn of_node(tx: &mut Tx, node: &NodeId) -> Result<Vec<Server>> {
@@ -75,12 +98,12 @@ fn listed<'a>(tx: &mut Tx, node: &NodeId, ids: impl Iterator<Item = &'a ServerId
     table::rows(&select.filter_in("id", ids).rows(tx)?)
 }
 
-fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<bool> {
+fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<Next> {
     if report.state == MachineState::Gone {
         return take_absence(tx, server);
     }
     if report.generation < server.found_generation || !server.wants_machine() {
-        return Ok(false);
+        return Ok(Next::Nothing);
     }
     let found = match &report.state {
         MachineState::Preparing { .. } => Found::Preparing,
@@ -92,30 +115,30 @@ fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result
             Found::Preparing
         }
         MachineState::Failed { transient: false, .. } => Found::Failed,
-        MachineState::Gone => return Ok(false),
+        MachineState::Gone => return Ok(Next::Nothing),
     };
     let is_current = report.generation >= server.generation;
     let is_news =
         server.found != Some(found) || server.found_generation < report.generation || server.found_reboots < report.reboots;
     if !is_news {
-        return Ok(false);
+        return Ok(Next::Nothing);
     }
     note(tx, server, found, report, is_current)?;
     match (server.phase, &report.state) {
         (Phase::Spawning, MachineState::Running | MachineState::Stopped) => built(tx, server, report),
         (Phase::Spawning, MachineState::Failed { cause, transient: false }) => {
             try_elsewhere(tx, server, cause)?;
-            Ok(true)
+            Ok(Next::Converge)
         }
         (Phase::Built, MachineState::Failed { cause, transient: false }) if is_current => {
             let details = server.host.as_ref().map(|host| format!("on host {host}: {cause}"));
             table::set_fault(tx, &server.id, &FaultNote::new(cause, details))?;
             instance_action::fail_open(tx, &server.id, cause)?;
             table::record(tx, &Actor::system("compute"), "server.fail", server, None, json!({"cause": cause}))?;
-            Ok(false)
+            Ok(Next::Nothing)
         }
         (Phase::Built, MachineState::Running | MachineState::Stopped) => at_rest(tx, server, found, report, is_current),
-        _ => Ok(false),
+        _ => Ok(Next::Nothing),
     }
 }
 
@@ -129,49 +152,53 @@ fn note(tx: &mut Tx, server: &Server, found: Found, report: &MachineObserved, is
 }
 
 /// It runs for the first time. The password has been told to the guest and is forgotten.
-fn built(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<bool> {
-    let now = Timestamp::now();
+fn built(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<Next> {
     table::set_phase(tx, server, Phase::Built)?;
     tx.execute(
         "UPDATE servers SET launched_at = coalesce(launched_at, $1), admin_password = NULL, fault = NULL WHERE id = $2",
-        &params![now, &server.id],
+        &params![Timestamp::now(), &server.id],
     )?;
     instance_action::finish_through(tx, &server.id, report.generation, server.host.as_deref())?;
     table::record(tx, &Actor::system("compute"), "server.active", server, None, json!({"host": server.host}))?;
-    Ok(false)
+    if report.state == MachineState::Stopped { guest_switched_off(tx, server) } else { Ok(Next::Nothing) }
 }
 
-/// It is as was wanted on some generation; or its guest switched it off, which then is what is wanted.
-fn at_rest(tx: &mut Tx, server: &Server, found: Found, report: &MachineObserved, is_current: bool) -> Result<bool> {
+/// It is as was wanted on some generation, or its guest switched it off.
+fn at_rest(tx: &mut Tx, server: &Server, found: Found, report: &MachineObserved, is_current: bool) -> Result<Next> {
     instance_action::finish_through(tx, &server.id, report.generation, server.host.as_deref())?;
     if is_current && server.found == Some(Found::Failed) {
         tx.execute("UPDATE servers SET fault = NULL WHERE id = $1", &params![&server.id])?;
     }
     let reboot_pending = report.reboots < server.reboots;
     if found == Found::Stopped && server.power == Power::Running && is_current && !reboot_pending {
-        let generation = table::bump(tx, server)?;
-        tx.execute("UPDATE servers SET power = 'stopped' WHERE id = $1", &params![&server.id])?;
-        let actor = Actor::system("guest");
-        instance_action::begin(tx, &actor, server, Action::Stop, Some(generation))?;
-        table::record(tx, &actor, "server.stop", server, Some(json!({"power": "running"})), json!({"power": "stopped"}))?;
-        return Ok(false);
+        return guest_switched_off(tx, server);
     }
     let words = Server { found: Some(found), found_generation: report.generation, ..server.clone() }.facts().words();
     table::record(tx, &Actor::system("compute"), "server.found", server, None, json!({"status": words.status}))?;
-    Ok(false)
+    Ok(Next::Nothing)
+}
+
+/// Off is then what is wanted: a restart of the host does not start it again.
+fn guest_switched_off(tx: &mut Tx, server: &Server) -> Result<Next> {
+    let generation = table::bump(tx, server)?;
+    tx.execute("UPDATE servers SET power = 'stopped' WHERE id = $1", &params![&server.id])?;
+    let actor = Actor::system("guest");
+    instance_action::begin(tx, &actor, server, Action::Stop, Some(generation))?;
+    table::record(tx, &actor, "server.stop", server, Some(json!({"power": "running"})), json!({"power": "stopped"}))?;
+    Ok(Next::TellNode)
 }
 
 /// The node has no machine of this server.
-fn take_absence(tx: &mut Tx, server: &Server) -> Result<bool> {
+fn take_absence(tx: &mut Tx, server: &Server) -> Result<Next> {
     if !server.wants_machine() {
         // This is what it waits for.
         claim::remove(tx, &server.id, Kind::Machine)?;
-        return Ok(true);
+        return Ok(Next::Converge);
     }
     if server.phase == Phase::Built && server.found != Some(Found::Gone) {
         tx.execute("UPDATE servers SET found = 'gone', updated_at = $1 WHERE id = $2", &params![Timestamp::now(), &server.id])?;
         let after = json!({"found": "gone"});
         table::record(tx, &Actor::system("compute"), "server.found", server, None, after)?;
     }
-    Ok(false)
+    Ok(Next::Nothing)
 }

@@ -7,16 +7,22 @@ use std::{path::Path, process::Command, time::Duration};
 use store::Store;
 use world::World;
 
-use super::{Cloud, far::Far, server};
+use super::{
+    Cloud,
+    far::{Far, Manner},
+    server,
+};
 use crate::{CRASH_POINTS, Patience};
 
 const FOLDER: &str = "COMPUTE_CRASH_FOLDER";
+/// With it the first host fails all servers, so that they move to the second.
+const MOVES: &str = "COMPUTE_CRASH_MOVES";
 
 async fn cloud_in(folder: &Path) -> Cloud {
     let store = Store::open(&format!("sqlite:{}", folder.join("cloud.db").display())).await.unwrap();
     store.migrate(&[crate::MIGRATIONS, placement::MIGRATIONS]).await.unwrap();
     let world = World { store, folder: tempfile::tempdir().unwrap() };
-    let mut cloud = Cloud::over(world, Far::new(Some(folder.join("far.json")), &["h1"]), Patience::default()).await;
+    let mut cloud = Cloud::over(world, Far::new(Some(folder.join("far.json")), &["h1", "h2"]), Patience::default()).await;
     cloud.wake();
     cloud
 }
@@ -27,6 +33,9 @@ async fn cloud_in(folder: &Path) -> Cloud {
 async fn a_life_in_a_process_of_its_own() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let cloud = cloud_in(Path::new(&folder)).await;
+    if std::env::var_os(MOVES).is_some() {
+        cloud.far.set_manner("h1", Manner::Fails("no space left on device".to_owned()));
+    }
     let id = super::id_of(cloud.member().post("/compute/v2.1/servers", server("web")).await.expect(202));
     cloud.until(&id, "ACTIVE").await;
     cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
@@ -37,10 +46,11 @@ async fn a_life_in_a_process_of_its_own() {
 
 #[tokio::test]
 async fn a_crash_at_any_point_leaves_nothing_behind() {
-    for point in CRASH_POINTS {
+    for (point, moves) in CRASH_POINTS.iter().flat_map(|point| [(point, false), (point, true)]) {
         let folder = tempfile::tempdir().unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["tests::crash::a_life_in_a_process_of_its_own", "--exact", "--ignored"])
+            .envs(moves.then_some((MOVES, "1")))
             .env("FERROSTACK_CRASH", point)
             .env(FOLDER, folder.path())
             .output()
@@ -50,8 +60,9 @@ async fn a_crash_at_any_point_leaves_nothing_behind() {
         assert_eq!(signal, Some(6), "{point}: {}", String::from_utf8_lossy(&child.stdout));
 
         let cloud = cloud_in(folder.path()).await;
-        // The host's session begins anew, with a whole report.
+        // The hosts' sessions begin anew, with a whole report.
         cloud.far.bring_back("h1");
+        cloud.far.bring_back("h2");
         let list = cloud.admin().get("/compute/v2.1/servers/detail?all_tenants=1").await.expect(200);
         for server in list["servers"].as_array().unwrap() {
             let id = server["id"].as_str().unwrap();
