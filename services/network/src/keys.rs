@@ -55,6 +55,17 @@ pub fn mark_ports(tx: &mut Tx, condition: &'static str, value: &str) -> Result<(
     tx.execute(&sql, &params![value]).map(drop)
 }
 
+/// Marks the routers that have a port on this network: they tell its guests what it carries.
+pub fn mark_routers_on(tx: &mut Tx, network: &str) -> Result<()> {
+    tx.execute(
+        "INSERT INTO north_keys (id, generation, synced_generation) \
+         SELECT 'router/' || id, 1, 0 FROM routers WHERE id IN (SELECT device_id FROM ports WHERE network_id = $1) \
+         ON CONFLICT (id) DO UPDATE SET generation = north_keys.generation + 1, failed_at = 0",
+        &params![network],
+    )
+    .map(drop)
+}
+
 /// Marks every router that has a gateway: the hosts that can hold one changed.
 pub fn mark_gateways(tx: &mut Tx) -> Result<()> {
     tx.execute(

@@ -215,7 +215,10 @@ pub fn update(
         ],
     )?;
     keys::mark(tx, &keys::network(id))?;
-    if row.admin_state_up != before.admin_state_up {
+    if row.mtu != before.mtu {
+        keys::mark_routers_on(tx, id.as_str())?;
+    }
+    if row.admin_state_up != before.admin_state_up || row.mtu != before.mtu {
         keys::mark_ports(tx, "network_id = $1", id.as_str())?;
     }
     doer.record(tx, change("network.update", &row), Some(&before), Some(&row))?;

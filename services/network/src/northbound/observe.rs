@@ -19,14 +19,14 @@ const BURST: Duration = Duration::from_millis(50);
 pub struct Observer {
     room: Arc<Room>,
     /// What was last written of each port.
-    known: HashMap<String, bool>,
+    known: Option<HashMap<String, bool>>,
     was_current: bool,
     hosts: Vec<Chassis>,
 }
 
 impl Observer {
     pub fn new(room: Arc<Room>) -> Self {
-        Self { room, known: HashMap::new(), was_current: false, hosts: Vec::new() }
+        Self { room, known: None, was_current: false, hosts: Vec::new() }
     }
 
     /// Runs until it is dropped.
@@ -62,9 +62,15 @@ impl Observer {
 
     async fn look_at_ports(&mut self) -> crate::Result<()> {
         let Ok(ports) = self.room.northbound.ports() else { return Ok(()) };
+        if self.known.is_none() {
+            // What was plugged when we stopped may not be any more.
+            let rows = self.room.store.list(|tx| tx.query("SELECT id FROM ports WHERE up = 1", &[])).await?;
+            self.known = Some(rows.iter().map(|row| Ok((row.get(0)?, true))).collect::<Result<_, store::Error>>()?);
+        }
+        let known = self.known.get_or_insert_default();
         let changed: Vec<(String, bool)> = ports
             .into_iter()
-            .filter(|port| self.known.get(&port.name).copied().unwrap_or(false) != port.up)
+            .filter(|port| known.get(&port.name).copied().unwrap_or(false) != port.up)
             .map(|port| (port.name, port.up))
             .collect();
         if changed.is_empty() {
@@ -72,7 +78,7 @@ impl Observer {
         }
         let noted = changed.clone();
         self.room.store.write(move |tx| noted.iter().try_for_each(|(id, up)| note(tx, id, *up))).await?;
-        self.known.extend(changed);
+        known.extend(changed);
         Ok(())
     }
 

@@ -69,11 +69,18 @@ impl Cloud {
             .arg(format!("--ovnnb-db=unix:{}", self.north.socket().display()))
             .arg(format!("--ovnsb-db=unix:{}", self.south.socket().display()))
             .arg(format!("--unixctl={}", folder.join("northd.ctl").display()))
+            .arg(format!("--log-file={}", folder.join("northd.log").display()))
             .env("OVN_RUNDIR", folder)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         self.northd = Some(child);
+    }
+
+    /// What the translator complained of.
+    pub fn northd_complaints(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.north.folder.path().join("northd.log")).unwrap();
+        log.lines().filter(|line| line.contains("|WARN|") || line.contains("|ERR|")).map(str::to_owned).collect()
     }
 
     pub fn member(&self) -> Talk {
@@ -109,6 +116,15 @@ impl Cloud {
 
     pub fn nbctl(&self, arguments: &[&str]) -> String {
         self.north.run("ovn-nbctl", arguments)
+    }
+
+    /// A host as its ovn-controller would announce it.
+    pub fn add_chassis(&self, name: &str, mappings: &str) {
+        let host = format!("hostname={name}.test");
+        let mappings = format!("other_config:ovn-bridge-mappings=\"{mappings}\"");
+        let tunnel = format!("192.0.2.{}", name.bytes().last().unwrap());
+        self.south.run("ovn-sbctl", &["chassis-add", name, "geneve", &tunnel]);
+        self.south.run("ovn-sbctl", &["set", "Chassis", name, &host, &mappings]);
     }
 
     /// Waits until every key has reached OVN.
@@ -180,7 +196,7 @@ impl Database {
         String::from_utf8(done.stdout).unwrap().trim().to_owned()
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.folder.path().join("db.sock")
     }
 }

@@ -2,8 +2,11 @@
 //! Conversations over the real route table, with real databases behind it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bad_input;
 mod door;
 mod fixture;
 mod networks;
 mod ovn_rows;
 mod ports;
+mod routers;
+mod security_groups;

@@ -129,3 +129,80 @@ async fn status_is_what_ovn_says() {
     cloud.nbctl(&["set", "Logical_Switch_Port", &port, "up=false"]);
     until("the port to be DOWN", async || show(&member, "ports", "port", &port).await["status"] == "DOWN").await;
 }
+
+/// ovn-northd reads every row that we can write, and every flow that comes of it can be parsed.
+#[tokio::test]
+async fn ovn_understands_every_row() {
+    let mut cloud = Cloud::live().await;
+    cloud.start_northd();
+    cloud.add_chassis("hv1", "physnet1:br-ex");
+    let (network, subnet) = cloud.network("10.0.0.0/24").await;
+    let (member, admin) = (cloud.member(), cloud.admin());
+    let told = json!({"dns_nameservers": ["192.0.2.53", "192.0.2.54"],
+        "host_routes": [{"destination": "192.168.0.0/16", "nexthop": "10.0.0.7"}]});
+    update(&member, "subnets", "subnet", &subnet, told).await;
+    for (place, mode) in ["slaac", "dhcpv6-stateful", "dhcpv6-stateless"].iter().enumerate() {
+        let six = json!({"network_id": network, "ip_version": 6, "cidr": format!("2001:db8:{place}::/64"),
+            "ipv6_ra_mode": mode, "ipv6_address_mode": mode, "dns_nameservers": ["2001:db8::53"]});
+        create(&member, "subnets", "subnet", six).await;
+    }
+    let group = id(&create(&member, "security-groups", "security_group", json!({"name": "all"})).await);
+    for (ethertype, protocol) in [
+        ("IPv4", json!("tcp")),
+        ("IPv4", json!("udp")),
+        ("IPv4", json!("sctp")),
+        ("IPv4", json!("icmp")),
+        ("IPv4", json!("dccp")),
+        ("IPv4", json!("hopopt")),
+        ("IPv4", json!("ip")),
+        ("IPv4", json!(112)),
+        ("IPv6", json!("icmp")),
+        ("IPv6", json!("tcp")),
+        ("IPv6", json!("ipv6-frag")),
+    ] {
+        for direction in ["ingress", "egress"] {
+            let mut rule = json!({"security_group_id": group, "direction": direction, "ethertype": ethertype,
+                "protocol": protocol, "remote_group_id": group});
+            if ["tcp", "udp", "sctp"].iter().any(|name| protocol == *name) {
+                rule["port_range_min"] = json!(80);
+                rule["port_range_max"] = json!(90);
+            }
+            create(&member, "security-group-rules", "security_group_rule", rule).await;
+        }
+    }
+    let prefix =
+        json!({"security_group_id": group, "direction": "ingress", "ethertype": "IPv6", "remote_ip_prefix": "2001:db8::7/48"});
+    create(&member, "security-group-rules", "security_group_rule", prefix).await;
+    let stateless = json!({"name": "stateless", "stateful": false});
+    let stateless = id(&create(&member, "security-groups", "security_group", stateless).await);
+    let options = json!([{"opt_name": "bootfile-name", "opt_value": "pxelinux.0"}, {"opt_name": "tftp-server", "opt_value": "a.example"},
+        {"opt_name": "server-ip-address", "opt_value": "192.0.2.9"}, {"opt_name": "mtu", "opt_value": "1400"},
+        {"opt_name": "domain-search", "opt_value": "example.org", "ip_version": 6}]);
+    let port = json!({"network_id": network, "dns_name": "web", "extra_dhcp_opts": options, "security_groups": [group, stateless],
+        "allowed_address_pairs": [{"ip_address": "10.0.0.128/25"}, {"ip_address": "2001:db8:9::/64", "mac_address": "fa:16:3e:00:00:02"}]});
+    let port = id(&create(&member, "ports", "port", port).await);
+    let (public, _) = cloud.external("172.24.4.0/24").await;
+    let vlan = json!({"provider:network_type": "vlan", "provider:physical_network": "physnet1", "provider:segmentation_id": 100});
+    create(&admin, "networks", "network", vlan).await;
+    let router = json!({"external_gateway_info": {"network_id": public}});
+    let router = id(&create(&member, "routers", "router", router).await);
+    for subnet in show(&member, "networks", "network", &network).await["subnets"].as_array().unwrap() {
+        let add = path(&format!("routers/{router}/add_router_interface"));
+        member.put(&add, json!({ "subnet_id": subnet })).await.expect(200);
+    }
+    let fixed = show(&member, "ports", "port", &port).await["fixed_ips"][0]["ip_address"].clone();
+    let floating = json!({"floating_network_id": public, "port_id": port, "fixed_ip_address": fixed});
+    create(&member, "floatingips", "floatingip", floating).await;
+    cloud.settled().await;
+    cloud.network.room.northbound.wait_southbound(super::fixture::soon()).await.unwrap();
+    assert_eq!(cloud.northd_complaints(), Vec::<String>::new());
+    let flow = format!("inport == \"{port}\" && eth.src == fa:16:3e:00:00:02");
+    let traced = std::process::Command::new("ovn-trace")
+        .arg(format!("--db=unix:{}", cloud.south.socket().display()))
+        .args([&format!("neutron-{network}"), &flow])
+        .output()
+        .unwrap();
+    assert!(traced.status.success());
+    assert_eq!(String::from_utf8_lossy(&traced.stderr), "");
+    assert!(cloud.network.audit().await.unwrap().is_empty());
+}

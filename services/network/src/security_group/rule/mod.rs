@@ -75,7 +75,9 @@ impl Says {
 
     /// Two rules that say the same have the same text, however their protocols are spelled.
     pub fn sameness(&self) -> String {
-        let protocol = self.protocol.as_deref().map(|name| check::protocol_number(name, self.is_v4()));
+        // The name `ip` means any protocol, though its number is that of another.
+        let named = self.protocol.as_deref().filter(|name| *name != "ip");
+        let protocol = named.map(|name| check::protocol_number(name, self.is_v4()));
         format!(
             "{} {} {:?} {:?} {:?} {:?} {:?}",
             self.direction,
