@@ -63,7 +63,7 @@ fn merged(old: &str, entries: &[Entry]) -> anyhow::Result<String> {
         if old.trim().is_empty() { Value::Null } else { serde_yaml_ng::from_str(old).context("it is not valid YAML")? };
     let is: Value = serde_yaml_ng::from_str(&text).context("the merged text is not valid YAML")?;
     for entry in entries {
-        if is["clouds"][entry.name.as_str()]["auth"]["password"] != Value::from(entry.password.as_str()) {
+        if is["clouds"][entry.name.as_str()]["auth"]["password"].as_str() != Some(entry.password.as_str()) {
             bail!("it is written in a style that cannot be added to; write its entries in block style");
         }
     }

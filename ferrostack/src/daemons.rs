@@ -26,8 +26,8 @@ pub fn running(home: &Home, role: &str) -> Option<i32> {
     let pid: i32 = text.trim().parse().ok()?;
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let arguments: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
-    let is_role = arguments.iter().any(|argument| *argument == role.as_bytes());
-    let is_here = arguments.iter().any(|argument| *argument == home.state.as_os_str().as_encoded_bytes());
+    let is_role = arguments.contains(&role.as_bytes());
+    let is_here = arguments.contains(&home.state.as_os_str().as_encoded_bytes());
     (is_role && is_here).then_some(pid)
 }
 

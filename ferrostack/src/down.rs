@@ -99,7 +99,7 @@ fn stop_machines_and_network(home: &Home, patience: Duration) -> anyhow::Result<
         let deadline = Instant::now() + PATIENCE;
         // The last to start is the first to end.
         for daemon in layout.central(&[]).into_iter().chain(layout.host(None)).rev() {
-            daemon.stop(deadline.into()).await.with_context(|| format!("stop {}", daemon.name()))?;
+            daemon.stop(deadline).await.with_context(|| format!("stop {}", daemon.name()))?;
         }
         println!("  - Open vSwitch and OVN");
         Ok(())

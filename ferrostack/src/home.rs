@@ -72,10 +72,6 @@ impl Home {
         self.state.join("images")
     }
 
-    pub fn ovn(&self) -> PathBuf {
-        self.state.join("ovn")
-    }
-
     pub fn node(&self) -> PathBuf {
         self.state.join("node")
     }

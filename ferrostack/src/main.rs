@@ -14,6 +14,8 @@ mod operate;
 mod operator;
 mod role;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod up;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -45,6 +45,7 @@ pub fn status(home: &Home) -> anyhow::Result<()> {
         for node in nodes["nodes"].as_array().cloned().unwrap_or_default() {
             let state = if node["up"] == true { "up" } else { "down" };
             let accelerator = node["accelerator"]["finding"].as_str().unwrap_or("it has not said what it can do yet");
+            let accelerator = accelerator.lines().next().unwrap_or_default();
             println!("host         {} is {state}: {accelerator}", node["hostname"].as_str().unwrap_or_default());
         }
         let servers = admin.get("/compute/v2.1/servers/detail?all_tenants=1&status=ERROR").await?;
