@@ -2,7 +2,7 @@
 //! The board on which each machine's task writes what it found, and from which reports are made.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,6 +12,8 @@ use types::ServerId;
 
 pub(crate) struct Board {
     entries: Mutex<BTreeMap<ServerId, Entry>>,
+    /// Machines whose tasks have not looked yet: of them nothing can be said, not even that they are not there.
+    unseen: Mutex<BTreeSet<ServerId>>,
     /// The mark of the latest entry.
     latest: watch::Sender<u64>,
 }
@@ -31,12 +33,23 @@ pub(crate) struct News {
 
 impl Board {
     pub fn new() -> Self {
-        Self { entries: Mutex::default(), latest: watch::Sender::new(0) }
+        Self { entries: Mutex::default(), unseen: Mutex::default(), latest: watch::Sender::new(0) }
+    }
+
+    /// A task begins to look at this machine.
+    pub fn expect(&self, id: ServerId) {
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+
+    /// Whether every machine has been looked at, so that what is not on the board is not on the host.
+    pub fn is_complete(&self) -> bool {
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Notes what was found; saying the same again is no news.
     pub fn write(&self, found: MachineObserved) {
         let mut entries = self.lock();
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).remove(&found.server_id);
         if entries.get(&found.server_id).is_some_and(|entry| entry.found == found) {
             return;
         }
@@ -107,6 +120,17 @@ mod tests {
         assert!(board.since(first.mark).machines.is_empty());
         board.write(found("a", MachineState::Stopped));
         assert_eq!(board.since(first.mark).machines, [found("a", MachineState::Stopped)]);
+    }
+
+    #[test]
+    fn a_machine_that_was_not_looked_at_keeps_the_board_incomplete() {
+        let board = Board::new();
+        assert!(board.is_complete());
+        board.expect("a".into());
+        board.write(found("b", MachineState::Running));
+        assert!(!board.is_complete());
+        board.write(found("a", MachineState::Stopped));
+        assert!(board.is_complete());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reports to the controller: everything at first and now and then, what changed in between.
+//!
+//! What a complete report does not list is taken for gone, so it is made only when every machine was looked at.
 
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use super::Client;
 use crate::{Error, Result, board::Board};
 
 const EVERYTHING_EVERY: Duration = Duration::from_secs(30);
+/// While machines are still being looked at after a start.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Runs until the connection fails. A controller that cannot take a report now is asked again.
@@ -17,7 +21,9 @@ pub(super) async fn report(client: &Client, board: &Board) -> Result<()> {
     let mut mark = 0;
     let mut everything_at = Instant::now();
     loop {
-        let complete = everything_at <= Instant::now();
+        let due = everything_at <= Instant::now();
+        // Looked at before the news are read: what is seen in between is in them.
+        let complete = due && board.is_complete();
         let news = board.since(if complete { 0 } else { mark });
         if complete || !news.machines.is_empty() {
             let observed = Observed { complete, machines: news.machines };
@@ -37,6 +43,7 @@ pub(super) async fn report(client: &Client, board: &Board) -> Result<()> {
                 Err(error) => return Err(error),
             }
         }
-        let _ = timeout_at(everything_at, board.changed_after(mark)).await;
+        let look_again = everything_at.max(Instant::now() + LOOK_AGAIN);
+        let _ = timeout_at(look_again, board.changed_after(mark)).await;
     }
 }

@@ -136,14 +136,16 @@ impl Task {
     async fn rest(&mut self) -> Option<()> {
         let halted_unknown = self.recorded.halted.is_some_and(|halted| halted.known_at.is_none());
         tokio::select! {
-            changed = self.wanted.changed() => return changed.ok(),
-            exit = exited(self.process.as_ref()) => self.note_exit(exit),
+            // First that the controller knows of a halt, then what it wants knowing it.
+            biased;
             () = self.host.board().known(&self.server_id), if halted_unknown => {
                 self.recorded.halted = Some(Halted { known_at: Some(self.wanted_generation()) });
                 if let Err(error) = self.keep_recorded().await {
                     tracing::warn!(server = %self.id, error = error.chain(), "the halt is not written down");
                 }
             }
+            exit = exited(self.process.as_ref()) => self.note_exit(exit),
+            changed = self.wanted.changed() => return changed.ok(),
         }
         Some(())
     }

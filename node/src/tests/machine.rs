@@ -26,6 +26,16 @@ async fn until(what: &str, done: impl Fn() -> bool) {
     tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("in vain: {what}"));
 }
 
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap()
+}
+
+/// The last of a start: a machine that was not noted is found again by looking.
+async fn until_it_is_noted_that_it_runs(node: &Node, server: &ServerId) {
+    let (recorded, boot_id) = (directory(node, server).join("recorded.json"), boot_id());
+    until("that it runs is noted", || fs::read_to_string(&recorded).unwrap().contains(boot_id.trim())).await;
+}
+
 fn directory(node: &Node, server: &ServerId) -> std::path::PathBuf {
     node.dir().join("machines").join(server.as_str())
 }
@@ -151,14 +161,12 @@ async fn after_a_restart_of_the_host_machines_come_up_again() {
     cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
     let recorded = directory(&node, &machine.server_id).join("recorded.json");
     let pid = pid_of(node.dir(), &machine.server_id).unwrap();
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let noted = || fs::read_to_string(&recorded).unwrap().contains(boot_id.trim());
-    until("that it runs is noted", noted).await;
+    until_it_is_noted_that_it_runs(&node, &machine.server_id).await;
     let config = node.stop().await;
 
     // What a restart of the host leaves: no process, and a record of another boot.
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
-    let text = fs::read_to_string(&recorded).unwrap();
+    let (text, boot_id) = (fs::read_to_string(&recorded).unwrap(), boot_id());
     fs::write(&recorded, text.replace(boot_id.trim(), "another-boot")).unwrap();
 
     cloud.rooms.forget(&machine.server_id);
@@ -204,6 +212,25 @@ async fn a_machine_that_cannot_be_says_why() {
 
     // With what was wrong put right it goes on at once.
     cloud.want(&id, &guest::next(&machine, |machine| machine.root.size = 8 << 20));
+    cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_that_the_operator_stopped_with_the_cloud_come_up_with_it_again() {
+    let cloud = Cloud::start().await;
+    let node = cloud.node("one").await;
+    let id = cloud.facts("one").await.unwrap().id;
+    let machine = guest::machine(&cloud, &guest::obedient());
+    cloud.want(&id, &machine);
+    cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+    until_it_is_noted_that_it_runs(&node, &machine.server_id).await;
+    let config = node.stop().await;
+
+    assert_eq!(crate::stop_machines(&config.state_dir, Duration::from_secs(1)).await.unwrap(), 1);
+    assert_eq!(pid_of(&config.state_dir, &machine.server_id), None);
+    cloud.rooms.forget(&machine.server_id);
+    let node = Node::start(config);
     cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
     node.stop().await;
 }

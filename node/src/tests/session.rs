@@ -5,6 +5,14 @@ use std::time::Duration;
 
 use contracts::node::{MachineState, Observed};
 use http_body_util::BodyExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
 
 use super::{
     cloud::{Cloud, Node, PATIENCE},
@@ -70,4 +78,55 @@ async fn one_state_directory_has_one_agent() {
     let error = second.running.await.unwrap().unwrap_err();
     assert!(error.chain().contains("another agent runs"), "{}", error.chain());
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_went_silent_is_noticed_by_both_sides() {
+    let cloud = Cloud::start().await;
+    let wire = Wire::to(cloud.address.clone()).await;
+    let mut config = cloud.config("one", Some(cloud.token().await));
+    config.controllers = vec![wire.address.clone()];
+    let node = Node::start(config);
+    cloud.up("one").await;
+    // No packet says that the other end is gone: they just stop coming.
+    wire.cut.send_replace(true);
+    let began = std::time::Instant::now();
+    cloud.facts_when("one", |facts| !facts.up).await;
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    wire.cut.send_replace(false);
+    cloud.up("one").await;
+    node.stop().await;
+}
+
+/// A wire between a node and its controller that can be cut without anybody being told.
+struct Wire {
+    address: String,
+    cut: watch::Sender<bool>,
+}
+
+impl Wire {
+    async fn to(controller: String) -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap().to_string();
+        let (cut, is_cut) = watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = tcp.accept().await {
+                let far = TcpStream::connect(&controller).await.unwrap();
+                let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+                tokio::spawn(carry(near_in, far_out, is_cut.clone()));
+                tokio::spawn(carry(far_in, near_out, is_cut.clone()));
+            }
+        });
+        Self { address, cut }
+    }
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut is_cut: watch::Receiver<bool>) {
+    let mut piece = vec![0; 16 << 10];
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        is_cut.wait_for(|cut| !cut).await.unwrap();
+        if to.write_all(&piece[..length]).await.is_err() {
+            return;
+        }
+    }
 }
