@@ -152,6 +152,9 @@ impl Cx {
         if bytes.is_empty() {
             return Err(Fault::bad_request("The request has no body; a JSON document is expected."));
         }
+        if escapes_nul(&bytes) {
+            return Err(Fault::bad_request("Text in a request cannot hold the NUL character."));
+        }
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let at = error.path().to_string();
@@ -184,4 +187,18 @@ impl Cx {
             }
         })
     }
+}
+
+/// Whether a JSON text has `\u0000` in it, the one character that no database keeps. Bare it is not JSON at all.
+fn escapes_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        rest = &rest[at + 1..];
+        if rest.starts_with(b"u0000") {
+            return true;
+        }
+        // Whatever the backslash escapes, another backslash too, escapes nothing itself.
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }

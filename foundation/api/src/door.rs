@@ -162,7 +162,14 @@ impl Door {
         }
         let caller = seen_caller.clone();
         let enforcer = self.enforcer.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        let params = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
+        let params: Vec<(String, String)> = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
+        if params.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(Fault::not_found("The resource could not be found."));
+        }
+        let query = Query::parse(parts.uri.query());
+        if query.pairs().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(Fault::bad_request("A query cannot hold the NUL character."));
+        }
         let mut cx = Cx {
             method: parts.method.clone(),
             headers: parts.headers.clone(),
@@ -172,7 +179,7 @@ impl Door {
             prefix: room.service.prefix,
             path: parts.uri.path().to_owned(),
             params,
-            query: Query::parse(parts.uri.query()),
+            query,
             caller,
             allowed: None,
             enforcer,

@@ -145,12 +145,15 @@ async fn bad_bodies_say_what_is_wrong_and_where() {
         (r#"{"thing": {"name": 7, "size": 1}}"#, "thing.name"),
         (r#"{"thing": {"name": "a", "size": -1}}"#, "thing.size"),
         (r#"{"thing": {"name": "a", "size": 1, "x": 1}}"#, "unknown field `x`"),
+        (r#"{"thing": {"name": "a\\\u0000", "size": 1}}"#, "NUL"),
     ];
     for (body, expected) in table {
         let (status, _, document) = ask(&door, "POST", "/compute/things", "member@p1", body).await;
         assert_eq!(status, 400, "{body}");
         assert!(document["badRequest"]["message"].as_str().unwrap().contains(expected), "{body}: {document}");
     }
+    let backslash = r#"{"thing": {"name": "\\u0000", "size": 1}}"#;
+    assert_eq!(ask(&door, "POST", "/compute/things", "member@p1", backslash).await.0, 201);
     let huge = format!(r#"{{"thing": {{"name": "{}", "size": 1}}}}"#, "x".repeat(200_000));
     assert_eq!(ask(&door, "POST", "/compute/things", "member@p1", &huge).await.0, 413);
 }

@@ -107,6 +107,7 @@ fn bodies_that_are_none(cloud: &Cloud) -> Result<()> {
         ("/compute/v2.1/os-keypairs", json!({"keypair": {"name": "a", "public_key": "no key"}})),
         ("/network/v2.0/networks", json!({"network": {"name": ["a"]}})),
         ("/network/v2.0/networks", json!({"network": {"colour": "red"}})),
+        ("/network/v2.0/networks", json!({"network": {"name": "a\u{0}b"}})),
         ("/network/v2.0/subnets", json!({"subnet": {"network_id": NOBODY, "ip_version": 4, "cidr": "10.0.0.0/99"}})),
         ("/image/v2/images", json!({"name": 7})),
         ("/identity/v3/projects", json!({"project": {"name": ""}})),
