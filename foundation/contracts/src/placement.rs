@@ -45,6 +45,9 @@ pub trait Placement: Send + Sync {
         traits: &'a BTreeSet<String>,
     ) -> BoxFuture<'a, Result<(), Refusal>>;
 
+    /// The node is no more: its provider goes. Refused while anything is allocated from it; none there is fine.
+    fn release_provider<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<(), Refusal>>;
+
     /// All providers with what is free, in a constant number of statements.
     fn capacities(&self) -> BoxFuture<'_, Result<Vec<Capacity>, Refusal>>;
 

@@ -297,6 +297,11 @@ impl Placement for Neighbours {
         Box::pin(async { Ok(()) })
     }
 
+    fn release_provider<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<(), Refusal>> {
+        self.providers.lock().unwrap().remove(node);
+        Box::pin(async { Ok(()) })
+    }
+
     fn capacities(&self) -> BoxFuture<'_, Result<Vec<Capacity>, Refusal>> {
         Box::pin(async { Ok(vec![]) })
     }

@@ -125,7 +125,14 @@ async fn a_removed_node_is_shut_out() {
     let error = client.renew(&identity).await.unwrap_err();
     assert!(error.chain().contains("revoked"), "{}", error.chain());
     assert!(cloud.facts("one").await.is_none());
-    drop((config, lock));
+    assert!(!cloud.rooms.providers.lock().unwrap().contains_key(&id));
+
+    // The host may come again, as another node.
+    drop(lock);
+    std::fs::remove_dir_all(&config.state_dir).unwrap();
+    let node = cloud.node("one").await;
+    assert_ne!(cloud.facts("one").await.unwrap().id, id);
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

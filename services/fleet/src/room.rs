@@ -128,6 +128,7 @@ impl Fleet {
                 return Err(Refusal::conflict(message).into());
             }
         }
+        self.inner.placement.release_provider(id).await?;
         let node = id.clone();
         let write = move |tx: &mut Tx| -> Result<()> {
             let row = node::get(tx, &node)?;
@@ -140,7 +141,8 @@ impl Fleet {
         if let Some(session) = self.inner.sessions.of(id) {
             session.end();
         }
-        Ok(())
+        // Once more: the node may have said hello in between, and its host may want to join anew under the same name.
+        Ok(self.inner.placement.release_provider(id).await?)
     }
 
     pub(crate) fn facts(&self, row: node::Row) -> NodeFacts {

@@ -52,6 +52,17 @@ impl Door for Placement {
         })
     }
 
+    fn release_provider<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<(), Refusal>> {
+        let id = node.to_string();
+        Box::pin(async move {
+            let write = self.store.write(move |tx| match providers::delete(tx, &Actor::system("fleet"), &id) {
+                Err(Error::NoProvider(_)) => Ok(()),
+                done => done,
+            });
+            Ok(write.await?)
+        })
+    }
+
     fn capacities(&self) -> BoxFuture<'_, Result<Vec<Capacity>, Refusal>> {
         Box::pin(async move { Ok(self.store.list(inventories::capacities).await?) })
     }

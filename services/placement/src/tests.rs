@@ -135,6 +135,16 @@ async fn a_race_for_the_last_room_has_one_winner() {
         room.release(&consumers[0]).await.unwrap();
     }
     assert_eq!(room.capacities().await.unwrap()[0].free["VCPU"], 1);
+    // The host cannot go while anything is taken of it.
+    let refused = room.release_provider(&node).await.unwrap_err();
+    assert_eq!(refused.kind, contracts::RefusalKind::Conflict, "{refused}");
+    for consumer in &consumers {
+        room.release(consumer).await.unwrap();
+    }
+    for _ in 0..2 {
+        room.release_provider(&node).await.unwrap();
+    }
+    assert!(room.capacities().await.unwrap().is_empty());
 }
 
 #[tokio::test]
