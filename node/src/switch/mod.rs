@@ -31,7 +31,7 @@ pub(crate) struct Switching {
     datapath: Datapath,
     mark: String,
     /// The daemons, when they are ours. They outlive us.
-    _supervisor: Option<Supervisor>,
+    _daemons: Vec<Supervisor>,
 }
 
 impl Switching {

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use contracts::node::NodeSettings;
+use nix::ifaddrs::getifaddrs;
 use ovn::{
-    daemons::{Layout, Supervisor, kernel_datapath_available},
+    daemons::{Daemon, Layout, Supervisor, kernel_datapath_available},
     ovsdb::{Remote, TlsFiles},
     vswitch::{Bridge, ChassisSettings, Datapath, FailMode, Monitor, Port, PortKind, Vswitch},
 };
@@ -13,7 +14,12 @@ use tokio::time::Instant;
 use types::NodeId;
 
 use super::{INTEGRATION, PATIENCE, Switching};
-use crate::{DatapathChoice, Error, NodeConfig, Result, Switch, error::blocking, ip, state_dir::StateDir};
+use crate::{
+    DatapathChoice, Error, NodeConfig, Result, Switch,
+    error::{Doing, blocking},
+    ip,
+    state_dir::StateDir,
+};
 
 /// How this host is known in OVN.
 pub(crate) struct Chassis {
@@ -24,21 +30,28 @@ pub(crate) struct Chassis {
 impl Switching {
     /// Brings the switch up, or finds it up. None if the operator wants no switch.
     pub async fn open(config: &NodeConfig, state: &StateDir, chassis: &Chassis) -> Result<Option<Self>> {
-        let (remote, supervisor) = match &config.switch {
+        let mut daemons = Vec::new();
+        let remote = match &config.switch {
             Switch::None => return Ok(None),
-            Switch::Host { run_dir } => (Remote::Unix(run_dir.join("db.sock")), None),
+            Switch::Host { run_dir } => Remote::Unix(run_dir.join("db.sock")),
             Switch::Own => {
                 let layout = layout(config, state);
-                let supervisor = Supervisor::start(layout.host(Some(&chassis.tls))).await;
-                supervisor.ready(Instant::now() + PATIENCE).await?;
-                (layout.switch_remote(), Some(supervisor))
+                daemons.push(running(vec![layout.switch_database(), layout.switch()]).await?);
+                layout.switch_remote()
             }
         };
         let vswitch = Vswitch::connect(remote);
         vswitch.ready(Instant::now() + PATIENCE).await?;
         let datapath = datapath(config.datapath).await;
-        let switching = Self { vswitch, datapath, mark: state.tag(), _supervisor: supervisor };
+        let mut switching = Self { vswitch, datapath, mark: state.tag(), _daemons: daemons };
         switching.ensure_bridges(config).await?;
+        // ovn-controller comes last: one that does not know yet who it is, or meets a bridge in the making, may end itself.
+        let own = [("system-id", chassis.node.to_string()), ("hostname", config.hostname.clone())];
+        let own = own.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        switching.vswitch.ensure_external_ids(&own).await?;
+        if config.switch == Switch::Own {
+            switching._daemons.push(running(vec![layout(config, state).controller(Some(&chassis.tls))]).await?);
+        }
         Ok(Some(switching))
     }
 
@@ -74,11 +87,31 @@ impl Switching {
     }
 }
 
+/// Whether the host itself is reached by this card. Link-local addresses come by themselves and do not count.
+fn has_addresses(device: &str) -> Result<bool> {
+    let all = getifaddrs().doing(|| "list the addresses of this host".into())?;
+    let mut ours = all.filter(|entry| entry.interface_name == device).filter_map(|entry| entry.address);
+    Ok(ours.any(|address| {
+        let v6 = address.as_sockaddr_in6().is_some_and(|address| !address.ip().is_unicast_link_local());
+        address.as_sockaddr_in().is_some() || v6
+    }))
+}
+
+async fn running(daemons: Vec<Daemon>) -> Result<Supervisor> {
+    let supervisor = Supervisor::start(daemons).await;
+    supervisor.ready(Instant::now() + PATIENCE).await?;
+    Ok(supervisor)
+}
+
 /// A card that leads to a physical network: up, and without offloads that only a kernel's switch can use.
 fn prepare_card(device: &str, datapath: Datapath) -> Result<()> {
     let plain = |c: char| c.is_ascii_graphic() && c != '/';
     if device.is_empty() || !device.chars().all(plain) {
         return Err(Error::Unfit(format!("{device:?} is not the name of a network card")));
+    }
+    if has_addresses(device)? {
+        let message = format!("{device} has addresses of this host, which it would lose as a part of a bridge: move them first");
+        return Err(Error::Unfit(message));
     }
     ip::run(&format!("link set {device} up\n"))?;
     if datapath == Datapath::Userspace {

@@ -112,3 +112,40 @@ fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
         node.stop().await;
     });
 }
+
+#[test]
+fn a_physical_network_is_a_bridge_with_its_card() {
+    in_private_network(async || {
+        let central = Central::start().await;
+        let cloud = Cloud::start_with(&central.southbound()).await;
+        run("ip", &["link", "add", "card0", "type", "veth", "peer", "name", "lan0"]);
+        run("ip", &["addr", "add", "192.0.2.1/24", "dev", "card0"]);
+        let mut config = with_switch(cloud.config("one", Some(cloud.token().await)));
+        let physical = crate::PhysicalNetwork { bridge: "br-office".into(), nic: Some("card0".into()) };
+        config.physical_networks.insert("office".into(), physical);
+
+        // A card by which the host itself is reached is not taken away from it.
+        let error = Node::start(config.clone()).running.await.unwrap().unwrap_err();
+        assert!(error.chain().contains("has addresses of this host"), "{}", error.chain());
+
+        run("ip", &["addr", "flush", "dev", "card0"]);
+        let node = Node::start(config);
+        let facts = cloud.up("one").await;
+        assert_eq!(facts.hello.unwrap().physical_networks, ["office"]);
+        assert!(cloud.rooms.providers.lock().unwrap()[&facts.id].1.contains("CUSTOM_PHYSNET_OFFICE"));
+        let db = format!("--db=unix:{}", node.dir().join("ovs/run/db.sock").display());
+        assert_eq!(run("ovs-vsctl", &[&db, "port-to-br", "card0"]).trim(), "br-office");
+        let mapped = async {
+            loop {
+                let chassis = run("ovn-sbctl", &[&format!("--db={}", central.southbound()), "list", "chassis"]);
+                if chassis.contains("ovn-bridge-mappings=\"office:br-office\"") && chassis.contains(facts.id.as_str()) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, mapped).await.expect("the chassis does not say its mapping");
+        assert!(run("ip", &["-o", "link", "show", "card0"]).contains("UP"));
+        node.stop().await;
+    });
+}
