@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A cloud of a controller and agents, each on a host of its own, wired by an underlay and a LAN.
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{fs, net::Ipv4Addr, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -14,7 +14,8 @@ use crate::{Account, Api, settings};
 const START: Duration = Duration::from_secs(60);
 /// What the reconcilers may still be cleaning up when a test asks whether all is clean.
 const SETTLE: Duration = Duration::from_secs(60);
-const CRASH: &str = "FERROSTACK_CRASH";
+/// Names the crash point at which a daemon ends itself as if by kill -9.
+const TRAP: &str = "FERROSTACK_CRASH";
 
 pub struct Cloud {
     // Fields are dropped in this order: daemons before the hosts that they run on.
@@ -87,26 +88,48 @@ impl Cloud {
         Ok(&self.agents.iter().find(|agent| agent.host.name() == name).with_context(|| format!("no agent on {name}"))?.host)
     }
 
-    /// Power cut for the controller alone, and its start with this environment, such as a crash point.
-    pub fn restart_controller(&mut self, environment: &[(&str, &str)]) -> Result<()> {
+    /// kill -9, and after the pause a new one. Tokens stay good.
+    pub fn restart_controller(&mut self, pause: Duration) -> Result<()> {
         self.controller.kill()?;
-        self.start_controller(environment)
+        thread::sleep(pause);
+        self.start_controller()
     }
 
-    pub fn restart_controller_with_crash_at(&mut self, point: &str) -> Result<()> {
-        self.restart_controller(&[(CRASH, point)])
+    pub fn start_controller(&mut self) -> Result<()> {
+        self.spawn_controller(&[])
     }
 
-    /// The controller has ended, and is started again. Tokens stay good.
-    pub fn start_controller(&mut self, environment: &[(&str, &str)]) -> Result<()> {
+    /// The same for the agent of a host.
+    pub fn restart_agent(&mut self, name: &str, pause: Duration) -> Result<()> {
+        self.agent(name)?.process.kill()?;
+        thread::sleep(pause);
+        self.start_agent(name)
+    }
+
+    pub fn start_agent(&mut self, name: &str) -> Result<()> {
+        self.spawn_agent(name, &[])
+    }
+
+    /// Replaces the controller by one that ends the first time it passes this point.
+    pub fn set_controller_trap(&mut self, point: &str) -> Result<()> {
+        self.controller.kill()?;
+        self.spawn_controller(&[(TRAP, point)])
+    }
+
+    pub fn set_agent_trap(&mut self, name: &str, point: &str) -> Result<()> {
+        self.agent(name)?.process.kill()?;
+        self.spawn_agent(name, &[(TRAP, point)])?;
+        Ok(())
+    }
+
+    fn spawn_controller(&mut self, environment: &[(&str, &str)]) -> Result<()> {
         self.controller = spawn(&self.central, "controller", &[], environment)?;
         await_answer(&mut self.controller, &self.admin)
     }
 
-    pub fn restart_agent(&mut self, name: &str) -> Result<()> {
+    fn spawn_agent(&mut self, name: &str, environment: &[(&str, &str)]) -> Result<()> {
         let agent = self.agent(name)?;
-        agent.process.kill()?;
-        agent.process = spawn(&agent.host, "node", &[], &[])?;
+        agent.process = spawn(&agent.host, "node", &[], environment)?;
         Ok(())
     }
 

@@ -6,11 +6,14 @@
 
 mod api;
 mod cloud;
+mod guest;
 mod openstack;
+mod remains;
 mod settings;
 mod things;
 
 pub use api::{Account, Answer, Api};
 pub use cloud::{Agent, Cloud};
 pub use openstack::OpenStack;
+pub use remains::machines;
 pub use things::{BOOT, Wanted, address, id, text};

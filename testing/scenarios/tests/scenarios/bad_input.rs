@@ -245,7 +245,7 @@ fn without_ovn_the_api_answers() -> Result<()> {
     let mut cloud = Cloud::without_ovn()?;
     let network = cloud.admin.make_network("patient")?;
     cloud.admin.make_subnet(&network, "10.0.0.0/24")?;
-    cloud.restart_controller(&[])?;
+    cloud.restart_controller(Duration::ZERO)?;
     expect(&cloud.admin.ask("GET", &format!("/network/v2.0/networks/{network}"), &json!({}))?, 200)?;
     cloud.passed()
 }
@@ -307,7 +307,7 @@ fn a_controller_that_cannot_start_says_why() -> Result<()> {
     cloud.central.run(["umount", &place])?;
 
     // After all that, everything is there.
-    cloud.start_controller(&[])?;
+    cloud.start_controller()?;
     expect(&cloud.admin.ask("GET", &format!("/network/v2.0/networks/{network}"), &json!({}))?, 200)?;
     cloud.passed()
 }

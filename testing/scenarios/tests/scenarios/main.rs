@@ -3,3 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bad_input;
+mod client_walk;
+mod killed;
+mod reach;
+mod two_hosts;
