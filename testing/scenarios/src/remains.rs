@@ -17,9 +17,11 @@ impl Cloud {
             ensure!(machines.is_empty(), "QEMU processes are left on {}: {machines:?}", host.name());
             let folders = host.run(["find", &home(host).join("node/machines").display().to_string(), "-mindepth", "1"])?;
             ensure!(folders.is_empty(), "disks are left on {}:\n{folders}", host.name());
-            let taps = host.run(["ip", "tuntap", "show"])?;
-            let taps: Vec<_> = taps.lines().filter(|line| line.contains("one_queue") || line.contains("user")).collect();
-            ensure!(taps.is_empty(), "taps are left on {}: {taps:?}", host.name());
+            let devices = host.run(["ls", "/sys/class/net"])?;
+            let left: Vec<_> = devices.lines().filter(|name| name.starts_with("tap") || name.starts_with("fm")).collect();
+            ensure!(left.is_empty(), "taps and doors of metadata are left on {}: {left:?}", host.name());
+            let namespaces = host.run(["ip", "netns", "list"])?;
+            ensure!(namespaces.is_empty(), "namespaces are left on {}: {namespaces}", host.name());
         }
         let ports = self.admin.get("/network/v2.0/ports")?;
         let left: Vec<_> = ports["ports"]
