@@ -20,6 +20,9 @@ macro_rules! errors {
             BadRequest(String),
             #[error(transparent)]
             Denied(#[from] access::Denied),
+            /// OVN's southbound database was not read yet.
+            #[error("the hosts are not known yet")]
+            HostsUnknown,
             #[error("use the tables")]
             Store(#[from] store::Error),
         }
@@ -93,7 +96,7 @@ errors! {
     BAD_REQUEST SecurityGroupRuleInvalidProtocol { protocol: String } "The protocol {protocol} is neither one of the known names nor a number from 0 to 255."
     BAD_REQUEST SecurityGroupRuleInvalidEtherType { ethertype: String } "The ethertype {ethertype} is neither IPv4 nor IPv6."
     BAD_REQUEST SecurityGroupEthertypeConflictWithProtocol { ethertype: String, protocol: String } "The protocol {protocol} does not exist in {ethertype}."
-    BAD_REQUEST SecurityGroupRuleParameterConflict { ethertype: String, cidr: String } "The prefix {cidr} is not of the family {ethertype}."
+    BAD_REQUEST SecurityGroupRuleParameterConflict { ethertype: String, cidr: String } "Conflicting value ethertype {ethertype} for CIDR {cidr}."
 
     CONFLICT RouterInUse { router_id: String, reason: String } "Router {router_id} is in use: {reason}."
     CONFLICT RouterInterfaceInUseByFloatingIP { router_id: String, subnet_id: String } "The interface of router {router_id} to subnet {subnet_id} is needed by floating addresses."
@@ -144,7 +147,7 @@ impl From<Error> for Refusal {
             Some(StatusCode::SERVICE_UNAVAILABLE) => RefusalKind::Exhausted,
             _ => match &error {
                 Error::Store(store::Error::Conflict) => RefusalKind::Conflict,
-                Error::Store(_) => RefusalKind::Unavailable,
+                Error::Store(_) | Error::HostsUnknown => RefusalKind::Unavailable,
                 Error::Denied(_) => RefusalKind::Forbidden,
                 _ => RefusalKind::Invalid,
             },

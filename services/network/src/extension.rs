@@ -18,7 +18,7 @@ pub fn routes(room: &Arc<Room>) -> Routes<Room> {
 }
 
 /// Alias, name, and what it means here.
-const EXTENSIONS: [(&str, &str, &str); 38] = [
+const EXTENSIONS: [(&str, &str, &str); 41] = [
     ("agent", "agent", "The hosts that OVN works on can be listed."),
     ("allowed-address-pairs", "Allowed Address Pairs", "A port may use further sender addresses."),
     ("availability_zone", "Availability Zone", "Networks and routers name their availability zone."),
@@ -31,9 +31,11 @@ const EXTENSIONS: [(&str, &str, &str); 38] = [
     ("extraroute-atomic", "Atomic extra routes", "Routes can be added and removed one by one."),
     ("filter-validation", "Filter validation", "A list request with an unknown filter is refused."),
     ("fip-port-details", "Port details of floating IPs", "A floating IP shows the port it leads to."),
+    ("floatingip-pools", "Floating IP pools", "The subnets that floating IPs come from can be listed."),
     ("ip-substring-filtering", "Filtering by part of an address", "Ports can be found by a part of an address."),
     ("net-mtu", "Network MTU", "A network shows the greatest packet it carries."),
     ("net-mtu-writable", "Writable MTU", "A network's MTU can be chosen."),
+    ("network-ip-availability", "Address usage", "How many addresses of a network are used can be asked."),
     ("network_availability_zone", "Network availability zone", "Networks take hints of availability zones."),
     ("pagination", "Pagination", "Lists come in pages."),
     ("port-security", "Port security", "Sender addresses of a port are checked, or not."),
@@ -48,6 +50,7 @@ const EXTENSIONS: [(&str, &str, &str); 38] = [
     ("security-group", "Security groups", "What may reach a port and what it may send."),
     ("security-groups-normalized-cidr", "Normalized prefixes", "A rule shows its prefix without host bits."),
     ("security-groups-rules-belongs-to-default-sg", "Rules of default groups", "A rule says whether its group is a default one."),
+    ("service-type", "Service types", "Who serves a kind of resource can be asked."),
     ("sorting", "Sorting", "Lists can be sorted."),
     ("standard-attr-description", "Descriptions", "Things have a description."),
     ("standard-attr-revisions", "Revisions", "Things count their changes; a write can demand a revision (If-Match)."),

@@ -9,6 +9,7 @@
 //! beside them [`ipam`], which hands out addresses, and [`door`], what compute asks of this room.
 
 mod agent;
+mod availability;
 mod door;
 mod error;
 mod extension;
@@ -104,6 +105,7 @@ pub static POLICIES: &[&Policy] = &[
     &quota::api::UPDATE,
     &quota::api::DELETE,
     &agent::GET,
+    &availability::GET,
 ];
 
 /// The room. It implements `contracts::ports::Ports` and `contracts::audit::Audit`.
@@ -132,7 +134,8 @@ impl Network {
             .join(security_group::rule::api::routes(room))
             .join(tag::api::routes(room))
             .join(quota::api::routes(room))
-            .join(agent::routes(room));
+            .join(agent::routes(room))
+            .join(availability::routes(room));
         Service { name: "network", prefix: "/network", faults: FaultStyle::Neutron, versions: None, routes: routes.into_list() }
     }
 

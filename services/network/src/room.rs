@@ -22,8 +22,9 @@ pub struct Room {
     pub southbound: Southbound,
     pub settings: Arc<Settings>,
     pub bell: Bell,
-    /// The hosts as OVN last told us; kept while it cannot be reached, so that gateways stay where they are.
-    chassis: RwLock<Arc<Vec<Chassis>>>,
+    /// The hosts as OVN last told us; kept while it cannot be reached, so that gateways stay where they are. None until
+    /// it has told us once.
+    chassis: RwLock<Option<Arc<Vec<Chassis>>>>,
 }
 
 /// On PostgreSQL two transactions may choose the same free address or number; the unique key refuses one of them, and
@@ -82,21 +83,19 @@ impl Room {
     }
 
     pub fn surroundings(&self) -> Surroundings {
-        Surroundings { settings: self.settings.clone(), chassis: self.chassis() }
-    }
-
-    pub fn chassis(&self) -> Arc<Vec<Chassis>> {
-        self.chassis.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        let chassis = self.chassis.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        Surroundings { settings: self.settings.clone(), chassis }
     }
 
     pub fn set_chassis(&self, chassis: Vec<Chassis>) {
-        *self.chassis.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(chassis);
+        *self.chassis.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Arc::new(chassis));
     }
 
     /// The physical networks that some host has a bridge to.
     pub fn physical_networks(&self) -> Vec<String> {
-        let chassis = self.chassis();
-        let mapped = chassis.iter().flat_map(|chassis| chassis.bridge_mappings.keys().cloned());
+        let around = self.surroundings();
+        let mapped =
+            around.chassis.iter().flat_map(|chassis| chassis.iter()).flat_map(|chassis| chassis.bridge_mappings.keys().cloned());
         let all: BTreeSet<String> = mapped.chain(self.settings.physical_networks.iter().cloned()).collect();
         all.into_iter().collect()
     }

@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a caller waits for OVN before he is told to come again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A tenant may write any device into a port of his, but not the host: that is written by `ensure` alone.
+const PLUGGED: &str = "device_owner LIKE 'compute:%' AND host_id <> ''";
 /// What Neutron's users see as the owner of a machine's port.
 const OWNER: &str = "compute:";
 
@@ -183,7 +185,7 @@ fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
 }
 
 fn of_servers(tx: &mut Tx, servers: &[ServerId]) -> Result<HashMap<ServerId, Vec<PortFacts>>> {
-    let select = Select::new("ports", port::COLUMNS).filter_in("device_id", servers).condition("device_owner LIKE 'compute:%'");
+    let select = Select::new("ports", port::COLUMNS).filter_in("device_id", servers).condition(PLUGGED);
     let rows = select.sort(&[("created_at", store::Direction::Asc)], "id").rows(tx)?;
     let rows = rows.iter().map(port::Row::from_row).collect::<Result<Vec<_>, _>>()?;
     let mut all: HashMap<ServerId, Vec<PortFacts>> = HashMap::new();

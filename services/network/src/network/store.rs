@@ -241,9 +241,9 @@ pub fn delete(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &NetworkId, re
             }
         }
         let reason = match names.is_empty() {
-            true => "ports of others are still on it.".to_owned(),
+            true => "Ports of others are still on it.".to_owned(),
             false => {
-                format!("there are one or more ports still in use on the network, id for these ports is: {}.", names.join(", "))
+                format!("There are one or more ports still in use on the network, id for these ports is: {}.", names.join(", "))
             }
         };
         return Err(Error::NetworkInUse { net_id: id.to_string(), reason });

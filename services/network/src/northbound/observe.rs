@@ -21,12 +21,12 @@ pub struct Observer {
     /// What was last written of each port.
     known: Option<HashMap<String, bool>>,
     was_current: bool,
-    hosts: Vec<Chassis>,
+    hosts: Option<Vec<Chassis>>,
 }
 
 impl Observer {
     pub fn new(room: Arc<Room>) -> Self {
-        Self { room, known: None, was_current: false, hosts: Vec::new() }
+        Self { room, known: None, was_current: false, hosts: None }
     }
 
     /// Runs until it is dropped.
@@ -86,13 +86,13 @@ impl Observer {
         let Ok(hosts) = self.room.southbound.chassis() else { return Ok(()) };
         let names =
             |hosts: &[Chassis]| hosts.iter().map(|host| (host.name.clone(), host.bridge_mappings.clone())).collect::<Vec<_>>();
-        if names(&hosts) == names(&self.hosts) {
+        if self.hosts.as_deref().is_some_and(|known| names(known) == names(&hosts)) {
             return Ok(());
         }
         self.room.set_chassis(hosts.clone());
         self.room.store.write(keys::mark_gateways).await?;
         self.room.bell.ring();
-        self.hosts = hosts;
+        self.hosts = Some(hosts);
         Ok(())
     }
 }

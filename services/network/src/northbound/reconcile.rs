@@ -35,7 +35,11 @@ impl KeyedReconciler for Reconciler {
         if !self.room.northbound.client().is_current() {
             return Ok(Step::Wait);
         }
-        self.room.converge(key).await.map(|()| Step::Settled).map_err(|error| error.to_string())
+        match self.room.converge(key).await {
+            Ok(()) => Ok(Step::Settled),
+            Err(ConvergeError::Tables(crate::Error::HostsUnknown)) => Ok(Step::Wait),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     rows::{Rows, Surroundings},
 };
 use crate::{
-    Result, floating_ip, keys, network,
+    Error, Result, floating_ip, keys, network,
     port::{self, FixedIp},
     router::{self, interface::Interface},
     subnet,
@@ -64,7 +64,9 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
         let network = network::store::get(tx, &interface.port.network_id)?;
         rows.push(router_port(id, &interface, &subnets).set("options", Datum::map([("gateway_mtu", network.mtu.to_string())])));
-        rows.extend(gateway_chassis(id, gateway, &around.chassis, network.segment.physical_network.as_deref()));
+        // Without candidates the gateway would fall silent, so nothing is said of it before the hosts are known.
+        let chassis = around.chassis.as_ref().ok_or(Error::HostsUnknown)?;
+        rows.extend(gateway_chassis(id, gateway, chassis, network.segment.physical_network.as_deref()));
         rows.extend(subnets.iter().filter_map(|subnet| {
             let nexthop = subnet.gateway_ip?;
             let prefix = if nexthop.is_ipv4() { "0.0.0.0/0" } else { "::/0" };

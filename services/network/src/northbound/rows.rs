@@ -16,7 +16,8 @@ use crate::{Result, keys, settings::Settings};
 #[derive(Clone)]
 pub struct Surroundings {
     pub settings: Arc<Settings>,
-    pub chassis: Arc<Vec<Chassis>>,
+    /// The hosts, once they are known.
+    pub chassis: Option<Arc<Vec<Chassis>>>,
 }
 
 /// The rows of one key, with the generation they are of.

@@ -71,25 +71,34 @@ impl Room {
         let mut differences = Vec::new();
         for chunk in wanted.chunks(CHUNK) {
             let (around, chunk) = (self.surroundings(), chunk.to_vec());
-            let desired = self
-                .store
-                .list(move |tx| chunk.iter().map(|key| rows::desired(tx, &around, key)).collect::<crate::Result<Vec<_>>>())
-                .await?;
+            let desired = self.store.list(move |tx| known(chunk.iter().map(|key| rows::desired(tx, &around, key)))).await?;
             for one in desired.into_iter().filter(|one| one.is_synced && one.is_there) {
                 let scope = one.scope();
                 let found = self.northbound.drift(std::slice::from_ref(&scope));
                 let (kind, detail) = match found {
                     Ok(applied) if applied.is_nothing() => continue,
                     Ok(applied) => (kind_of(applied), describe(applied)),
+                    // It changed since we read it, and is in OVN already.
+                    Err(ovn::Error::Stale { .. }) => continue,
                     Err(error @ ovn::Error::Unavailable { .. }) => return Err(error.into()),
                     Err(error) => ("differs", error.to_string()),
                 };
                 differences.push(Difference { finding: finding(kind, &one.key, detail), scope });
             }
         }
-        differences.extend(leftovers(&owned, &wanted));
+        for difference in leftovers(&owned, &wanted) {
+            // What was deleted while we looked is gone by now.
+            if !self.northbound.owned_under(&format!("{}/", difference.finding.id))?.is_empty() {
+                differences.push(difference);
+            }
+        }
         Ok(differences)
     }
+}
+
+/// What can be said now; gateways cannot be judged before the hosts are known.
+fn known(all: impl Iterator<Item = crate::Result<rows::Desired>>) -> crate::Result<Vec<rows::Desired>> {
+    all.filter(|one| !matches!(one, Err(crate::Error::HostsUnknown))).collect()
 }
 
 /// The keys of everything in the tables, and of what is on its way out.

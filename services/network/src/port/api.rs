@@ -209,7 +209,9 @@ fn read_update(cx: &Cx, mut input: Input, row: &Row, target: &Target) -> Result<
     let changes_owner = device_owner.as_ref().is_some_and(|owner| *owner != row.device_owner);
     let changes_device = device_id.as_ref().is_some_and(|device| *device != row.device_id);
     let poses = device_owner.as_deref().is_some_and(is_trusted) && changes_owner;
-    if poses || (row.is_trusted() && (changes_owner || changes_device)) {
+    // A port that serves a router or is plugged into a machine is theirs until they let it go.
+    let is_held = row.is_trusted() || !row.host_id.is_empty();
+    if poses || (is_held && (changes_owner || changes_device)) {
         cx.check(&CREATE_DEVICE_OWNER, target)?;
     }
     let ask = Update {

@@ -67,7 +67,7 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
         if other.cidr.contains(&ask.cidr) || ask.cidr.contains(&other.cidr) {
             let (id, cidr) = (&other.id, &ask.cidr);
             return Err(Error::invalid(format!(
-                "requested subnet with cidr {cidr} for network {} overlaps with subnet {id} ({})",
+                "requested subnet with cidr: {cidr} for network: {} overlaps with another subnet, {id} ({})",
                 network.id, other.cidr
             )));
         }

@@ -99,7 +99,7 @@ async fn tenants_do_not_see_each_other() {
     // Shared: seen by all, changed by its owner only.
     refused(member.put(&network_path, json!({"network": {"shared": true}})).await, 403, "PolicyNotAuthorized");
     update(&cloud.admin(), "networks", "network", &network, json!({"shared": true})).await;
-    assert_eq!(ids(&other, "networks", "networks", "").await, [network.clone()]);
+    assert_eq!(ids(&other, "networks", "networks", "").await, std::slice::from_ref(&network));
     other.get(&subnet_path).await.expect(200);
     refused(other.put(&network_path, json!({"network": {"name": "x"}})).await, 403, "PolicyNotAuthorized");
     refused(other.delete(&network_path).await, 403, "PolicyNotAuthorized");
@@ -130,4 +130,20 @@ async fn what_carries_a_network_is_the_operators_choice() {
     admin.post(&path("networks"), flat("physnet1")).await.expect(201);
     refused(admin.post(&path("networks"), flat("physnet1")).await, 409, "FlatNetworkInUse");
     refused(admin.post(&path("networks"), flat("nowhere")).await, 400, "InvalidInput");
+}
+
+#[tokio::test]
+async fn how_full_a_network_is() {
+    let cloud = Cloud::quiet().await;
+    let (network, subnet) = cloud.network("10.0.0.0/24").await;
+    refused(cloud.member().get(&path("network-ip-availabilities")).await, 403, "PolicyNotAuthorized");
+    let shown = show(&cloud.admin(), "network-ip-availabilities", "network_ip_availability", &network).await;
+    assert_eq!((shown["total_ips"].clone(), shown["used_ips"].clone()), (json!(253), json!(1)));
+    assert_eq!(shown["subnet_ip_availability"][0]["subnet_id"], json!(subnet));
+    let query = path(&format!("network-ip-availabilities?network_id={network}&ip_version=6"));
+    let none = cloud.admin().get(&query).await.expect(200);
+    assert_eq!(none["network_ip_availabilities"], json!([]));
+    cloud.external("172.24.4.0/24").await;
+    let pools = cloud.member().get(&path("floatingip_pools")).await.expect(200);
+    assert_eq!(pools["floatingip_pools"][0]["cidr"], "172.24.4.0/24");
 }
