@@ -7,7 +7,7 @@ use contracts::node::{Accelerator as AcceleratorSaid, Hello, NodeSettings, PROTO
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use types::NodeId;
 
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
 
 const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
+const STARTS_A_CORE: usize = 4;
 const SETTLE_AGAIN: Duration = Duration::from_secs(2);
 
 pub(crate) struct Host {
@@ -36,6 +37,8 @@ pub(crate) struct Host {
     hypervisor_version: String,
     node: NodeId,
     switch: Option<Arc<Switching>>,
+    /// Lets so many machines start at a time.
+    starts: Semaphore,
     settings: watch::Sender<Option<NodeSettings>>,
 }
 
@@ -53,6 +56,7 @@ impl Host {
             board: Board::new(),
             images,
             link,
+            starts: Semaphore::new(cores() * STARTS_A_CORE),
             settings: watch::Sender::new(None),
             node: chassis.node,
             switch: switch.map(Arc::new),
@@ -88,6 +92,12 @@ impl Host {
 
     pub fn accelerator(&self) -> Accelerator {
         self.accelerator.accelerator
+    }
+
+    /// Waits for its turn to start a machine. When a host comes up with all its machines, each gets there sooner if
+    /// not all begin at once.
+    pub async fn turn_to_start(&self) -> Option<SemaphorePermit<'_>> {
+        self.starts.acquire().await.ok()
     }
 
     /// Another after each start of the host.
@@ -132,7 +142,7 @@ impl Host {
             version: env!("CARGO_PKG_VERSION").into(),
             hostname: self.config.hostname.clone(),
             boot_id: self.boot_id.clone(),
-            vcpus: std::thread::available_parallelism().map_or(1, |count| i64::try_from(count.get()).unwrap_or(i64::MAX)),
+            vcpus: i64::try_from(cores()).unwrap_or(i64::MAX),
             memory_mb: (memory - self.config.reserved_memory_mb).max(0),
             disk_gb: (disk - self.config.reserved_disk_gb).max(0),
             accelerator: AcceleratorSaid {
@@ -169,6 +179,10 @@ async fn hypervisor_version() -> Result<String> {
     let asked = tokio::process::Command::new(qemu::EMULATOR).arg("--version").output().await;
     let said = asked.doing(|| format!("run {}; is QEMU installed?", qemu::EMULATOR))?.stdout;
     Ok(String::from_utf8_lossy(&said).split_whitespace().nth(3).unwrap_or("unknown").to_owned())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn memory_mb() -> i64 {

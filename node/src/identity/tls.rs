@@ -113,3 +113,28 @@ impl ServerCertVerifier for ByFingerprint {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_tells_how_much_of_its_life_is_left() {
+        let day = Duration::from_secs(24 * 3600);
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        let now = Duration::from_secs(types::Timestamp::now().seconds() as u64);
+        let left = |passed: u32, to_come: u32| {
+            let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+            (params.not_before, params.not_after) = (epoch + now - day * passed, epoch + now + day * to_come);
+            let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+            life_left(&certificate.pem()).unwrap()
+        };
+        assert!((left(100, 300) - 0.75).abs() < 0.01);
+        assert!((left(300, 100) - 0.25).abs() < 0.01);
+        assert!(left(20, 0) < 0.01);
+        assert_eq!(life_left("no certificate"), None);
+    }
+}

@@ -15,6 +15,7 @@ pub(crate) use client::Client;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const CERTIFICATE_CLOCK: Duration = Duration::from_secs(12 * 3600);
 /// A session that lasted this long began well: the next attempt is made soon.
 const SETTLED: Duration = Duration::from_secs(30);
 
@@ -62,11 +63,22 @@ impl Link {
             }
         }
         let client = outcome?;
+        self.current.send_replace(Some(client.clone()));
+        tokio::select! {
+            held = session::hold(client.clone(), host, machines) => held,
+            renewed = renew_in_time(&client, identity) => renewed,
+        }
+    }
+}
+
+/// Has the certificate renewed whenever a third of its life is left; returns only if that fails.
+async fn renew_in_time(client: &Client, identity: &mut Identity) -> Result<()> {
+    loop {
         if identity.wants_renewal() {
             *identity = client.renew(identity).await?;
+            tracing::info!("the node's certificate was renewed");
         }
-        self.current.send_replace(Some(client.clone()));
-        session::hold(client, host, machines).await
+        tokio::time::sleep(CERTIFICATE_CLOCK).await;
     }
 }
 

@@ -26,6 +26,8 @@ impl Task {
         // Fetching may take minutes in which the machine may be deleted.
         let Some(image) = self.unless_changed(image).await.transpose()? else { return Ok(()) };
         crash::point("node.image.ready");
+        let host = self.host.clone();
+        let Some(_turn) = self.unless_changed(host.turn_to_start()).await else { return Ok(()) };
 
         self.report(MachineState::Preparing { step: "disk".into() });
         self.ensure_disk(root, image).await?;

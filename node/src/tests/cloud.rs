@@ -3,8 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -19,7 +18,6 @@ use contracts::{
 use fleet::{Fleet, FleetConfig};
 use sha2::{Digest, Sha512};
 use store::{Actor, Store};
-use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
@@ -27,6 +25,7 @@ use tokio::{
 };
 use types::{AllocationConsumer, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
 
+use super::scratch::Scratch;
 use crate::{AcceleratorChoice, Agent, DatapathChoice, NodeConfig, Switch};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,7 +37,7 @@ pub(super) struct Cloud {
     pub fleet: Fleet,
     pub rooms: Arc<Neighbours>,
     pub address: String,
-    pub dir: TempDir,
+    pub dir: Scratch,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
@@ -73,8 +72,7 @@ impl Cloud {
 
     /// A cloud whose nodes find OVN's southbound database there.
     pub async fn start_with(southbound: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), Permissions::from_mode(0o711)).unwrap();
+        let dir = Scratch::new();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::start_in(dir, tcp, southbound).await
     }
@@ -84,7 +82,7 @@ impl Cloud {
         drop(self.stop.take());
         let serving = std::mem::replace(&mut self.serving, tokio::spawn(async {}));
         serving.await.unwrap();
-        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        let dir = std::mem::replace(&mut self.dir, Scratch::new());
         let (rooms, address) = (self.rooms.clone(), self.address.clone());
         drop(self);
         let tcp = TcpListener::bind(&address).await.unwrap();
@@ -94,7 +92,7 @@ impl Cloud {
         cloud
     }
 
-    async fn start_in(dir: TempDir, tcp: TcpListener, southbound: &str) -> Self {
+    async fn start_in(dir: Scratch, tcp: TcpListener, southbound: &str) -> Self {
         let _ =
             tracing_subscriber::fmt().with_env_filter("info,node=debug").with_writer(std::io::stderr).with_ansi(false).try_init();
         let address = tcp.local_addr().unwrap().to_string();
@@ -198,15 +196,6 @@ impl Cloud {
     pub fn unwant(&self, node: &NodeId, server: &ServerId) {
         self.rooms.machines.lock().unwrap().entry(node.clone()).or_default().retain(|known| known.server_id != *server);
         self.fleet.wake(node);
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        for (_, pid) in qemu::machine::running_below(self.dir.path()).unwrap_or_default() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
-        }
-        super::network::end_daemons_below(self.dir.path());
     }
 }
 

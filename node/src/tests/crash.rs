@@ -2,9 +2,9 @@
 //! The agent is killed at every point where it has just done, or is about to do, something outside of itself. The
 //! next agent must end where the killed one was going, with nothing left over.
 
-use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio};
+use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
-use contracts::node::{MachineDesired, MachineState, Power, RebootKind};
+use contracts::node::{Answer, MachineDesired, MachineState, Power, RebootKind};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 use types::NodeId;
@@ -13,7 +13,7 @@ use super::{
     cloud::{Cloud, Node, PATIENCE},
     guest,
     network::{Central, Network, in_private_network, with_switch},
-    port::{booted, nic, nothing_is_left},
+    port::{booted, inventory, nic, nothing_is_left},
 };
 use crate::{Agent, NodeConfig};
 
@@ -77,15 +77,21 @@ impl Scene {
         Node::start(self.config.clone())
     }
 
-    /// An agent in a process of its own, which dies when it comes to this point.
+    /// Runs an agent until it comes to this point, where it dies.
     async fn die_at(&self, point: &str) {
-        let mut agent = Command::new(std::env::current_exe().unwrap());
-        agent.args(["--ignored", "--exact", "tests::crash::an_agent_that_a_crash_point_ends"]);
-        agent.env("FERROSTACK_CRASH", point).env(CONFIG, serde_json::to_string(&self.config).unwrap());
-        agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let ended = tokio::time::timeout(PATIENCE, agent.status()).await;
+        let ended = tokio::time::timeout(PATIENCE, self.agent(Some(point)).status()).await;
         let status = ended.unwrap_or_else(|_| panic!("the agent did not come to {point}")).unwrap();
         assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{point}: {status}");
+    }
+
+    /// An agent in a process of its own.
+    fn agent(&self, crash_point: Option<&str>) -> Command {
+        let mut agent = Command::new(std::env::current_exe().unwrap());
+        agent.args(["--ignored", "--exact", "tests::crash::an_agent_in_a_process_of_its_own"]);
+        agent.env("FERROSTACK_CRASH", crash_point.unwrap_or_default());
+        agent.env(CONFIG, serde_json::to_string(&self.config).unwrap());
+        agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        agent
     }
 
     async fn end(&self, machine: &MachineDesired) {
@@ -97,7 +103,7 @@ impl Scene {
 /// Run by the other tests only, with its configuration in the environment.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it is the far half of the other tests here"]
-async fn an_agent_that_a_crash_point_ends() {
+async fn an_agent_in_a_process_of_its_own() {
     let Ok(config) = std::env::var(CONFIG) else { return };
     Agent::run(serde_json::from_str(&config).unwrap(), std::future::pending()).await.unwrap();
 }
@@ -174,5 +180,48 @@ fn an_agent_killed_while_it_stops_or_reboots_a_machine_gets_there_later() {
             scene.end(&machine).await;
             node.stop().await;
         }
+    });
+}
+
+/// The points are where we think that it matters. Here the agent is killed whenever it happens to be.
+#[test]
+fn an_agent_killed_at_any_moment_leaves_nothing_behind() {
+    in_private_network(async || {
+        let scene = Scene::set().await;
+        let mut wanted: Vec<MachineDesired> = Vec::new();
+        for round in 0..24 {
+            // One more machine, and from time to time one less.
+            let machine = scene.machine(round);
+            scene.cloud.want(&scene.id, &machine);
+            wanted.push(machine);
+            if round % 3 == 2 {
+                scene.cloud.unwant(&scene.id, &wanted.remove(0).server_id);
+            }
+            let mut agent = scene.agent(None).spawn().unwrap();
+            tokio::time::sleep(Duration::from_millis(37 * (round as u64 % 16) + 20)).await;
+            agent.kill().await.unwrap();
+            if wanted.len() > 6 {
+                scene.cloud.unwant(&scene.id, &wanted.remove(0).server_id);
+            }
+        }
+        let node = scene.start();
+        scene.cloud.up("one").await;
+        for machine in &wanted {
+            scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+        }
+        let complete = async {
+            let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } = inventory(&scene.cloud, &scene.id).await
+            else {
+                panic!("no inventory")
+            };
+            let machines = [processes.len(), taps.len(), disks.len(), switch_ports.len() - 1];
+            (machines == [wanted.len(); 4] && namespaces.len() == 1).then_some(())
+        };
+        complete.await.expect("there is more, or less, than what is wanted");
+        for machine in &wanted {
+            scene.cloud.unwant(&scene.id, &machine.server_id);
+        }
+        nothing_is_left(&scene.cloud, &scene.id).await;
+        node.stop().await;
     });
 }

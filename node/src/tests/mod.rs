@@ -14,4 +14,5 @@ mod machine;
 mod metadata;
 mod network;
 mod port;
+mod scratch;
 mod session;

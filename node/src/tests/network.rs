@@ -20,11 +20,10 @@ use ovn::{
     daemons::{Layout, Listen, Supervisor},
     ovsdb::TlsFiles,
 };
-use tempfile::TempDir;
 use tokio::time::Instant;
 use types::{Mac, NetworkId, PortId};
 
-use super::cloud::PATIENCE;
+use super::{cloud::PATIENCE, scratch::Scratch};
 use crate::{NodeConfig, Switch};
 
 /// The test's network is its own, so the port is free.
@@ -46,8 +45,8 @@ pub(super) fn in_private_network<F: Future<Output = ()>>(test: impl FnOnce() -> 
 /// OVN's two databases and its translator.
 pub(super) struct Central {
     layout: Layout,
-    dir: TempDir,
     _supervisor: Supervisor,
+    _dir: Scratch,
 }
 
 /// A logical switch with its metadata door.
@@ -69,11 +68,11 @@ impl Central {
     }
 
     async fn start_listening(listen: &[Listen]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Scratch::new();
         let layout = Layout::under(dir.path());
         let supervisor = Supervisor::start(layout.central(listen)).await;
         supervisor.ready(Instant::now() + PATIENCE).await.unwrap();
-        Self { layout, dir, _supervisor: supervisor }
+        Self { layout, _supervisor: supervisor, _dir: dir }
     }
 
     pub fn southbound(&self) -> String {
@@ -115,30 +114,10 @@ impl Central {
     }
 }
 
-impl Drop for Central {
-    fn drop(&mut self) {
-        end_daemons_below(self.dir.path());
-    }
-}
-
 /// With a switch of its own, in the test's network.
 pub(super) fn with_switch(mut config: NodeConfig) -> NodeConfig {
     config.switch = Switch::Own;
     config
-}
-
-/// Ends the daemons whose files are below this folder: they outlive whoever started them.
-pub(super) fn end_daemons_below(dir: &Path) {
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).into_owned();
-        let program = line.split('\0').next().unwrap_or_default();
-        let daemon = ["ovsdb-server", "ovs-vswitchd", "ovn-northd", "ovn-controller"].iter().any(|name| program.ends_with(name));
-        if daemon && line.contains(&format!("{}/", dir.display())) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
-        }
-    }
 }
 
 /// A namespace that is wired to `br-int` as a guest would be.

@@ -30,10 +30,8 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) 
         drive(session.clone(), inbox, lines, settings, desired).await;
         if fleet.inner.sessions.finish(&session) {
             tracing::warn!(node = %id, "the node lost its connection");
-            let seen = id.clone();
-            let written = fleet.inner.store.write(move |tx: &mut Tx| node::set_seen(tx, &seen)).await;
-            if let Err(error) = written {
-                tracing::warn!(node = %id, %error, "when the node was seen last is not written down");
+            if let Err(error) = record_loss(&fleet, &id).await {
+                tracing::warn!(node = %id, error = &error as &dyn std::error::Error, "that the node was lost is not written down");
             }
             fleet.changed(id);
         }
@@ -58,12 +56,21 @@ async fn record_hello(fleet: &Fleet, id: &NodeId, hello: Hello) -> Result<()> {
     let write = move |tx: &mut Tx| -> Result<()> {
         let before = node::get(tx, &id)?;
         node::set_hello(tx, &id, &hello)?;
-        if before.hello.as_ref() == Some(&hello) {
-            return Ok(());
-        }
         let view = |hello: &Hello| serde_json::to_value(hello).unwrap_or_default();
         let (was, is) = (before.hello.as_ref().map(view), Some(view(&hello)));
-        Ok(tx.record(event(&Actor::system("fleet"), "node.hello", "node", id.as_str(), was, is))?)
+        Ok(tx.record(event(&Actor::system("fleet"), "node.connect", "node", id.as_str(), was, is))?)
+    };
+    fleet.inner.store.write(write).await
+}
+
+async fn record_loss(fleet: &Fleet, id: &NodeId) -> Result<()> {
+    let id = id.clone();
+    let write = move |tx: &mut Tx| -> Result<()> {
+        // A node that was removed is lost because of that, which is written down already.
+        if node::set_seen(tx, &id)? {
+            tx.record(event(&Actor::system("fleet"), "node.disconnect", "node", id.as_str(), None, None))?;
+        }
+        Ok(())
     };
     fleet.inner.store.write(write).await
 }

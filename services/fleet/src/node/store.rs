@@ -77,9 +77,10 @@ pub(crate) fn set_hello(tx: &mut Tx, id: &NodeId, hello: &Hello) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn set_seen(tx: &mut Tx, id: &NodeId) -> Result<()> {
-    tx.execute("UPDATE nodes SET seen_at = $1 WHERE id = $2", &params![Timestamp::now(), id])?;
-    Ok(())
+/// False if there is no such node.
+pub(crate) fn set_seen(tx: &mut Tx, id: &NodeId) -> Result<bool> {
+    let touched = tx.execute("UPDATE nodes SET seen_at = $1 WHERE id = $2", &params![Timestamp::now(), id])?;
+    Ok(touched > 0)
 }
 
 pub(crate) fn set_disabled(tx: &mut Tx, id: &NodeId, reason: Option<&str>, disabled: bool) -> Result<()> {
