@@ -2,6 +2,8 @@
 //! What must be true of all rooms together.
 #![allow(clippy::unwrap_used)]
 
+mod served;
+
 use std::collections::BTreeSet;
 
 use crate::controller;
