@@ -8,10 +8,7 @@ use std::{
 };
 
 use contracts::node::{Answer, Ask, MachineDesired, NicDesired};
-use tokio::{
-    sync::watch,
-    task::{AbortHandle, JoinSet},
-};
+use tokio::{sync::watch, task::JoinSet};
 use types::{NetworkId, ServerId};
 use uuid::Uuid;
 use work::Bell;
@@ -40,8 +37,6 @@ struct Inner {
 struct Known {
     wanted: watch::Sender<Wanted>,
     uid: u32,
-    #[expect(dead_code, reason = "kept for the debugger")]
-    task: AbortHandle,
 }
 
 impl Machines {
@@ -186,8 +181,8 @@ impl Machines {
         let retire = move || machines.retire(id);
         let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        let task = tasks.spawn(task.run(retire));
-        known.insert(id, Known { wanted, uid, task });
+        tasks.spawn(task.run(retire));
+        known.insert(id, Known { wanted, uid });
         self.inner.changed.ring();
     }
 

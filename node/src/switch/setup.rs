@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Bringing up the host's switch: daemons, bridges, and what ovn-controller is told.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use contracts::node::NodeSettings;
 use nix::ifaddrs::getifaddrs;
@@ -10,7 +13,7 @@ use ovn::{
     ovsdb::{Remote, TlsFiles},
     vswitch::{Bridge, ChassisSettings, Datapath, FailMode, Monitor, Port, PortKind, Vswitch},
 };
-use tokio::time::Instant;
+use tokio::{process::Command, time::Instant};
 use types::NodeId;
 
 use super::{INTEGRATION, PATIENCE, Switching};
@@ -33,7 +36,11 @@ impl Switching {
         let mut daemons = Vec::new();
         let remote = match &config.switch {
             Switch::None => return Ok(None),
-            Switch::Host { run_dir } => Remote::Unix(run_dir.join("db.sock")),
+            Switch::Host { run_dir } => {
+                let socket = run_dir.join("db.sock");
+                hand_over_certificate(&socket, &chassis.tls).await?;
+                Remote::Unix(socket)
+            }
             Switch::Own => {
                 let layout = layout(config, state);
                 daemons.push(running(vec![layout.switch_database(), layout.switch()]).await?);
@@ -101,6 +108,25 @@ async fn running(daemons: Vec<Daemon>) -> Result<Supervisor> {
     let supervisor = Supervisor::start(daemons).await;
     supervisor.ready(Instant::now() + PATIENCE).await?;
     Ok(supervisor)
+}
+
+/// Gives the host's own ovn-controller our certificate by way of the switch's database, as it was not started by us.
+async fn hand_over_certificate(socket: &Path, tls: &TlsFiles) -> Result<()> {
+    let files = [&tls.private_key, &tls.certificate, &tls.ca_cert];
+    let has = vsctl(socket, &["get-ssl"], &[]).await?;
+    if files.iter().all(|file| has.contains(&*file.to_string_lossy())) {
+        return Ok(());
+    }
+    vsctl(socket, &["set-ssl"], &files).await.map(drop)
+}
+
+async fn vsctl(socket: &Path, words: &[&str], files: &[&PathBuf]) -> Result<String> {
+    let doing = || format!("run ovs-vsctl {}", words.join(" "));
+    let mut command = Command::new("ovs-vsctl");
+    command.arg(format!("--db=unix:{}", socket.display())).args(["--no-wait", "--timeout=10"]).args(words).args(files);
+    let output = command.output().await.doing(doing)?;
+    let said = String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr });
+    if output.status.success() { Ok(said.into_owned()) } else { Err(io::Error::other(said.trim())).doing(doing) }
 }
 
 /// A card that leads to a physical network: up, and without offloads that only a kernel's switch can use.

@@ -8,13 +8,16 @@ use contracts::{
     nodes::Nodes,
     ports::FixedIp,
 };
+use ovn::daemons::{Layout, Supervisor};
 use types::{Mac, NodeId, SubnetId};
 
 use super::{
     cloud::{Cloud, Node, PATIENCE},
     guest,
     network::{Central, Network, SOUTHBOUND_BY_TLS, in_private_network, run, with_switch},
+    scratch::Scratch,
 };
+use crate::Switch;
 
 pub(super) fn nic(central: &Central, network: &Network, address: Ipv4Addr) -> NicDesired {
     let mac = Mac::generate();
@@ -146,6 +149,33 @@ fn a_physical_network_is_a_bridge_with_its_card() {
         };
         tokio::time::timeout(PATIENCE, mapped).await.expect("the chassis does not say its mapping");
         assert!(run("ip", &["-o", "link", "show", "card0"]).contains("UP"));
+        node.stop().await;
+    });
+}
+
+#[test]
+fn the_hosts_own_switch_serves_as_well() {
+    in_private_network(async || {
+        let cloud = Cloud::start_with(SOUTHBOUND_BY_TLS).await;
+        let central = Central::start_for(&cloud.fleet).await;
+        // Daemons that somebody else started, and that know nothing of the cloud.
+        let dir = Scratch::new();
+        let layout = Layout::under(dir.path());
+        let daemons = Supervisor::start(layout.host(None)).await;
+        daemons.ready(tokio::time::Instant::now() + PATIENCE).await.unwrap();
+
+        let mut config = cloud.config("one", Some(cloud.token().await));
+        config.switch = Switch::Host { run_dir: dir.path().join("run") };
+        let node = Node::start(config);
+        let id = cloud.up("one").await.id;
+        let network = central.network(1);
+        let mut machine = guest::machine(&cloud, &guest::obedient());
+        machine.nics = vec![nic(&central, &network, Ipv4Addr::new(10, 0, 1, 11))];
+        cloud.want(&id, &machine);
+        cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+        assert!(central.is_up(&machine.nics[0].port_id));
+        cloud.unwant(&id, &machine.server_id);
+        nothing_is_left(&cloud, &id).await;
         node.stop().await;
     });
 }
