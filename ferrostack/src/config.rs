@@ -205,6 +205,22 @@ impl Config {
         if self.api.certificate.is_some() != self.api.private_key.is_some() {
             bail!("api.certificate and api.private_key are set together or not at all");
         }
+        // Clients and hosts are told where to go; "any address" is no place.
+        if self.api.listen.ip().is_unspecified() && self.api.public_url.is_empty() {
+            bail!(
+                "api.listen is {}, so say in api.public_url how clients reach it, e.g. \"https://cloud.example.org:8080\"",
+                self.api.listen
+            );
+        }
+        if self.fleet.listen.ip().is_unspecified() && self.fleet.addresses.is_empty() {
+            bail!(
+                "fleet.listen is {}, so say in fleet.addresses how hosts reach it, e.g. [\"192.168.42.10:8081\"]",
+                self.fleet.listen
+            );
+        }
+        if self.network.southbound_listen.is_some_and(|listen| listen.ip().is_unspecified()) {
+            bail!("network.southbound_listen names the address that other hosts reach, e.g. \"192.168.42.10:6642\"");
+        }
         if !self.network.run_ovn && (self.network.northbound.is_none() || self.network.southbound.is_none()) {
             bail!(
                 "network.run_ovn = false needs network.northbound and network.southbound, e.g. \"unix:/run/ovn/ovnnb_db.sock\""
@@ -222,5 +238,45 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ferrostack.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn an_empty_file_is_a_good_configuration() {
+        let config = read("").unwrap();
+        assert_eq!(config.public_url(), "http://127.0.0.1:8080");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_way_out() {
+        let table = [
+            ("[api]\nlisten = 7", "invalid type"),
+            ("[api]\nlisten = \"0.0.0.0:8080\"", "api.public_url"),
+            ("[api]\ncertificate = \"/x\"", "set together"),
+            ("[api]\nport = 1", "unknown field `port`"),
+            ("[fleet]\nlisten = \"0.0.0.0:8081\"", "fleet.addresses"),
+            ("[network]\nsouthbound_listen = \"0.0.0.0:6642\"", "other hosts reach"),
+            ("[network]\nrun_ovn = false", "network.northbound"),
+            ("[network.physical_networks]\nlan = { first_vlan = 0, last_vlan = 10 }", "between 1 and 4094"),
+            ("[node]\ndatapath = \"fast\"", "auto, kernel or userspace"),
+            ("[node]\naccelerator = \"warp\"", "auto, kvm or tcg"),
+            ("not toml", "understand"),
+        ];
+        for (text, words) in table {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
     }
 }
