@@ -18,7 +18,7 @@ pub fn routes(room: &Arc<Room>) -> Routes<Room> {
 }
 
 /// Alias, name, and what it means here.
-const EXTENSIONS: [(&str, &str, &str); 41] = [
+const EXTENSIONS: [(&str, &str, &str); 44] = [
     ("agent", "agent", "The hosts that OVN works on can be listed."),
     ("allowed-address-pairs", "Allowed Address Pairs", "A port may use further sender addresses."),
     ("availability_zone", "Availability Zone", "Networks and routers name their availability zone."),
@@ -57,6 +57,9 @@ const EXTENSIONS: [(&str, &str, &str); 41] = [
     ("standard-attr-tag", "Tags", "Things can be tagged, and found by their tags."),
     ("standard-attr-timestamp", "Timestamps", "Things say when they were made and changed."),
     ("stateful-security-group", "Stateless security groups", "A group may do without tracking connections."),
+    ("default-subnetpools", "Default subnet pools", "A subnet can be cut from the default pool."),
+    ("subnet_allocation", "Subnet pools", "Subnets can be cut from pools."),
+    ("subnetpool-prefix-ops", "Prefixes of subnet pools", "Prefixes can be added to a pool and taken away."),
     ("subnet-external-network", "Subnets of external networks", "A subnet says whether its network is external."),
     ("subnet-service-types", "Service types of subnets", "A subnet can be kept for ports of certain owners."),
     ("dns-integration", "Names of ports", "A port has a name that the network's own DNS answers."),

@@ -27,6 +27,7 @@ mod router;
 mod security_group;
 mod settings;
 mod subnet;
+mod subnet_pool;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -51,7 +52,10 @@ pub use settings::Settings;
 
 pub const MIGRATIONS: Migrations = Migrations {
     room: "network",
-    steps: &[Step { number: 1, name: "networks", sql: include_str!("../migrations/0001_networks.sql") }],
+    steps: &[
+        Step { number: 1, name: "networks", sql: include_str!("../migrations/0001_networks.sql") },
+        Step { number: 2, name: "subnet pools", sql: include_str!("../migrations/0002_subnet_pools.sql") },
+    ],
 };
 
 pub static POLICIES: &[&Policy] = &[
@@ -106,6 +110,11 @@ pub static POLICIES: &[&Policy] = &[
     &quota::api::DELETE,
     &agent::GET,
     &availability::GET,
+    &subnet_pool::api::GET,
+    &subnet_pool::api::CREATE,
+    &subnet_pool::api::CREATE_SHARED,
+    &subnet_pool::api::UPDATE,
+    &subnet_pool::api::DELETE,
 ];
 
 /// The room. It implements `contracts::ports::Ports` and `contracts::audit::Audit`.
@@ -127,6 +136,7 @@ impl Network {
             .join(extension::routes(room))
             .join(network::api::routes(room))
             .join(subnet::api::routes(room))
+            .join(subnet_pool::api::routes(room))
             .join(port::api::routes(room))
             .join(router::api::routes(room))
             .join(floating_ip::api::routes(room))

@@ -20,9 +20,10 @@ async fn versions(_room: Arc<Room>, cx: Cx) -> Reply {
 
 /// What there is in v2.0.
 async fn resources(_room: Arc<Room>, cx: Cx) -> Reply {
-    const RESOURCES: [(&str, &str, &str); 9] = [
+    const RESOURCES: [(&str, &str, &str); 10] = [
         ("network", "networks", "networks"),
         ("subnet", "subnets", "subnets"),
+        ("subnetpool", "subnetpools", "subnetpools"),
         ("port", "ports", "ports"),
         ("router", "routers", "routers"),
         ("floatingip", "floatingips", "floatingips"),

@@ -9,8 +9,10 @@ use types::{PortId, SubnetId};
 use super::range::{self, Pool};
 use crate::{Error, Result, subnet, who::Doer};
 
-/// How many random places are looked at, in one statement, before the pools are read through for a gap. In a pool that is
-/// half full, 16 misses in a row come once in 65,536 times; so the cost is that of one statement until a pool is nearly full.
+/// Addresses are handed out at random from the low end of the pools, so that whoever chooses addresses for himself finds
+/// the rest free, and one that was given back is not at once another's. When the low end is crowded the next window is
+/// looked at, one statement each; only when all are is the pool read through for a gap.
+const WINDOWS: [u128; 4] = [64, 1024, 16_384, u128::MAX];
 const GUESSES: usize = 16;
 
 /// Gives a chosen address to the port.
@@ -58,18 +60,22 @@ pub fn release_all(tx: &mut Tx, port: &PortId) -> Result<()> {
 }
 
 fn free(tx: &mut Tx, subnet: &subnet::Row) -> Result<Option<IpAddr>> {
-    let guesses = guesses(&subnet.allocation_pools);
-    if guesses.is_empty() {
-        return Ok(None);
+    let pools = &subnet.allocation_pools;
+    let total = pools.iter().fold(0_u128, |total, pool| total.saturating_add(pool.size()));
+    for window in WINDOWS {
+        let guesses = guesses(pools, total.min(window));
+        let select = Select::new("port_addresses", "place").filter("subnet_id = ", &subnet.id);
+        let select = select.filter_in("place", guesses.iter().map(|guess| range::place(*guess)));
+        let rows = select.sort(&[], "place").rows(tx)?;
+        let taken: HashSet<&str> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+        if let Some(address) = guesses.into_iter().find(|guess| !taken.contains(range::place(*guess).as_str())) {
+            return Ok(Some(address));
+        }
+        if window >= total {
+            break;
+        }
     }
-    let select = Select::new("port_addresses", "place").filter("subnet_id = ", &subnet.id);
-    let select = select.filter_in("place", guesses.iter().map(|guess| range::place(*guess)));
-    let rows = select.sort(&[], "place").rows(tx)?;
-    let taken: HashSet<&str> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
-    if let Some(address) = guesses.into_iter().find(|guess| !taken.contains(range::place(*guess).as_str())) {
-        return Ok(Some(address));
-    }
-    for pool in &subnet.allocation_pools {
+    for pool in pools {
         if let Some(gap) = gap(tx, &subnet.id, pool)? {
             return Ok(Some(gap));
         }
@@ -77,14 +83,13 @@ fn free(tx: &mut Tx, subnet: &subnet::Row) -> Result<Option<IpAddr>> {
     Ok(None)
 }
 
-/// Random addresses, each pool in proportion to its size; all of them where there are few.
-fn guesses(pools: &[Pool]) -> Vec<IpAddr> {
-    let total = pools.iter().fold(0_u128, |total, pool| total.saturating_add(pool.size()));
-    if total == 0 {
+/// Random ones of the first `window` addresses of the pools.
+fn guesses(pools: &[Pool], window: u128) -> Vec<IpAddr> {
+    if window == 0 {
         return Vec::new();
     }
     let pick = |_| {
-        let mut place = uuid::Uuid::new_v4().as_u128() % total;
+        let mut place = uuid::Uuid::new_v4().as_u128() % window;
         pools.iter().find_map(|pool| {
             if place < pool.size() {
                 return Some(pool.at(place));

@@ -9,14 +9,14 @@ use http::StatusCode;
 
 use super::{
     Row, View, check,
-    store::{self, Create, Update},
+    store::{self, Create, Source, Update},
 };
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
-    ipam::range,
     listing::{self, Attribute, Listing, flag, number, text},
     network,
+    subnet_pool::store::{Choice, Wish},
     who::Doer,
 };
 
@@ -48,7 +48,7 @@ pub fn routes(room: &Arc<Room>) -> Routes<Room> {
         .delete("/v2.0/subnets/{id}", Access::Authenticated, delete)
 }
 
-static ATTRIBUTES: [Attribute; 14] = [
+static ATTRIBUTES: [Attribute; 15] = [
     text("id", "id"),
     text("name", "name"),
     text("project_id", "project_id"),
@@ -58,6 +58,7 @@ static ATTRIBUTES: [Attribute; 14] = [
     text("cidr", "cidr"),
     text("gateway_ip", "gateway_ip"),
     flag("enable_dhcp", "enable_dhcp"),
+    text("subnetpool_id", "subnetpool_id"),
     text("ipv6_ra_mode", "ipv6_ra_mode"),
     text("ipv6_address_mode", "ipv6_address_mode"),
     number("created_at", "created_at"),
@@ -78,7 +79,7 @@ async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
     let doer = Doer::of(&cx)?;
     let mut asks = Vec::with_capacity(inputs.len());
     for input in inputs {
-        let (network_id, ask) = read_create(&room, &cx, input)?;
+        let (network_id, ask) = read_create(&cx, input)?;
         let network = network::api::visible(&room, &cx, &network_id).await?;
         let target = network::api::with_owner(Target::in_project(&ask.project_id), &network.project_id);
         asks.push((cx.check(&CREATE, &target)?, ask));
@@ -134,73 +135,71 @@ pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<(Row, Target
 }
 
 /// The network's id, as it was written, and the rest.
-fn read_create(room: &Room, cx: &Cx, mut input: Input) -> Result<(String, Create), Fault> {
+fn read_create(cx: &Cx, mut input: Input) -> Result<(String, Create), Fault> {
     input.fixed(&READ_ONLY)?;
     let project_id = input.owner(cx)?;
     let network_id = input.required_text("network_id")?;
     let (name, description) = input.labels()?;
-    if input.optional_text("subnetpool_id", LONGEST)?.flatten().is_some() || input.take("prefixlen").is_some() {
-        return Err(Error::invalid("there are no subnet pools in this cloud; name a cidr").into());
-    }
     if input.optional_text("segment_id", LONGEST)?.flatten().is_some() {
         return Err(Error::invalid("networks of this cloud have no segments to choose from").into());
     }
-    if input.flag("use_default_subnetpool")? == Some(true) || input.flag("dns_publish_fixed_ip")? == Some(true) {
-        return Err(Error::invalid("use_default_subnetpool and dns_publish_fixed_ip cannot be true in this cloud").into());
+    if input.flag("dns_publish_fixed_ip")? == Some(true) {
+        return Err(Error::invalid("no DNS service publishes addresses in this cloud").into());
     }
-    let cidr = input.optional_text("cidr", LONGEST)?.flatten();
-    let cidr = cidr.ok_or_else(|| Error::bad("a subnetpool must be specified in the absence of a cidr"))?;
-    let cidr = check::read_cidr("cidr", &cidr)?;
-    check::check_cidr(&cidr)?;
-    let version = if matches!(cidr, ipnet::IpNet::V4(_)) { 4 } else { 6 };
-    match input.number("ip_version", 4..=6)? {
-        Some(Some(asked)) if asked == version => {}
-        Some(Some(asked)) => {
-            let message =
-                format!("invalid CIDR {cidr} for the IP version: the ip_version '{asked}' does not match cidr '{cidr}'");
-            return Err(Error::invalid(message).into());
-        }
-        _ => {
-            return Err(
-                Error::bad("Invalid input for operation: ip_version must be specified in the absence of a subnetpool").into()
-            );
-        }
-    }
+    let source = read_source(&mut input)?;
     let enable_dhcp = input.flag("enable_dhcp")?.unwrap_or(true);
     let ra_mode = input.optional_text("ipv6_ra_mode", LONGEST)?.flatten();
     let address_mode = input.optional_text("ipv6_address_mode", LONGEST)?.flatten();
-    check::check_modes(&cidr, enable_dhcp, ra_mode.as_deref(), address_mode.as_deref())?;
-    let gateway_ip = match input.address("gateway_ip")? {
-        Some(choice) => choice,
-        None => Some(range::default_gateway(&cidr)),
-    };
-    if let Some(gateway) = gateway_ip {
-        check::check_gateway(&cidr, gateway)?;
-    }
-    let pools = match check::read_pools(&mut input)? {
-        Some(pools) if !pools.is_empty() => {
-            range::check_pools(&cidr, &pools, gateway_ip)?;
-            pools
-        }
-        _ => range::default_pools(&cidr, gateway_ip),
-    };
     let ask = Create {
         network_id: network_id.as_str().into(),
         project_id,
         name: name.unwrap_or_default(),
         description: description.unwrap_or_default(),
-        cidr,
-        gateway_ip,
+        source,
+        gateway_ip: input.address("gateway_ip")?,
         enable_dhcp,
         ipv6_ra_mode: ra_mode,
         ipv6_address_mode: address_mode,
-        allocation_pools: pools,
-        dns_nameservers: check::read_name_servers(&mut input)?.unwrap_or_else(|| room.settings.default_dns_for(&cidr)),
+        allocation_pools: check::read_pools(&mut input)?.filter(|pools| !pools.is_empty()),
+        dns_nameservers: check::read_name_servers(&mut input)?,
         host_routes: check::read_host_routes(&mut input)?.unwrap_or_default(),
         service_types: input.texts("service_types")?.unwrap_or_default(),
     };
     input.finish()?;
     Ok((network_id, ask))
+}
+
+/// A range that the client names, or one to be cut from a pool.
+fn read_source(input: &mut Input) -> crate::Result<Source> {
+    let pool = input.optional_text("subnetpool_id", LONGEST)?.flatten();
+    let use_default = input.flag("use_default_subnetpool")?.unwrap_or(false);
+    let prefixlen = input.number("prefixlen", 0..=128)?.flatten().and_then(|length| u16::try_from(length).ok());
+    let cidr = match input.optional_text("cidr", LONGEST)?.flatten() {
+        Some(text) => Some(check::read_cidr("cidr", &text)?),
+        None => None,
+    };
+    let version = input.number("ip_version", i64::MIN..=i64::MAX)?.flatten();
+    if let (Some(cidr), Some(asked)) = (cidr, version)
+        && asked != if matches!(cidr, ipnet::IpNet::V4(_)) { 4 } else { 6 }
+    {
+        let message = format!("invalid CIDR {cidr} for the IP version: the ip_version '{asked}' does not match cidr '{cidr}'");
+        return Err(Error::invalid(message));
+    }
+    let choice = match (pool, use_default, version) {
+        (Some(_), true, _) => {
+            return Err(Error::bad("subnetpool_id and use_default_subnetpool cannot both be specified"));
+        }
+        (Some(id), false, _) => Choice::Named(id),
+        (None, true, Some(4)) => Choice::Default(4),
+        (None, true, Some(6)) => Choice::Default(6),
+        (None, true, _) => return Err(Error::bad("ip_version must be specified with use_default_subnetpool")),
+        (None, false, None) => return Err(Error::invalid("ip_version must be specified in the absence of a subnetpool")),
+        (None, false, Some(_)) => {
+            let cidr = cidr.ok_or_else(|| Error::bad("a subnetpool must be specified in the absence of a cidr"))?;
+            return Ok(Source::Given(cidr));
+        }
+    };
+    Ok(Source::Pool(Wish { pool: choice, prefixlen, cidr }))
 }
 
 fn read_update(mut input: Input) -> Result<Update, Fault> {

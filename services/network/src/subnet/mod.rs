@@ -31,6 +31,7 @@ pub struct Row {
     pub dns_nameservers: Vec<IpAddr>,
     pub host_routes: Vec<Route>,
     pub service_types: Vec<String>,
+    pub subnetpool_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub generation: i64,
@@ -44,7 +45,8 @@ pub struct Route {
 }
 
 pub const COLUMNS: &str = "id, network_id, project_id, name, description, cidr, gateway_ip, enable_dhcp, ipv6_ra_mode, \
-    ipv6_address_mode, allocation_pools, dns_nameservers, host_routes, service_types, created_at, updated_at, generation";
+    ipv6_address_mode, allocation_pools, dns_nameservers, host_routes, service_types, created_at, updated_at, generation, \
+    subnetpool_id";
 
 impl Row {
     pub fn from_row(row: &Stored) -> ::store::Result<Self> {
@@ -68,6 +70,7 @@ impl Row {
             created_at: row.get(14)?,
             updated_at: row.get(15)?,
             generation: row.get(16)?,
+            subnetpool_id: row.get(17)?,
         })
     }
 
@@ -126,7 +129,7 @@ impl View {
             project_id: row.project_id,
             network_id: row.network_id,
             ip_version: if matches!(row.cidr, IpNet::V4(_)) { 4 } else { 6 },
-            subnetpool_id: None,
+            subnetpool_id: row.subnetpool_id,
             enable_dhcp: row.enable_dhcp,
             ipv6_ra_mode: row.ipv6_ra_mode,
             ipv6_address_mode: row.ipv6_address_mode,

@@ -16,7 +16,7 @@ use crate::{
     listing::{Listing, check_revision},
     network, port, quota,
     settings::Settings,
-    tag,
+    subnet_pool, tag,
     who::{Change, Doer, within},
 };
 
@@ -33,15 +33,25 @@ pub struct Create {
     pub project_id: ProjectId,
     pub name: String,
     pub description: String,
-    pub cidr: IpNet,
-    pub gateway_ip: Option<IpAddr>,
+    pub source: Source,
+    /// None: the first address. `Some(None)`: no gateway.
+    pub gateway_ip: Option<Option<IpAddr>>,
     pub enable_dhcp: bool,
     pub ipv6_ra_mode: Option<String>,
     pub ipv6_address_mode: Option<String>,
-    pub allocation_pools: Vec<Pool>,
-    pub dns_nameservers: Vec<IpAddr>,
+    /// None: all addresses but the gateway.
+    pub allocation_pools: Option<Vec<Pool>>,
+    /// None: the cloud's own.
+    pub dns_nameservers: Option<Vec<IpAddr>>,
     pub host_routes: Vec<Route>,
     pub service_types: Vec<String>,
+}
+
+/// Where a new subnet's range comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Given(IpNet),
+    Pool(subnet_pool::store::Wish),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -63,9 +73,24 @@ const VISIBLE: &str = "EXISTS (SELECT 1 FROM networks n WHERE n.id = subnets.net
 pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
     let network = network::store::get(tx, &ask.network_id)?;
     quota::take(tx, &ask.project_id, quota::Resource::Subnet, 1, settings)?;
+    let (subnetpool_id, cidr) = match &ask.source {
+        Source::Given(cidr) => (None, *cidr),
+        Source::Pool(wish) => {
+            let (pool, cidr) = subnet_pool::store::allocate(tx, &ask.project_id, wish)?;
+            (Some(pool), cidr)
+        }
+    };
+    check::check_cidr(&cidr)?;
+    check::check_modes(&cidr, ask.enable_dhcp, ask.ipv6_ra_mode.as_deref(), ask.ipv6_address_mode.as_deref())?;
+    let gateway_ip = ask.gateway_ip.unwrap_or_else(|| Some(range::default_gateway(&cidr)));
+    if let Some(gateway) = gateway_ip {
+        check::check_gateway(&cidr, gateway)?;
+    }
+    let allocation_pools = ask.allocation_pools.clone().unwrap_or_else(|| range::default_pools(&cidr, gateway_ip));
+    range::check_pools(&cidr, &allocation_pools, gateway_ip)?;
     for other in of_network(tx, &ask.network_id)? {
-        if other.cidr.contains(&ask.cidr) || ask.cidr.contains(&other.cidr) {
-            let (id, cidr) = (&other.id, &ask.cidr);
+        if other.cidr.contains(&cidr) || cidr.contains(&other.cidr) {
+            let id = &other.id;
             return Err(Error::invalid(format!(
                 "requested subnet with cidr: {cidr} for network: {} overlaps with another subnet, {id} ({})",
                 network.id, other.cidr
@@ -79,15 +104,16 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
         project_id: ask.project_id.clone(),
         name: ask.name.clone(),
         description: ask.description.clone(),
-        cidr: ask.cidr,
-        gateway_ip: ask.gateway_ip,
+        cidr,
+        gateway_ip,
         enable_dhcp: ask.enable_dhcp,
         ipv6_ra_mode: ask.ipv6_ra_mode.clone(),
         ipv6_address_mode: ask.ipv6_address_mode.clone(),
-        allocation_pools: ask.allocation_pools.clone(),
-        dns_nameservers: ask.dns_nameservers.clone(),
+        allocation_pools,
+        dns_nameservers: ask.dns_nameservers.clone().unwrap_or_else(|| settings.default_dns_for(&cidr)),
         host_routes: ask.host_routes.clone(),
         service_types: ask.service_types.clone(),
+        subnetpool_id,
         created_at: now,
         updated_at: now,
         generation: 1,
@@ -95,8 +121,8 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
     tx.execute(
         "INSERT INTO subnets (id, network_id, project_id, name, description, ip_version, cidr, gateway_ip, enable_dhcp, \
          ipv6_ra_mode, ipv6_address_mode, allocation_pools, dns_nameservers, host_routes, service_types, created_at, \
-         updated_at, generation) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+         updated_at, generation, subnetpool_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         &params![
             &row.id,
             &row.network_id,
@@ -116,6 +142,7 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
             row.created_at,
             row.updated_at,
             row.generation,
+            row.subnetpool_id.as_deref(),
         ],
     )?;
     keys::mark(tx, &keys::network(&row.network_id))?;

@@ -13,7 +13,7 @@ use serde_json::json;
 use types::ProjectId;
 
 use super::LONGEST;
-use crate::{Error, Room, floating_ip, input, network, port, router, security_group, subnet};
+use crate::{Error, Room, floating_ip, input, network, port, router, security_group, subnet, subnet_pool};
 
 /// A collection whose things can have tags.
 struct Tagged {
@@ -21,21 +21,23 @@ struct Tagged {
     update: &'static Policy,
 }
 
-static TAGGED: [Tagged; 6] = [
+static TAGGED: [Tagged; 7] = [
     Tagged { collection: "networks", update: &network::api::UPDATE },
     Tagged { collection: "subnets", update: &subnet::api::UPDATE },
     Tagged { collection: "ports", update: &port::api::UPDATE },
     Tagged { collection: "routers", update: &router::api::UPDATE },
     Tagged { collection: "floatingips", update: &floating_ip::api::UPDATE },
+    Tagged { collection: "subnetpools", update: &subnet_pool::api::UPDATE },
     Tagged { collection: "security-groups", update: &security_group::api::UPDATE },
 ];
 
-static PATHS: [(&str, &str); 6] = [
+static PATHS: [(&str, &str); 7] = [
     ("/v2.0/networks/{id}/tags", "/v2.0/networks/{id}/tags/{tag}"),
     ("/v2.0/subnets/{id}/tags", "/v2.0/subnets/{id}/tags/{tag}"),
     ("/v2.0/ports/{id}/tags", "/v2.0/ports/{id}/tags/{tag}"),
     ("/v2.0/routers/{id}/tags", "/v2.0/routers/{id}/tags/{tag}"),
     ("/v2.0/floatingips/{id}/tags", "/v2.0/floatingips/{id}/tags/{tag}"),
+    ("/v2.0/subnetpools/{id}/tags", "/v2.0/subnetpools/{id}/tags/{tag}"),
     ("/v2.0/security-groups/{id}/tags", "/v2.0/security-groups/{id}/tags/{tag}"),
 ];
 
@@ -113,6 +115,7 @@ async fn owner(room: &Arc<Room>, cx: &Cx, tagged: &Tagged) -> Result<(String, Ta
         "subnets" => subnet::api::visible(room, cx, id).await?.1,
         "ports" => port::api::visible(room, cx, id).await?.1,
         "routers" => of(&router::api::visible(room, cx, id).await?.project_id),
+        "subnetpools" => of(&subnet_pool::api::visible(room, cx, id).await?.project_id),
         "floatingips" => of(&floating_ip::api::visible(room, cx, id).await?.project_id),
         _ => of(&security_group::api::visible(room, cx, id).await?.project_id),
     };

@@ -22,11 +22,11 @@ async fn a_server_gets_its_port_and_gives_it_back() {
     let cloud = Cloud::quiet().await;
     let (network, _) = cloud.network("10.0.0.0/24").await;
     let ports = &cloud.network;
-    let wish = [NicWish::Network { id: network.as_str().into(), fixed_ip: Some("10.0.0.9".parse().unwrap()) }];
+    let wish = [NicWish::Network { id: network.as_str().into(), fixed_ip: Some("10.0.0.109".parse().unwrap()) }];
     let ask = ports.plan(&p1(), &wish, &["default".to_owned()]).await.unwrap().remove(0);
     let (server, node) = (ServerId::generate(), NodeId::new("node-1"));
     let facts = ports.ensure(&p1(), &server, "My server_1", &node, &ask).await.unwrap();
-    assert_eq!(facts.fixed_ips[0].address, "10.0.0.9".parse::<IpAddr>().unwrap());
+    assert_eq!(facts.fixed_ips[0].address, "10.0.0.109".parse::<IpAddr>().unwrap());
     assert_eq!(facts.fixed_ips[0].prefix, 24);
     assert_eq!(facts.mtu, 1442);
     assert_eq!(facts.security_groups, ["default"]);
@@ -34,7 +34,7 @@ async fn a_server_gets_its_port_and_gives_it_back() {
     assert_eq!(door.addresses[0].1, 24);
     // Its rows are in OVN when `ensure` says so, and a second time changes nothing.
     let row = cloud.nbctl(&["get", "Logical_Switch_Port", ask.port_id.as_str(), "addresses"]);
-    assert_eq!(row, format!("[\"{} 10.0.0.9\"]", facts.mac));
+    assert_eq!(row, format!("[\"{} 10.0.0.109\"]", facts.mac));
     let again = ports.ensure(&p1(), &server, "My server_1", &node, &ask).await.unwrap();
     assert_eq!(again, facts);
     let shown = show(&cloud.admin(), "ports", "port", ask.port_id.as_str()).await;

@@ -147,3 +147,56 @@ async fn how_full_a_network_is() {
     let pools = cloud.member().get(&path("floatingip_pools")).await.expect(200);
     assert_eq!(pools["floatingip_pools"][0]["cidr"], "172.24.4.0/24");
 }
+
+#[tokio::test]
+async fn subnets_are_cut_from_pools() {
+    let cloud = Cloud::quiet().await;
+    let (member, other) = (cloud.member(), cloud.other());
+    let network = id(&create(&member, "networks", "network", json!({})).await);
+    let ask = json!({"name": "pool", "prefixes": ["10.20.0.0/22"], "default_prefixlen": 24, "min_prefixlen": 23});
+    let pool = id(&create(&member, "subnetpools", "subnetpool", ask).await);
+    let cut = async |extra: serde_json::Value| {
+        let mut ask = json!({"network_id": network, "subnetpool_id": pool});
+        for (key, value) in extra.as_object().unwrap() {
+            ask[key] = value.clone();
+        }
+        member.post(&path("subnets"), json!({ "subnet": ask })).await
+    };
+    let first = cut(json!({})).await.expect(201)["subnet"].clone();
+    assert_eq!((first["cidr"].clone(), first["gateway_ip"].clone()), (json!("10.20.0.0/24"), json!("10.20.0.1")));
+    assert_eq!(first["subnetpool_id"], json!(pool));
+    assert_eq!(cut(json!({"prefixlen": 23})).await.expect(201)["subnet"]["cidr"], "10.20.2.0/23");
+    refused(cut(json!({"prefixlen": 22})).await, 400, "MinPrefixSubnetAllocationError");
+    refused(cut(json!({"prefixlen": 23})).await, 409, "SubnetAllocationError");
+    refused(cut(json!({"cidr": "10.20.0.0/25"})).await, 409, "SubnetAllocationError");
+    refused(cut(json!({"cidr": "10.99.0.0/24"})).await, 409, "SubnetAllocationError");
+    assert_eq!(cut(json!({"cidr": "10.20.1.0/25"})).await.expect(201)["subnet"]["cidr"], "10.20.1.0/25");
+
+    let pool_path = path(&format!("subnetpools/{pool}"));
+    refused(member.delete(&pool_path).await, 409, "SubnetPoolDeleteError");
+    let more = member.put(&format!("{pool_path}/add_prefixes"), json!({"prefixes": ["10.30.0.0/24"]})).await.expect(200);
+    assert_eq!(more["prefixes"], json!(["10.20.0.0/22", "10.30.0.0/24"]));
+    let used = json!({"prefixes": ["10.20.0.0/22"]});
+    refused(member.put(&format!("{pool_path}/remove_prefixes"), used).await, 400, "IllegalSubnetPoolPrefixUpdate");
+    member.put(&format!("{pool_path}/remove_prefixes"), json!({"prefixes": ["10.30.0.0/24"]})).await.expect(200);
+
+    refused(other.get(&pool_path).await, 404, "SubnetPoolNotFound");
+    let theirs = id(&create(&other, "networks", "network", json!({})).await);
+    let ask = json!({"subnet": {"network_id": theirs, "subnetpool_id": pool}});
+    refused(other.post(&path("subnets"), ask).await, 404, "SubnetPoolNotFound");
+    let shared = json!({"subnetpool": {"name": "s", "prefixes": ["10.40.0.0/16"], "is_default": true, "default_prefixlen": 26}});
+    refused(member.post(&path("subnetpools"), shared.clone()).await, 403, "PolicyNotAuthorized");
+    cloud.admin().post(&path("subnetpools"), shared).await.expect(201);
+    let ask = json!({"subnet": {"network_id": theirs, "use_default_subnetpool": true, "ip_version": 4}});
+    assert_eq!(other.post(&path("subnets"), ask).await.expect(201)["subnet"]["cidr"], "10.40.0.0/26");
+    for bad in [
+        json!({"name": "x", "prefixes": []}),
+        json!({"name": "x", "prefixes": ["10.0.0.0/8", "2001:db8::/32"]}),
+        json!({"name": "x", "prefixes": ["10.0.0.1/8"]}),
+        json!({"prefixes": ["10.0.0.0/8"]}),
+    ] {
+        refused(member.post(&path("subnetpools"), json!({ "subnetpool": bad })).await, 400, "HTTPBadRequest");
+    }
+    let bounds = json!({"subnetpool": {"name": "x", "prefixes": ["10.0.0.0/8"], "min_prefixlen": 26, "max_prefixlen": 24}});
+    refused(member.post(&path("subnetpools"), bounds).await, 400, "IllegalSubnetPoolPrefixBounds");
+}

@@ -11,13 +11,13 @@ async fn rows_say_what_the_tables_say() {
     let cloud = Cloud::live().await;
     let (network, subnet) = cloud.network("10.0.0.0/24").await;
     let member = cloud.member();
-    let ask = json!({"network_id": network, "fixed_ips": [{"ip_address": "10.0.0.9"}], "mac_address": "fa:16:3e:00:00:09",
-        "allowed_address_pairs": [{"ip_address": "10.0.0.99"}, {"ip_address": "10.0.0.98", "mac_address": "00:00:5e:00:01:01"}]});
+    let ask = json!({"network_id": network, "fixed_ips": [{"ip_address": "10.0.0.109"}], "mac_address": "fa:16:3e:00:00:09",
+        "allowed_address_pairs": [{"ip_address": "10.0.0.199"}, {"ip_address": "10.0.0.198", "mac_address": "00:00:5e:00:01:01"}]});
     let port = id(&create(&member, "ports", "port", ask).await);
     cloud.settled().await;
     let get = |column: &str| cloud.nbctl(&["get", "Logical_Switch_Port", &port, column]);
-    assert_eq!(get("addresses"), "[\"00:00:5e:00:01:01\", \"fa:16:3e:00:00:09 10.0.0.9\"]");
-    assert_eq!(get("port_security"), "[\"00:00:5e:00:01:01 10.0.0.98\", \"fa:16:3e:00:00:09 10.0.0.9 10.0.0.99\"]");
+    assert_eq!(get("addresses"), "[\"00:00:5e:00:01:01\", \"fa:16:3e:00:00:09 10.0.0.109\"]");
+    assert_eq!(get("port_security"), "[\"00:00:5e:00:01:01 10.0.0.198\", \"fa:16:3e:00:00:09 10.0.0.109 10.0.0.199\"]");
     assert_eq!(get("enabled"), "true");
     let options = get("dhcpv4_options");
     let options = cloud.nbctl(&["get", "DHCP_Options", &options, "options"]);
@@ -41,7 +41,7 @@ async fn rows_say_what_the_tables_say() {
     .await;
     cloud.settled().await;
     assert_eq!(get("dhcpv4_options"), "[]");
-    assert_eq!(get("addresses"), "[\"fa:16:3e:00:00:09 10.0.0.9\", unknown]");
+    assert_eq!(get("addresses"), "[\"fa:16:3e:00:00:09 10.0.0.109\", unknown]");
     assert_eq!(get("enabled"), "false");
     assert_eq!(cloud.nbctl(&["get", "Port_Group", "neutron_pg_drop", "ports"]), "[]");
     assert!(cloud.network.audit().await.unwrap().is_empty());

@@ -29,16 +29,16 @@ async fn a_tenants_port() {
     assert_eq!(ids(&member, "ports", "ports", "?device_owner=network:distributed").await.len(), 1);
     assert_eq!(ids(&member, "ports", "ports", "?status=DOWN&name=p").await.len(), 1);
 
-    let chosen = json!({"network_id": network, "fixed_ips": [{"ip_address": "10.0.0.77"}], "mac_address": "fa:16:3e:00:00:77"});
+    let chosen = json!({"network_id": network, "fixed_ips": [{"ip_address": "10.0.0.177"}], "mac_address": "fa:16:3e:00:00:77"});
     let twin = create(&member, "ports", "port", chosen.clone()).await;
     assert_eq!(twin["mac_address"], "fa:16:3e:00:00:77");
     refused(member.post(&path("ports"), json!({ "port": chosen })).await, 409, "MacAddressInUse");
-    let same_address = json!({"network_id": network, "fixed_ips": [{"ip_address": "10.0.0.77"}]});
+    let same_address = json!({"network_id": network, "fixed_ips": [{"ip_address": "10.0.0.177"}]});
     let said = member.post(&path("ports"), json!({ "port": same_address })).await.expect(409);
     assert_eq!(said["NeutronError"]["type"], "IpAddressAlreadyAllocated");
     assert!(said["NeutronError"]["message"].as_str().unwrap().contains(&id(&twin)));
 
-    let moved = json!({"fixed_ips": [{"ip_address": "10.0.0.78"}, {"ip_address": "10.0.0.77"}]});
+    let moved = json!({"fixed_ips": [{"ip_address": "10.0.0.178"}, {"ip_address": "10.0.0.177"}]});
     let moved = update(&member, "ports", "port", &id(&twin), moved).await;
     assert_eq!(moved["fixed_ips"].as_array().unwrap().len(), 2);
 
@@ -105,7 +105,7 @@ async fn guests_of_a_shared_network_choose_less() {
     let other = cloud.other();
     for choice in [
         json!({"mac_address": "fa:16:3e:00:00:01"}),
-        json!({"fixed_ips": [{"ip_address": "10.0.0.9"}]}),
+        json!({"fixed_ips": [{"ip_address": "10.0.0.109"}]}),
         json!({"port_security_enabled": false}),
         json!({"allowed_address_pairs": [{"ip_address": "10.0.0.1"}]}),
     ] {
@@ -126,7 +126,7 @@ async fn port_security_and_groups_go_together() {
     let ask = json!({"port": {"network_id": network, "port_security_enabled": false, "security_groups": [group]}});
     refused(member.post(&path("ports"), ask).await, 400, "PortSecurityAndIPRequiredForSecurityGroups");
     let ask = json!({"port": {"network_id": network, "port_security_enabled": false,
-        "allowed_address_pairs": [{"ip_address": "10.0.0.9"}]}});
+        "allowed_address_pairs": [{"ip_address": "10.0.0.109"}]}});
     refused(member.post(&path("ports"), ask).await, 409, "AddressPairAndPortSecurityRequired");
     let port = id(&create(&member, "ports", "port", json!({"network_id": network, "security_groups": [group]})).await);
     let port_path = path(&format!("ports/{port}"));

@@ -50,14 +50,14 @@ async fn a_tenants_router() {
     let candidates = cloud.nbctl(&["--bare", "--columns=chassis_name,priority", "list", "Gateway_Chassis"]);
     assert!(candidates.contains("hv1") && candidates.contains("hv2") && !candidates.contains("hv3"), "{candidates}");
 
-    let extra = json!({"routes": [{"destination": "192.168.7.0/24", "nexthop": "10.0.0.99"}]});
+    let extra = json!({"routes": [{"destination": "192.168.7.0/24", "nexthop": "10.0.0.199"}]});
     update(&member, "routers", "router", &router, extra).await;
     cloud.settled().await;
     let routes = cloud.nbctl(&["lr-route-list", &format!("neutron-{router}")]);
-    assert!(routes.contains("192.168.7.0/24") && routes.contains("10.0.0.99"), "{routes}");
+    assert!(routes.contains("192.168.7.0/24") && routes.contains("10.0.0.199"), "{routes}");
     let said = act(&member, &router, "remove_router_interface", json!({"subnet_id": subnet})).await;
     refused(said, 409, "RouterInterfaceInUseByRoute");
-    let gone = json!({"router": {"routes": [{"destination": "192.168.7.0/24", "nexthop": "10.0.0.99"}]}});
+    let gone = json!({"router": {"routes": [{"destination": "192.168.7.0/24", "nexthop": "10.0.0.199"}]}});
     assert_eq!(act(&member, &router, "remove_extraroutes", gone).await.expect(200)["router"]["routes"], json!([]));
 
     refused(member.delete(&path(&format!("routers/{router}"))).await, 409, "RouterInUse");
@@ -202,7 +202,7 @@ async fn floating_ips_that_cannot_be() {
         "PolicyNotAuthorized",
     );
     refused(post(&member, json!({"floating_network_id": public, "port_id": "nothing"})).await, 404, "PortNotFound");
-    refused(post(&member, json!({"floating_network_id": public, "fixed_ip_address": "10.0.0.9"})).await, 400, "HTTPBadRequest");
+    refused(post(&member, json!({"floating_network_id": public, "fixed_ip_address": "10.0.0.109"})).await, 400, "HTTPBadRequest");
     let port = id(&create(&member, "ports", "port", json!({"network_id": network})).await);
     refused(post(&other, json!({"floating_network_id": public, "port_id": port})).await, 404, "PortNotFound");
     let absent = json!({"floating_network_id": public, "port_id": port, "fixed_ip_address": "10.0.0.250"});

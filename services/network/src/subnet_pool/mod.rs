@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Subnet pools: prefixes from which subnets are cut. Those of one pool never overlap, so their networks can be routed
+//! together.
+
+pub mod api;
+mod cut;
+pub mod store;
+
+use ::store::Row as Stored;
+use ipnet::IpNet;
+use serde::Serialize;
+use types::{ProjectId, Timestamp};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    pub id: String,
+    pub project_id: ProjectId,
+    pub name: String,
+    pub description: String,
+    pub ip_version: u16,
+    pub prefixes: Vec<IpNet>,
+    pub default_prefixlen: u16,
+    pub min_prefixlen: u16,
+    pub max_prefixlen: u16,
+    pub default_quota: Option<i64>,
+    pub shared: bool,
+    pub is_default: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub generation: i64,
+}
+
+pub const COLUMNS: &str = "id, project_id, name, description, ip_version, prefixes, default_prefixlen, min_prefixlen, \
+    max_prefixlen, default_quota, shared, is_default, created_at, updated_at, generation";
+
+impl Row {
+    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            project_id: row.get(1)?,
+            name: row.get(2)?,
+            description: row.get(3)?,
+            ip_version: row.get(4)?,
+            prefixes: row.json(5)?,
+            default_prefixlen: row.get(6)?,
+            min_prefixlen: row.get(7)?,
+            max_prefixlen: row.get(8)?,
+            default_quota: row.get(9)?,
+            shared: row.get(10)?,
+            is_default: row.get(11)?,
+            created_at: row.get(12)?,
+            updated_at: row.get(13)?,
+            generation: row.get(14)?,
+        })
+    }
+}
+
+/// A pool as Neutron shows it.
+#[derive(Debug, Serialize)]
+pub struct View {
+    pub id: String,
+    name: String,
+    tenant_id: ProjectId,
+    project_id: ProjectId,
+    description: String,
+    ip_version: u16,
+    prefixes: Vec<IpNet>,
+    default_prefixlen: u16,
+    min_prefixlen: u16,
+    max_prefixlen: u16,
+    default_quota: Option<i64>,
+    shared: bool,
+    is_default: bool,
+    address_scope_id: Option<String>,
+    tags: Vec<String>,
+    created_at: String,
+    updated_at: String,
+    revision_number: i64,
+}
+
+impl View {
+    pub fn new(row: Row, tags: Vec<String>) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            tenant_id: row.project_id.clone(),
+            project_id: row.project_id,
+            description: row.description,
+            ip_version: row.ip_version,
+            prefixes: row.prefixes,
+            default_prefixlen: row.default_prefixlen,
+            min_prefixlen: row.min_prefixlen,
+            max_prefixlen: row.max_prefixlen,
+            default_quota: row.default_quota,
+            shared: row.shared,
+            is_default: row.is_default,
+            address_scope_id: None,
+            tags,
+            created_at: row.created_at.zulu(),
+            updated_at: row.updated_at.zulu(),
+            revision_number: row.generation,
+        }
+    }
+}
