@@ -5,5 +5,7 @@
 mod bad_input;
 mod client_walk;
 mod killed;
+mod provider_vlan;
 mod reach;
+mod spoofing;
 mod two_hosts;
