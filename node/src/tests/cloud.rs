@@ -38,6 +38,7 @@ pub(super) struct Cloud {
     pub rooms: Arc<Neighbours>,
     pub address: String,
     pub dir: Scratch,
+    database: String,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
@@ -74,7 +75,8 @@ impl Cloud {
     pub async fn start_with(southbound: &str) -> Self {
         let dir = Scratch::new();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::start_in(dir, tcp, southbound).await
+        let database = database::new_database(dir.path()).await;
+        Self::start_in(dir, &database, tcp, southbound).await
     }
 
     /// The controller ends, and begins again on the same tables, files and port.
@@ -83,23 +85,22 @@ impl Cloud {
         let serving = std::mem::replace(&mut self.serving, tokio::spawn(async {}));
         serving.await.unwrap();
         let dir = std::mem::replace(&mut self.dir, Scratch::new());
-        let (rooms, address) = (self.rooms.clone(), self.address.clone());
+        let (rooms, address, database) = (self.rooms.clone(), self.address.clone(), self.database.clone());
         drop(self);
         let tcp = TcpListener::bind(&address).await.unwrap();
-        let mut cloud = Self::start_in(dir, tcp, NOWHERE).await;
+        let mut cloud = Self::start_in(dir, &database, tcp, NOWHERE).await;
         *cloud.rooms.machines.lock().unwrap() = rooms.machines.lock().unwrap().clone();
         cloud.address = address;
         cloud
     }
 
-    async fn start_in(dir: Scratch, tcp: TcpListener, southbound: &str) -> Self {
+    async fn start_in(dir: Scratch, database: &str, tcp: TcpListener, southbound: &str) -> Self {
         let _ =
             tracing_subscriber::fmt().with_env_filter("info,node=debug").with_writer(std::io::stderr).with_ansi(false).try_init();
         let address = tcp.local_addr().unwrap().to_string();
-        let url = format!("sqlite:{}", dir.path().join("tables.db").display());
         // Tasks of the controller before may still be on their way out.
         let store = loop {
-            match Store::open(&url).await {
+            match Store::open(database).await {
                 Err(store::Error::InUse { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
                 opened => break opened.unwrap(),
             }
@@ -120,7 +121,7 @@ impl Cloud {
             let fleet = fleet.clone();
             async move { fleet.serve(tcp, neighbours, async { drop(stopped.await) }).await.unwrap() }
         });
-        Self { fleet, rooms, address, dir, stop: Some(stop), serving }
+        Self { fleet, rooms, address, dir, database: database.to_owned(), stop: Some(stop), serving }
     }
 
     pub async fn token(&self) -> String {

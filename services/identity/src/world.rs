@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #![allow(clippy::unwrap_used, clippy::panic)]
-//! The room behind the real door, on SQLite in a temporary folder: what the conversations of the tests speak to.
+//! The room behind the real door, over a database of its own: what the conversations of the tests speak to.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub struct Answer {
 impl World {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("cloud.db").display())).await.unwrap();
+        let store = Store::open(&database::new_database(folder.path()).await).await.unwrap();
         store.migrate(&[MIGRATIONS]).await.unwrap();
         let room = open_room(&store, &folder).await;
         room.bootstrap(&bootstrap()).await.unwrap();

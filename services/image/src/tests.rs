@@ -101,7 +101,7 @@ async fn hostile_content_is_refused_and_nothing_is_kept() {
     let table = [
         ("qcow2", backing.clone(), 400, "backing file"),
         ("qcow2", external, 400, "another file"),
-        ("qcow2", absurd, 400, "not well-formed"),
+        ("qcow2", absurd, 400, "would be a disk of"),
         ("raw", plain.clone(), 400, "declared as raw, but its content is qcow2"),
         ("raw", backing, 400, "declared as raw"),
         ("qcow2", vec![0; 4096], 400, "declared as qcow2"),

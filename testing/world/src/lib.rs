@@ -24,7 +24,7 @@ use store::{Migrations, Store};
 use tempfile::TempDir;
 use types::Timestamp;
 
-/// A store in a folder of its own, which goes with it.
+/// A store of its own, on the engine that the run was asked to use, and a folder.
 pub struct World {
     pub store: Store,
     pub folder: TempDir,
@@ -33,7 +33,7 @@ pub struct World {
 impl World {
     pub async fn new(migrations: &[Migrations]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
+        let store = Store::open(&database::new_database(folder.path()).await).await.unwrap();
         store.migrate(migrations).await.unwrap();
         Self { store, folder }
     }

@@ -11,7 +11,7 @@ use nix::unistd::Uid;
 use tempfile::TempDir;
 
 use super::behaviour::insert;
-use super::{fixture, postgres_server};
+use super::fixture;
 use crate::{Error, Store};
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_postgres_that_does_not_answer_is_unreachable() {
     assert!(matches!(refused, Error::Unreachable { .. }), "{refused:?}");
     assert_eq!(refused.to_string(), "reach the database");
     assert!(!format!("{refused:?}").contains("hunter2"));
-    let url = postgres_server::fresh_database().await;
+    let url = database::new_postgres_database().await;
     let missing = Store::open(&format!("{url}-missing")).await.unwrap_err();
     assert!(matches!(missing, Error::Unreachable { .. }), "{missing:?}");
 }

@@ -3,7 +3,6 @@
 
 use tempfile::TempDir;
 
-use super::postgres_server;
 use crate::{Migrations, Step, Store};
 
 pub(super) struct Fixture {
@@ -52,7 +51,7 @@ pub(super) async fn sqlite() -> Fixture {
 }
 
 pub(super) async fn postgres() -> Fixture {
-    migrated(postgres_server::fresh_database().await, None).await
+    migrated(database::new_postgres_database().await, None).await
 }
 
 async fn migrated(url: String, dir: Option<TempDir>) -> Fixture {

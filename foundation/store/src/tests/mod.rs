@@ -11,7 +11,6 @@ mod fixture;
 mod kill;
 mod migrations;
 mod pages;
-mod postgres_server;
 mod streams;
 mod values;
 

@@ -15,11 +15,12 @@ use super::{
 use crate::{CRASH_POINTS, Patience};
 
 const FOLDER: &str = "COMPUTE_CRASH_FOLDER";
+const DATABASE: &str = "COMPUTE_CRASH_DATABASE";
 /// With it the first host fails all servers, so that they move to the second.
 const MOVES: &str = "COMPUTE_CRASH_MOVES";
 
-async fn cloud_in(folder: &Path) -> Cloud {
-    let store = Store::open(&format!("sqlite:{}", folder.join("cloud.db").display())).await.unwrap();
+async fn cloud_in(folder: &Path, database: &str) -> Cloud {
+    let store = Store::open(database).await.unwrap();
     store.migrate(&[crate::MIGRATIONS, placement::MIGRATIONS]).await.unwrap();
     let world = World { store, folder: tempfile::tempdir().unwrap() };
     let mut cloud = Cloud::over(world, Far::new(Some(folder.join("far.json")), &["h1", "h2"]), Patience::default()).await;
@@ -31,8 +32,8 @@ async fn cloud_in(folder: &Path) -> Cloud {
 #[tokio::test]
 #[ignore = "the sweep runs it in a process of its own"]
 async fn a_life_in_a_process_of_its_own() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
-    let cloud = cloud_in(Path::new(&folder)).await;
+    let (Ok(folder), Ok(database)) = (std::env::var(FOLDER), std::env::var(DATABASE)) else { return };
+    let cloud = cloud_in(Path::new(&folder), &database).await;
     if std::env::var_os(MOVES).is_some() {
         cloud.far.set_manner("h1", Manner::Fails("no space left on device".to_owned()));
     }
@@ -48,18 +49,20 @@ async fn a_life_in_a_process_of_its_own() {
 async fn a_crash_at_any_point_leaves_nothing_behind() {
     for (point, moves) in CRASH_POINTS.iter().flat_map(|point| [(point, false), (point, true)]) {
         let folder = tempfile::tempdir().unwrap();
+        let database = database::new_database(folder.path()).await;
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["tests::crash::a_life_in_a_process_of_its_own", "--exact", "--ignored"])
             .envs(moves.then_some((MOVES, "1")))
             .env("FERROSTACK_CRASH", point)
             .env(FOLDER, folder.path())
+            .env(DATABASE, &database)
             .output()
             .unwrap();
         assert!(!child.status.success(), "{point} was never passed: {}", String::from_utf8_lossy(&child.stdout));
         let signal = std::os::unix::process::ExitStatusExt::signal(&child.status);
         assert_eq!(signal, Some(6), "{point}: {}", String::from_utf8_lossy(&child.stdout));
 
-        let cloud = cloud_in(folder.path()).await;
+        let cloud = cloud_in(folder.path(), &database).await;
         // The hosts' sessions begin anew, with a whole report.
         cloud.far.bring_back("h1");
         cloud.far.bring_back("h2");

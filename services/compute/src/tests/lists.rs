@@ -141,7 +141,7 @@ async fn the_database_and_the_function_agree() {
                 let deleted = (bit(1) == 1).then_some(1i64);
                 let power = if bit(3) == 1 { "stopped" } else { "running" };
                 let kind = if bit(5) == 1 { "hard" } else { "soft" };
-                let (marked, current, reboots) = (bit(2), bit(4), i64::from(bits % 3 != 0));
+                let (marked, current, reboots) = (bit(2), bit(4), i64::from(!bits.is_multiple_of(3)));
                 let (server, status, vm_state) = cloud
                     .store()
                     .write(move |tx| -> crate::error::Result<_> {
