@@ -28,11 +28,11 @@ const FILTERS: [(&str, &str); 4] =
 
 async fn list(room: Arc<Room>, cx: Cx) -> Reply {
     let all = room.list(|tx| availabilities(tx, Select::new("networks", network::COLUMNS))).await?;
-    let version = cx.query().get("ip_version").map(str::to_owned);
+    let version = cx.query().get("ip_version").map(|text| text.parse::<u64>().unwrap_or_default());
     let fits = |item: &Value| {
         FILTERS.iter().all(|(name, field)| cx.query().get(name).is_none_or(|wanted| item[*field] == wanted))
-            && version.as_ref().is_none_or(|version| {
-                let of_version = |subnet: &Value| subnet["ip_version"].to_string() == *version;
+            && version.is_none_or(|version| {
+                let of_version = |subnet: &Value| subnet["ip_version"] == version;
                 item["subnet_ip_availability"].as_array().is_some_and(|subnets| subnets.iter().any(of_version))
             })
     };

@@ -12,6 +12,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! errors {
     ($($status:ident $name:ident { $($field:ident: $kind:ty),* } $text:literal)+) => {
+        // Clients know these names, so they are not ours to shorten.
+        #[allow(clippy::enum_variant_names)]
         #[derive(Debug, Clone, thiserror::Error)]
         pub enum Error {
             $(#[error($text)] $name { $($field: $kind),* },)+

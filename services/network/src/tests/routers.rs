@@ -50,6 +50,9 @@ async fn a_tenants_router() {
     let candidates = cloud.nbctl(&["--bare", "--columns=chassis_name,priority", "list", "Gateway_Chassis"]);
     assert!(candidates.contains("hv1") && candidates.contains("hv2") && !candidates.contains("hv3"), "{candidates}");
 
+    let knows = || cloud.nbctl(&["get", "NB_Global", ".", "options"]).contains("bfd-min-rx=\"500\"");
+    until("OVN to know how fast gateways move", async || knows()).await;
+
     let extra = json!({"routes": [{"destination": "192.168.7.0/24", "nexthop": "10.0.0.199"}]});
     update(&member, "routers", "router", &router, extra).await;
     cloud.settled().await;
