@@ -70,12 +70,17 @@ impl Lab {
         Ok(host)
     }
 
-    /// Pulls a host's underlay cable.
+    /// Gives a host a second card on the underlay, without an address: for a bridge that tunnels leave by.
+    pub fn add_tunnel_card(&self, host: &Host, device: &str) -> Result<()> {
+        self.switches.plug_tunnels(host, device)
+    }
+
+    /// Pulls a host's underlay cables.
     pub fn cut(&self, host: &Host) -> Result<()> {
         self.switches.set_underlay(host, "down")
     }
 
-    /// Plugs it in again.
+    /// Plugs them in again.
     pub fn mend(&self, host: &Host) -> Result<()> {
         self.switches.set_underlay(host, "up")
     }

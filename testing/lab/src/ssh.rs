@@ -23,8 +23,13 @@ impl KeyPair {
         let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&private).output();
         let made = made.context("running ssh-keygen")?;
         ensure!(made.status.success(), "ssh-keygen: {}", String::from_utf8_lossy(&made.stderr));
+        Self::read(&private)
+    }
+
+    /// One that is there already, with its public half beside it.
+    pub fn read(private: &Path) -> Result<Self> {
         let public = fs::read_to_string(private.with_extension("pub"))?.trim_end().to_owned();
-        Ok(Self { private, public })
+        Ok(Self { private: private.to_owned(), public })
     }
 
     /// The line for `authorized_keys`.

@@ -6,7 +6,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{Host, Process};
 
@@ -60,8 +60,18 @@ impl Switches {
         Ok(())
     }
 
+    /// Connects another device, without address, to the underlay.
+    pub(crate) fn plug_tunnels(&self, host: &Host, device: &str) -> Result<()> {
+        let port = format!("t-{}", host.name());
+        self.veth(host, device, &port)?;
+        self.fabric.run(["ip", "link", "set", &port, "master", "underlay"]).map(drop)
+    }
+
     pub(crate) fn set_underlay(&self, host: &Host, state: &str) -> Result<()> {
-        self.fabric.run(["ip", "link", "set", &format!("u-{}", host.name()), state]).map(drop)
+        let set = |port: String| self.fabric.output(["ip", "link", "set", &port, state]);
+        ensure!(set(format!("u-{}", host.name()))?.status.success(), "the cable of {} cannot be set {state}", host.name());
+        // Only hosts with tunnels have the other.
+        set(format!("t-{}", host.name())).map(drop)
     }
 
     /// Connects a device of a host to the LAN: all VLANs and the untagged LAN, as a server's port has them.

@@ -217,11 +217,12 @@ impl Cloud {
     fn join(&self, name: &str) -> Result<Agent> {
         let host = self.lab.host(name)?;
         let own = host.underlay()?;
+        self.lab.add_tunnel_card(&host, settings::TUNNEL_CARD)?;
         write_settings(&host, &settings::node(own))?;
         let made = self.admin.post("/operator/v1/join-tokens", &json!({}))?;
         let token = made["join_token"]["token"].as_str().context("a join token")?;
         let process = spawn(&host, "node", &["--join", token], &[])?;
-        move_underlay(&host)?;
+        place_tunnel_address(&host)?;
         Ok(Agent { process, host })
     }
 }
@@ -257,13 +258,9 @@ fn admin_account(central: &Host) -> Result<Account> {
     Ok(Account { user: "admin".into(), password, project: "admin".into() })
 }
 
-/// The host's address goes where its NIC has gone: to the bridge that the agent has put the NIC on.
-fn move_underlay(host: &Host) -> Result<()> {
-    let (address, bridge) = (format!("{}/24", host.underlay()?), settings::UNDERLAY_BRIDGE);
-    wait_until("the bridge of the underlay", START, || Ok(host.output(["ip", "link", "set", bridge, "up"])?.status.success()))?;
-    // Packets of the host itself leave through a tap, with their checksums left to hardware that is not there.
-    host.run(["ethtool", "-K", bridge, "tx", "off"])?;
-    host.run(["ip", "address", "flush", "dev", "eth0"])?;
-    host.run(["ip", "address", "replace", &address, "dev", bridge])?;
-    Ok(())
+/// The bridge that the agent has made gets the address to which the other hosts send their tunnels.
+fn place_tunnel_address(host: &Host) -> Result<()> {
+    let (address, bridge) = (settings::tunnel_address(host.underlay()?), settings::TUNNEL_BRIDGE);
+    wait_until("the bridge of the tunnels", START, || Ok(host.output(["ip", "link", "set", bridge, "up"])?.status.success()))?;
+    host.run(["ip", "address", "replace", &format!("{address}/24"), "dev", bridge]).map(drop)
 }

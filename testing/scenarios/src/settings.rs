@@ -4,8 +4,16 @@
 use std::net::Ipv4Addr;
 
 pub(crate) const API_PORT: u16 = 8080;
-/// The bridge through which tunnels leave: Open vSwitch's userspace datapath sends only through bridges of its own.
-pub(crate) const UNDERLAY_BRIDGE: &str = "br-phys";
+/// Tunnels leave by a card and a bridge of their own: Open vSwitch's userspace datapath sends only through its bridges, and
+/// the card by which the host itself is reached is not for bridges.
+pub(crate) const TUNNEL_CARD: &str = "eth2";
+pub(crate) const TUNNEL_BRIDGE: &str = "br-tunnel";
+
+/// The host's address on the tunnels' bridge.
+pub(crate) fn tunnel_address(own: Ipv4Addr) -> Ipv4Addr {
+    let [.., last] = own.octets();
+    Ipv4Addr::new(10, 98, 0, last)
+}
 
 pub(crate) fn controller(own: Ipv4Addr) -> String {
     format!(
@@ -36,13 +44,14 @@ southbound = "unix:/nowhere/southbound.sock"
 }
 
 pub(crate) fn node(own: Ipv4Addr) -> String {
+    let tunnel = tunnel_address(own);
     format!(
         r#"[node]
-encap_ip = "{own}"
+encap_ip = "{tunnel}"
 reserved_disk_gb = 0
 [node.physical_networks]
 lan = {{ bridge = "br-lan", nic = "eth1" }}
-underlay = {{ bridge = "{UNDERLAY_BRIDGE}", nic = "eth0" }}
+tunnels = {{ bridge = "{TUNNEL_BRIDGE}", nic = "{TUNNEL_CARD}" }}
 "#
     )
 }

@@ -26,6 +26,7 @@ pub struct Wanted<'a> {
     /// Only the operator chooses a host.
     pub host: &'a str,
     pub key: &'a str,
+    pub config_drive: bool,
 }
 
 pub fn id(thing: &Value) -> Result<String> {
@@ -87,7 +88,8 @@ impl Api {
             (network, "") => json!([{"uuid": network}]),
             (_, port) => json!([{"port": port}]),
         };
-        let mut ask = json!({"name": wanted.name, "imageRef": wanted.image, "flavorRef": "m1.micro", "networks": networks});
+        let mut ask = json!({"name": wanted.name, "imageRef": wanted.image, "flavorRef": "m1.micro", "networks": networks,
+            "config_drive": wanted.config_drive});
         if !wanted.host.is_empty() {
             ask["availability_zone"] = format!("nova:{}", wanted.host).into();
         }

@@ -63,7 +63,7 @@ fn churn(tenant: &Api, image: &str, network: &str, random: &mut Random) -> Resul
     let (mut made, mut deleted) = (Vec::new(), BTreeSet::new());
     for number in 0..SERVERS {
         made.push(persist(|| create(tenant, &format!("churn-{number}"), image, network))?);
-        thread::sleep(Duration::from_millis(random.below(500)));
+        thread::sleep(Duration::from_millis(random.below(1500)));
         if random.below(2) == 0 {
             let server = made.swap_remove(random.index(made.len()));
             persist(|| tenant.delete_server(&server).or_else(|error| unless_gone(tenant, &server, error)))?;

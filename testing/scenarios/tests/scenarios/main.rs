@@ -9,3 +9,4 @@ mod provider_vlan;
 mod reach;
 mod spoofing;
 mod two_hosts;
+mod up;
