@@ -30,6 +30,7 @@ pub struct Site {
     pub machine: Machine,
     /// On hv2.
     pub other: Machine,
+    network: String,
 }
 
 /// A host of the LAN with one address.
@@ -52,7 +53,7 @@ fn provider_vlan() -> Result<()> {
     machines_and_lan_hosts_reach_each_other_tagged(&site)?;
     other_vlans_see_nothing(&site)?;
     spoofing::is_dropped(&site)?;
-    spoofing::passes_without_port_security(&site)?;
+    spoofing::passes_while_port_security_is_off(&site)?;
     site.close()
 }
 
@@ -72,7 +73,7 @@ impl Site {
         me.allow("icmp", None)?;
         let machine = Machine::create(me, ("one", "hv1"), &network, "192.168.100.50", &image)?;
         let other = Machine::create(me, ("two", "hv2"), &network, "192.168.100.51", &image)?;
-        let site = Self { cloud, key, gateway, desk, stranger, machine, other };
+        let site = Self { cloud, key, gateway, desk, stranger, machine, other, network };
         for machine in [&site.machine, &site.other] {
             let said = || format!("the console of {} says:\n{}", machine.address, site.cloud.admin.console(&machine.server));
             site.ssh(machine).wait_until_ready(BOOT).with_context(said)?;
@@ -89,7 +90,9 @@ impl Site {
         for machine in [&self.machine, &self.other] {
             self.cloud.admin.delete_server(&machine.server)?;
             self.cloud.admin.wait_until_gone(&machine.server)?;
+            self.cloud.admin.delete(&format!("/network/v2.0/ports/{}", machine.port))?;
         }
+        self.cloud.admin.delete(&format!("/network/v2.0/networks/{}", self.network))?;
         self.cloud.wait_for_clean_audit()?;
         self.cloud.passed()
     }

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, ensure};
 use lab::wait_until;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::provider_vlan::{SOON, Site};
 
@@ -29,9 +29,12 @@ pub fn is_dropped(site: &Site) -> Result<()> {
     Ok(())
 }
 
-pub fn passes_without_port_security(site: &Site) -> Result<()> {
-    let change = json!({"port": {"port_security_enabled": false, "security_groups": []}});
-    site.cloud.admin.put(&format!("/network/v2.0/ports/{}", site.machine.port), &change)?;
+/// And no longer than that.
+pub fn passes_while_port_security_is_off(site: &Site) -> Result<()> {
+    let path = format!("/network/v2.0/ports/{}", site.machine.port);
+    let change = |change: Value| site.cloud.admin.put(&path, &json!({"port": change}));
+    let groups = site.cloud.admin.get(&path)?["port"]["security_groups"].take();
+    change(json!({"port_security_enabled": false, "security_groups": []}))?;
     let heard = site.gateway.host.capture("eth0", "arp or icmp")?;
     wait_until("lies to get through", SOON * 3, || {
         lie(site)?;
@@ -42,14 +45,18 @@ pub fn passes_without_port_security(site: &Site) -> Result<()> {
     for (who, entry) in gateways_in_tables(site)? {
         ensure!(entry.contains(&site.machine.mac), "{who} has not heard the claim: {entry}");
     }
-    Ok(())
+    change(json!({"port_security_enabled": true, "security_groups": groups}))?;
+    wait_until("lies to be dropped again", SOON * 3, || is_dropped(site).map(|()| true))
 }
 
-/// A source address, an Ethernet address, and a claim to the gateway's address, none of them the machine's own. That the
-/// desk and the other machine know the gateway beforehand is what the claim would change.
+/// A source address, an Ethernet address, and a claim to the gateway's address, none of them the machine's own.
 fn lie(site: &Site) -> Result<()> {
     let gateway = site.gateway.address;
-    at_witnesses(site, &format!("ping -c 1 -W 3 {gateway}"))?;
+    // By the gateway's own question the witnesses know where it is; the claim would change that.
+    site.gateway.host.run(["ip", "neighbour", "flush", "dev", "eth0"])?;
+    for witness in [site.desk.address, site.other.address] {
+        site.gateway.host.run(["ping", "-c", "1", "-W", "3", witness])?;
+    }
     // The neighbour is pinned, so that echo requests are sent and not only questions where to send them. The address of the
     // card is put back before the line ends, or its sender would wait forever.
     let pin = format!("ip neighbour replace {gateway} lladdr {} dev eth0 nud permanent", site.gateway.mac);
@@ -70,12 +77,8 @@ fn lie(site: &Site) -> Result<()> {
     site.ssh(&site.machine).run(&format!("sudo sh -c '{script}' 2>&1")).map(drop)
 }
 
-/// Where the desk and the other machine believe the gateway to be.
+/// Where a host of the LAN, and a machine on another host of the cloud, believe the gateway to be.
 fn gateways_in_tables(site: &Site) -> Result<[(&'static str, String); 2]> {
-    at_witnesses(site, &format!("ip neighbour show {}", site.gateway.address))
-}
-
-/// What a line of shell says on a host of the LAN, and on a machine that is on another host of the cloud.
-fn at_witnesses(site: &Site, line: &str) -> Result<[(&'static str, String); 2]> {
-    Ok([("the desk", site.desk.host.run(["sh", "-c", line])?), ("the other machine", site.ssh(&site.other).run(line)?)])
+    let ask = ["ip", "neighbour", "show", site.gateway.address];
+    Ok([("the desk", site.desk.host.run(ask)?), ("the other machine", site.ssh(&site.other).run(&ask.join(" "))?)])
 }
