@@ -25,7 +25,7 @@ pub struct Chassis {
     /// Physical networks and the bridges that lead to them.
     pub bridge_mappings: BTreeMap<String, String>,
     /// How many northbound sequence numbers it has not confirmed. OVN has no heartbeat: ask for a confirmation with
-    /// `Northbound::wait_hypervisors`; a chassis that stays behind is dead or stuck.
+    /// `Northbound::ask_hypervisors`; a chassis that stays behind is dead or stuck.
     pub behind: i64,
     /// When it last confirmed one, in milliseconds since 1970.
     pub confirmed_at_ms: Option<i64>,

@@ -10,7 +10,7 @@ use ovn::southbound::Chassis;
 use serde_json::{Value, json};
 use types::Timestamp;
 
-use crate::{Error, Room, listing, network};
+use crate::{Error, Room, listing, network, northbound};
 
 pub static GET: Policy = Policy::new("get_agent", "rule:admin_only", "See the hosts that OVN works on");
 
@@ -53,7 +53,6 @@ fn agents(room: &Room) -> Vec<Value> {
     room.southbound.chassis().unwrap_or_default().iter().map(|chassis| agent(chassis, &room.settings.availability_zone)).collect()
 }
 
-/// OVN has no heartbeat: a host counts as alive while it follows what it was asked to confirm.
 fn agent(chassis: &Chassis, zone: &str) -> Value {
     let is_gateway = !chassis.bridge_mappings.is_empty();
     let confirmed = chassis.confirmed_at_ms.map(|at| Timestamp(at.saturating_mul(1000)));
@@ -66,7 +65,7 @@ fn agent(chassis: &Chassis, zone: &str) -> Value {
         "host": chassis.hostname,
         "availability_zone": zone,
         "admin_state_up": true,
-        "alive": chassis.behind <= 0,
+        "alive": northbound::is_alive(chassis.behind),
         "description": "",
         "resources_synced": null,
         "created_at": seen,

@@ -157,6 +157,7 @@ impl Network {
             work::spawn_keyed(reconciler, room.bell.clone()),
             tokio::spawn(northbound::Observer::new(room.clone()).run()),
             tokio::spawn(northbound::Sweep::new(room.clone()).run()),
+            tokio::spawn(northbound::Heartbeat::new(room.clone()).run()),
         ]
     }
 

@@ -193,10 +193,17 @@ impl Northbound {
         self.wait_sequence("all chassis to catch up", "hv_cfg", deadline).await
     }
 
-    async fn wait_sequence(&self, what: &str, column: &str, deadline: Instant) -> Result<()> {
+    /// Asks every chassis to confirm what has been written so far. The answers show in the southbound database, as
+    /// [`Chassis::behind`](crate::southbound::Chassis::behind).
+    pub async fn ask_hypervisors(&self) -> Result<()> {
         let mut transaction = Transaction::new();
         transaction.increment("NB_Global", Select::all(), "nb_cfg");
         self.client.transact(&transaction).await?;
+        Ok(())
+    }
+
+    async fn wait_sequence(&self, what: &str, column: &str, deadline: Instant) -> Result<()> {
+        self.ask_hypervisors().await?;
         let asked = self.client.read(|replica| replica.singleton("NB_Global")?.1.integer("nb_cfg"));
         self.client
             .wait_until(what, deadline, |replica| {

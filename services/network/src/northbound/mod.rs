@@ -12,6 +12,7 @@
 
 mod acl;
 mod dhcp;
+mod heartbeat;
 mod network;
 mod observe;
 mod port;
@@ -20,6 +21,7 @@ mod router;
 pub mod rows;
 mod sweep;
 
+pub use heartbeat::{Heartbeat, is_alive};
 pub use observe::Observer;
 pub use reconcile::Reconciler;
 pub use sweep::Sweep;
