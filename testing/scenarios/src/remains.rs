@@ -20,9 +20,17 @@ impl Cloud {
             let devices = host.run(["ls", "/sys/class/net"])?;
             let left: Vec<_> = devices.lines().filter(|name| name.starts_with("tap") || name.starts_with("fm")).collect();
             ensure!(left.is_empty(), "taps and doors of metadata are left on {}: {left:?}", host.name());
+            let switch = format!("--db=unix:{}", home(host).join("run/db.sock").display());
+            let plugged = host.run(["ovs-vsctl", &switch, "list-ports", "br-int"])?;
+            let left: Vec<_> = plugged.lines().filter(|name| name.starts_with("tap") || name.starts_with("fm")).collect();
+            ensure!(left.is_empty(), "ports are left in the switch of {}: {left:?}", host.name());
             let namespaces = host.run(["ip", "netns", "list"])?;
             ensure!(namespaces.is_empty(), "namespaces are left on {}: {namespaces}", host.name());
         }
+        let northbound = format!("--db=unix:{}", self.home().join("run/nb.sock").display());
+        let rows = ["ovn-nbctl", &northbound, "--bare", "--columns=name", "find", "logical_switch_port", "type=\"\""];
+        let rows = self.central.run(rows)?;
+        ensure!(rows.trim().is_empty(), "ports of machines are left in OVN: {rows}");
         let ports = self.admin.get("/network/v2.0/ports")?;
         let left: Vec<_> = ports["ports"]
             .as_array()

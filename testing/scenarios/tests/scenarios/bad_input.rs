@@ -12,13 +12,14 @@ const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 /// All on one controller without hosts, in order.
 #[test]
 fn bad_input() -> Result<()> {
-    let cloud = Cloud::controller_alone()?;
+    let mut cloud = Cloud::controller_alone()?;
     every_route_asks_for_a_token(&cloud)?;
     tokens_that_are_none(&cloud)?;
     bodies_that_are_none(&cloud)?;
     ids_of_nobody(&cloud)?;
     things_of_another_tenant(&cloud)?;
     huge_bodies(&cloud)?;
+    logins_end(&mut cloud)?;
     cloud.passed()
 }
 
@@ -248,6 +249,16 @@ fn without_ovn_the_api_answers() -> Result<()> {
     cloud.restart_controller(Duration::ZERO)?;
     expect(&cloud.admin.ask("GET", &format!("/network/v2.0/networks/{network}"), &json!({}))?, 200)?;
     cloud.passed()
+}
+
+/// Whoever logs in where a login lasts no time at all is somebody, and nobody at the next request.
+fn logins_end(cloud: &mut Cloud) -> Result<()> {
+    let settings = cloud.home().join("ferrostack.toml");
+    let text = fs::read_to_string(&settings)?;
+    fs::write(&settings, text.replace("[api]\n", "[api]\ntoken_hours = 0\n"))?;
+    cloud.restart_controller(Duration::ZERO)?;
+    let late = cloud.admin.log_in(cloud.admin.account()?)?;
+    expect(&late.ask("GET", "/compute/v2.1/servers", &json!({}))?, 401)
 }
 
 fn expect(answer: &Answer, status: u16) -> Result<()> {

@@ -49,8 +49,12 @@ fn killed_at_random() -> Result<()> {
     ensure!(everywhere(&cloud, &witness)? == before, "a machine that ran did not run on");
     ensure!(tenant.server(&witness)?["status"] == "ACTIVE", "{}", tenant.server(&witness)?);
 
-    let left = tenant.get("/compute/v2.1/servers")?;
-    for server in left["servers"].as_array().context("a list of servers")? {
+    let left = tenant.get("/compute/v2.1/servers/detail")?;
+    let left = left["servers"].as_array().context("a list of servers")?;
+    let failed: Vec<_> =
+        left.iter().filter(|server| server["status"] == "ERROR").map(|server| &server["fault"]["message"]).collect();
+    eprintln!("{} servers were deleted, {} remained; in ERROR: {failed:?}", deleted.len(), left.len());
+    for server in left {
         tenant.delete_server(&id(server)?)?;
     }
     everything_goes(&cloud, &tenant).with_context(|| format!("with seed {seed}"))?;
@@ -180,17 +184,19 @@ fn killed_at_each_step() -> Result<()> {
     for last in (1..points.len()).rev() {
         points.swap(last, random.index(last + 1));
     }
-    let (began, mut tripped) = (Instant::now(), 0);
+    let (began, mut tried, mut tripped) = (Instant::now(), 0, 0);
     for point in points {
         if began.elapsed() > SWEEP {
             break;
         }
+        tried += 1;
         if killed_at(&mut cloud, &tenant, &network, point).with_context(|| format!("killed at {point}"))? {
             tripped += 1;
         }
     }
-    eprintln!("ended at {tripped} steps");
-    ensure!(tripped >= 8, "only {tripped} steps were passed at all");
+    eprintln!("ended at {tripped} of {tried} steps");
+    // A few are passed only now and then, as that at which a host has no machine of a network any more.
+    ensure!(tripped > 5 && tripped * 4 > tried * 3, "only {tripped} of {tried} steps were passed at all");
     everything_goes(&cloud, &tenant)?;
     cloud.passed()
 }
