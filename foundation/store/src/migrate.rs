@@ -32,8 +32,8 @@ pub(crate) fn with_own(sets: &[Migrations]) -> Vec<Migrations> {
     std::iter::once(OWN).chain(sets.iter().copied()).collect()
 }
 
-/// Runs the steps that have not run yet, all in the caller's transaction.
-pub(crate) fn apply(tx: &mut Tx, sets: &[Migrations]) -> Result<()> {
+/// Makes the table in which the steps that ran are noted.
+pub(crate) fn ensure_ledger(tx: &mut Tx) -> Result<()> {
     if tx.engine() == Engine::Postgres {
         // Controllers that start together take turns. The number is "ferrostack's migrations", of no other meaning.
         tx.query("SELECT pg_advisory_xact_lock(7311102)", &[])?;
@@ -42,7 +42,16 @@ pub(crate) fn apply(tx: &mut Tx, sets: &[Migrations]) -> Result<()> {
         "CREATE TABLE IF NOT EXISTS schema_migrations (room TEXT NOT NULL, number BIGINT NOT NULL, \
          name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL, \
          PRIMARY KEY (room, number))",
-    )?;
+    )
+}
+
+/// Runs the steps that have not run yet, all in the caller's transaction.
+pub(crate) fn apply(tx: &mut Tx, sets: &[Migrations]) -> Result<()> {
+    if tx.engine() == Engine::Postgres {
+        // Turns again. A query would fix what this transaction sees before its turn has come; LOCK does not, so that
+        // whoever waited sees the steps of those before him.
+        tx.script("LOCK TABLE schema_migrations IN EXCLUSIVE MODE")?;
+    }
     for set in sets {
         apply_set(tx, set)?;
     }

@@ -71,6 +71,7 @@ impl Store {
     /// Brings the tables of these rooms up to date, all or nothing. Steps that ran before are left alone.
     pub async fn migrate(&self, sets: &[Migrations]) -> Result<()> {
         let sets = migrate::with_own(sets);
+        self.write(migrate::ensure_ledger).await?;
         self.write(move |tx| migrate::apply(tx, &sets)).await
     }
 

@@ -4,11 +4,11 @@
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::behaviour::{insert, names, run};
-use super::fixture::{self, Fixture};
+use super::fixture::{self, Fixture, TABLES};
 use super::streams::all;
 use crate::{Actor, Error, Event, EventFilter, Result, Store};
 
@@ -30,6 +30,22 @@ async fn a_change_by_one_controller_wakes_the_others() {
         recovers(&one).await;
         recovers(&other).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn controllers_that_start_together_migrate_once() {
+    let url = database::new_postgres_database().await;
+    let mut starting = JoinSet::new();
+    for _ in 0..8 {
+        let url = url.clone();
+        starting.spawn(async move { Store::open(&url).await?.migrate(&[TABLES]).await });
+    }
+    for started in starting.join_all().await {
+        started.unwrap();
+    }
+    let store = Store::open(&url).await.unwrap();
+    let noted = store.read(|tx| tx.query_one("SELECT count(*) FROM schema_migrations", &[])?.get::<i64>(0));
+    assert_eq!(noted.await.unwrap(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
