@@ -58,7 +58,8 @@ async fn a_controller_serves_over_https_and_tells_what_changed() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path().to_owned());
     home.ensure().unwrap();
-    let config = configuration(&home);
+    let mut config = configuration(&home);
+    config.database.url = database::new_database(folder.path()).await;
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn({
         let (home, config) = (home.clone(), config.clone());
