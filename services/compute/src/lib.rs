@@ -123,7 +123,11 @@ impl Compute {
     /// Starts what works on without being asked. Ends when the handles are aborted.
     pub fn spawn_reconcilers(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
         let reconciler = Arc::new(server::reconcile::ServerReconciler { room: self.clone(), crowd: Default::default() });
-        vec![work::spawn_keyed(reconciler, self.bell.clone()), tokio::spawn(forget_shadows(self.clone()))]
+        vec![
+            work::spawn_keyed(reconciler, self.bell.clone()),
+            tokio::spawn(forget_shadows(self.clone())),
+            tokio::spawn(self.clone().heed_floating_ips()),
+        ]
     }
 
     /// Whether a node is not connected and was not for so long, as far as this process can know.

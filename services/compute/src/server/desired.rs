@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What each node shall have, read afresh at every wake from our own rows, in two statements however many there are.
+//! What each node shall have, read afresh at every wake: two statements of our own and one question to the network
+//! room, however many machines there are.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use contracts::{
     BoxFuture, Refusal,
@@ -23,6 +24,7 @@ impl DesiredSource for Compute {
         Box::pin(async move {
             let node = node.clone();
             let (servers, mut ports) = self.store.list(move |tx| read(tx, &node)).await?;
+            self.with_floating_ips(&servers, &mut ports).await;
             Ok(servers
                 .into_iter()
                 .map(|server| {
@@ -31,6 +33,39 @@ impl DesiredSource for Compute {
                 })
                 .collect())
         })
+    }
+}
+
+impl Compute {
+    /// Floating addresses come and go while a machine runs, and it may ask for its own: those of the claims are from when
+    /// its ports were made. If the network room does not answer now, they serve until it does.
+    async fn with_floating_ips(&self, servers: &[Server], ports: &mut PortsByServer) {
+        let ids: Vec<ServerId> = servers.iter().map(|server| server.id.clone()).collect();
+        let live = match self.ports.of_servers(&ids).await {
+            Ok(live) => live,
+            Err(error) => {
+                tracing::warn!(%error, "the floating addresses of machines are told as they were");
+                return;
+            }
+        };
+        let mut now: HashMap<_, _> = live.into_values().flatten().map(|port| (port.id, port.floating_ips)).collect();
+        for port in ports.values_mut().flatten() {
+            if let Some(floating_ips) = now.remove(&port.id) {
+                port.floating_ips = floating_ips;
+            }
+        }
+    }
+
+    /// Tells every node when floating addresses changed; a session sends only what differs.
+    pub(crate) async fn heed_floating_ips(self: Arc<Self>) {
+        let mut wake = self.store.watch(&["floatingip"]);
+        loop {
+            wake.wait().await;
+            match self.nodes.list().await {
+                Ok(nodes) => nodes.iter().for_each(|node| self.nodes.wake(&node.id)),
+                Err(error) => tracing::warn!(%error, "nodes learn of changed floating addresses with the next change"),
+            }
+        }
     }
 }
 

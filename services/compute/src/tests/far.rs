@@ -18,7 +18,7 @@ use contracts::{
     images::{ImageFacts, Images},
     node::{Accelerator, Answer, Ask, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power},
     nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink},
-    ports::{FixedIp, NicAsk, NicWish, PortFacts, Ports},
+    ports::{FixedIp, FloatingIp, NicAsk, NicWish, PortFacts, Ports},
 };
 use serde::{Deserialize, Serialize};
 use types::{Generation, ImageId, Mac, NetworkId, NodeId, PortId, ProjectId, ServerId, SubnetId, Timestamp};
@@ -35,6 +35,8 @@ pub(super) struct Far {
     /// How many of the next calls for a port are refused, and how.
     pub refuse_ports: Mutex<Vec<Refusal>>,
     pub asked_for_ports: AtomicU32,
+    /// A floating address that leads to every port.
+    pub floating_ip: Mutex<Option<IpAddr>>,
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -88,6 +90,7 @@ impl Far {
             hosts: Mutex::new(hosts),
             refuse_ports: Mutex::default(),
             asked_for_ports: AtomicU32::new(0),
+            floating_ip: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         })
     }
@@ -319,7 +322,11 @@ impl Ports for Far {
             let mut found: HashMap<ServerId, Vec<PortFacts>> = HashMap::new();
             for (id, kept) in &kept.ports {
                 if let Some(server) = servers.iter().find(|server| server.as_str() == kept.server) {
-                    found.entry(server.clone()).or_default().push(port(&PortId::new(id.as_str()), kept.address));
+                    let mut port = port(&PortId::new(id.as_str()), kept.address);
+                    let fixed = port.fixed_ips[0].address;
+                    let floating = *self.floating_ip.lock().unwrap();
+                    port.floating_ips.extend(floating.map(|address| FloatingIp { address, fixed }));
+                    found.entry(server.clone()).or_default().push(port);
                 }
             }
             Ok(found)

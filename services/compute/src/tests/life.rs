@@ -65,6 +65,10 @@ async fn a_node_is_told_what_its_machine_needs() {
     assert_eq!(machine.metadata.user_data.as_ref().unwrap().reveal(), "I2Nsb3VkLWNvbmZpZwo=");
     assert_eq!(machine.metadata.admin_password, None, "a password is forgotten once it was told");
     assert_eq!(machine.nics.len(), 1);
+    assert!(machine.metadata.floating_ips.is_empty());
+    *cloud.far.floating_ip.lock().unwrap() = Some([172, 24, 4, 9].into());
+    let later = cloud.compute.machines(&node_id("h1")).await.unwrap();
+    assert_eq!(later[0].metadata.floating_ips, [std::net::IpAddr::from([172, 24, 4, 9])], "the address of now, not of boot");
     let sha512 = &machine.root.sha512;
     assert!(cloud.compute.image_file(&node_id("h1"), sha512).await.is_ok());
     assert!(cloud.compute.image_file(&node_id("h2"), sha512).await.is_err(), "a host gets no image that it does not need");
