@@ -220,7 +220,11 @@ fn killed_at(cloud: &mut Cloud, tenant: &Api, network: &str, point: &str) -> Res
         Some(server) => server,
         None => persist(|| create(tenant, point, &image, network))?,
     };
-    tenant.wait_for_active(&server)?;
+    // On a busy machine the point may be passed only now.
+    wait_until("the server to be ACTIVE", REST, || {
+        tripped |= revive(cloud, on_host)?;
+        Ok(tenant.server(&server)?["status"] == "ACTIVE")
+    })?;
     let all = tenant.get(&format!("/compute/v2.1/servers?name={point}"))?;
     for server in all["servers"].as_array().context("a list of servers")? {
         let server = id(server)?;
@@ -231,8 +235,11 @@ fn killed_at(cloud: &mut Cloud, tenant: &Api, network: &str, point: &str) -> Res
                 start_again(cloud, on_host)?;
             }
         }
-        persist(|| tenant.delete_server(&server).or_else(|error| unless_gone(tenant, &server, error)))?;
-        tenant.wait_until_gone(&server)?;
+        wait_until("the server to be gone", REST, || {
+            tripped |= revive(cloud, on_host)?;
+            let path = format!("/compute/v2.1/servers/{server}");
+            Ok(tenant.ask("DELETE", &path, &json!({}))?.status == 404)
+        })?;
     }
     tenant.delete(&format!("/image/v2/images/{image}"))?;
     Ok(tripped)
@@ -248,6 +255,15 @@ fn has_ended(cloud: &mut Cloud, on_host: bool, within: Duration) -> Result<bool>
         thread::sleep(Duration::from_millis(20));
     }
     Ok(true)
+}
+
+/// Starts what has ended meanwhile, and whether it had.
+fn revive(cloud: &mut Cloud, on_host: bool) -> Result<bool> {
+    let ended = has_ended(cloud, on_host, Duration::ZERO)?;
+    if ended {
+        start_again(cloud, on_host)?;
+    }
+    Ok(ended)
 }
 
 fn start_again(cloud: &mut Cloud, on_host: bool) -> Result<()> {
