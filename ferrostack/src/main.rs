@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Ferrostack: an OpenStack-compatible cloud in one binary. This is its front door: the verbs of the command line.
 
+mod allocator;
 mod client;
 mod clouds_yaml;
 mod config;
@@ -70,6 +71,7 @@ pub struct Foreground {
 }
 
 fn main() -> ExitCode {
+    allocator::give_large_blocks_back();
     // One provider of cryptography for all TLS in the process.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let verb = Arguments::parse().verb;

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use tokio::sync::Semaphore;
 use types::Secret;
 
@@ -24,7 +25,7 @@ pub const LONGEST: usize = 4096;
 #[derive(Clone)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
-    /// The hash of a password that nobody knows: what the password of an unknown user is compared with.
+    /// What the password of an unknown user is compared with.
     of_nobody: Arc<str>,
 }
 
@@ -39,8 +40,7 @@ pub enum Verdict {
 impl Passwords {
     pub fn new() -> Result<Self> {
         let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-        let nobody = uuid::Uuid::new_v4().to_string();
-        Ok(Self { turns: Arc::new(Semaphore::new(at_once)), of_nobody: hash(nobody.as_bytes())?.into() })
+        Ok(Self { turns: Arc::new(Semaphore::new(at_once)), of_nobody: hash_of_nobody()?.into() })
     }
 
     pub async fn hash(&self, password: &Secret<String>) -> Result<String> {
@@ -75,6 +75,16 @@ fn argon2() -> Result<Argon2<'static>> {
 fn hash(password: &[u8]) -> Result<String> {
     let hash = argon2()?.hash_password(password).map_err(|error| Error::Hash(error.to_string()))?;
     Ok(hash.to_string())
+}
+
+/// Looks like a hash, and a comparison with it costs as much, but it is drawn at random: no password leads to it, and
+/// no start of the cloud waits for one to be hashed.
+fn hash_of_nobody() -> Result<String> {
+    let mut random = [0; 48];
+    getrandom::fill(&mut random).map_err(|error| Error::Hash(error.to_string()))?;
+    let (salt, output) = random.split_at(16);
+    let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
+    Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${output}"))
 }
 
 fn verify(password: &[u8], kept: &str) -> Verdict {

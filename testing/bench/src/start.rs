@@ -8,11 +8,13 @@ use anyhow::ensure;
 use crate::{
     Plan,
     cloud::Home,
+    process,
     report::{Line, Report},
 };
 
 pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
-    let (mut bare, mut first, mut again, mut after_kill) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut bare, mut cpu) = (Vec::new(), Vec::new());
+    let (mut first, mut again, mut after_kill) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
         bare.push(bare_process(plan)?);
         let home = Home::make(&plan.binary, &plan.dir)?;
@@ -21,6 +23,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
         controller.stop()?;
         let (controller, took) = home.start().await?;
         again.push(took);
+        cpu.push(process::cpu_ms(controller.pid())?);
         controller.kill()?;
         let (controller, took) = home.start().await?;
         after_kill.push(took);
@@ -30,6 +33,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     for (name, rounds) in [("in an empty folder", &first), ("again", &again), ("again, after kill -9", &after_kill)] {
         report.line(&Line::new("start", name, "ms", rounds).at_most(300.0, 100.0));
     }
+    report.line(&Line::new("start", "again, CPU of it", "ms", &cpu));
     report.line(&Line::new("start", "the process alone (--version)", "ms", &bare));
     Ok(())
 }
