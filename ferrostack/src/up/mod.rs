@@ -67,7 +67,9 @@ async fn bring_up(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
     }
     step("the controller", start_controller(home, &config)).await?;
     let mut admin = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
-    admin.log_in(&Account { user: "admin", password: admin_password.reveal(), project: "admin" }).await?;
+    admin.log_in(&Account { user: "admin", password: admin_password.reveal(), project: "admin" }).await.with_context(|| {
+        format!("if the administrator's password was changed, write the new one to {}", home.secret(secrets::ADMIN).display())
+    })?;
     step("the agent of this host", start_node(home, &config, &admin)).await?;
     step("the host's place on the external network", async { host::ensure_addresses(&config, arguments.nat) }).await?;
 

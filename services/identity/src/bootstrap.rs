@@ -16,7 +16,6 @@ use crate::{
     },
     domain::{self, NewDomain, store as domains},
     error::{Error, Result},
-    password::Verdict,
     project::{NewProject, store as projects},
     role::{NewRole, store as roles},
     user::{Account, DomainRef, NewUser, UserRef, store as users},
@@ -62,7 +61,7 @@ const ROLES: [(&str, Option<&str>); 5] =
     [("reader", None), ("member", Some("reader")), ("manager", Some("member")), ("admin", Some("manager")), ("service", None)];
 
 impl Identity {
-    /// Ensures the default domain, the roles, the administrator with this password, and the catalog.
+    /// Ensures the default domain, the roles, the administrator, and the catalog. The password is for the first time.
     pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<Tenant> {
         let settings = wanted.clone();
         self.change(move |tx| {
@@ -82,7 +81,8 @@ impl Identity {
         self.ensure_tenant("demo", "demo", &["member"], password).await
     }
 
-    /// Ensures a project, a user with this password, and the user's roles in it, all in the default domain.
+    /// Ensures a project, a user, and the user's roles in it, all in the default domain. The password is for a user who
+    /// has none yet.
     pub async fn ensure_tenant(
         &self,
         project: &'static str,
@@ -92,8 +92,8 @@ impl Identity {
     ) -> Result<Tenant> {
         let reference = by_name(user);
         let known = self.read(move |tx| users::account(tx, &reference)).await?;
-        let kept = known.as_ref().and_then(|account| account.password_hash.as_deref());
-        let has_password = kept.is_some() && self.passwords.verify(password, kept).await? != Verdict::Wrong;
+        // A password that the user has is his: he may have changed it since, and a restart must not put it back.
+        let has_password = known.is_some_and(|account| account.password_hash.is_some());
         let hash = if has_password { None } else { Some(self.passwords.hash(password).await?) };
         self.change(move |tx| {
             let project = ensure_project(tx, project)?;

@@ -205,3 +205,16 @@ async fn no_secret_reaches_the_events() {
     let all = serde_json::to_string(&events).unwrap();
     assert!(!all.contains("do not tell") && !all.contains("argon2id"), "{all}");
 }
+
+#[tokio::test]
+async fn a_restart_does_not_put_a_changed_password_back() {
+    let world = World::new().await;
+    let demo = world.id("users", "demo").await;
+    let change = json!({"user": {"password": "chosen by demo"}});
+    assert_eq!(world.ask("PATCH", &format!("/v3/users/{demo}"), &world.admin, change).await.status, 200);
+    // What the controller does at each start.
+    world.room.ensure_demo(&types::Secret::new(DEMO_PASSWORD.to_owned())).await.unwrap();
+    world.login("demo", "chosen by demo", Some("demo")).await;
+    let old = world.ask("POST", "/v3/auth/tokens", "", password_login("demo", DEMO_PASSWORD, json!("unscoped"))).await;
+    assert_eq!(old.status, 401);
+}
