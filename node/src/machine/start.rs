@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a ledger entry to a paused process: image, disk, configuration drive, QEMU.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use contracts::node::{MachineDesired, MachineState, RootDisk};
 use disks::{Format, config_drive, overlay};
@@ -17,6 +17,9 @@ use crate::{
 
 /// Slots for volumes and ports that are plugged in while the machine runs.
 const SPARE_SLOTS: u8 = 16;
+/// How often a process that ends before it answers is started, and the pause between.
+const STARTS: u32 = 3;
+const BETWEEN_STARTS: Duration = Duration::from_millis(100);
 
 impl Task {
     pub(super) async fn start(&mut self, desired: &MachineDesired) -> Result<()> {
@@ -89,11 +92,23 @@ impl Task {
         })
     }
 
+    /// A process that is being forked elsewhere in the agent holds copies of all our files until it becomes another program,
+    /// that of a tap just made among them, and QEMU then finds the tap busy. It passes: a start that ends at once is repeated.
     pub(super) async fn launch(&self, spec: MachineSpec) -> Result<Machine> {
-        // A start that was cut short may have left a process that does not answer yet; it is of no use.
-        Machine::ensure_gone(self.id, &self.ledger.run_dir()).await?;
-        crash::point("node.qemu.starting");
-        Ok(Machine::start(spec).await?)
+        let mut left = STARTS;
+        loop {
+            // A start that was cut short may have left a process that does not answer yet; it is of no use.
+            Machine::ensure_gone(self.id, &self.ledger.run_dir()).await?;
+            crash::point("node.qemu.starting");
+            left -= 1;
+            match Machine::start(spec.clone()).await {
+                Err(error @ qemu::Error::Died { .. }) if left > 0 => {
+                    tracing::info!(server = %self.server_id, %error, "the machine is started once more");
+                    tokio::time::sleep(BETWEEN_STARTS).await;
+                }
+                started => return Ok(started?),
+            }
+        }
     }
 }
 
