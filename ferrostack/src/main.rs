@@ -54,7 +54,7 @@ enum Verb {
     /// Print what changed in the cloud: who, when, from what to what
     Events(operate::EventsArguments),
     /// Let another host join: prints the token for `ferrostack node --join`
-    JoinToken(operate::JoinTokenArguments),
+    JoinToken,
     /// Show every route with the policy that guards it
     Routes,
     /// Run the controller in the foreground (`up` does this in the background)
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         Verb::Status => operate::status(&Home::find()),
         Verb::Audit => operate::audit(&Home::find()),
         Verb::Events(arguments) => operate::events(&Home::find(), &arguments),
-        Verb::JoinToken(arguments) => operate::join_token(&Home::find(), &arguments),
+        Verb::JoinToken => operate::join_token(&Home::find()),
         Verb::Routes => operate::routes(),
         Verb::Controller(foreground) => role::controller(foreground),
         Verb::Node(arguments) => role::node(arguments),

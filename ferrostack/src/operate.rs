@@ -26,13 +26,6 @@ pub struct EventsArguments {
     request: Option<String>,
 }
 
-#[derive(Args)]
-pub struct JoinTokenArguments {
-    /// For how long the token may be used, once
-    #[arg(long, default_value_t = 60)]
-    minutes: u32,
-}
-
 pub fn status(home: &Home) -> anyhow::Result<()> {
     for role in ["controller", "node"] {
         match daemons::running(home, role) {
@@ -96,11 +89,11 @@ pub fn events(home: &Home, arguments: &EventsArguments) -> anyhow::Result<()> {
     })
 }
 
-pub fn join_token(home: &Home, arguments: &JoinTokenArguments) -> anyhow::Result<()> {
+pub fn join_token(home: &Home) -> anyhow::Result<()> {
     as_admin(home, async |admin| {
-        let made = admin.post("/operator/v1/join-tokens", json!({"join_token": {"minutes": arguments.minutes}})).await?;
+        let made = admin.post("/operator/v1/join-tokens", json!({})).await?;
         let token = made["join_token"]["token"].as_str().context("the controller gave a join token")?;
-        println!("On the host that shall join, within {} minutes:\n\n  ferrostack node --join {token}", arguments.minutes);
+        println!("On the host that shall join, within an hour and once:\n\n  ferrostack node --join {token}");
         Ok(())
     })
 }

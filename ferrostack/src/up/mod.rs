@@ -153,7 +153,7 @@ async fn start_node(home: &Home, config: &Config, admin: &Client) -> anyhow::Res
         if joined {
             daemons::start_in(home, "node", config.node.namespace.as_deref(), &[])?;
         } else {
-            let made = admin.post("/operator/v1/join-tokens", json!({"join_token": {"minutes": 10}})).await?;
+            let made = admin.post("/operator/v1/join-tokens", json!({})).await?;
             let token = made["join_token"]["token"].as_str().context("the controller gave a join token")?;
             // By file, not by argument: arguments are seen by every user of the host.
             let path = home.secret("join-token");
