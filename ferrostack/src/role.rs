@@ -28,7 +28,7 @@ pub fn controller(foreground: Foreground) -> anyhow::Result<()> {
     let config = Config::read(&home.configuration)?;
     refuse_twin(&home, "controller")?;
     logging::start(&config.log.filter);
-    runtime()?.block_on(controller::run(&home, &config, told_to_stop()))
+    runtime()?.block_on(async { controller::run(&home, &config, told_to_stop()).await })
 }
 
 pub fn node(arguments: NodeArguments) -> anyhow::Result<()> {
@@ -112,13 +112,14 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(cores).max_blocking_threads(64).enable_all().build()?)
 }
 
-/// Ready when the process is asked to end.
-async fn told_to_stop() {
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
+/// Ready when the process is asked to end. From this call on, not from the first poll: a signal during the start counts.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut term), Ok(mut interrupt)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }

@@ -175,6 +175,20 @@ impl Cloud {
         tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("node {name} did not get there"))
     }
 
+    /// What the node offers, once placement was told: that is soon after the node is up.
+    pub async fn offer(&self, node: &NodeId) -> Offer {
+        let look = async {
+            loop {
+                let told = self.rooms.providers.lock().unwrap().get(node).cloned();
+                match told {
+                    Some(offer) => return offer,
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("placement was not told of node {node}"))
+    }
+
     /// Puts an image into the image room; answers its hash.
     pub fn image(&self, content: &[u8]) -> String {
         let sha512 = hex::encode(Sha512::digest(content));

@@ -27,7 +27,7 @@ async fn a_host_joins_is_offered_to_placement_and_is_known_again_after_a_restart
         }
     };
     tokio::time::timeout(super::cloud::PATIENCE, told).await.unwrap();
-    let (inventories, traits) = cloud.rooms.providers.lock().unwrap()[&facts.id].clone();
+    let (inventories, traits) = cloud.offer(&facts.id).await;
     assert_eq!(inventories["VCPU"].allocation_ratio, 4.0);
     assert_eq!(inventories["MEMORY_MB"].total, hello.memory_mb);
     assert!(traits.contains("COMPUTE_NODE"));

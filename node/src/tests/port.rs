@@ -135,7 +135,7 @@ fn a_physical_network_is_a_bridge_with_its_card() {
         let node = Node::start(config);
         let facts = cloud.up("one").await;
         assert_eq!(facts.hello.unwrap().physical_networks, ["office"]);
-        assert!(cloud.rooms.providers.lock().unwrap()[&facts.id].1.contains("CUSTOM_PHYSNET_OFFICE"));
+        assert!(cloud.offer(&facts.id).await.1.contains("CUSTOM_PHYSNET_OFFICE"));
         let db = format!("--db=unix:{}", node.dir().join("ovs/run/db.sock").display());
         assert_eq!(run("ovs-vsctl", &[&db, "port-to-br", "card0"]).trim(), "br-office");
         let mapped = async {
