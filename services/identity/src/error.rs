@@ -35,6 +35,14 @@ impl Error {
         Self::Conflict { kind, detail: detail.into() }
     }
 
+    /// What a body names and is not there is the body's mistake, not the address's.
+    pub fn in_body(self) -> Self {
+        match self {
+            Self::NotFound { .. } => Self::Invalid(self.to_string()),
+            other => other,
+        }
+    }
+
     /// Says so when the reason was that the name is taken.
     pub fn name_taken(error: store::Error, kind: &'static str, name: &str, within: &str) -> Self {
         if error.is_unique("name") {

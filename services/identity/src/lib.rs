@@ -12,8 +12,10 @@ mod domain;
 mod error;
 mod filter;
 mod group;
+mod limit;
 mod password;
 mod project;
+mod registered_limit;
 mod reply;
 mod role;
 mod token;
@@ -41,7 +43,10 @@ pub use token::LIFETIME;
 
 pub const MIGRATIONS: Migrations = Migrations {
     room: "identity",
-    steps: &[Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") }],
+    steps: &[
+        Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
+        Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
+    ],
 };
 
 /// The room: its tables, its keys, and what it keeps in memory.
@@ -105,7 +110,9 @@ impl Identity {
             .join(assignment::list::routes(room()))
             .join(catalog::region::api::routes(room()))
             .join(catalog::service::api::routes(room()))
-            .join(catalog::endpoint::api::routes(room()));
+            .join(catalog::endpoint::api::routes(room()))
+            .join(registered_limit::api::routes(room()))
+            .join(limit::api::routes(room()));
         Service {
             name: "identity",
             prefix: "/identity",
@@ -134,6 +141,11 @@ impl Identity {
         // Also after an error: it may be that only the answer was lost.
         self.tokens.invalidate();
         changed
+    }
+
+    /// Changes something on which no token depends: limits, policies, the configuration of domains.
+    async fn write<T: Send + 'static>(&self, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+        self.store.write(f).await
     }
 
     /// The domain for something whose request names none: that of the parent, of the token, or the default one.
@@ -177,6 +189,8 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(catalog::region::api::POLICIES);
     all.extend(catalog::service::api::POLICIES);
     all.extend(catalog::endpoint::api::POLICIES);
+    all.extend(registered_limit::api::POLICIES);
+    all.extend(limit::api::POLICIES);
     all
 }
 

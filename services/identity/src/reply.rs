@@ -53,6 +53,12 @@ pub fn created<T: Resource>(cx: &Cx, item: &T) -> Reply {
     one(cx, StatusCode::CREATED, item)
 }
 
+/// What was created in one request, in a list without links around it.
+pub fn created_many<T: Resource>(cx: &Cx, items: &[T]) -> Reply {
+    let items: Vec<_> = items.iter().map(|item| linked(cx, item)).collect();
+    json(StatusCode::CREATED, &HashMap::from([(T::MANY, items)]))
+}
+
 pub fn linked<'a, T: Resource>(cx: &Cx, item: &'a T) -> Linked<'a, T> {
     Linked { item, links: self_link(item.url(cx)) }
 }

@@ -95,6 +95,7 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainI
         "DELETE FROM role_assignments WHERE target_kind = 'domain' AND target_id = $1".to_owned(),
         format!("DELETE FROM role_assignments WHERE role_id IN ({roles})"),
         format!("DELETE FROM implied_roles WHERE prior_role_id IN ({roles}) OR implied_role_id IN ({roles})"),
+        format!("DELETE FROM limits WHERE domain_id = $1 OR project_id IN ({projects})"),
         format!("DELETE FROM group_members WHERE user_id IN ({users}) OR group_id IN ({groups})"),
         "DELETE FROM user_groups WHERE domain_id = $1".to_owned(),
         "DELETE FROM users WHERE domain_id = $1".to_owned(),

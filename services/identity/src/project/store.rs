@@ -126,6 +126,7 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Project
     for sql in [
         "DELETE FROM application_credentials WHERE project_id = $1",
         "DELETE FROM role_assignments WHERE target_kind = 'project' AND target_id = $1",
+        "DELETE FROM limits WHERE project_id = $1",
         "UPDATE users SET default_project_id = NULL WHERE default_project_id = $1",
         "DELETE FROM projects WHERE id = $1",
     ] {

@@ -33,9 +33,9 @@ pub fn get(tx: &mut Tx, _: &Allowed<Scope>, id: &EndpointId) -> Result<Endpoint>
 
 pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewEndpoint) -> Result<Endpoint> {
     refuse_bad_url(new.url.as_str())?;
-    service::store::get(tx, allowed, &new.service_id).map_err(not_in_body)?;
+    service::store::get(tx, allowed, &new.service_id).map_err(Error::in_body)?;
     let region = match (&new.region_id, &new.region) {
-        (Some(id), _) => Some(region::store::get(tx, allowed, id).map_err(not_in_body)?.id),
+        (Some(id), _) => Some(region::store::get(tx, allowed, id).map_err(Error::in_body)?.id),
         (None, Some(name)) => Some(ensure_region(tx, allowed, actor, name)?),
         (None, None) => None,
     };
@@ -70,14 +70,14 @@ pub fn update(
         endpoint.interface = interface;
     }
     if let Some(service) = &update.service_id {
-        endpoint.service_id = service::store::get(tx, allowed, service).map_err(not_in_body)?.id;
+        endpoint.service_id = service::store::get(tx, allowed, service).map_err(Error::in_body)?.id;
     }
     if let Some(url) = &update.url {
         refuse_bad_url(url.as_str())?;
         endpoint.url = url.as_str().to_owned();
     }
     match (&update.region_id, &update.region) {
-        (Some(Some(id)), _) => endpoint.region_id = Some(region::store::get(tx, allowed, id).map_err(not_in_body)?.id),
+        (Some(Some(id)), _) => endpoint.region_id = Some(region::store::get(tx, allowed, id).map_err(Error::in_body)?.id),
         (None, Some(Some(name))) => endpoint.region_id = Some(ensure_region(tx, allowed, actor, name)?),
         (Some(None), _) | (None, Some(None)) => endpoint.region_id = None,
         (None, None) => {}
@@ -109,14 +109,6 @@ fn ensure_region(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, name: &st
             Ok(region::store::create(tx, allowed, actor, &new)?.id)
         }
         other => Ok(other?.id),
-    }
-}
-
-/// What a body names and is not there is the body's mistake, not the address's.
-fn not_in_body(error: Error) -> Error {
-    match error {
-        Error::NotFound { .. } => Error::Invalid(error.to_string()),
-        other => other,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
+    registered_limit::store as registered_limits,
 };
 
 const COLUMNS: &str = "id, type, name, description, enabled, extra";
@@ -68,9 +69,10 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Service
     Ok(service)
 }
 
-/// Its endpoints go with it.
+/// Its endpoints and its limits go with it.
 pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ServiceId) -> Result<()> {
     let service = get(tx, allowed, id)?;
+    registered_limits::delete_of_service(tx, id)?;
     tx.execute("DELETE FROM catalog_endpoints WHERE service_id = $1", &params![id])?;
     tx.execute("DELETE FROM catalog_services WHERE id = $1", &params![id])?;
     change::record(tx, actor, "catalog_service", id.as_str(), Some(&service), None)

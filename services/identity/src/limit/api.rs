@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/limits`
+
+use std::sync::Arc;
+
+use access::{Policy, Target};
+use api::{Access, Cx, Fault, Reply, Routes, json, no_content};
+use http::StatusCode;
+use serde_json::json;
+
+use super::{LimitUpdate, NewLimit, store};
+use crate::{Identity, error::Error, filter, project::store as projects, reply};
+
+static MODEL: Policy = Policy::new("identity:get_limit_model", "", "Show how limits are enforced");
+static LIST: Policy = Policy::new("identity:list_limits", "", "List limits");
+static GET: Policy = Policy::new(
+    "identity:get_limit",
+    "rule:admin_required or (role:reader and system_scope:all) \
+     or (domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s) \
+     or (project_id:%(target.limit.project_id)s and not None:%(target.limit.project_id)s)",
+    "Show a limit",
+);
+static CREATE: Policy = Policy::new("identity:create_limits", "rule:admin_required", "Create limits");
+static UPDATE: Policy = Policy::new("identity:update_limit", "rule:admin_required", "Change a limit");
+static DELETE: Policy = Policy::new("identity:delete_limit", "rule:admin_required", "Delete a limit");
+
+pub const POLICIES: [&Policy; 6] = [&MODEL, &LIST, &GET, &CREATE, &UPDATE, &DELETE];
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .get("/v3/limits/model", &MODEL, show_model)
+        .get("/v3/limits", &LIST, list)
+        .post("/v3/limits", &CREATE, create)
+        // Whose limit it is decides who may see it.
+        .get("/v3/limits/{limit_id}", Access::Authenticated, show)
+        .patch("/v3/limits/{limit_id}", &UPDATE, update)
+        .delete("/v3/limits/{limit_id}", &DELETE, delete)
+}
+
+async fn show_model(_: Arc<Identity>, _: Cx) -> Reply {
+    let description = "Limit enforcement and validation does not take project hierarchy into consideration.";
+    json(StatusCode::OK, &json!({"model": {"name": "flat", "description": description}}))
+}
+
+async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
+    let filters = [
+        ("service_id", "service_id = "),
+        ("region_id", "region_id = "),
+        ("resource_name", "resource_name = "),
+        ("project_id", "project_id = "),
+        ("domain_id", "domain_id = "),
+    ];
+    let select = filter::by_text(&cx, store::select(cx.allowed()?, cx.caller()?), &filters);
+    let limits = room.list(move |tx| store::list(tx, &select)).await?;
+    reply::list(&cx, &limits)
+}
+
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let id = limit_id(&cx);
+    let (limit, domain_of_project) = room
+        .read(move |tx| {
+            let limit = store::find(tx, &id)?;
+            let project = limit.as_ref().and_then(|limit| limit.project_id.clone());
+            let project = project.map(|id| projects::find(tx, &id)).transpose()?.flatten();
+            Ok((limit, project.map(|project| project.domain_id)))
+        })
+        .await?;
+    let mut target = Target::new();
+    if let Some(limit) = &limit {
+        target = target.with_optional("target.limit.project_id", limit.project_id.clone());
+        if let Some(domain) = &limit.domain_id {
+            target = target.with("target.limit.domain.id", domain.as_str());
+        }
+    }
+    if let Some(domain) = domain_of_project {
+        target = target.with("target.limit.project.domain_id", domain);
+    }
+    cx.check(&GET, &target)?;
+    reply::show(&cx, &limit.ok_or_else(|| Error::not_found("limit", cx.param("limit_id")))?)
+}
+
+/// All of them or none.
+async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let new: Vec<NewLimit> = cx.document("limits").await?;
+    if new.is_empty() {
+        return Err(Fault::bad_request("Invalid input for field/attribute limits: it names at least one."));
+    }
+    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let limits =
+        room.write(move |tx| new.iter().map(|new| store::create(tx, &allowed, &actor, new)).collect::<Result<Vec<_>, _>>());
+    reply::created_many(&cx, &limits.await?)
+}
+
+async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let update: LimitUpdate = cx.document("limit").await?;
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), limit_id(&cx));
+    let limit = room.write(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    reply::show(&cx, &limit)
+}
+
+async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), limit_id(&cx));
+    room.write(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    no_content()
+}
+
+fn limit_id(cx: &Cx) -> String {
+    cx.param("limit_id").to_owned()
+}

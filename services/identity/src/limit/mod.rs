@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Limits: how much of a resource one project or domain may have, where that is not the registered limit. They are
+//! checked against nothing but themselves: the flat model, which knows no hierarchy of projects.
+
+pub mod api;
+pub mod store;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use types::{DomainId, ProjectId, ServiceId};
+
+use crate::{
+    body::{Name, present},
+    registered_limit::Amount,
+    reply::Resource,
+};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Limit {
+    pub id: String,
+    pub service_id: ServiceId,
+    pub region_id: Option<String>,
+    pub resource_name: String,
+    /// Of a limit either this or the domain is there.
+    pub project_id: Option<ProjectId>,
+    pub domain_id: Option<DomainId>,
+    pub resource_limit: Amount,
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLimit {
+    pub service_id: ServiceId,
+    #[serde(default)]
+    pub region_id: Option<String>,
+    pub resource_name: Name<255>,
+    #[serde(default)]
+    pub project_id: Option<ProjectId>,
+    #[serde(default)]
+    pub domain_id: Option<DomainId>,
+    pub resource_limit: Amount,
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitUpdate {
+    pub resource_limit: Option<Amount>,
+    #[serde(default, deserialize_with = "present")]
+    pub description: Option<Option<String>>,
+}
+
+impl Resource for Limit {
+    const ONE: &'static str = "limit";
+    const MANY: &'static str = "limits";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
