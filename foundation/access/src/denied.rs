@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::policy::scopes::Scopes;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
     pub policy: &'static str,
@@ -14,6 +16,8 @@ pub struct Denied {
     pub scope: String,
     /// A role which the caller lacks and with which the answer were yes.
     pub missing_role: Option<&'static str>,
+    /// The kinds of token that this policy hears, if the caller's is none of them.
+    pub wrong_scope: Option<Scopes>,
 }
 
 impl std::error::Error for Denied {}
@@ -21,6 +25,9 @@ impl std::error::Error for Denied {}
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Policy doesn't allow {} to be performed.", self.policy)?;
+        if let Some(scopes) = self.wrong_scope {
+            return write!(f, " It needs a token of another scope ({scopes}); yours is for {}.", self.scope);
+        }
         let held = if self.roles.is_empty() { "no role".to_owned() } else { format!("only {}", self.roles.join(", ")) };
         match self.missing_role {
             Some(role) => write!(f, " It needs the role {role} on {}, where you have {held}.", self.scope),

@@ -185,6 +185,9 @@ impl Enforcer {
     }
 
     fn answer(&self, policy: &'static Policy, caller: &Caller, target: &impl Facts, further_roles: &[&str]) -> Answer {
+        if !policy.scopes.admit(&caller.scope) {
+            return Answer::No;
+        }
         let Some(check) = self.names.get(policy.name).map(|i| &self.checks[*i]) else {
             tracing::error!(policy = policy.name, "a policy is asked that the enforcer was not given; it denies");
             return Answer::No;
@@ -204,6 +207,7 @@ impl Enforcer {
                 TokenScope::Unscoped => "no project".to_owned(),
             },
             missing_role: missing_role.filter(|_| caller.scope != TokenScope::Unscoped),
+            wrong_scope: Some(policy.scopes).filter(|scopes| !scopes.admit(&caller.scope)),
         }
     }
 }

@@ -37,7 +37,7 @@ fn in_domain(roles: &[&str]) -> Caller {
 /// Policies live for as long as the program; a test's are leaked to do the same.
 fn policy(check: &str) -> &'static Policy {
     let check: &'static str = Box::leak(check.to_owned().into_boxed_str());
-    Box::leak(Box::new(Policy::new("test:policy", check, "A rule under test")))
+    Box::leak(Box::new(Policy::new("test:policy", check, "A rule under test").also_for_domains()))
 }
 
 fn enforcer(policy: &'static Policy) -> Enforcer {
@@ -353,4 +353,27 @@ fn narrowing_a_proof_never_widens_it() {
     let mine = enforcer(policy).scope(policy, &in_project(&["reader"])).unwrap();
     assert_eq!(mine.in_project(&"mine".into()), Some(mine.clone()));
     assert_eq!(mine.in_project(&"other".into()), None);
+}
+
+#[test]
+fn a_role_counts_only_in_the_scopes_of_the_policy() {
+    static SERVERS: Policy = Policy::new("os_compute_api:servers:index", "role:admin", "List servers");
+    static REGIONS: Policy = Policy::new("identity:create_region", "role:admin", "Create a region");
+    static USERS: Policy = Policy::new("identity:list_users", "role:admin", "List users").also_for_domains();
+    static TRUSTS: Policy = Policy::new("identity:create_trust", "role:admin", "Create a trust").only_for_projects();
+    let enforcer = Enforcer::new(&[&SERVERS, &REGIONS, &USERS, &TRUSTS], BASE_RULES, None).unwrap();
+    let (project, domain, system) = (in_project(&["admin"]), in_domain(&["admin"]), caller(TokenScope::System, &["admin"]));
+    for (policy, answers) in
+        [(&SERVERS, [true, false, false]), (&REGIONS, [true, false, true]), (&USERS, [true; 3]), (&TRUSTS, [true, false, false])]
+    {
+        let asked = [&project, &domain, &system].map(|who| enforcer.check(policy, who, &Target::new()).is_ok());
+        assert_eq!(asked, answers, "{}", policy.name);
+        let asked = [&project, &domain, &system].map(|who| enforcer.scope(policy, who).is_ok());
+        assert_eq!(asked, answers, "{}", policy.name);
+    }
+    assert_eq!(
+        enforcer.check(&REGIONS, &domain, &Target::new()).unwrap_err().to_string(),
+        "Policy doesn't allow identity:create_region to be performed. \
+         It needs a token of another scope (project, system); yours is for domain name of corp."
+    );
 }

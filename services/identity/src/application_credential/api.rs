@@ -17,7 +17,8 @@ use crate::{Identity, error::Error, reply, role::store::AllRoles};
 static LIST: Policy = Policy::new("identity:list_application_credentials", READ, "List a user's application credentials");
 static GET: Policy = Policy::new("identity:get_application_credential", READ, "Show an application credential");
 static CREATE: Policy =
-    Policy::new("identity:create_application_credential", "user_id:%(user_id)s", "Make an application credential for oneself");
+    Policy::new("identity:create_application_credential", "user_id:%(user_id)s", "Make an application credential for oneself")
+        .only_for_projects();
 static DELETE: Policy = Policy::new(
     "identity:delete_application_credential",
     "rule:admin_required or user_id:%(user_id)s",

@@ -50,14 +50,16 @@ static CHECK: Policy = Policy::new(
         " and (domain_id:%(target.role.domain_id)s or None:%(target.role.domain_id)s)"
     ),
     "Check that a role is given",
-);
+)
+.also_for_domains();
 static LIST: Policy = Policy::new(
     "identity:list_grants",
     concat!("rule:admin_required or (role:reader and system_scope:all) or ", both_of_domain!("reader")),
     "List the roles given to a user or group somewhere",
-);
-static CREATE: Policy = Policy::new("identity:create_grant", MANAGE, "Give a role");
-static REVOKE: Policy = Policy::new("identity:revoke_grant", MANAGE, "Take a role away");
+)
+.also_for_domains();
+static CREATE: Policy = Policy::new("identity:create_grant", MANAGE, "Give a role").also_for_domains();
+static REVOKE: Policy = Policy::new("identity:revoke_grant", MANAGE, "Take a role away").also_for_domains();
 static SYSTEM_LIST_USER: Policy =
     Policy::new("identity:list_system_grants_for_user", READ_ANY, "List the roles of a user on the system");
 static SYSTEM_CHECK_USER: Policy =

@@ -16,12 +16,14 @@ static LIST: Policy = Policy::new(
     "identity:list_role_assignments",
     "rule:admin_required or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain_id)s)",
     "List who has which role where",
-);
+)
+.also_for_domains();
 static LIST_TREE: Policy = Policy::new(
     "identity:list_role_assignments_for_tree",
     "rule:admin_required or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain_id)s)",
     "List who has which role in a project and in those below it",
-);
+)
+.also_for_domains();
 
 pub const POLICIES: [&Policy; 2] = [&LIST, &LIST_TREE];
 

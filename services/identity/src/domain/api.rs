@@ -14,13 +14,15 @@ static LIST: Policy = Policy::new(
     "identity:list_domains",
     "rule:admin_required or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain.id)s)",
     "List domains",
-);
+)
+.also_for_domains();
 static GET: Policy = Policy::new(
     "identity:get_domain",
     "rule:admin_required or (role:reader and system_scope:all) or token.domain.id:%(target.domain.id)s \
      or token.project.domain.id:%(target.domain.id)s",
     "Show a domain",
-);
+)
+.also_for_domains();
 static CREATE: Policy = Policy::new("identity:create_domain", "rule:admin_required", "Create a domain");
 static UPDATE: Policy = Policy::new("identity:update_domain", "rule:admin_required", "Change a domain");
 static DELETE: Policy = Policy::new("identity:delete_domain", "rule:admin_required", "Delete a domain and all in it");

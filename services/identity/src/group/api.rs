@@ -10,20 +10,23 @@ use types::{GroupId, UserId};
 use super::{GroupUpdate, NewGroup, store};
 use crate::{Identity, error::Error, filter, reply, user};
 
-static LIST: Policy = Policy::new("identity:list_groups", READ, "List groups");
-static GET: Policy = Policy::new("identity:get_group", READ, "Show a group");
-static CREATE: Policy = Policy::new("identity:create_group", MANAGE, "Create a group");
-static UPDATE: Policy = Policy::new("identity:update_group", MANAGE, "Change a group");
-static DELETE: Policy = Policy::new("identity:delete_group", MANAGE, "Delete a group");
-static LIST_MEMBERS: Policy = Policy::new("identity:list_users_in_group", READ, "List the users of a group");
+static LIST: Policy = Policy::new("identity:list_groups", READ, "List groups").also_for_domains();
+static GET: Policy = Policy::new("identity:get_group", READ, "Show a group").also_for_domains();
+static CREATE: Policy = Policy::new("identity:create_group", MANAGE, "Create a group").also_for_domains();
+static UPDATE: Policy = Policy::new("identity:update_group", MANAGE, "Change a group").also_for_domains();
+static DELETE: Policy = Policy::new("identity:delete_group", MANAGE, "Delete a group").also_for_domains();
+static LIST_MEMBERS: Policy = Policy::new("identity:list_users_in_group", READ, "List the users of a group").also_for_domains();
 static CHECK_MEMBER: Policy = Policy::new(
     "identity:check_user_in_group",
     "rule:admin_required or (role:reader and system_scope:all) or (role:reader \
      and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)",
     "Check that a user is in a group",
-);
-static ADD_MEMBER: Policy = Policy::new("identity:add_user_to_group", MANAGE_MEMBERS, "Put a user into a group");
-static REMOVE_MEMBER: Policy = Policy::new("identity:remove_user_from_group", MANAGE_MEMBERS, "Take a user out of a group");
+)
+.also_for_domains();
+static ADD_MEMBER: Policy =
+    Policy::new("identity:add_user_to_group", MANAGE_MEMBERS, "Put a user into a group").also_for_domains();
+static REMOVE_MEMBER: Policy =
+    Policy::new("identity:remove_user_from_group", MANAGE_MEMBERS, "Take a user out of a group").also_for_domains();
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all) \
                     or (role:reader and domain_id:%(target.group.domain_id)s)";

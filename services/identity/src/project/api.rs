@@ -22,17 +22,20 @@ static LIST: Policy = Policy::new(
     "identity:list_projects",
     "rule:admin_required or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain_id)s)",
     "List projects",
-);
-static GET: Policy = Policy::new("identity:get_project", READ, "Show a project");
-static CREATE: Policy = Policy::new("identity:create_project", MANAGE, "Create a project");
-static UPDATE: Policy = Policy::new("identity:update_project", MANAGE, "Change a project");
-static DELETE: Policy = Policy::new("identity:delete_project", MANAGE, "Delete a project");
-static LIST_TAGS: Policy = Policy::new("identity:list_project_tags", READ, "List the tags of a project");
-static GET_TAG: Policy = Policy::new("identity:get_project_tag", READ, "Check that a project has a tag");
-static UPDATE_TAGS: Policy = Policy::new("identity:update_project_tags", MANAGE, "Replace the tags of a project");
-static CREATE_TAG: Policy = Policy::new("identity:create_project_tag", MANAGE, "Tag a project");
-static DELETE_TAGS: Policy = Policy::new("identity:delete_project_tags", MANAGE, "Remove all tags of a project");
-static DELETE_TAG: Policy = Policy::new("identity:delete_project_tag", MANAGE, "Remove a tag of a project");
+)
+.also_for_domains();
+static GET: Policy = Policy::new("identity:get_project", READ, "Show a project").also_for_domains();
+static CREATE: Policy = Policy::new("identity:create_project", MANAGE, "Create a project").also_for_domains();
+static UPDATE: Policy = Policy::new("identity:update_project", MANAGE, "Change a project").also_for_domains();
+static DELETE: Policy = Policy::new("identity:delete_project", MANAGE, "Delete a project").also_for_domains();
+static LIST_TAGS: Policy = Policy::new("identity:list_project_tags", READ, "List the tags of a project").also_for_domains();
+static GET_TAG: Policy = Policy::new("identity:get_project_tag", READ, "Check that a project has a tag").also_for_domains();
+static UPDATE_TAGS: Policy =
+    Policy::new("identity:update_project_tags", MANAGE, "Replace the tags of a project").also_for_domains();
+static CREATE_TAG: Policy = Policy::new("identity:create_project_tag", MANAGE, "Tag a project").also_for_domains();
+static DELETE_TAGS: Policy =
+    Policy::new("identity:delete_project_tags", MANAGE, "Remove all tags of a project").also_for_domains();
+static DELETE_TAG: Policy = Policy::new("identity:delete_project_tag", MANAGE, "Remove a tag of a project").also_for_domains();
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all) \
                     or (role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s";

@@ -14,12 +14,14 @@ static LIST: Policy = Policy::new(
     "identity:list_roles",
     "rule:admin_required or (role:reader and system_scope:all) or (role:manager and not domain_id:None)",
     "List roles",
-);
+)
+.also_for_domains();
 static GET: Policy = Policy::new(
     "identity:get_role",
     "rule:admin_required or (role:reader and system_scope:all) or (role:manager and rule:domain_managed_target_role)",
     "Show a role",
-);
+)
+.also_for_domains();
 static CREATE: Policy = Policy::new("identity:create_role", "rule:admin_required", "Create a role");
 static UPDATE: Policy = Policy::new("identity:update_role", "rule:admin_required", "Change a role");
 static DELETE: Policy = Policy::new("identity:delete_role", "rule:admin_required", "Delete a role");

@@ -21,17 +21,21 @@ static CHECK: Policy = Policy::new(
     "identity:check_token",
     "rule:admin_required or (role:reader and system_scope:all) or rule:token_subject",
     "Check that a token is valid",
-);
+)
+.also_for_domains();
 static VALIDATE: Policy = Policy::new(
     "identity:validate_token",
     "rule:admin_required or (role:reader and system_scope:all) or rule:service_role or rule:token_subject",
     "Show what a token means",
-);
-static REVOKE: Policy = Policy::new("identity:revoke_token", "rule:admin_required or rule:token_subject", "Revoke a token");
-static CATALOG: Policy = Policy::new("identity:get_auth_catalog", "", "Show the catalog of the token");
-static PROJECTS: Policy = Policy::new("identity:get_auth_projects", "", "List the projects one can log in to");
-static DOMAINS: Policy = Policy::new("identity:get_auth_domains", "", "List the domains one can log in to");
-static SYSTEM: Policy = Policy::new("identity:get_auth_system", "", "Show whether one can log in to the system");
+)
+.also_for_domains();
+static REVOKE: Policy =
+    Policy::new("identity:revoke_token", "rule:admin_required or rule:token_subject", "Revoke a token").also_for_domains();
+static CATALOG: Policy = Policy::new("identity:get_auth_catalog", "", "Show the catalog of the token").also_for_domains();
+static PROJECTS: Policy = Policy::new("identity:get_auth_projects", "", "List the projects one can log in to").also_for_domains();
+static DOMAINS: Policy = Policy::new("identity:get_auth_domains", "", "List the domains one can log in to").also_for_domains();
+static SYSTEM: Policy =
+    Policy::new("identity:get_auth_system", "", "Show whether one can log in to the system").also_for_domains();
 
 pub const POLICIES: [&Policy; 7] = [&CHECK, &VALIDATE, &REVOKE, &CATALOG, &PROJECTS, &DOMAINS, &SYSTEM];
 

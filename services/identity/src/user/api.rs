@@ -14,28 +14,32 @@ static LIST: Policy = Policy::new(
     "identity:list_users",
     "rule:admin_required or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain_id)s)",
     "List users",
-);
+)
+.also_for_domains();
 static GET: Policy = Policy::new(
     "identity:get_user",
     "rule:admin_required or (role:reader and system_scope:all) \
      or (role:reader and token.domain.id:%(target.user.domain_id)s) or user_id:%(target.user.id)s",
     "Show a user",
-);
-static CREATE: Policy = Policy::new("identity:create_user", MANAGE, "Create a user");
-static UPDATE: Policy = Policy::new("identity:update_user", MANAGE, "Change a user");
-static DELETE: Policy = Policy::new("identity:delete_user", MANAGE, "Delete a user");
+)
+.also_for_domains();
+static CREATE: Policy = Policy::new("identity:create_user", MANAGE, "Create a user").also_for_domains();
+static UPDATE: Policy = Policy::new("identity:update_user", MANAGE, "Change a user").also_for_domains();
+static DELETE: Policy = Policy::new("identity:delete_user", MANAGE, "Delete a user").also_for_domains();
 static LIST_PROJECTS: Policy = Policy::new(
     "identity:list_user_projects",
     "rule:admin_required or (role:reader and system_scope:all) \
      or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(target.user.id)s",
     "List the projects in which a user has a role",
-);
+)
+.also_for_domains();
 static LIST_GROUPS: Policy = Policy::new(
     "identity:list_groups_for_user",
     "rule:admin_required or (role:reader and system_scope:all) \
      or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(user_id)s",
     "List the groups that a user is in",
-);
+)
+.also_for_domains();
 
 const MANAGE: &str = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)";
 

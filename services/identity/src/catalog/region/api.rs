@@ -9,8 +9,8 @@ use api::{Cx, Reply, Routes, no_content};
 use super::{NewRegion, RegionUpdate, store};
 use crate::{Identity, filter, reply};
 
-static LIST: Policy = Policy::new("identity:list_regions", "", "List regions");
-static GET: Policy = Policy::new("identity:get_region", "", "Show a region");
+static LIST: Policy = Policy::new("identity:list_regions", "", "List regions").also_for_domains();
+static GET: Policy = Policy::new("identity:get_region", "", "Show a region").also_for_domains();
 static CREATE: Policy = Policy::new("identity:create_region", "rule:admin_required", "Create a region");
 static UPDATE: Policy = Policy::new("identity:update_region", "rule:admin_required", "Change a region");
 static DELETE: Policy = Policy::new("identity:delete_region", "rule:admin_required", "Delete a region");
