@@ -4,6 +4,7 @@
 //!
 //! Nothing here ever guesses a format: what an image is was found once, by [`inspect`], and is pinned from then on.
 
+mod bytes;
 pub mod cage;
 pub mod config_drive;
 pub mod durable;

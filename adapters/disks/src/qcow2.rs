@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The qcow2 header, versions 2 and 3, as QEMU's `docs/interop/qcow2.txt` lays it down. Numbers are big-endian.
 
+use crate::bytes::big::{u32_at, u64_at};
+
 pub(crate) const MAGIC: [u8; 4] = *b"QFI\xfb";
 pub(crate) const VERSION_2_LENGTH: u32 = 72;
 pub(crate) const VERSION_3_LENGTH: u32 = 104;
@@ -69,12 +71,4 @@ impl Header {
 pub(crate) fn bytes_per_l1_entry(cluster_bits: u32, l2_entry_size: u64) -> u64 {
     let cluster = 1u64 << cluster_bits;
     cluster * (cluster / l2_entry_size)
-}
-
-pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
-}
-
-pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_be_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }

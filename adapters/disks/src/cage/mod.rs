@@ -140,6 +140,10 @@ fn driver(format: Format) -> Result<&'static str> {
     match format {
         Format::Raw | Format::Iso => Ok("raw"),
         Format::Qcow2 => Ok("qcow2"),
+        Format::Vmdk => Ok("vmdk"),
+        Format::Vhd => Ok("vpc"),
+        Format::Vhdx => Ok("vhdx"),
+        Format::Vdi => Ok("vdi"),
         other => Err(Error::Unusable(format!("{other} images are not converted"))),
     }
 }

@@ -3,18 +3,26 @@
 //!
 //! QEMU's own tools trust what an image says about itself: which file of the host lies beneath it, where its data
 //! is. So nothing of QEMU sees an image before it was judged here, in bounded memory: the first 64 KiB, the last
-//! 512 bytes, and the length. Whatever is dangerous is refused as early as its bytes are there.
+//! 1536 bytes, and the length; of a VHDX the first 320 KiB and its metadata. Whatever is dangerous is refused as early as
+//! its bytes are there.
 
 mod qcow2;
 #[cfg(test)]
 mod tests;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
 
 use crate::Format;
 use crate::format;
 
-/// Enough for the volume descriptor of an ISO at 32 KiB and every header that we read.
+/// Enough for the volume descriptor of an ISO at 32 KiB and every header that we read, but for a VHDX's.
 const HEAD: usize = 64 << 10;
-const TAIL: usize = 512;
+/// The longest of what a format has at its end.
+const TAIL: usize = vmdk::TRAILER;
+/// What a fixed VHD or a DMG has at its end.
+const FOOTER: usize = 512;
 
 pub const TIB: u64 = 1 << 40;
 
@@ -41,10 +49,20 @@ impl Limits {
 pub struct Inspector {
     declared: Format,
     limits: Limits,
-    head: Vec<u8>,
+    head: Window,
+    /// What else is to be seen, once the head has said where it is.
+    metadata: Option<Window>,
     tail: Vec<u8>,
     length: u64,
     judged_head: bool,
+}
+
+/// A part of the image that is kept as it streams by.
+#[derive(Debug)]
+struct Window {
+    from: u64,
+    length: usize,
+    bytes: Vec<u8>,
 }
 
 /// What an image that passed is.
@@ -58,7 +76,7 @@ pub struct Inspection {
     pub partitions: Partitions,
 }
 
-/// The partition table in plain sight; that of a qcow2 image is not.
+/// The partition table in plain sight; that of an image in any format but raw and iso is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitions {
     None,
@@ -84,12 +102,14 @@ pub enum Refusal {
     ExternalDataFile,
     #[error("the image is encrypted by qcow2, for which there is no key")]
     Encrypted,
+    #[error("the image was not closed properly, and has a log to be replayed; open and close it once where it was made")]
+    NotClosed,
     #[error("the image is marked as corrupt; repair it first (qemu-img check -r all)")]
     Corrupt,
     #[error("the image uses qcow2 features that are not known (bits {bits:#x})")]
     UnknownFeatures { bits: u64 },
-    #[error("qcow2 version {version} is not known")]
-    UnknownVersion { version: u32 },
+    #[error("{format} version {version} is not known")]
+    UnknownVersion { format: Format, version: u32 },
     #[error("the image would be a disk of {size} bytes; at most {limit} are allowed")]
     TooLarge { size: u64, limit: u64 },
     #[error("the image's header is not well-formed: {what}")]
@@ -98,18 +118,22 @@ pub enum Refusal {
 
 impl Inspector {
     pub fn new(declared: Format, limits: Limits) -> Self {
-        Self { declared, limits, head: Vec::new(), tail: Vec::new(), length: 0, judged_head: false }
+        let head = Window::new(0, if declared == Format::Vhdx { vhdx::HEAD } else { HEAD });
+        Self { declared, limits, head, metadata: None, tail: Vec::new(), length: 0, judged_head: false }
     }
 
     /// Takes the next bytes. Once it has refused, there is no point in sending more.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+        let at = self.length;
         self.length += chunk.len() as u64;
-        let wanted = HEAD - self.head.len();
-        self.head.extend_from_slice(&chunk[..chunk.len().min(wanted)]);
+        self.head.see(at, chunk);
         self.keep_tail(chunk);
-        if self.head.len() == HEAD && !self.judged_head {
+        if self.head.is_full() && !self.judged_head {
             self.judge_head()?;
-            self.judged_head = true;
+        }
+        // Never before the head's end, so that nothing of it was missed.
+        if let Some(metadata) = &mut self.metadata {
+            metadata.see(at, chunk);
         }
         if self.is_plain() { self.limits.check(self.length) } else { Ok(()) }
     }
@@ -122,14 +146,13 @@ impl Inspector {
         if !self.judged_head {
             self.judge_head()?;
         }
-        if let Some(found) = format::of_tail(&self.tail).filter(|found| *found != self.declared) {
+        let footer = &self.tail[self.tail.len().saturating_sub(FOOTER)..];
+        if let Some(found) = format::of_tail(footer).filter(|found| *found != self.declared) {
             return Err(Refusal::NotAsDeclared { declared: self.declared, found });
         }
-        let bytes = if self.is_plain() { self.length } else { qcow2::judge_whole(&self.head, self.length)? };
-        let virtual_size = bytes.checked_next_multiple_of(512).unwrap_or(u64::MAX);
+        let virtual_size = self.judge_whole()?.checked_next_multiple_of(512).unwrap_or(u64::MAX);
         self.limits.check(virtual_size)?;
-        let partitions = if self.is_plain() { partitions(&self.head) } else { Partitions::None };
-        self.head.clear();
+        let partitions = if self.is_plain() { partitions(&self.head.bytes) } else { Partitions::None };
         Ok(Inspection { format: self.declared, length: self.length, virtual_size, partitions })
     }
 
@@ -138,14 +161,41 @@ impl Inspector {
         matches!(self.declared, Format::Raw | Format::Iso)
     }
 
-    fn judge_head(&self) -> Result<(), Refusal> {
-        let found = format::of_head(&self.head);
-        match (self.declared, found) {
+    fn judge_head(&mut self) -> Result<(), Refusal> {
+        self.judged_head = true;
+        let (head, limits) = (&self.head.bytes, &self.limits);
+        match (self.declared, format::of_head(head)) {
             // A bootable ISO is also a plain disk, and may be declared as one.
             (Format::Raw, Format::Raw | Format::Iso) | (Format::Iso, Format::Iso) => Ok(()),
-            (Format::Qcow2, Format::Qcow2) => qcow2::judge_head(&self.head, &self.limits),
+            (Format::Qcow2, Format::Qcow2) => qcow2::judge_head(head, limits),
+            (Format::Vmdk, Format::Vmdk) => vmdk::judge_head(head, limits),
+            // A fixed one begins with the disk itself, and is known by its end.
+            (Format::Vhd, Format::Raw) => Ok(()),
+            (Format::Vhd, Format::Vhd) => vhd::judge_head(head, limits),
+            (Format::Vdi, Format::Vdi) => vdi::judge_head(head, limits),
+            (Format::Vhdx, Format::Vhdx) => {
+                let (from, length) = vhdx::judge_head(head)?;
+                self.metadata = Some(Window::new(from, length));
+                Ok(())
+            }
             (declared, found) if declared == found => Err(Refusal::NotAccepted { format: declared }),
             (declared, found) => Err(Refusal::NotAsDeclared { declared, found }),
+        }
+    }
+
+    /// Judges what needs the length or the end of the file, and returns the virtual size.
+    fn judge_whole(&self) -> Result<u64, Refusal> {
+        let (head, tail, length) = (&self.head.bytes, &self.tail, self.length);
+        match self.declared {
+            Format::Qcow2 => qcow2::judge_whole(head, length),
+            Format::Vmdk => vmdk::judge_whole(head, tail, length),
+            Format::Vhd => vhd::judge_whole(head, tail, length),
+            Format::Vdi => vdi::judge_whole(head, length),
+            Format::Vhdx => {
+                let metadata = self.metadata.as_ref().map(|seen| seen.bytes.as_slice()).unwrap_or_default();
+                vhdx::judge_whole(head, metadata, length, &self.limits)
+            }
+            _ => Ok(length),
         }
     }
 
@@ -158,6 +208,28 @@ impl Inspector {
         }
         self.tail.extend_from_slice(&chunk[chunk.len().saturating_sub(TAIL)..]);
     }
+}
+
+impl Window {
+    fn new(from: u64, length: usize) -> Self {
+        Self { from, length, bytes: Vec::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() == self.length
+    }
+
+    /// Keeps what it wants of a chunk that begins `at` this place of the image. Chunks come in order.
+    fn see(&mut self, at: u64, chunk: &[u8]) {
+        let next = self.from + self.bytes.len() as u64;
+        let skipped = usize::try_from(next.saturating_sub(at)).unwrap_or(usize::MAX).min(chunk.len());
+        let wanted = (self.length - self.bytes.len()).min(chunk.len() - skipped);
+        self.bytes.extend_from_slice(&chunk[skipped..skipped + wanted]);
+    }
+}
+
+fn malformed<T>(what: &'static str) -> Result<T, Refusal> {
+    Err(Refusal::Malformed { what })
 }
 
 fn partitions(head: &[u8]) -> Partitions {

@@ -2,10 +2,12 @@
 //! What is wrong with a qcow2 header. The bounds are those that QEMU itself keeps, so that nothing which passes
 //! here is a surprise to it.
 
-use super::{Limits, Refusal};
+use super::{Limits, Refusal, malformed};
+use crate::Format;
+use crate::bytes::big::u32_at;
 use crate::qcow2::{
     COMPRESSION_TYPE, CORRUPT, DATA_FILE_NAME, DIRTY, ENCRYPTION_HEADER, END_OF_EXTENSIONS, EXTENDED_L2, EXTERNAL_DATA, Header,
-    VERSION_3_LENGTH, bytes_per_l1_entry, u32_at,
+    VERSION_3_LENGTH, bytes_per_l1_entry,
 };
 
 const CLUSTER_BITS: std::ops::RangeInclusive<u32> = 9..=21;
@@ -58,7 +60,7 @@ fn judge_references(header: &Header) -> Result<(), Refusal> {
 
 fn judge_features(header: &Header) -> Result<(), Refusal> {
     if !(2..=3).contains(&header.version) {
-        return Err(Refusal::UnknownVersion { version: header.version });
+        return Err(Refusal::UnknownVersion { format: Format::Qcow2, version: header.version });
     }
     if header.encryption != 0 {
         return Err(Refusal::Encrypted);
@@ -140,8 +142,4 @@ fn judge_extensions(head: &[u8], header: &Header) -> Result<(), Refusal> {
     }
     // QEMU too takes the end of the cluster for the end of the extensions, but only just there.
     if at == cluster { Ok(()) } else { malformed("its extensions do not end") }
-}
-
-fn malformed<T>(what: &'static str) -> Result<T, Refusal> {
-    Err(Refusal::Malformed { what })
 }
