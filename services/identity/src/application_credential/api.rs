@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use types::{RoleId, Secret, Timestamp, UserId};
 
 use super::{ApplicationCredential, NewCredential, store};
-use crate::{Identity, error::Error, reply, role::store::AllRoles};
+use crate::{Identity, error::Error, reply, role::store::AllRoles, token::Through};
 
 static LIST: Policy = Policy::new("identity:list_application_credentials", READ, "List a user's application credentials");
 static GET: Policy = Policy::new("identity:get_application_credential", READ, "Show an application credential");
@@ -101,8 +101,8 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 /// A leaked credential must not be able to make itself successors.
 async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<(), Fault> {
     let own = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await?;
-    match &own.application_credential {
-        Some(credential) if !credential.unrestricted => Err(Error::Forbidden(
+    match &own.through {
+        Some(Through::ApplicationCredential(credential)) if !credential.unrestricted => Err(Error::Forbidden(
             "This application credential is restricted: it cannot make or delete application credentials.".into(),
         )
         .into()),

@@ -8,7 +8,11 @@ use api::{Access, Cx, Fault, Reply, Routes, json, no_content};
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
-use super::{ValidToken, login::LoginRequest, view::view};
+use super::{
+    ValidToken,
+    login::{Asking, LoginRequest},
+    view::view,
+};
 use crate::{
     Identity,
     assignment::{Place, effective},
@@ -55,7 +59,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 
 async fn issue(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let request: LoginRequest = cx.document("auth").await?;
-    let issued = room.log_in(request).await?;
+    let issued = room.log_in(request, &Asking::of(&cx)).await?;
     answer(&room, &cx, StatusCode::CREATED, &issued.token, &issued.valid).await
 }
 

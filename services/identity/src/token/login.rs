@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The body of `POST /v3/auth/tokens`: who says they are whom, and for what the token shall be.
+//!
+//! What belongs to one method stays as it was sent, for that method's own file to read.
 
-use serde::{Deserialize, Deserializer, de::Error as _};
-use serde_json::Value;
-use types::{DomainId, ProjectId, Secret, UserId};
+use std::fmt;
 
+use api::Cx;
+use http::{HeaderMap, Method};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use store::Actor;
+use types::{DomainId, ProjectId, UserId};
+
+use super::scope::ScopeRequest;
 use crate::{
     error::{Error, Result},
     user::{DomainRef, Password, UserRef},
@@ -17,17 +25,21 @@ pub struct LoginRequest {
     pub scope: Option<ScopeRequest>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct IdentityRequest {
     pub methods: Vec<String>,
-    pub password: Option<PasswordRequest>,
-    pub token: Option<TokenRequest>,
-    pub application_credential: Option<CredentialRequest>,
+    /// What each method needs, under its name.
+    #[serde(flatten)]
+    own: Map<String, Value>,
 }
 
-#[derive(Debug, Deserialize)]
-pub struct PasswordRequest {
-    pub user: UserRequest,
+/// What a method may need to know of the request beside its body.
+#[derive(Debug)]
+pub struct Asking {
+    pub method: Method,
+    pub url: String,
+    pub headers: HeaderMap,
+    pub actor: Actor,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,27 +57,6 @@ pub struct DomainRequest {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct TokenRequest {
-    pub id: Secret<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct CredentialRequest {
-    pub id: Option<String>,
-    pub name: Option<String>,
-    pub user: Option<UserRequest>,
-    pub secret: Password,
-}
-
-#[derive(Debug)]
-pub enum ScopeRequest {
-    Unscoped,
-    Project(ProjectRequest),
-    Domain(DomainRequest),
-    System,
-}
-
-#[derive(Debug, Deserialize)]
 pub struct ProjectRequest {
     pub id: Option<ProjectId>,
     pub name: Option<String>,
@@ -77,6 +68,37 @@ pub struct ProjectRequest {
 pub enum ProjectRef {
     Id(ProjectId),
     Name { name: String, domain: DomainRef },
+}
+
+impl IdentityRequest {
+    /// Whether something was sent for this method.
+    pub fn has(&self, method: &str) -> bool {
+        self.own.get(method).is_some_and(|own| !own.is_null())
+    }
+
+    /// What was sent for this method.
+    pub fn own<T: DeserializeOwned>(&self, method: &str) -> Result<T> {
+        let own = self.own.get(method).ok_or_else(|| missing(method))?;
+        serde_path_to_error::deserialize(own).map_err(|error| {
+            let at = error.path().to_string();
+            let at = if at == "." { String::new() } else { format!(".{at}") };
+            let cause = error.into_inner();
+            Error::Invalid(format!("Invalid input for field/attribute auth.identity.{method}{at}: {cause}"))
+        })
+    }
+}
+
+/// What was sent holds passwords.
+impl fmt::Debug for IdentityRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityRequest").field("methods", &self.methods).finish_non_exhaustive()
+    }
+}
+
+impl Asking {
+    pub fn of(cx: &Cx) -> Self {
+        Self { method: cx.method.clone(), url: cx.own_url(), headers: cx.headers.clone(), actor: cx.actor() }
+    }
 }
 
 impl UserRequest {
@@ -111,36 +133,10 @@ impl ProjectRequest {
     }
 }
 
-impl<'de> Deserialize<'de> for ScopeRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut things = match Value::deserialize(deserializer)? {
-            Value::String(word) if word == "unscoped" => return Ok(Self::Unscoped),
-            Value::Object(things) => things,
-            _ => return Err(D::Error::custom("it is an object with a project, a domain or the system, or the word 'unscoped'")),
-        };
-        if things.contains_key("OS-TRUST:trust") {
-            return Err(D::Error::custom("trusts are not supported by this cloud"));
-        }
-        if things.contains_key("unscoped") {
-            return Ok(Self::Unscoped);
-        }
-        if things.len() != 1 {
-            return Err(D::Error::custom("it names exactly one of project, domain and system"));
-        }
-        if let Some(project) = things.remove("project") {
-            return Ok(Self::Project(serde_json::from_value(project).map_err(D::Error::custom)?));
-        }
-        if let Some(domain) = things.remove("domain") {
-            return Ok(Self::Domain(serde_json::from_value(domain).map_err(D::Error::custom)?));
-        }
-        match things.remove("system") {
-            Some(system) if system.get("all") == Some(&Value::Bool(true)) => Ok(Self::System),
-            Some(_) => Err(D::Error::custom("the scope of the system is {\"all\": true}")),
-            None => Err(D::Error::custom("it names exactly one of project, domain and system")),
-        }
-    }
-}
-
 pub fn invalid(what: &str) -> Error {
     Error::Invalid(format!("Invalid input for field 'auth': {what}."))
+}
+
+pub fn missing(method: &str) -> Error {
+    invalid(&format!("identity.{method} is missing, which identity.methods names"))
 }

@@ -13,7 +13,10 @@ pub mod cache;
 pub mod issue;
 pub mod login;
 pub mod meaning;
+mod method;
+pub mod proved;
 pub mod revoke;
+pub mod scope;
 #[cfg(test)]
 mod tests;
 pub mod view;
@@ -31,7 +34,13 @@ pub const LIFETIME: Duration = Duration::from_secs(3600);
 pub struct ValidToken {
     pub payload: Payload,
     pub caller: Arc<Caller>,
-    pub application_credential: Option<CredentialFacts>,
+    pub through: Option<Through>,
+}
+
+/// Through what the token has its rights, where it is not simply its user's own.
+#[derive(Debug, Clone)]
+pub enum Through {
+    ApplicationCredential(CredentialFacts),
 }
 
 /// The application credential behind a token.

@@ -3,9 +3,9 @@
 
 use contracts::caller::{DomainFacts, RoleFacts, TokenScope};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::ValidToken;
+use super::{CredentialFacts, Through, ValidToken};
 use crate::catalog::ServiceView;
 
 #[derive(Serialize)]
@@ -27,8 +27,9 @@ pub struct TokenView<'a> {
     roles: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     catalog: Option<&'a [ServiceView]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    application_credential: Option<Value>,
+    /// `application_credential`, `OS-TRUST:trust` and the like: through what the token has its rights.
+    #[serde(flatten)]
+    through: Map<String, Value>,
 }
 
 /// An unscoped token has no catalog and no roles.
@@ -56,11 +57,19 @@ pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> To
         is_domain: matches!(caller.scope, TokenScope::Project(_)).then_some(false),
         roles: is_scoped.then(|| caller.roles.iter().map(role).collect()),
         catalog: catalog.filter(|_| is_scoped),
-        application_credential: valid
-            .application_credential
-            .as_ref()
-            .map(|credential| json!({"id": credential.id, "name": credential.name, "restricted": !credential.unrestricted})),
+        through: valid.through.as_ref().map(through).unwrap_or_default(),
     }
+}
+
+/// What the token's view says of it beside its scope.
+fn through(through: &Through) -> Map<String, Value> {
+    let (key, view) = match through {
+        Through::ApplicationCredential(credential) => {
+            let CredentialFacts { id, name, unrestricted } = credential;
+            ("application_credential", json!({"id": id, "name": name, "restricted": !unrestricted}))
+        }
+    };
+    Map::from_iter([(key.to_owned(), view)])
 }
 
 fn named(domain: &DomainFacts) -> Value {

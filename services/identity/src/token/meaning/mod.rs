@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a token to its caller: opened, not expired, not revoked, and everything that it names still there and enabled.
+//!
+//! What a kind of scope comes to stands here where it is a line, and else in a file of its own.
+
+mod application_credential;
 
 use std::sync::Arc;
 
@@ -9,18 +13,17 @@ use access::{
 };
 use contracts::{
     BoxFuture,
-    caller::{Authenticator, Caller, DomainFacts, ProjectFacts, TokenFacts, TokenScope, Unauthenticated, UserFacts},
+    caller::{Authenticator, Caller, DomainFacts, ProjectFacts, RoleFacts, TokenFacts, TokenScope, Unauthenticated, UserFacts},
 };
 use store::{Tx, params};
 use types::{DomainId, ProjectId, Timestamp};
 
-use super::{CredentialFacts, ValidToken};
+use super::{Through, ValidToken};
 use crate::{
     Identity,
-    application_credential::{ApplicationCredential, store as credentials},
     assignment::{Place, effective},
     error::{Error, Result},
-    user::{UserRef, store as users},
+    user::{Account, UserRef, store as users},
 };
 
 impl Identity {
@@ -66,6 +69,13 @@ fn open(ring: &KeyRing, token: &str) -> Result<(Payload, Timestamp)> {
     Ok((payload, opened.sealed_at))
 }
 
+/// What a scope comes to for a user: where it is, with which roles, and through what.
+pub struct Ground {
+    scope: TokenScope,
+    roles: Vec<RoleFacts>,
+    through: Option<Through>,
+}
+
 /// Looks up what the payload names. A token is issued only if this succeeds for it, and is valid while it does.
 pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<ValidToken> {
     let account = users::account(tx, &UserRef::Id(payload.user.clone()))?.ok_or(Error::Unauthorized)?;
@@ -73,31 +83,8 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
     if !is_enabled || issued_at <= account.tokens_void_until {
         return Err(Error::Unauthorized);
     }
-    let mut application_credential = None;
-    let (scope, place) = match &payload.scope {
-        PayloadScope::Unscoped => (TokenScope::Unscoped, None),
-        PayloadScope::System => (TokenScope::System, Some(Place::System)),
-        PayloadScope::Domain(id) => (TokenScope::Domain(domain(tx, id)?), Some(Place::Domain(id.clone()))),
-        PayloadScope::Project(id) | PayloadScope::ApplicationCredential { project: id, .. } => {
-            (TokenScope::Project(project(tx, id)?), Some(Place::Project(id.clone())))
-        }
-        PayloadScope::Trust { .. } => return Err(Error::Unauthorized),
-    };
-    let mut roles = match &place {
-        None => vec![],
-        Some(place) => effective::roles_of(tx, &account.id, place)?,
-    };
-    if let PayloadScope::ApplicationCredential { credential, project } = &payload.scope {
-        let credential = credentials::find(tx, credential)?
-            .filter(|found| found.user_id == account.id && found.project_id == *project && !found.is_expired())
-            .ok_or(Error::Unauthorized)?;
-        // Never more than its owner has now, never more than the credential was given.
-        let granted = credentials::roles_within(tx, &credential)?;
-        roles.retain(|role| granted.contains(&role.id));
-        let ApplicationCredential { id, name, unrestricted, .. } = credential;
-        application_credential = Some(CredentialFacts { id, name, unrestricted });
-    }
-    if place.is_some() && roles.is_empty() {
+    let ground = ground(tx, &payload.scope, &account)?;
+    if ground.scope != TokenScope::Unscoped && ground.roles.is_empty() {
         return Err(Error::Unauthorized);
     }
     let caller = Caller {
@@ -106,8 +93,8 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
             name: account.name,
             domain: DomainFacts { id: account.domain_id, name: account.domain_name },
         },
-        scope,
-        roles,
+        scope: ground.scope,
+        roles: ground.roles,
         token: TokenFacts {
             methods: payload.methods.names().into_iter().map(str::to_owned).collect(),
             issued_at,
@@ -115,7 +102,36 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
             audit_ids: payload.audit_ids.iter().map(ToString::to_string).collect(),
         },
     };
-    Ok(ValidToken { payload: payload.clone(), caller: Arc::new(caller), application_credential })
+    Ok(ValidToken { payload: payload.clone(), caller: Arc::new(caller), through: ground.through })
+}
+
+fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account) -> Result<Ground> {
+    match scope {
+        PayloadScope::Unscoped => Ok(Ground { scope: TokenScope::Unscoped, roles: vec![], through: None }),
+        PayloadScope::System => own_roles(tx, account, TokenScope::System, &Place::System),
+        PayloadScope::Domain(id) => {
+            let scope = TokenScope::Domain(domain(tx, id)?);
+            own_roles(tx, account, scope, &Place::Domain(id.clone()))
+        }
+        PayloadScope::Project(id) => {
+            let scope = TokenScope::Project(project(tx, id)?);
+            own_roles(tx, account, scope, &Place::Project(id.clone()))
+        }
+        PayloadScope::ApplicationCredential { project, credential } => {
+            application_credential::ground(tx, account, project, credential)
+        }
+        PayloadScope::Trust { .. }
+        | PayloadScope::FederatedUnscoped(_)
+        | PayloadScope::FederatedProject { .. }
+        | PayloadScope::FederatedDomain { .. }
+        | PayloadScope::OAuth1 { .. }
+        | PayloadScope::OAuth2 { .. } => Err(Error::Unauthorized),
+    }
+}
+
+/// The roles that the user has at this place, with no one else's help.
+fn own_roles(tx: &mut Tx, account: &Account, scope: TokenScope, place: &Place) -> Result<Ground> {
+    Ok(Ground { scope, roles: effective::roles_of(tx, &account.id, place)?, through: None })
 }
 
 fn project(tx: &mut Tx, id: &ProjectId) -> Result<ProjectFacts> {

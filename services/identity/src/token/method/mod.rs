@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The methods by which a login proves who somebody is, a file each.
+//!
+//! A method reads what was sent for it, and adds to [`Proved`] whom it has proved.
+
+mod application_credential;
+mod password;
+mod token;
+
+use super::{
+    login::{self, Asking, IdentityRequest},
+    proved::Proved,
+};
+use crate::{
+    Identity,
+    error::{Error, Result},
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Password,
+    Token,
+    ApplicationCredential,
+}
+
+impl Method {
+    const ALL: [(&str, Self); 3] =
+        [("password", Self::Password), ("token", Self::Token), ("application_credential", Self::ApplicationCredential)];
+}
+
+impl Identity {
+    /// Follows every method that the request names, once each however often it is named. Nothing that costs is done
+    /// before all of them are known and have what they need.
+    pub async fn prove(&self, request: &IdentityRequest, asking: &Asking) -> Result<Proved> {
+        let mut methods: Vec<(&str, Method)> = vec![];
+        for name in &request.methods {
+            let known = Method::ALL.iter().find(|(known, _)| known == name);
+            // Keystone too answers 401 here, not 400.
+            let (name, method) = *known.ok_or(Error::Unauthorized)?;
+            if !request.has(name) {
+                return Err(login::missing(name));
+            }
+            if !methods.iter().any(|(_, earlier)| *earlier == method) {
+                methods.push((name, method));
+            }
+        }
+        if methods.is_empty() {
+            return Err(login::invalid("identity.methods names no method"));
+        }
+        let mut proved = Proved::default();
+        for (name, method) in methods {
+            match method {
+                Method::Password => password::prove(self, request.own(name)?, asking, &mut proved).await?,
+                Method::Token => token::prove(self, request.own(name)?, asking, &mut proved).await?,
+                Method::ApplicationCredential => {
+                    application_credential::prove(self, request.own(name)?, asking, &mut proved).await?;
+                }
+            }
+        }
+        Ok(proved)
+    }
+}

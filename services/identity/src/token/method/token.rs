@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A token buys another one, which ends with it and is bound as it is.
+
+use access::payload::{Methods, PayloadScope};
+use serde::Deserialize;
+use types::Secret;
+
+use crate::{
+    Identity,
+    error::{Error, Result},
+    token::{
+        login::Asking,
+        proved::{Bound, Proved},
+    },
+    user::{UserRef, store as users},
+};
+
+#[derive(Debug, Deserialize)]
+pub struct Own {
+    id: Secret<String>,
+}
+
+pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -> Result<()> {
+    let parent = room.check_token(own.id.reveal()).await?;
+    refuse_delegated(&parent.payload.scope)?;
+    let user = UserRef::Id(parent.payload.user.clone());
+    let account = room.read(move |tx| users::account(tx, &user)).await?.ok_or(Error::Unauthorized)?;
+    proved.add(account, parent.payload.methods.and(Methods::TOKEN))?;
+    proved.bound = Bound::of(&parent.payload.scope);
+    proved.parent = Some(parent);
+    Ok(())
+}
+
+/// Who acts for another must not gather more of the other's rights than he was given.
+fn refuse_delegated(scope: &PayloadScope) -> Result<()> {
+    let kind = match scope {
+        PayloadScope::Trust { .. } => "trust",
+        PayloadScope::OAuth1 { .. } => "OAuth",
+        _ => return Ok(()),
+    };
+    Err(Error::Forbidden(format!(
+        "Using a {kind}-scoped token to create another token is not allowed. Create a new one instead."
+    )))
+}
