@@ -73,7 +73,10 @@ impl Rooms {
         let store = Store::open(&config.database_url(home)).await.context("open the database")?;
         store.migrate(MIGRATIONS).await.context("bring the tables up to date")?;
         let keys = KeyRepository::open(home.secret("fernet-keys"), ACTIVE_KEYS).context("open the token keys")?;
-        let identity = Identity::open(store.clone(), keys, Duration::from_secs(config.api.token_hours * 3600)).await?;
+        let credential_keys =
+            KeyRepository::open(home.secret("credential-keys"), ACTIVE_KEYS).context("open the credential keys")?;
+        let identity =
+            Identity::open(store.clone(), keys, credential_keys, Duration::from_secs(config.api.token_hours * 3600)).await?;
         let image = Arc::new(Image::open(store.clone(), home.images(), UploadLimits::default()).await?);
         let placement = Arc::new(Placement::new(store.clone()));
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);

@@ -5,7 +5,7 @@ use aes::Aes128;
 use base64::{Engine, engine::general_purpose::URL_SAFE, engine::general_purpose::URL_SAFE_NO_PAD};
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use types::Timestamp;
 
 const VERSION: u8 = 0x80;
@@ -50,6 +50,14 @@ impl Key {
     /// What a key file holds. It is the secret itself.
     pub fn to_text(&self) -> String {
         URL_SAFE.encode([self.signing, self.encryption].concat())
+    }
+
+    /// By which it is known which key sealed something. It does not tell the key.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.signing);
+        hash.update(self.encryption);
+        hex::encode(hash.finalize())
     }
 
     /// The token, without the padding that would need escaping in a URL. Keystone leaves it out too.
@@ -108,9 +116,11 @@ impl Key {
 
 /// The bytes of a token, with or without its padding.
 pub(crate) fn decode(token: &str) -> Result<Vec<u8>, BadToken> {
-    if token.len() > LONGEST_TOKEN {
-        return Err(BadToken);
-    }
+    if token.len() > LONGEST_TOKEN { Err(BadToken) } else { decode_any_length(token) }
+}
+
+/// The same for what comes from our own tables.
+pub(crate) fn decode_any_length(token: &str) -> Result<Vec<u8>, BadToken> {
     URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).map_err(|_| BadToken)
 }
 

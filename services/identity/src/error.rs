@@ -20,6 +20,8 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("use the token keys")]
     Keys(#[from] access::keys::KeyError),
+    #[error("open a credential that none of the credential keys sealed")]
+    Sealed,
     #[error("hash a password: {0}")]
     Hash(String),
 }
@@ -63,7 +65,7 @@ impl From<Error> for Fault {
             Error::Store(store::Error::MarkerNotFound) => Self::not_found("The marker of this page names nothing in the list."),
             Error::Store(store::Error::Constraint { rule }) => Self::bad_request(format!("A value cannot be kept: {rule}.")),
             Error::Store(error) => error.into(),
-            Error::Keys(_) | Error::Hash(_) => Self::internal(format_args!("{error:?}")),
+            Error::Keys(_) | Error::Sealed | Error::Hash(_) => Self::internal(format_args!("{error:?}")),
         }
     }
 }

@@ -8,6 +8,8 @@ mod body;
 mod bootstrap;
 mod catalog;
 mod change;
+mod credential;
+mod delegation;
 mod domain;
 mod error;
 mod filter;
@@ -45,6 +47,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     room: "identity",
     steps: &[
         Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
+        Step { number: 4, name: "credentials", sql: include_str!("../migrations/0004_credentials.sql") },
         Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
     ],
 };
@@ -53,6 +56,7 @@ pub const MIGRATIONS: Migrations = Migrations {
 pub struct Identity {
     store: Store,
     keys: KeyRepository,
+    credential_keys: KeyRepository,
     passwords: password::Passwords,
     tokens: token::cache::TokenCache,
     catalog: RwLock<catalog::Remembered>,
@@ -76,14 +80,20 @@ const MEANINGFUL: [&str; 12] = [
 ];
 
 impl Identity {
-    /// Opens the room on migrated tables.
-    pub async fn open(store: Store, keys: KeyRepository, token_lifetime: Duration) -> Result<Arc<Self>> {
+    /// Opens the room on migrated tables. `keys` seal tokens, `credential_keys` what users keep here.
+    pub async fn open(
+        store: Store,
+        keys: KeyRepository,
+        credential_keys: KeyRepository,
+        token_lifetime: Duration,
+    ) -> Result<Arc<Self>> {
         let room = Arc::new(Self {
             passwords: password::Passwords::new()?,
             tokens: token::cache::TokenCache::default(),
             catalog: RwLock::new(None),
             token_lifetime,
             keys,
+            credential_keys,
             store,
         });
         let (changes, revocations) = (room.store.watch(&MEANINGFUL), room.store.watch(&["token"]));
@@ -103,6 +113,7 @@ impl Identity {
             .join(project::api::routes(room()))
             .join(user::api::routes(room()))
             .join(application_credential::api::routes(room()))
+            .join(credential::api::routes(room()))
             .join(group::api::routes(room()))
             .join(role::api::routes(room()))
             .join(role::implied::routes(room()))
@@ -181,6 +192,7 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(project::api::POLICIES);
     all.extend(user::api::POLICIES);
     all.extend(application_credential::api::POLICIES);
+    all.extend(credential::api::POLICIES);
     all.extend(group::api::POLICIES);
     all.extend(role::api::POLICIES);
     all.extend(role::implied::POLICIES);

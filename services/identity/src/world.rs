@@ -148,7 +148,8 @@ pub fn bootstrap() -> Bootstrap {
 
 async fn open_room(store: &Store, folder: &tempfile::TempDir) -> Arc<Identity> {
     let keys = KeyRepository::open(folder.path().join("keys"), 3).unwrap();
-    Identity::open(store.clone(), keys, LIFETIME).await.unwrap()
+    let credential_keys = KeyRepository::open(folder.path().join("credential-keys"), 3).unwrap();
+    Identity::open(store.clone(), keys, credential_keys, LIFETIME).await.unwrap()
 }
 
 fn door(room: &Arc<Identity>) -> Door {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Credentials: EC2 keys, TOTP seeds, certificates and whatever else a user keeps here, sealed in the table.
+//!
+//! Invariant: no blob lies in the table in the clear (test: `blobs_are_sealed_at_rest_and_survive_a_rotation`).
+//! Invariant: nobody reads another user's credentials but administrators (test: `a_user_sees_own_credentials_only`).
+//! Invariant: a credential never reaches further than the token that made it (test: `a_delegated_token_stays_within_its_part`).
+
+pub mod api;
+pub mod blob;
+pub mod store;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use types::{CredentialId, ProjectId, Secret, UserId};
+
+use crate::{
+    Identity,
+    body::{Extra, Name, present},
+    error::Result,
+    reply::Resource,
+};
+
+pub const EC2: &str = "ec2";
+pub const TOTP: &str = "totp";
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub user_id: UserId,
+    pub project_id: Option<ProjectId>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub blob: Secret<String>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct NewCredential {
+    pub user_id: UserId,
+    #[serde(default)]
+    pub project_id: Option<ProjectId>,
+    #[serde(rename = "type")]
+    pub kind: Name<255>,
+    pub blob: Secret<String>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct CredentialUpdate {
+    pub user_id: Option<UserId>,
+    #[serde(default, deserialize_with = "present")]
+    pub project_id: Option<Option<ProjectId>>,
+    #[serde(rename = "type")]
+    pub kind: Option<Name<255>>,
+    pub blob: Option<Secret<String>>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Resource for Credential {
+    const ONE: &'static str = "credential";
+    const MANY: &'static str = "credentials";
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+impl Credential {
+    pub fn is_ec2(&self) -> bool {
+        self.kind.eq_ignore_ascii_case(EC2)
+    }
+
+    pub fn is_totp(&self) -> bool {
+        self.kind.eq_ignore_ascii_case(TOTP)
+    }
+}
+
+impl Identity {
+    /// The seeds of a user's one-time passwords, in base32 as they were given.
+    pub async fn totp_secrets(&self, user: &UserId) -> Result<Vec<Secret<String>>> {
+        let (ring, user) = (self.credential_keys.ring(), user.clone());
+        self.list(move |tx| store::totp_secrets(tx, &ring, &user)).await
+    }
+
+    /// Makes the staged key of credentials primary, and seals all of them anew under it. The older keys stay: a write
+    /// that is under way may just have used one.
+    pub async fn rotate_credential_keys(&self) -> Result<()> {
+        self.credential_keys.rotate(Duration::MAX)?;
+        let ring = self.credential_keys.ring();
+        self.store.write(move |tx| store::seal_anew(tx, &ring)).await
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tokens that stand for a part of what a user may do, in one project: those of application credentials and trusts.
+//!
+//! What such a token makes must stay within the same part, or the part grows: a program with a reader's credential
+//! would make itself an EC2 key that can do all that its owner can.
+
+use access::payload::PayloadScope;
+use api::{Cx, Fault};
+use types::ProjectId;
+
+use crate::{
+    Identity,
+    error::Error,
+    token::{Through, ValidToken},
+};
+
+/// What a token was bought with, if not with the user's own proof of identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegation {
+    pub project: ProjectId,
+    pub by: DelegatedBy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DelegatedBy {
+    Trust(String),
+    ApplicationCredential { id: String, unrestricted: bool },
+}
+
+impl Delegation {
+    pub fn of(valid: &ValidToken) -> Option<Self> {
+        match &valid.payload.scope {
+            PayloadScope::Trust { project, trust } => {
+                Some(Self { project: project.clone(), by: DelegatedBy::Trust(trust.clone()) })
+            }
+            PayloadScope::ApplicationCredential { project, credential } => {
+                let unrestricted = matches!(&valid.through, Some(Through::ApplicationCredential(facts)) if facts.unrestricted);
+                let by = DelegatedBy::ApplicationCredential { id: credential.clone(), unrestricted };
+                Some(Self { project: project.clone(), by })
+            }
+            _ => None,
+        }
+    }
+
+    /// Of the token of this request.
+    pub async fn of_request(room: &Identity, cx: &Cx) -> Result<Option<Self>, Fault> {
+        let own = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await?;
+        Ok(Self::of(&own))
+    }
+
+    /// A leaked credential must not be able to make itself successors.
+    pub fn refuse_restricted(&self) -> Result<(), Error> {
+        match self.by {
+            DelegatedBy::ApplicationCredential { unrestricted: false, .. } => Err(Error::Forbidden(
+                "This application credential is restricted: it cannot make or delete further credentials.".into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
