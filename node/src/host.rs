@@ -4,6 +4,7 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use contracts::node::{Accelerator as AcceleratorSaid, Hello, NodeSettings, PROTOCOL};
+use disks::cage::Cage;
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
@@ -47,7 +48,8 @@ impl Host {
         let link = Link::new();
         let chassis = Chassis { node: identity.node_id().clone(), tls: identity.tls_files() };
         let switch = Switching::open(&config, &state, &chassis).await?;
-        let images = ImageCache::open(state.images(), config.image_cache_gb.saturating_mul(GIBIBYTE), link.clone())?;
+        let room = config.image_cache_gb.saturating_mul(GIBIBYTE);
+        let images = ImageCache::open(state.images(), room, link.clone(), cage(&config))?;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing(|| "read the boot id".into())?;
         Ok(Self {
             accelerator: accelerator(&config, &state).await?,
@@ -175,6 +177,12 @@ async fn accelerator(config: &NodeConfig, state: &StateDir) -> Result<Finding> {
 }
 
 /// `QEMU emulator version 10.0.2 (Debian …)` has it as its fourth word.
+/// Images are converted by the user below those of the machines, who owns nothing else.
+fn cage(config: &NodeConfig) -> Cage {
+    let user = config.first_uid - 1;
+    Cage::new(user, user)
+}
+
 async fn hypervisor_version() -> Result<String> {
     let asked = tokio::process::Command::new(qemu::EMULATOR).arg("--version").output().await;
     let said = asked.doing(|| format!("run {}; is QEMU installed?", qemu::EMULATOR))?.stdout;

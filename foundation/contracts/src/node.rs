@@ -148,7 +148,7 @@ pub enum RebootKind {
 pub struct RootDisk {
     pub image_id: ImageId,
     pub sha512: String,
-    /// `raw` or `qcow2`, as the image room found it; never probed again.
+    /// As the image API names it and the image room found it: `raw`, `qcow2`, `vmdk` … Never probed again.
     pub format: String,
     pub image_size: u64,
     /// Bytes that the guest sees.

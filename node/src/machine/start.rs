@@ -4,7 +4,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use contracts::node::{MachineDesired, MachineState, RootDisk};
-use disks::{Format, config_drive, overlay};
+use disks::{config_drive, overlay};
 use qemu::{DeviceName, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
 use work::{crash, durable};
 
@@ -13,6 +13,7 @@ use crate::{
     Error, Result,
     error::{Doing, blocking},
     guest,
+    image::{Ready, Wanted},
 };
 
 /// Slots for volumes and ports that are plugged in while the machine runs.
@@ -25,7 +26,8 @@ impl Task {
     pub(super) async fn start(&mut self, desired: &MachineDesired) -> Result<()> {
         self.report(MachineState::Preparing { step: "image".into() });
         let root = &desired.root;
-        let image = self.host.images().ensure(&root.sha512, root.image_size);
+        let wanted = image_of(root)?;
+        let image = self.host.images().ensure(&wanted);
         // Fetching may take minutes in which the machine may be deleted.
         let Some(image) = self.unless_changed(image).await.transpose()? else { return Ok(()) };
         crash::point("node.image.ready");
@@ -50,7 +52,7 @@ impl Task {
     }
 
     /// The machine's own disk over the shared image; made anew if it shall be of another image.
-    async fn ensure_disk(&mut self, root: &RootDisk, image: PathBuf) -> Result<()> {
+    async fn ensure_disk(&mut self, root: &RootDisk, image: Ready) -> Result<()> {
         let ledger = self.ledger.clone();
         let same = self.recorded.root.as_ref().is_some_and(|made| made.sha512 == root.sha512 && made.format == root.format);
         let wanted = root.clone();
@@ -112,15 +114,18 @@ impl Task {
     }
 }
 
-fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: PathBuf, same: bool) -> Result<()> {
+fn image_of(root: &RootDisk) -> Result<Wanted> {
+    let format = root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
+    Ok(Wanted { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size })
+}
+
+fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: Ready, same: bool) -> Result<()> {
     let path = ledger.root_disk();
     if same && path.exists() {
         return Ok(());
     }
     durable::remove_file(&path).doing(|| format!("remove {}", path.display()))?;
-    let format: Format =
-        root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
-    let base = overlay::Base { path: &image, format };
+    let base = overlay::Base { path: &image.path, format: image.format };
     Ok(overlay::create(&path, base, (root.size > 0).then_some(root.size))?)
 }
 

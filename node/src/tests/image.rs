@@ -4,10 +4,14 @@
 use std::{collections::HashSet, fs, time::Duration};
 
 use contracts::node::MachineState;
+use disks::{Format, cage::Cage};
 use sha2::{Digest, Sha512};
 
 use super::{cloud::Cloud, guest};
-use crate::{image::ImageCache, link::Link};
+use crate::{
+    image::{ImageCache, Wanted},
+    link::Link,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn images_in_use_outlive_the_limit() {
@@ -21,16 +25,16 @@ async fn images_in_use_outlive_the_limit() {
         fs::File::options().write(true).open(&path).unwrap().set_modified(used).unwrap();
     }
     fs::write(dir.path().join("torn.partial"), "half").unwrap();
-    let cache = ImageCache::open(dir.path().to_owned(), 1500, Link::new()).unwrap();
+    let cache = |room| ImageCache::open(dir.path().to_owned(), room, Link::new(), Cage::new(297_999, 297_999)).unwrap();
     let there = || contents.iter().map(|content| dir.path().join(name(content)).exists()).collect::<Vec<_>>();
 
     // There is room for one that is not in use. The first is the oldest, but a machine rests on it.
-    cache.trim(HashSet::from([name(&contents[0])]), Duration::from_secs(600)).await.unwrap();
+    cache(1500).trim(HashSet::from([name(&contents[0])]), Duration::from_secs(600)).await.unwrap();
     assert_eq!(there(), [true, false, false, true]);
     // One that was used a moment ago may be a new machine's.
-    cache.ensure(&name(&contents[3]), 1000).await.unwrap();
-    let cache = ImageCache::open(dir.path().to_owned(), 0, Link::new()).unwrap();
-    cache.trim(HashSet::new(), Duration::from_secs(600)).await.unwrap();
+    let wanted = Wanted { sha512: name(&contents[3]), size: 1000, format: Format::Raw, disk: 1000 };
+    cache(1500).ensure(&wanted).await.unwrap();
+    cache(0).trim(HashSet::new(), Duration::from_secs(600)).await.unwrap();
     assert_eq!(there(), [false, false, false, true]);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
@@ -49,5 +53,68 @@ async fn an_image_that_several_machines_want_is_fetched_once() {
         cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
     }
     assert_eq!(*cloud.rooms.images_sent.lock().unwrap(), 1);
+    node.stop().await;
+}
+
+/// Of raw content, an image in another format.
+fn converted(raw: &[u8], format: &str, options: &str) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("raw"), dir.path().join("image"));
+    fs::write(&from, raw).unwrap();
+    let mut command = std::process::Command::new("qemu-img");
+    let status = command.args(["convert", "-f", "raw", "-O", format, "-o", options]).args([&from, &to]).status();
+    assert!(status.unwrap().success());
+    fs::read(to).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_of_another_maker_is_converted_once_and_boots() {
+    let cloud = Cloud::start().await;
+    let node = cloud.node("one").await;
+    let id = cloud.facts("one").await.unwrap().id;
+    let images = node.dir().join("images");
+    for (format, driver, options) in [
+        ("vmdk", "vmdk", "subformat=streamOptimized"),
+        ("vhd", "vpc", "force_size=on"),
+        ("vhdx", "vhdx", "subformat=dynamic"),
+        ("vdi", "vdi", "static=off"),
+    ] {
+        let image = converted(&guest::obedient(), driver, options);
+        let machines: Vec<_> = (0..2)
+            .map(|_| {
+                let mut machine = guest::machine(&cloud, &image);
+                machine.root.format = format.into();
+                machine
+            })
+            .collect();
+        for machine in &machines {
+            cloud.want(&id, machine);
+        }
+        for machine in &machines {
+            cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+        }
+        let hash = &machines[0].root.sha512;
+        assert!(images.join(format!("{hash}.qcow2")).exists(), "{format}");
+        assert!(!images.join(hash).exists(), "the original of {format} is of no more use");
+        for machine in &machines {
+            cloud.unwant(&id, &machine.server_id);
+        }
+    }
+    assert_eq!(*cloud.rooms.images_sent.lock().unwrap(), 4);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_names_another_file_is_not_converted() {
+    let cloud = Cloud::start().await;
+    let node = cloud.node("one").await;
+    let id = cloud.facts("one").await.unwrap().id;
+    let text = "# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\nRW 8 FLAT \"/etc/shadow\" 0\n";
+    let mut machine = guest::machine(&cloud, text.as_bytes());
+    machine.root.format = "vmdk".into();
+    cloud.want(&id, &machine);
+    let failed = |found: &contracts::node::MachineObserved| matches!(found.state, MachineState::Failed { .. });
+    let found = cloud.rooms.observed_when(&machine.server_id, failed).await;
+    assert!(format!("{:?}", found.state).contains("another file"), "{:?}", found.state);
     node.stop().await;
 }

@@ -35,6 +35,9 @@ use crate::{
     quota::{self, Usage},
 };
 
+/// Disk formats that hosts can make a root disk of.
+const BOOTABLE: [&str; 6] = ["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi"];
+
 /// Where the server shall run, as `availability_zone` and `host` say.
 struct Destination {
     zone: Option<String>,
@@ -134,7 +137,7 @@ async fn find_image(room: &Compute, project: &ProjectId, ask: &Ask) -> Read<Imag
     if image.status != "active" {
         return Err(Fault::bad_request(format!("Image {} is not active: its status is {}.", ask.image, image.status)));
     }
-    if !["raw", "qcow2"].contains(&image.disk_format.as_str()) {
+    if !BOOTABLE.contains(&image.disk_format.as_str()) {
         let message = format!("Image {} is unacceptable: no server boots from the format {}.", ask.image, image.disk_format);
         return Err(Fault::bad_request(message));
     }

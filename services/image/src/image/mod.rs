@@ -117,8 +117,11 @@ pub const MOST_TAGS: usize = 128;
 
 pub fn check_disk_format(format: &str) -> Result<(), Error> {
     match format {
-        "raw" | "qcow2" | "iso" => Ok(()),
-        _ => Err(Error::Invalid(format!("Invalid disk format '{format}' for image. This cloud takes raw, qcow2 and iso."))),
+        "raw" | "qcow2" | "iso" | "vmdk" | "vhd" | "vhdx" | "vdi" => Ok(()),
+        _ => {
+            let known = "raw, qcow2, iso, vmdk, vhd, vhdx and vdi";
+            Err(Error::Invalid(format!("Invalid disk format '{format}' for image. This cloud takes {known}.")))
+        }
     }
 }
 

@@ -49,7 +49,7 @@ async fn schema(_: Arc<Image>, _: Cx) -> Reply {
         "id": text("A UUID"), "name": text("A name for people"), "status": fixed("Where the image is in its life"),
         "visibility": {"type": "string", "enum": ["public", "private", "shared", "community"], "description": "Who sees it"},
         "protected": truth("Not to be deleted"), "os_hidden": truth("Left out of lists"), "owner": text("The project it belongs to"),
-        "disk_format": {"type": ["null", "string"], "enum": [null, "raw", "qcow2", "iso"], "description": "What the data is"},
+        "disk_format": {"type": ["null", "string"], "enum": [null, "raw", "qcow2", "iso", "vmdk", "vhd", "vhdx", "vdi"], "description": "What the data is"},
         "container_format": {"type": ["null", "string"], "enum": [null, "bare"], "description": "What the data is wrapped in"},
         "min_disk": whole("GiB of disk that a machine needs"), "min_ram": whole("MiB of memory that a machine needs"),
         "size": count("Bytes of data"), "virtual_size": count("Bytes of the disk"), "checksum": fixed("md5 of the data"),

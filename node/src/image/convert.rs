@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An image of another maker's format becomes one that machines can rest on.
+
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    os::unix::fs::{PermissionsExt, chown},
+    path::Path,
+};
+
+use disks::{
+    Format, Inspector, Limits,
+    cage::{Cage, Image},
+};
+use work::durable;
+
+use super::{Ready, Wanted};
+use crate::{
+    Error, Result,
+    error::{Doing, blocking},
+};
+
+/// Judges once more, since QEMU's tools will believe what the headers say; converts in the cage; drops the original.
+pub(super) async fn convert(cage: &Cage, wanted: &Wanted, original: &Path, ready: &Ready) -> Result<()> {
+    let (path, format) = (original.to_owned(), wanted.format);
+    let virtual_size = blocking(move || judge(&path, format)).await?;
+    let cage = cage.clone().for_size(virtual_size.max(wanted.size).max(wanted.disk));
+    let from = Image { path: original, format: wanted.format };
+    cage.convert(from, Image { path: &ready.path, format: ready.format }, |_| {}).await?;
+    work::crash::point("node.image.converted");
+    let (original, converted) = (original.to_owned(), ready.path.clone());
+    blocking(move || {
+        // Machines of all users read it, none writes it.
+        fs::set_permissions(&converted, Permissions::from_mode(0o444))
+            .doing(|| format!("open {} to all", converted.display()))?;
+        durable::remove_file(&original).doing(|| format!("remove {}", original.display()))
+    })
+    .await
+}
+
+fn judge(path: &Path, format: Format) -> Result<u64> {
+    let reading = || format!("read {}", path.display());
+    chown(path, Some(0), Some(0)).doing(reading)?;
+    let mut file = OpenOptions::new().read(true).open(path).doing(reading)?;
+    let mut inspector = Inspector::new(format, Limits::default());
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        let length = std::io::Read::read(&mut file, &mut piece).doing(reading)?;
+        if length == 0 {
+            break;
+        }
+        inspector.feed(&piece[..length]).map_err(unfit)?;
+    }
+    Ok(inspector.finish().map_err(unfit)?.virtual_size)
+}
+
+fn unfit(refusal: disks::Refusal) -> Error {
+    Error::Unfit(refusal.to_string())
+}
