@@ -160,7 +160,7 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     Ok(())
 }
 
-fn enforcer(config: &Config) -> anyhow::Result<Enforcer> {
+pub fn enforcer(config: &Config) -> anyhow::Result<Enforcer> {
     let overrides = match &config.api.policy {
         None => None,
         Some(path) => Some(fs::read_to_string(path).with_context(|| format!("read the policies in {}", path.display()))?),
@@ -260,24 +260,28 @@ fn taken(setting: &str, address: &std::net::SocketAddr) -> String {
     format!("listen on {address}; if another program holds it, end that or set {setting}")
 }
 
-/// Every route with what guards it, one line each, as the door of a fresh cloud holds them.
-pub async fn route_lines() -> anyhow::Result<Vec<String>> {
+/// The door of a cloud that has nothing in it yet: for those who want to read its route table.
+pub async fn with_empty_cloud<T>(read: impl FnOnce(&Door) -> T) -> anyhow::Result<T> {
     let folder = tempfile::tempdir().context("make a temporary folder")?;
     let home = Home::at(folder.path().to_owned());
     home.ensure()?;
     let config = Config::default();
     let rooms = Rooms::open(&home, &config).await?;
-    let door = rooms.door(&config, None)?;
+    Ok(read(&rooms.door(&config, None)?))
+}
+
+/// Every route with what guards it, one line each.
+pub async fn route_lines() -> anyhow::Result<Vec<String>> {
     let line = |(service, route): (&Service, &api::Route)| {
         let access = match route.access {
             api::Access::Policy(policy) => policy.name,
-            api::Access::Authenticated => "(any token)",
+            api::Access::Asks(_) | api::Access::Authenticated => "(any token)",
             api::Access::Public => "(public)",
         };
         let action = route.action.map(|action| format!(" {action}")).unwrap_or_default();
         format!("{:<7} {}{}{action}  {access}", route.method, service.prefix, route.path)
     };
-    let mut lines: Vec<String> = door.routes().map(line).collect();
+    let mut lines: Vec<String> = with_empty_cloud(|door| door.routes().map(line).collect()).await?;
     lines.sort();
     Ok(lines)
 }

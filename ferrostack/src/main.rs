@@ -13,6 +13,7 @@ mod home;
 mod logging;
 mod operate;
 mod operator;
+mod policy;
 mod role;
 mod secrets;
 #[cfg(test)]
@@ -57,6 +58,8 @@ enum Verb {
     JoinToken,
     /// Show every route with the policy that guards it
     Routes,
+    /// Show who may do what: the policies in force, and the matrix of routes and roles
+    Policy(policy::Arguments),
     /// Run the controller in the foreground (`up` does this in the background)
     Controller(Foreground),
     /// Run the agent of this host in the foreground (`up` does this in the background)
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Verb::Events(arguments) => operate::events(&Home::find(), &arguments),
         Verb::JoinToken => operate::join_token(&Home::find()),
         Verb::Routes => operate::routes(),
+        Verb::Policy(arguments) => policy::run(&Home::find(), &arguments),
         Verb::Controller(foreground) => role::controller(foreground),
         Verb::Node(arguments) => role::node(arguments),
     };

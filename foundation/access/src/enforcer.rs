@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of rules, and the questions asked of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contracts::caller::{Caller, TokenScope};
 use types::DomainId;
@@ -136,6 +136,17 @@ impl Enforcer {
     /// The rule in force under a name, for the operator who asks which.
     pub fn rule(&self, name: &str) -> Option<&str> {
         self.names.get(name).map(|i| self.texts[*i].as_str())
+    }
+
+    /// What the rule in force asks of its target: `project_id`, `target.user.domain_id` and the like.
+    pub fn facts_asked(&self, policy: &'static Policy) -> BTreeSet<String> {
+        let mut facts = BTreeSet::new();
+        let mut waiting: Vec<usize> = self.names.get(policy.name).copied().into_iter().collect();
+        while let Some(i) = waiting.pop() {
+            self.checks[i].facts_asked(&mut facts);
+            references(&self.checks[i], &mut |next| waiting.push(next));
+        }
+        facts
     }
 
     /// May the caller do this to this one thing?

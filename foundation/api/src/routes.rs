@@ -15,7 +15,9 @@ use crate::{Cx, FaultStyle, Microversions, Reply};
 pub enum Access {
     /// Whom this policy admits. It is asked before the body is read.
     Policy(&'static Policy),
-    /// Anybody with a valid token; the handler asks further policies itself.
+    /// Anybody with a valid token reaches the handler, which asks this about the thing itself.
+    Asks(&'static Policy),
+    /// Anybody with a valid token.
     Authenticated,
     /// Anybody: version documents, login, health.
     Public,

@@ -12,8 +12,11 @@ use types::{NetworkId, SubnetId};
 
 use crate::{Error, Result, Room, listing, network, subnet};
 
-pub static GET: Policy =
-    Policy::new("get_network_ip_availability", "rule:admin_only", "See how many addresses of networks are used");
+pub static GET: Policy = Policy::new(
+    "get_network_ip_availability",
+    "rule:admin_only or rule:service_api",
+    "See how many addresses of networks are used",
+);
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())

@@ -5,6 +5,8 @@
 //! yes only where the rule holds whatever the other facts are, so that how far a caller may see can be read from the
 //! rule itself, also when the rule contains `not`. Over one real target it is yes or no, save for what cannot be read.
 
+use std::collections::BTreeSet;
+
 use contracts::caller::Caller;
 
 use super::attribute::Attribute;
@@ -51,6 +53,28 @@ pub enum Text {
 pub enum Piece {
     Fixed(String),
     Fact(String),
+}
+
+impl Check {
+    /// The names of the facts of the target that this check itself asks for; the rules that it refers to are not followed.
+    pub(crate) fn facts_asked(&self, facts: &mut BTreeSet<String>) {
+        match self {
+            Self::Not(inner) => inner.facts_asked(facts),
+            Self::All(checks) | Self::Any(checks) => checks.iter().for_each(|check| check.facts_asked(facts)),
+            Self::Role(text) | Self::Caller { equals: text, .. } | Self::Literal { equals: text, .. } => match text {
+                Text::Fixed(_) => {}
+                Text::Fact(name) => _ = facts.insert(name.clone()),
+                Text::Mixed(pieces) => {
+                    facts.extend(pieces.iter().filter_map(|piece| match piece {
+                        Piece::Fact(name) => Some(name.clone()),
+                        Piece::Fixed(_) => None,
+                    }));
+                }
+            },
+            Self::Field { keys, .. } => _ = facts.insert(keys[1].clone()),
+            Self::Always | Self::Never | Self::Unreadable | Self::Rule(_) => {}
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

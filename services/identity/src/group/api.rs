@@ -46,9 +46,9 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         .delete("/v3/groups/{group_id}", &DELETE, delete)
         .get("/v3/groups/{group_id}/users", &LIST_MEMBERS, list_members)
         // These three depend on the user as well as on the group: they ask about the pair.
-        .get("/v3/groups/{group_id}/users/{user_id}", Access::Authenticated, check_member)
-        .put("/v3/groups/{group_id}/users/{user_id}", Access::Authenticated, add_member)
-        .delete("/v3/groups/{group_id}/users/{user_id}", Access::Authenticated, remove_member)
+        .get("/v3/groups/{group_id}/users/{user_id}", Access::Asks(&CHECK_MEMBER), check_member)
+        .put("/v3/groups/{group_id}/users/{user_id}", Access::Asks(&ADD_MEMBER), add_member)
+        .delete("/v3/groups/{group_id}/users/{user_id}", Access::Asks(&REMOVE_MEMBER), remove_member)
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {

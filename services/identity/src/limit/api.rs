@@ -11,15 +11,16 @@ use serde_json::json;
 use super::{LimitUpdate, NewLimit, store};
 use crate::{Identity, error::Error, filter, project::store as projects, reply};
 
-static MODEL: Policy = Policy::new("identity:get_limit_model", "", "Show how limits are enforced");
-static LIST: Policy = Policy::new("identity:list_limits", "", "List limits");
+static MODEL: Policy = Policy::new("identity:get_limit_model", "", "Show how limits are enforced").also_for_domains();
+static LIST: Policy = Policy::new("identity:list_limits", "", "List limits").also_for_domains();
 static GET: Policy = Policy::new(
     "identity:get_limit",
     "rule:admin_required or (role:reader and system_scope:all) \
      or (domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s) \
      or (project_id:%(target.limit.project_id)s and not None:%(target.limit.project_id)s)",
     "Show a limit",
-);
+)
+.also_for_domains();
 static CREATE: Policy = Policy::new("identity:create_limits", "rule:admin_required", "Create limits");
 static UPDATE: Policy = Policy::new("identity:update_limit", "rule:admin_required", "Change a limit");
 static DELETE: Policy = Policy::new("identity:delete_limit", "rule:admin_required", "Delete a limit");
@@ -32,7 +33,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         .get("/v3/limits", &LIST, list)
         .post("/v3/limits", &CREATE, create)
         // Whose limit it is decides who may see it.
-        .get("/v3/limits/{limit_id}", Access::Authenticated, show)
+        .get("/v3/limits/{limit_id}", Access::Asks(&GET), show)
         .patch("/v3/limits/{limit_id}", &UPDATE, update)
         .delete("/v3/limits/{limit_id}", &DELETE, delete)
 }

@@ -38,8 +38,10 @@ static DELETE_TAGS: Policy =
 static DELETE_TAG: Policy = Policy::new("identity:delete_project_tag", MANAGE, "Remove a tag of a project").also_for_domains();
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all) \
-                    or (role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s";
-const MANAGE: &str = "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s)";
+                    or (role:reader and domain_id:%(target.project.domain_id)s and not None:%(target.project.domain_id)s) \
+                    or project_id:%(target.project.id)s";
+const MANAGE: &str = "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s \
+                      and not None:%(target.project.domain_id)s)";
 
 pub const POLICIES: [&Policy; 11] =
     [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_TAGS, &GET_TAG, &UPDATE_TAGS, &CREATE_TAG, &DELETE_TAGS, &DELETE_TAG];

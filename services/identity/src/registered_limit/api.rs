@@ -9,8 +9,8 @@ use api::{Cx, Fault, Reply, Routes, no_content};
 use super::{NewRegisteredLimit, RegisteredLimitUpdate, store};
 use crate::{Identity, filter, reply};
 
-static LIST: Policy = Policy::new("identity:list_registered_limits", "", "List registered limits");
-static GET: Policy = Policy::new("identity:get_registered_limit", "", "Show a registered limit");
+static LIST: Policy = Policy::new("identity:list_registered_limits", "", "List registered limits").also_for_domains();
+static GET: Policy = Policy::new("identity:get_registered_limit", "", "Show a registered limit").also_for_domains();
 static CREATE: Policy = Policy::new("identity:create_registered_limits", "rule:admin_required", "Create registered limits");
 static UPDATE: Policy = Policy::new("identity:update_registered_limit", "rule:admin_required", "Change a registered limit");
 static DELETE: Policy = Policy::new("identity:delete_registered_limit", "rule:admin_required", "Delete a registered limit");

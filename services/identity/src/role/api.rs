@@ -33,7 +33,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         .get("/v3/roles", &LIST, list)
         .post("/v3/roles", &CREATE, create)
         // Which roles a domain's manager may see depends on their names.
-        .get("/v3/roles/{role_id}", Access::Authenticated, show)
+        .get("/v3/roles/{role_id}", Access::Asks(&GET), show)
         .patch("/v3/roles/{role_id}", &UPDATE, update)
         .delete("/v3/roles/{role_id}", &DELETE, delete)
 }

@@ -49,8 +49,9 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
         .post("/v3/auth/tokens", Access::Public, issue)
         // Whose the token is decides, so these ask about the token that they are shown.
-        .get("/v3/auth/tokens", Access::Authenticated, validate)
-        .delete("/v3/auth/tokens", Access::Authenticated, revoke)
+        .get("/v3/auth/tokens", Access::Asks(&VALIDATE), validate)
+        .head("/v3/auth/tokens", Access::Asks(&CHECK), validate)
+        .delete("/v3/auth/tokens", Access::Asks(&REVOKE), revoke)
         .get("/v3/auth/catalog", &CATALOG, show_catalog)
         .get("/v3/auth/projects", &PROJECTS, list_projects)
         .get("/v3/auth/domains", &DOMAINS, list_domains)

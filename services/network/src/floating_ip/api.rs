@@ -22,7 +22,7 @@ use crate::{
 pub static GET: Policy = Policy::new("get_floatingip", "rule:project_reader_or_admin", "See floating IPs");
 pub static CREATE: Policy = Policy::new("create_floatingip", "rule:project_member_or_admin", "Make a floating IP");
 pub static CREATE_ADDRESS: Policy =
-    Policy::new("create_floatingip:floating_ip_address", "rule:admin_only", "Choose the address of a floating IP");
+    Policy::new("create_floatingip:floating_ip_address", "rule:project_manager_or_admin", "Choose the address of a floating IP");
 pub static UPDATE: Policy = Policy::new("update_floatingip", "rule:project_member_or_admin", "Lead a floating IP elsewhere");
 pub static DELETE: Policy = Policy::new("delete_floatingip", "rule:project_member_or_admin", "Give a floating IP back");
 

@@ -19,8 +19,11 @@ use crate::{
     who::Doer,
 };
 
-pub static GET: Policy =
-    Policy::new("get_network", "rule:project_reader_or_admin", "See networks: one's own, shared and external ones");
+pub static GET: Policy = Policy::new(
+    "get_network",
+    "rule:project_reader_or_admin or rule:service_api",
+    "See networks: one's own, shared and external ones",
+);
 pub static GET_PROVIDER: Policy =
     Policy::new("get_network:provider:network_type", "rule:admin_only", "See what carries a network");
 pub static CREATE: Policy = Policy::new("create_network", "rule:project_member_or_admin", "Make a network");

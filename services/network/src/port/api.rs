@@ -26,12 +26,16 @@ use crate::{
 };
 
 /// Admins, and members of the project that owns the network.
-const NETWORK_OWNER: &str = "rule:admin_only or (role:member and project_id:%(network:project_id)s)";
+const NETWORK_OWNER: &str = "rule:admin_only or rule:service_api or (role:member and project_id:%(network:project_id)s)";
 
-pub static GET: Policy =
-    Policy::new("get_port", "rule:project_reader_or_admin", "See ports: one's own and those on one's own networks");
-pub static GET_BINDING: Policy = Policy::new("get_port:binding:host_id", "rule:admin_only", "See where a port is plugged");
-pub static CREATE: Policy = Policy::new("create_port", "rule:project_member_or_admin", "Make a port");
+pub static GET: Policy = Policy::new(
+    "get_port",
+    "rule:project_reader_or_admin or rule:service_api",
+    "See ports: one's own and those on one's own networks",
+);
+pub static GET_BINDING: Policy =
+    Policy::new("get_port:binding:host_id", "rule:admin_only or rule:service_api", "See where a port is plugged");
+pub static CREATE: Policy = Policy::new("create_port", "rule:project_member_or_admin or rule:service_api", "Make a port");
 pub static CREATE_DEVICE_OWNER: Policy = Policy::new(
     "create_port:device_owner",
     "rule:admin_only or rule:service_role",
@@ -45,11 +49,12 @@ pub static CREATE_PAIRS: Policy =
     Policy::new("create_port:allowed_address_pairs", NETWORK_OWNER, "Allow a port further sender addresses");
 pub static CREATE_BINDING: Policy =
     Policy::new("create_port:binding:host_id", "rule:admin_only or rule:service_role", "Choose where a port is plugged");
-pub static UPDATE: Policy = Policy::new("update_port", "rule:project_member_or_admin", "Change a port");
+pub static UPDATE: Policy = Policy::new("update_port", "rule:project_member_or_admin or rule:service_api", "Change a port");
 pub static DELETE: Policy =
     Policy::new("delete_port", NETWORK_OWNER_OR_OWN, "Delete a port: one's own, or one on one's own network");
 
-const NETWORK_OWNER_OR_OWN: &str = "rule:project_member_or_admin or (role:member and project_id:%(network:project_id)s)";
+const NETWORK_OWNER_OR_OWN: &str =
+    "rule:project_member_or_admin or rule:service_api or (role:member and project_id:%(network:project_id)s)";
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
@@ -57,7 +62,7 @@ pub fn routes(room: &Arc<Room>) -> Routes<Room> {
         .post("/v2.0/ports", &CREATE, create)
         .get("/v2.0/ports/{id}", &GET, show)
         .put("/v2.0/ports/{id}", &UPDATE, update)
-        .delete("/v2.0/ports/{id}", Access::Authenticated, delete)
+        .delete("/v2.0/ports/{id}", Access::Asks(&DELETE), delete)
 }
 
 static ATTRIBUTES: [Attribute; 17] = [

@@ -20,8 +20,11 @@ use crate::{
     who::Doer,
 };
 
-pub static GET: Policy =
-    Policy::new("get_subnet", "rule:project_reader_or_admin", "See subnets: one's own and those of shared and external networks");
+pub static GET: Policy = Policy::new(
+    "get_subnet",
+    "rule:project_reader_or_admin or rule:service_api",
+    "See subnets: one's own and those of shared and external networks",
+);
 pub static CREATE: Policy = Policy::new(
     "create_subnet",
     "rule:admin_only or (role:member and project_id:%(network:project_id)s)",
@@ -42,10 +45,10 @@ pub static DELETE: Policy = Policy::new(
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
         .get("/v2.0/subnets", &GET, list)
-        .post("/v2.0/subnets", Access::Authenticated, create)
+        .post("/v2.0/subnets", Access::Asks(&CREATE), create)
         .get("/v2.0/subnets/{id}", &GET, show)
-        .put("/v2.0/subnets/{id}", Access::Authenticated, update)
-        .delete("/v2.0/subnets/{id}", Access::Authenticated, delete)
+        .put("/v2.0/subnets/{id}", Access::Asks(&UPDATE), update)
+        .delete("/v2.0/subnets/{id}", Access::Asks(&DELETE), delete)
 }
 
 static ATTRIBUTES: [Attribute; 15] = [

@@ -44,13 +44,14 @@ static PATHS: [(&str, &str); 7] = [
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     let mut routes = Routes::new(room.clone());
     for (tagged, (all, one)) in TAGGED.iter().zip(&PATHS) {
+        let asks = Access::Asks(tagged.update);
         routes = routes
             .get(all, &network::api::GET, move |room, cx| list(room, cx, tagged))
-            .put(all, Access::Authenticated, move |room, cx| replace(room, cx, tagged))
-            .delete(all, Access::Authenticated, move |room, cx| clear(room, cx, tagged))
+            .put(all, asks, move |room, cx| replace(room, cx, tagged))
+            .delete(all, asks, move |room, cx| clear(room, cx, tagged))
             .get(one, &network::api::GET, move |room, cx| show(room, cx, tagged))
-            .put(one, Access::Authenticated, move |room, cx| add(room, cx, tagged))
-            .delete(one, Access::Authenticated, move |room, cx| remove(room, cx, tagged));
+            .put(one, asks, move |room, cx| add(room, cx, tagged))
+            .delete(one, asks, move |room, cx| remove(room, cx, tagged));
     }
     routes
 }
