@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+//! Noise, told to be a qcow2 image.
 #![no_main]
 
 mod judge;

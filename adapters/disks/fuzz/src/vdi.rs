@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+//! Noise, told to be a vdi image.
 #![no_main]
 
 mod judge;
