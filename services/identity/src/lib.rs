@@ -16,6 +16,7 @@ mod filter;
 mod group;
 mod limit;
 mod password;
+mod policy;
 mod project;
 mod registered_limit;
 mod reply;
@@ -49,6 +50,8 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
         Step { number: 4, name: "credentials", sql: include_str!("../migrations/0004_credentials.sql") },
         Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
+        Step { number: 12, name: "endpoint_filters", sql: include_str!("../migrations/0012_endpoint_filters.sql") },
+        Step { number: 13, name: "policies", sql: include_str!("../migrations/0013_policies.sql") },
     ],
 };
 
@@ -64,7 +67,7 @@ pub struct Identity {
 }
 
 /// The kinds of events after which a token may mean something else.
-const MEANINGFUL: [&str; 12] = [
+const MEANINGFUL: [&str; 15] = [
     "domain",
     "project",
     "user",
@@ -77,6 +80,9 @@ const MEANINGFUL: [&str; 12] = [
     "region",
     "catalog_service",
     "endpoint",
+    "endpoint_group",
+    "project_endpoint",
+    "project_endpoint_group",
 ];
 
 impl Identity {
@@ -122,6 +128,10 @@ impl Identity {
             .join(catalog::region::api::routes(room()))
             .join(catalog::service::api::routes(room()))
             .join(catalog::endpoint::api::routes(room()))
+            .join(catalog::endpoint_group::api::routes(room()))
+            .join(catalog::project_endpoint::api::routes(room()))
+            .join(policy::api::routes(room()))
+            .join(policy::association::api::routes(room()))
             .join(registered_limit::api::routes(room()))
             .join(limit::api::routes(room()));
         Service {
@@ -174,12 +184,12 @@ impl Identity {
         })
     }
 
-    fn remembered_catalog(&self, generation: u64) -> Option<Arc<Vec<catalog::ServiceView>>> {
+    fn remembered_catalog(&self, generation: u64) -> Option<Arc<catalog::Catalog>> {
         let remembered = self.catalog.read().unwrap_or_else(PoisonError::into_inner);
         remembered.as_ref().filter(|(at, _)| *at == generation).map(|(_, catalog)| Arc::clone(catalog))
     }
 
-    fn remember_catalog(&self, generation: u64, catalog: Arc<Vec<catalog::ServiceView>>) {
+    fn remember_catalog(&self, generation: u64, catalog: Arc<catalog::Catalog>) {
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Some((generation, catalog));
     }
 }
@@ -201,6 +211,10 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(catalog::region::api::POLICIES);
     all.extend(catalog::service::api::POLICIES);
     all.extend(catalog::endpoint::api::POLICIES);
+    all.extend(catalog::endpoint_group::api::POLICIES);
+    all.extend(catalog::project_endpoint::api::POLICIES);
+    all.extend(policy::api::POLICIES);
+    all.extend(policy::association::api::POLICIES);
     all.extend(registered_limit::api::POLICIES);
     all.extend(limit::api::POLICIES);
     all

@@ -15,8 +15,13 @@ pub trait Resource: Serialize {
 
     fn id(&self) -> &str;
 
+    /// Below the service's prefix.
+    fn path(&self) -> String {
+        format!("/v3/{}/{}", Self::MANY, self.id())
+    }
+
     fn url(&self, cx: &Cx) -> String {
-        cx.url(&format!("/v3/{}/{}", Self::MANY, self.id()))
+        cx.url(&self.path())
     }
 }
 

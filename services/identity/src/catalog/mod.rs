@@ -2,6 +2,9 @@
 //! The catalog: which services there are, in which regions, at which addresses.
 
 pub mod endpoint;
+pub mod endpoint_group;
+mod given;
+pub mod project_endpoint;
 pub mod region;
 pub mod service;
 #[cfg(test)]
@@ -9,12 +12,21 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
+use access::Allowed;
 use contracts::caller::Caller;
 use serde::Serialize;
 use store::Tx;
 use types::{EndpointId, ServiceId};
 
+use self::endpoint::store as endpoints;
 use crate::{Identity, error::Result};
+
+/// The enabled services and endpoints, and which project was given which of them.
+#[derive(Debug)]
+pub struct Catalog {
+    services: Vec<ServiceView>,
+    given: given::Given,
+}
 
 /// A service with its endpoints, as tokens carry it.
 #[derive(Debug, Clone, Serialize)]
@@ -36,11 +48,11 @@ pub struct EndpointView {
 }
 
 /// The catalog and the generation of identity at which it was read.
-pub type Remembered = Option<(u64, Arc<Vec<ServiceView>>)>;
+pub type Remembered = Option<(u64, Arc<Catalog>)>;
 
 impl Identity {
-    /// The enabled services and endpoints, from memory unless something changed.
-    pub async fn catalog(&self) -> Result<Arc<Vec<ServiceView>>> {
+    /// The catalog, from memory unless something changed.
+    pub async fn catalog(&self) -> Result<Arc<Catalog>> {
         let generation = self.tokens.generation();
         if let Some(catalog) = self.remembered_catalog(generation) {
             return Ok(catalog);
@@ -52,12 +64,26 @@ impl Identity {
 }
 
 /// The catalog with the caller's own ids in its addresses. An address that needs a project is left out for who has none.
-pub fn for_caller(catalog: &[ServiceView], caller: &Caller, project: &str) -> Vec<ServiceView> {
+///
+/// Invariant: a project that was given endpoints sees these and no others, from the next token on, and reading them costs
+/// no statement while nothing changes (test: `the_catalog_holds_what_the_project_was_given`).
+pub fn for_caller(catalog: &Catalog, caller: &Caller, project: &str) -> Vec<ServiceView> {
     let user = caller.user.id.as_str();
-    let own = |endpoint: &EndpointView| Some(EndpointView { url: address(&endpoint.url, project, user)?, ..endpoint.clone() });
-    let with_own =
-        |service: &ServiceView| ServiceView { endpoints: service.endpoints.iter().filter_map(own).collect(), ..service.clone() };
-    catalog.iter().map(with_own).collect()
+    let given = caller.project_id().and_then(|project| catalog.given.to(project));
+    let is_given = |endpoint: &EndpointView| given.as_ref().is_none_or(|given| given(&endpoint.id));
+    let own = |endpoint: &EndpointView| {
+        let url = address(&endpoint.url, project, user).filter(|_| is_given(endpoint))?;
+        Some(EndpointView { url, ..endpoint.clone() })
+    };
+    let with_own = |service: &ServiceView| ServiceView {
+        endpoints: service.endpoints.iter().filter_map(own).collect(),
+        id: service.id.clone(),
+        kind: service.kind.clone(),
+        name: service.name.clone(),
+    };
+    let services = catalog.services.iter().map(with_own);
+    // A service without an endpoint is told, but not where endpoints were chosen.
+    services.filter(|service| given.is_none() || !service.endpoints.is_empty()).collect()
 }
 
 fn address(template: &str, project: &str, user: &str) -> Option<String> {
@@ -76,27 +102,28 @@ fn address(template: &str, project: &str, user: &str) -> Option<String> {
     Some(url.replace("%(user_id)s", user))
 }
 
-fn load(tx: &mut Tx) -> Result<Vec<ServiceView>> {
-    let mut by_service: HashMap<ServiceId, Vec<EndpointView>> = HashMap::new();
-    let endpoints = "SELECT service_id, id, interface, region_id, url FROM catalog_endpoints WHERE enabled = 1 \
-                     ORDER BY region_id, interface, id";
-    for row in tx.query(endpoints, &[])? {
-        let region: Option<String> = row.get(3)?;
-        by_service.entry(row.get(0)?).or_default().push(EndpointView {
-            id: row.get(1)?,
-            interface: row.get(2)?,
-            region_id: region.clone(),
-            url: row.get(4)?,
-            region,
+fn load(tx: &mut Tx) -> Result<Catalog> {
+    let work = Allowed::for_work("read the catalog");
+    let mut all = endpoints::list(tx, &endpoints::select(&work))?;
+    all.sort_by(|a, b| (&a.region_id, a.interface.as_str(), &a.id).cmp(&(&b.region_id, b.interface.as_str(), &b.id)));
+    let mut by_service: HashMap<&ServiceId, Vec<EndpointView>> = HashMap::new();
+    for endpoint in all.iter().filter(|endpoint| endpoint.enabled) {
+        by_service.entry(&endpoint.service_id).or_default().push(EndpointView {
+            id: endpoint.id.clone(),
+            interface: endpoint.interface.as_str().to_owned(),
+            region_id: endpoint.region_id.clone(),
+            url: endpoint.url.clone(),
+            region: endpoint.region_id.clone(),
         });
     }
-    let services = "SELECT id, type, name FROM catalog_services WHERE enabled = 1 ORDER BY type, id";
-    let mut catalog = vec![];
-    for row in tx.query(services, &[])? {
+    let sql = "SELECT id, type, name FROM catalog_services WHERE enabled = 1 ORDER BY type, id";
+    let mut services = vec![];
+    for row in tx.query(sql, &[])? {
         let id: ServiceId = row.get(0)?;
         let name: Option<String> = row.get(2)?;
         let endpoints = by_service.remove(&id).unwrap_or_default();
-        catalog.push(ServiceView { endpoints, id, kind: row.get(1)?, name: name.unwrap_or_default() });
+        services.push(ServiceView { endpoints, id, kind: row.get(1)?, name: name.unwrap_or_default() });
     }
-    Ok(catalog)
+    let given = given::Given::load(tx, &all)?;
+    Ok(Catalog { services, given })
 }

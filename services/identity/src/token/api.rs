@@ -122,7 +122,7 @@ async fn answer(room: &Identity, cx: &Cx, status: StatusCode, token: &str, valid
     let wants_catalog = cx.query().get("nocatalog").is_none();
     let services = if wants_catalog {
         let project = valid.caller.project_id().map_or("", |project| project.as_str());
-        Some(catalog::for_caller(&room.catalog().await?, &valid.caller, project))
+        Some(catalog::for_caller(room.catalog().await?.as_ref(), &valid.caller, project))
     } else {
         None
     };

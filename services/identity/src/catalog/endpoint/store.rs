@@ -96,6 +96,7 @@ pub fn update(
 
 pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &EndpointId) -> Result<()> {
     let endpoint = get(tx, allowed, id)?;
+    tx.execute("DELETE FROM policy_associations WHERE endpoint_id = $1", &params![id])?;
     tx.execute("DELETE FROM catalog_endpoints WHERE id = $1", &params![id])?;
     change::record(tx, actor, "endpoint", id.as_str(), Some(&endpoint), None)
 }

@@ -84,6 +84,7 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) ->
             "Unable to delete region {id} because it or its child regions have associated endpoints."
         )));
     }
+    tx.execute("DELETE FROM policy_associations WHERE region_id = $1", &params![id])?;
     tx.execute("DELETE FROM catalog_regions WHERE id = $1", &params![id])?;
     change::record(tx, actor, "region", id, Some(&region), None)
 }

@@ -73,6 +73,9 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Service
 pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ServiceId) -> Result<()> {
     let service = get(tx, allowed, id)?;
     registered_limits::delete_of_service(tx, id)?;
+    let policies = "DELETE FROM policy_associations WHERE service_id = $1 \
+                    OR endpoint_id IN (SELECT id FROM catalog_endpoints WHERE service_id = $1)";
+    tx.execute(policies, &params![id])?;
     tx.execute("DELETE FROM catalog_endpoints WHERE service_id = $1", &params![id])?;
     tx.execute("DELETE FROM catalog_services WHERE id = $1", &params![id])?;
     change::record(tx, actor, "catalog_service", id.as_str(), Some(&service), None)
