@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tokens that stand for a part of what a user may do, in one project: those of application credentials and trusts.
+//! Tokens that stand for a part of what a user may do, in one project: those of application credentials, trusts and
+//! EC2 keys.
 //!
 //! What such a token makes must stay within the same part, or the part grows: a program with a reader's credential
 //! would make itself an EC2 key that can do all that its owner can.
 
-use access::payload::PayloadScope;
+use access::payload::{Methods, PayloadScope};
 use api::{Cx, Fault};
 use types::ProjectId;
 
@@ -24,7 +25,12 @@ pub struct Delegation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DelegatedBy {
     Trust(String),
-    ApplicationCredential { id: String, unrestricted: bool },
+    ApplicationCredential {
+        id: String,
+        unrestricted: bool,
+    },
+    /// A key that stands for all that its user may do in a project, shown to a service by somebody who holds it.
+    Ec2Key,
 }
 
 impl Delegation {
@@ -37,6 +43,9 @@ impl Delegation {
                 let unrestricted = matches!(&valid.through, Some(Through::ApplicationCredential(facts)) if facts.unrestricted);
                 let by = DelegatedBy::ApplicationCredential { id: credential.clone(), unrestricted };
                 Some(Self { project: project.clone(), by })
+            }
+            PayloadScope::Project(project) if valid.payload.methods.contains(Methods::EC2_CREDENTIAL) => {
+                Some(Self { project: project.clone(), by: DelegatedBy::Ec2Key })
             }
             _ => None,
         }
@@ -54,6 +63,9 @@ impl Delegation {
             DelegatedBy::ApplicationCredential { unrestricted: false, .. } => Err(Error::Forbidden(
                 "This application credential is restricted: it cannot make or delete further credentials.".into(),
             )),
+            DelegatedBy::Ec2Key => {
+                Err(Error::Forbidden("A token of an EC2 key cannot make or delete further credentials.".into()))
+            }
             _ => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ mod change;
 mod credential;
 mod delegation;
 mod domain;
+mod ec2;
 mod error;
 mod filter;
 mod group;
@@ -120,6 +121,8 @@ impl Identity {
             .join(user::api::routes(room()))
             .join(application_credential::api::routes(room()))
             .join(credential::api::routes(room()))
+            .join(ec2::api::routes(room()))
+            .join(ec2::tokens::routes(room()))
             .join(group::api::routes(room()))
             .join(role::api::routes(room()))
             .join(role::implied::routes(room()))
@@ -203,6 +206,8 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(user::api::POLICIES);
     all.extend(application_credential::api::POLICIES);
     all.extend(credential::api::POLICIES);
+    all.extend(ec2::api::POLICIES);
+    all.extend(ec2::tokens::POLICIES);
     all.extend(group::api::POLICIES);
     all.extend(role::api::POLICIES);
     all.extend(role::implied::POLICIES);

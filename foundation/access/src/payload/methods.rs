@@ -6,8 +6,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Methods(u32);
 
-const NAMES: [&str; 8] =
-    ["external", "password", "token", "oauth1", "mapped", "application_credential", "totp", "oauth2_credential"];
+const NAMES: [&str; 9] =
+    ["external", "password", "token", "oauth1", "mapped", "application_credential", "totp", "oauth2_credential", "ec2credential"];
 
 impl Methods {
     pub const EXTERNAL: Self = Self(1);
@@ -18,6 +18,8 @@ impl Methods {
     pub const APPLICATION_CREDENTIAL: Self = Self(1 << 5);
     pub const TOTP: Self = Self(1 << 6);
     pub const OAUTH2_CREDENTIAL: Self = Self(1 << 7);
+    /// No method of a login: the mark of tokens that were given for an EC2 or S3 signature.
+    pub const EC2_CREDENTIAL: Self = Self(1 << 8);
 
     #[must_use]
     pub fn and(self, other: Self) -> Self {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use types::{RoleId, Secret, Timestamp, UserId};
 
 use super::{ApplicationCredential, NewCredential, store};
-use crate::{Identity, error::Error, reply, role::store::AllRoles, token::Through};
+use crate::{Identity, delegation::Delegation, reply, role::store::AllRoles};
 
 static LIST: Policy = Policy::new("identity:list_application_credentials", READ, "List a user's application credentials");
 static GET: Policy = Policy::new("identity:get_application_credential", READ, "Show an application credential");
@@ -100,14 +100,8 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 
 /// A leaked credential must not be able to make itself successors.
 async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<(), Fault> {
-    let own = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await?;
-    match &own.through {
-        Some(Through::ApplicationCredential(credential)) if !credential.unrestricted => Err(Error::Forbidden(
-            "This application credential is restricted: it cannot make or delete application credentials.".into(),
-        )
-        .into()),
-        _ => Ok(()),
-    }
+    let delegation = Delegation::of_request(room, cx).await?;
+    Ok(delegation.as_ref().map_or(Ok(()), Delegation::refuse_restricted)?)
 }
 
 /// The roles asked for, each one that the caller has; all of the caller's when none is asked for.

@@ -153,11 +153,11 @@ fn refuse_without_project(credential: &Credential) -> Result<()> {
 
 /// A delegated token reaches the credentials of its own project only; those without a project, such as the seeds of
 /// one-time passwords, belong to the user alone.
-fn is_within(delegation: Option<&Delegation>, credential: &Credential) -> bool {
+pub fn is_within(delegation: Option<&Delegation>, credential: &Credential) -> bool {
     delegation.is_none_or(|delegation| credential.project_id.as_ref() == Some(&delegation.project) && !credential.is_totp())
 }
 
-fn refuse_outside(delegation: Option<&Delegation>, credential: &Credential) -> Result<()> {
+pub fn refuse_outside(delegation: Option<&Delegation>, credential: &Credential) -> Result<()> {
     if is_within(delegation, credential) {
         return Ok(());
     }

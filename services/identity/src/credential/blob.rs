@@ -28,12 +28,25 @@ impl Ec2Blob {
         Ok(Self(fields))
     }
 
+    /// A new pair of keys, good for what `delegation` is good for.
+    pub fn generate(delegation: Option<&Delegation>) -> Self {
+        let word = || uuid::Uuid::new_v4().simple().to_string();
+        let mut blob = Self(Map::from_iter([
+            ("access".to_owned(), json!(word())),
+            ("secret".to_owned(), json!(word())),
+            ("trust_id".to_owned(), Value::Null),
+        ]));
+        blob.bind(delegation);
+        blob
+    }
+
     /// Confines the credential to the delegation of the token that makes it.
     pub fn bind(&mut self, delegation: Option<&Delegation>) {
         match delegation.map(|delegation| &delegation.by) {
             Some(DelegatedBy::Trust(id)) => self.0.insert("trust_id".into(), json!(id)),
             Some(DelegatedBy::ApplicationCredential { id, .. }) => self.0.insert("app_cred_id".into(), json!(id)),
-            None => None,
+            // Its tokens make no keys.
+            Some(DelegatedBy::Ec2Key) | None => None,
         };
     }
 
@@ -54,6 +67,18 @@ impl Ec2Blob {
 
     pub fn access(&self) -> &str {
         self.text("access").unwrap_or_default()
+    }
+
+    pub fn secret(&self) -> Option<Secret<String>> {
+        self.text("secret").map(|secret| Secret::new(secret.to_owned()))
+    }
+
+    pub fn trust_id(&self) -> Option<&str> {
+        self.text("trust_id")
+    }
+
+    pub fn application_credential_id(&self) -> Option<&str> {
+        self.text("app_cred_id")
     }
 
     pub fn to_secret(&self) -> Secret<String> {

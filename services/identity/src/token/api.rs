@@ -43,7 +43,7 @@ static SYSTEM: Policy =
 
 pub const POLICIES: [&Policy; 7] = [&CHECK, &VALIDATE, &REVOKE, &CATALOG, &PROJECTS, &DOMAINS, &SYSTEM];
 
-const SUBJECT: &str = "x-subject-token";
+pub const SUBJECT: &str = "x-subject-token";
 
 pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
@@ -118,7 +118,8 @@ async fn subject(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(S
     Ok((token, valid))
 }
 
-async fn answer(room: &Identity, cx: &Cx, status: StatusCode, token: &str, valid: &ValidToken) -> Reply {
+/// A token's view, and the token itself in its header.
+pub async fn answer(room: &Identity, cx: &Cx, status: StatusCode, token: &str, valid: &ValidToken) -> Reply {
     let wants_catalog = cx.query().get("nocatalog").is_none();
     let services = if wants_catalog {
         let project = valid.caller.project_id().map_or("", |project| project.as_str());

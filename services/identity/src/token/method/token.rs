@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A token buys another one, which ends with it and is bound as it is.
 
-use access::payload::{Methods, PayloadScope};
+use access::payload::{Methods, Payload, PayloadScope};
 use serde::Deserialize;
 use types::Secret;
 
@@ -22,7 +22,7 @@ pub struct Own {
 
 pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -> Result<()> {
     let parent = room.check_token(own.id.reveal()).await?;
-    refuse_delegated(&parent.payload.scope)?;
+    refuse_delegated(&parent.payload)?;
     let user = UserRef::Id(parent.payload.user.clone());
     let account = room.read(move |tx| users::account(tx, &user)).await?.ok_or(Error::Unauthorized)?;
     proved.add(account, parent.payload.methods.and(Methods::TOKEN))?;
@@ -32,10 +32,11 @@ pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -
 }
 
 /// Who acts for another must not gather more of the other's rights than he was given.
-fn refuse_delegated(scope: &PayloadScope) -> Result<()> {
-    let kind = match scope {
+fn refuse_delegated(payload: &Payload) -> Result<()> {
+    let kind = match payload.scope {
         PayloadScope::Trust { .. } => "trust",
         PayloadScope::OAuth1 { .. } => "OAuth",
+        _ if payload.methods.contains(Methods::EC2_CREDENTIAL) => "EC2",
         _ => return Ok(()),
     };
     Err(Error::Forbidden(format!(

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/users/{user_id}/credentials/OS-EC2`: credentials of the type `ec2` in the words of EC2.
+
+use std::sync::Arc;
+
+use access::{Allowed, Policy, Scope};
+use api::{Cx, Fault, Reply, Routes, json, no_content};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::Tx;
+use types::{ProjectId, UserId};
+
+use crate::{
+    Identity,
+    credential::{
+        Credential, EC2,
+        api::{READ, is_within, refuse_outside},
+        blob::{self, Ec2Blob},
+        store as credentials,
+    },
+    delegation::Delegation,
+    error::{Error, Result},
+    reply,
+    user::store as users,
+};
+
+static LIST: Policy = Policy::new(
+    "identity:ec2_list_credentials",
+    "rule:admin_required or (role:reader and system_scope:all) or rule:owner",
+    "List a user's EC2 keys",
+);
+static GET: Policy = Policy::new("identity:ec2_get_credential", READ, "Show an EC2 key");
+static CREATE: Policy = Policy::new("identity:ec2_create_credential", WRITE, "Make an EC2 key");
+static DELETE: Policy = Policy::new("identity:ec2_delete_credential", WRITE, "Delete an EC2 key");
+
+const WRITE: &str = "rule:admin_required or (role:member and user_id:%(target.credential.user_id)s)";
+
+pub const POLICIES: [&Policy; 4] = [&LIST, &GET, &CREATE, &DELETE];
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .get("/v3/users/{user_id}/credentials/OS-EC2", &LIST, list)
+        .post("/v3/users/{user_id}/credentials/OS-EC2", &CREATE, create)
+        .get("/v3/users/{user_id}/credentials/OS-EC2/{credential_id}", &GET, show)
+        .delete("/v3/users/{user_id}/credentials/OS-EC2/{credential_id}", &DELETE, delete)
+}
+
+#[derive(Deserialize)]
+struct NewKey {
+    tenant_id: ProjectId,
+}
+
+async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
+    let delegation = Delegation::of_request(&room, &cx).await?;
+    let (ring, allowed, user) = (room.credential_keys.ring(), cx.allowed()?.clone(), user_id(&cx));
+    let keys = room
+        .list(move |tx| {
+            refuse_others(tx, &allowed, &user)?;
+            let select = credentials::select(&allowed).filter("user_id = ", &user).filter("type = ", EC2);
+            credentials::list(tx, &ring, &select)
+        })
+        .await?;
+    let within = keys.iter().filter(|key| is_within(delegation.as_ref(), key));
+    let views = within.map(|key| view(&cx, key)).collect::<Result<Vec<_>>>()?;
+    reply::collection(&cx, "credentials", &views)
+}
+
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let delegation = Delegation::of_request(&room, &cx).await?;
+    let (ring, allowed, named) = (room.credential_keys.ring(), cx.allowed()?.clone(), Named::of(&cx));
+    let key = room.read(move |tx| named.find(tx, &ring, &allowed)).await?;
+    refuse_outside(delegation.as_ref(), &key)?;
+    one(&cx, StatusCode::OK, &key)
+}
+
+async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let new: NewKey = cx.json().await?;
+    let delegation = Delegation::of_request(&room, &cx).await?;
+    delegation.as_ref().map_or(Ok(()), Delegation::refuse_restricted)?;
+    let keys = Ec2Blob::generate(delegation.as_ref());
+    let key = Credential {
+        id: blob::id_of_access_key(keys.access()),
+        user_id: user_id(&cx),
+        project_id: Some(new.tenant_id),
+        kind: EC2.to_owned(),
+        blob: keys.to_secret(),
+        extra: Default::default(),
+    };
+    refuse_outside(delegation.as_ref(), &key)?;
+    let (ring, allowed, actor, kept) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), key.clone());
+    room.store
+        .write(move |tx| {
+            refuse_others(tx, &allowed, &kept.user_id)?;
+            credentials::create(tx, &ring, &allowed, &actor, &kept)
+        })
+        .await?;
+    one(&cx, StatusCode::CREATED, &key)
+}
+
+async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    let delegation = Delegation::of_request(&room, &cx).await?;
+    let (ring, allowed, actor, named) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), Named::of(&cx));
+    room.store
+        .write(move |tx| {
+            let key = named.find(tx, &ring, &allowed)?;
+            refuse_outside(delegation.as_ref(), &key)?;
+            credentials::delete(tx, &actor, &key)
+        })
+        .await?;
+    no_content()
+}
+
+/// A key as the path names it: by its user and its access key.
+struct Named {
+    user: UserId,
+    access: String,
+}
+
+impl Named {
+    fn of(cx: &Cx) -> Self {
+        Self { user: user_id(cx), access: cx.param("credential_id").to_owned() }
+    }
+
+    fn find(&self, tx: &mut Tx, ring: &access::keys::KeyRing, allowed: &Allowed<Scope>) -> Result<Credential> {
+        let key = credentials::get(tx, ring, allowed, &blob::id_of_access_key(&self.access));
+        match key {
+            Ok(key) if key.is_ec2() && key.user_id == self.user => Ok(key),
+            Ok(_) | Err(Error::NotFound { .. }) => Err(Error::not_found("credential", self.access.as_str())),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Another user is as unknown as one that does not exist.
+fn refuse_others(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId) -> Result<()> {
+    let is_within = allowed.scope().is_all() || allowed.scope().user() == Some(user);
+    if is_within && users::find(tx, user)?.is_some() { Ok(()) } else { Err(Error::not_found("user", user.as_str())) }
+}
+
+fn one(cx: &Cx, status: StatusCode, key: &Credential) -> Reply {
+    json(status, &json!({"credential": view(cx, key).map_err(Fault::from)?}))
+}
+
+fn view(cx: &Cx, key: &Credential) -> Result<Value> {
+    let keys = Ec2Blob::parse(&key.blob)?;
+    let own = cx.url(&format!("/v3/users/{}/credentials/OS-EC2/{}", key.user_id, keys.access()));
+    Ok(json!({
+        "user_id": key.user_id,
+        "tenant_id": key.project_id,
+        "access": keys.access(),
+        "secret": keys.secret(),
+        "trust_id": keys.trust_id(),
+        "links": {"self": own},
+    }))
+}
+
+fn user_id(cx: &Cx) -> UserId {
+    UserId::from(cx.param("user_id"))
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/ec2tokens` and `/v3/s3tokens`: a service shows a signature, and gets a token of the user who signed.
+//!
+//! Whoever sees a signed address, and many do, holds a valid signature. So not everybody may turn one into a token.
+
+use std::{sync::Arc, time::Duration};
+
+use access::{
+    Policy,
+    payload::{Methods, PayloadScope},
+};
+use api::{Cx, Fault, Reply, Routes};
+use http::{StatusCode, header::HeaderName};
+use serde_json::{Map, Value};
+use types::{Timestamp, UserId};
+
+use super::signature::{self, BadSignature, Dated, SignedRequest};
+use crate::{
+    Identity,
+    credential::{Credential, blob, blob::Ec2Blob, store},
+    error::{Error, Result},
+    token::{
+        self,
+        issue::Issued,
+        proved::{Bound, Proved},
+    },
+    user::{Account, UserRef, store as users},
+};
+
+static EC2: Policy =
+    Policy::new("identity:ec2tokens_validate", "rule:service_or_admin", "Turn an EC2 signature into a token").also_for_domains();
+static S3: Policy =
+    Policy::new("identity:s3tokens_validate", "rule:service_or_admin", "Turn an S3 signature into a token").also_for_domains();
+
+pub const POLICIES: [&Policy; 2] = [&EC2, &S3];
+
+/// How far the clock of a client may differ from ours, and how long a signature can be shown.
+const SKEW: Duration = Duration::from_secs(15 * 60);
+/// The longest life of a presigned S3 address. Its true end is in its query, which only the gateway sees and checks.
+const LONGEST_PRESIGNED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room).post("/v3/ec2tokens", &EC2, for_ec2).post("/v3/s3tokens", &S3, for_s3)
+}
+
+async fn for_ec2(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let request = signed_request(&mut cx).await?;
+    let (key, keys) = key_of(&room, &request).await?;
+    check(&keys, |secret| signature::verify_request(secret, &request))?;
+    refuse_stale_request(&request)?;
+    let issued = room.issue_for_key(&key, &keys, &cx).await?;
+    token::api::answer(&room, &cx, StatusCode::OK, &issued.token, &issued.valid).await
+}
+
+async fn for_s3(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let request = signed_request(&mut cx).await?;
+    let (key, keys) = key_of(&room, &request).await?;
+    check(&keys, |secret| signature::verify_s3(secret, &request))?;
+    refuse_stale_text(&request)?;
+    let issued = room.issue_for_key(&key, &keys, &cx).await?;
+    let mut response = token::api::answer(&room, &cx, StatusCode::OK, &issued.token, &issued.valid).await?;
+    // Gateways learn who it is; Keystone does not give them the token itself.
+    response.headers_mut().remove(HeaderName::from_static(token::api::SUBJECT));
+    Ok(response)
+}
+
+/// Over the years the description came under three names.
+async fn signed_request(cx: &mut Cx) -> Result<SignedRequest, Fault> {
+    let mut body: Map<String, Value> = cx.json().await?;
+    let described = ["credentials", "credential", "ec2Credentials"].iter().find_map(|key| body.remove(*key));
+    serde_json::from_value(described.unwrap_or_else(|| Value::Object(Map::new())))
+        .map_err(|cause| Fault::bad_request(format!("Invalid input for field/attribute credentials: {cause}")))
+}
+
+async fn key_of(room: &Identity, request: &SignedRequest) -> Result<(Credential, Ec2Blob)> {
+    let access = request.access.as_deref().ok_or(Error::Unauthorized)?;
+    let (ring, id) = (room.credential_keys.ring(), blob::id_of_access_key(access));
+    let key = room.read(move |tx| store::find(tx, &ring, &id)).await?;
+    let key = key.filter(Credential::is_ec2).ok_or_else(|| Error::not_found("EC2 access key", access))?;
+    let keys = Ec2Blob::parse(&key.blob)?;
+    Ok((key, keys))
+}
+
+fn check(keys: &Ec2Blob, verify: impl Fn(&types::Secret<String>) -> Result<(), BadSignature>) -> Result<()> {
+    let secret = keys.secret().ok_or(Error::Unauthorized)?;
+    verify(&secret).map_err(|BadSignature| Error::Unauthorized)
+}
+
+/// Without a time a signature would be good for ever.
+fn refuse_stale_request(request: &SignedRequest) -> Result<()> {
+    let time = request.param("Timestamp").or_else(|| request.header("X-Amz-Date")).or_else(|| request.param("X-Amz-Date"));
+    let at = time.as_deref().and_then(Timestamp::parse).ok_or(Error::Unauthorized)?;
+    refuse_unless(at.plus(SKEW) >= Timestamp::now() && Timestamp::now().plus(SKEW) >= at)
+}
+
+fn refuse_stale_text(request: &SignedRequest) -> Result<()> {
+    let now = Timestamp::now();
+    refuse_unless(match signature::dated(request) {
+        Dated::At(at) if signature::may_be_presigned(request) => at.plus(LONGEST_PRESIGNED) >= now && now.plus(SKEW) >= at,
+        Dated::At(at) => at.plus(SKEW) >= now && now.plus(SKEW) >= at,
+        Dated::Until(end) => end >= now,
+        Dated::Unknown => false,
+    })
+}
+
+fn refuse_unless(holds: bool) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Unauthorized) }
+}
+
+impl Identity {
+    /// A token for what the key is good for: its project, within the delegation that made it.
+    async fn issue_for_key(&self, key: &Credential, keys: &Ec2Blob, cx: &Cx) -> Result<Issued> {
+        let project = key.project_id.clone().ok_or(Error::Unauthorized)?;
+        let scope = match (keys.trust_id(), keys.application_credential_id()) {
+            (None, Some(id)) => PayloadScope::ApplicationCredential { project, credential: id.to_owned() },
+            (None, None) => PayloadScope::Project(project),
+            (Some(_), _) => return Err(Error::Unauthorized),
+        };
+        let mut proved = Proved { bound: Some(Bound::To(scope)), ..Proved::default() };
+        proved.add(self.account(&key.user_id).await?, Methods::EC2_CREDENTIAL)?;
+        self.issue(proved, None, cx.actor()).await
+    }
+
+    async fn account(&self, user: &UserId) -> Result<Account> {
+        let user = UserRef::Id(user.clone());
+        self.read(move |tx| users::account(tx, &user)).await?.ok_or(Error::Unauthorized)
+    }
+}
