@@ -10,7 +10,7 @@ use hyper::{Method, Request, body::Frame};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use serde_json::{Value, json};
-use tokio::{fs::File, io::AsyncReadExt, net::TcpStream};
+use tokio::{fs::File, io::AsyncReadExt, net::TcpStream, sync::mpsc};
 use tokio_rustls::TlsConnector;
 use types::Secret;
 
@@ -69,17 +69,38 @@ impl Client {
         self.call(Method::DELETE, path, None).await
     }
 
-    /// Sends a file as the body, without holding it in memory.
-    pub async fn upload(&self, path: &str, file: &Path) -> anyhow::Result<()> {
+    pub async fn patch(&self, path: &str, kind: &str, document: Value) -> anyhow::Result<Value> {
+        let (status, _, body) = self.send(Method::PATCH, path, Some(kind), full(document.to_string())).await?;
+        if status >= 300 {
+            bail!("PATCH {path}: {status}: {}", sentence(&body));
+        }
+        serde_json::from_slice(&body).with_context(|| format!("read the answer to PATCH {path}"))
+    }
+
+    /// Sends a file as the body, without holding it in memory; `sent` hears of each piece. It takes as long as it takes.
+    pub async fn upload(&self, path: &str, file: &Path, mut sent: impl FnMut(u64)) -> anyhow::Result<()> {
         let source = File::open(file).await.with_context(|| format!("open {}", file.display()))?;
-        let chunks = futures_util::stream::try_unfold(source, |mut source| async move {
+        let (pieces, mut heard) = mpsc::unbounded_channel();
+        let chunks = futures_util::stream::try_unfold((source, pieces), |(mut source, pieces)| async move {
             let mut buffer = vec![0; 256 * 1024];
             let count = source.read(&mut buffer).await?;
             buffer.truncate(count);
-            Ok::<_, std::io::Error>((count > 0).then(|| (Frame::data(Bytes::from(buffer)), source)))
+            // Nobody hears it any more when the upload was given up.
+            let _ = pieces.send(count as u64);
+            Ok::<_, std::io::Error>((count > 0).then(|| (Frame::data(Bytes::from(buffer)), (source, pieces))))
         });
         let body = StreamBody::new(chunks).boxed_unsync();
-        let (status, _, body) = self.send(Method::PUT, path, Some("application/octet-stream"), body).await?;
+        let exchange = self.exchange(Method::PUT, path, Some("application/octet-stream"), body);
+        tokio::pin!(exchange);
+        let (status, _, body) = loop {
+            tokio::select! {
+                Some(bytes) = heard.recv() => sent(bytes),
+                answer = &mut exchange => break answer?,
+            }
+        };
+        while let Ok(bytes) = heard.try_recv() {
+            sent(bytes);
+        }
         if status >= 300 {
             bail!("PUT {path}: {status}: {}", sentence(&body));
         }
@@ -127,15 +148,22 @@ impl Client {
         kind: Option<&str>,
         body: Body,
     ) -> anyhow::Result<(u16, http::HeaderMap, Bytes)> {
-        let exchange = async {
-            let response = self.open(method, path, kind, body).await?;
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await.context("read the answer")?.to_bytes();
-            anyhow::Ok((parts.status.as_u16(), parts.headers, body))
-        };
-        tokio::time::timeout(PATIENCE, exchange)
+        tokio::time::timeout(PATIENCE, self.exchange(method, path, kind, body))
             .await
             .map_err(|_| anyhow!("{}{path} did not answer in {PATIENCE:?}", self.base))?
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        kind: Option<&str>,
+        body: Body,
+    ) -> anyhow::Result<(u16, http::HeaderMap, Bytes)> {
+        let response = self.open(method, path, kind, body).await?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.context("read the answer")?.to_bytes();
+        Ok((parts.status.as_u16(), parts.headers, body))
     }
 
     async fn open(

@@ -10,6 +10,7 @@ mod daemons;
 mod down;
 mod env;
 mod home;
+mod image;
 mod logging;
 mod operate;
 mod operator;
@@ -56,6 +57,8 @@ enum Verb {
     Events(operate::EventsArguments),
     /// Let another host join: prints the token for `ferrostack node --join`
     JoinToken,
+    /// Load well-known cloud images from their makers
+    Image(image::Arguments),
     /// Show every route with the policy that guards it
     Routes,
     /// Show who may do what: the policies in force, and the matrix of routes and roles
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Audit => operate::audit(&Home::find()),
         Verb::Events(arguments) => operate::events(&Home::find(), &arguments),
         Verb::JoinToken => operate::join_token(&Home::find()),
+        Verb::Image(arguments) => image::run(&Home::find(), &arguments),
         Verb::Routes => operate::routes(),
         Verb::Policy(arguments) => policy::run(&Home::find(), &arguments),
         Verb::Controller(foreground) => role::controller(foreground),

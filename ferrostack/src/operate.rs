@@ -107,7 +107,8 @@ pub fn routes() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn as_admin(home: &Home, work: impl AsyncFnOnce(&Client) -> anyhow::Result<()>) -> anyhow::Result<()> {
+/// Does something as the cloud's administrator, whose password this host keeps.
+pub fn as_admin(home: &Home, work: impl AsyncFnOnce(&Client) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let config = Config::read(&home.configuration)?;
     let password = secrets::read(home, secrets::ADMIN)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

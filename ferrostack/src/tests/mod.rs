@@ -2,6 +2,7 @@
 //! What must be true of all rooms together.
 #![allow(clippy::unwrap_used)]
 
+mod fetch;
 mod served;
 
 use std::collections::BTreeSet;

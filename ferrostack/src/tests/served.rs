@@ -9,7 +9,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::{sync::oneshot, time::timeout};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 
 use crate::{
     client::{Account, Client},
@@ -52,32 +53,53 @@ async fn healthy(client: &Client) {
     timeout(PATIENCE, up).await.expect("the controller answers");
 }
 
+/// A controller with its administrator's client.
+pub(super) struct Served {
+    pub admin: Client,
+    config: Config,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<anyhow::Result<()>>,
+    _folder: TempDir,
+}
+
+impl Served {
+    pub async fn start() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().to_owned());
+        home.ensure().unwrap();
+        let mut config = configuration(&home);
+        config.database.url = database::new_database(folder.path()).await;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn({
+            let (home, config) = (home.clone(), config.clone());
+            async move { controller::run(&home, &config, async { drop(stopped.await) }).await }
+        });
+        let mut admin = Client::new(&config.public_url(), config.api.certificate.as_deref()).unwrap();
+        healthy(&admin).await;
+        let password = secrets::read(&home, secrets::ADMIN).unwrap();
+        admin.log_in(&Account { user: "admin", password: password.reveal(), project: "admin" }).await.unwrap();
+        Self { admin, config, stop, running, _folder: folder }
+    }
+
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        timeout(PATIENCE, self.running).await.expect("the controller ends when told").unwrap().unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_controller_serves_over_https_and_tells_what_changed() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path().to_owned());
-    home.ensure().unwrap();
-    let mut config = configuration(&home);
-    config.database.url = database::new_database(folder.path()).await;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn({
-        let (home, config) = (home.clone(), config.clone());
-        async move { controller::run(&home, &config, async { drop(stopped.await) }).await }
-    });
-
-    let mut admin = Client::new(&config.public_url(), config.api.certificate.as_deref()).unwrap();
-    healthy(&admin).await;
-    let stranger = Client::new(&config.public_url(), None).unwrap();
+    let served = Served::start().await;
+    let (admin, config) = (&served.admin, &served.config);
+    let mut stranger = Client::new(&config.public_url(), None).unwrap();
     assert!(stranger.get("/healthcheck").await.is_err(), "a client that does not know the certificate speaks to nobody");
-
-    let password = secrets::read(&home, secrets::ADMIN).unwrap();
+    stranger = Client::new(&config.public_url(), config.api.certificate.as_deref()).unwrap();
     let wrong = Account { user: "admin", password: "wrong", project: "admin" };
-    assert!(admin.log_in(&wrong).await.unwrap_err().to_string().contains("log in as admin"));
-    admin.log_in(&Account { user: "admin", password: password.reveal(), project: "admin" }).await.unwrap();
+    assert!(stranger.log_in(&wrong).await.unwrap_err().to_string().contains("log in as admin"));
 
-    follow_a_change(&admin).await;
-    record_a_network_without_ovn(&admin).await;
+    follow_a_change(admin).await;
+    record_a_network_without_ovn(admin).await;
 
     let services = admin.get("/").await.unwrap();
     assert_eq!(services["services"]["compute"], format!("{}/compute", config.public_url()));
@@ -85,8 +107,7 @@ async fn a_controller_serves_over_https_and_tells_what_changed() {
     assert_eq!(token["join_token"]["addresses"], json!([config.fleet.listen.to_string()]));
     assert_eq!(admin.get("/operator/v1/nodes").await.unwrap()["nodes"], json!([]));
 
-    stop.send(()).unwrap();
-    timeout(PATIENCE, running).await.expect("the controller ends when told").unwrap().unwrap();
+    served.stop().await;
 }
 
 async fn follow_a_change(admin: &Client) {

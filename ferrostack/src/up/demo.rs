@@ -63,7 +63,7 @@ impl Demo<'_> {
                 text(&self.admin.post("/image/v2/images", ask).await?["id"])?
             }
         };
-        self.admin.upload(&format!("/image/v2/images/{id}/file"), path).await?;
+        self.admin.upload(&format!("/image/v2/images/{id}/file"), path, |_| {}).await?;
         Ok(Outcome::Made(Some(id)))
     }
 
