@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use identity::{SecurityCompliance, Totp};
 use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
@@ -17,6 +18,7 @@ use crate::home::Home;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub api: Api,
+    pub identity: Identity,
     pub database: Database,
     pub fleet: Fleet,
     pub network: Network,
@@ -38,6 +40,14 @@ pub struct Api {
     /// oslo.policy's `policy.yaml` with the operator's own rules.
     pub policy: Option<PathBuf>,
     pub token_hours: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// Rules for passwords and logins, in Keystone's words; none is in force unless it is set.
+    pub security_compliance: SecurityCompliance,
+    pub totp: Totp,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
@@ -205,6 +215,7 @@ impl Config {
         if self.api.certificate.is_some() != self.api.private_key.is_some() {
             bail!("api.certificate and api.private_key are set together or not at all");
         }
+        self.identity.security_compliance.check().map_err(|wrong| anyhow::anyhow!("identity.security_compliance: {wrong}"))?;
         // Clients and hosts are told where to go; "any address" is no place.
         if self.api.listen.ip().is_unspecified() && self.api.public_url.is_empty() {
             bail!(
@@ -266,6 +277,10 @@ mod tests {
             ("[api]\nlisten = \"0.0.0.0:8080\"", "api.public_url"),
             ("[api]\ncertificate = \"/x\"", "set together"),
             ("[api]\nport = 1", "unknown field `port`"),
+            ("[identity.security_compliance]\nlockout_failure_attempts = 0", "at least 1"),
+            ("[identity.security_compliance]\npassword_regex = \"(\"", "regular expression"),
+            ("[identity.security_compliance]\npassword_expires_days = 1\nminimum_password_age = 1", "less than"),
+            ("[identity.security_compliance]\nlockout = 3", "unknown field `lockout`"),
             ("[fleet]\nlisten = \"0.0.0.0:8081\"", "fleet.addresses"),
             ("[network]\nsouthbound_listen = \"0.0.0.0:6642\"", "other hosts reach"),
             ("[network]\nrun_ovn = false", "network.northbound"),

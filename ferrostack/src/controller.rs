@@ -75,8 +75,7 @@ impl Rooms {
         let keys = KeyRepository::open(home.secret("fernet-keys"), ACTIVE_KEYS).context("open the token keys")?;
         let credential_keys =
             KeyRepository::open(home.secret("credential-keys"), ACTIVE_KEYS).context("open the credential keys")?;
-        let identity =
-            Identity::open(store.clone(), keys, credential_keys, Duration::from_secs(config.api.token_hours * 3600)).await?;
+        let identity = Identity::open(store.clone(), keys, credential_keys, identity_settings(config)).await?;
         let image = Arc::new(Image::open(store.clone(), home.images(), UploadLimits::default()).await?);
         let placement = Arc::new(Placement::new(store.clone()));
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
@@ -119,6 +118,15 @@ impl Rooms {
         self.identity.bootstrap(&wanted).await.context("make the first domain, project and user")?;
         self.identity.ensure_demo(&secrets::ensure(home, secrets::DEMO)?).await.context("make the demo project and user")?;
         self.compute.ensure_standard_flavors().await.context("make the first flavors")
+    }
+}
+
+fn identity_settings(config: &Config) -> identity::Settings {
+    identity::Settings {
+        token_lifetime: Duration::from_secs(config.api.token_hours * 3600),
+        security_compliance: Arc::new(config.identity.security_compliance.clone()),
+        totp: config.identity.totp.clone(),
+        ..identity::Settings::default()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     project::{NewProject, store as projects},
     role::{NewRole, store as roles},
-    user::{Account, DomainRef, NewUser, UserRef, store as users},
+    user::{Account, DomainRef, NewUser, UserRef, password::Hashed, store as users},
 };
 
 /// A service of this cloud, and where below the cloud's address it answers.
@@ -94,11 +94,11 @@ impl Identity {
         let known = self.read(move |tx| users::account(tx, &reference)).await?;
         // A password that the user has is his: he may have changed it since, and a restart must not put it back.
         let has_password = known.is_some_and(|account| account.password_hash.is_some());
-        let hash = if has_password { None } else { Some(self.passwords.hash(password).await?) };
+        let hash = if has_password { None } else { Some(self.hash_for_bootstrap(password).await?) };
         self.change(move |tx| {
             let project = ensure_project(tx, project)?;
             let account = users::account(tx, &by_name(user))?;
-            let user = ensure_user(tx, user, account, hash.as_deref())?;
+            let user = ensure_user(tx, user, account, hash.as_ref())?;
             for role in roles {
                 grant(tx, &user, role, Place::Project(project.clone()))?;
             }
@@ -155,8 +155,8 @@ fn ensure_project(tx: &mut Tx, name: &str) -> Result<ProjectId> {
     Ok(projects::create(tx, &work(), &actor(), domain::DEFAULT_ID.into(), &new)?.id)
 }
 
-fn ensure_user(tx: &mut Tx, name: &str, known: Option<Account>, password_hash: Option<&str>) -> Result<UserId> {
-    match (known, password_hash) {
+fn ensure_user(tx: &mut Tx, name: &str, known: Option<Account>, password: Option<&Hashed>) -> Result<UserId> {
+    match (known, password) {
         (Some(account), None) => Ok(account.id),
         (Some(account), Some(hash)) => {
             users::change_password(tx, &actor(), &account.id, hash)?;

@@ -2,6 +2,7 @@
 //! Why a request to identity failed, in Keystone's words.
 
 use api::Fault;
+use http::StatusCode;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,6 +17,8 @@ pub enum Error {
     /// Why is not said: neither which of name and password was wrong, nor whether the user or the project exists.
     #[error("The request you have made requires authentication.")]
     Unauthorized,
+    #[error("The password is expired and needs to be changed for user: {0}.")]
+    PasswordExpired(String),
     #[error("use the identity tables")]
     Store(#[from] store::Error),
     #[error("use the token keys")]
@@ -62,6 +65,7 @@ impl From<Error> for Fault {
             Error::Invalid(message) => Self::bad_request(message),
             Error::Forbidden(message) => Self::forbidden(message),
             Error::Unauthorized => Self::unauthorized(),
+            Error::PasswordExpired(_) => Self::new(StatusCode::UNAUTHORIZED, error.to_string()),
             Error::Store(store::Error::MarkerNotFound) => Self::not_found("The marker of this page names nothing in the list."),
             Error::Store(store::Error::Constraint { rule }) => Self::bad_request(format!("A value cannot be kept: {rule}.")),
             Error::Store(error) => error.into(),

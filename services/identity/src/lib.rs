@@ -22,6 +22,7 @@ mod project;
 mod registered_limit;
 mod reply;
 mod role;
+mod settings;
 mod token;
 mod user;
 mod version;
@@ -29,10 +30,7 @@ mod version;
 #[cfg(test)]
 mod world;
 
-use std::{
-    sync::{Arc, PoisonError, RwLock, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use access::{Policy, keys::KeyRepository};
 use api::{Cx, Fault, FaultStyle, Route, Routes, Service};
@@ -43,12 +41,14 @@ use types::{DomainId, ProjectId};
 pub use assignment::grants::RULES;
 pub use bootstrap::{Bootstrap, CATALOG, CatalogEntry, REGION, Tenant};
 pub use error::{Error, Result};
+pub use settings::{SecurityCompliance, Settings, Totp};
 pub use token::LIFETIME;
 
 pub const MIGRATIONS: Migrations = Migrations {
     room: "identity",
     steps: &[
         Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
+        Step { number: 2, name: "password rules", sql: include_str!("../migrations/0002_password_rules.sql") },
         Step { number: 4, name: "credentials", sql: include_str!("../migrations/0004_credentials.sql") },
         Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
         Step { number: 12, name: "endpoint_filters", sql: include_str!("../migrations/0012_endpoint_filters.sql") },
@@ -64,7 +64,7 @@ pub struct Identity {
     passwords: password::Passwords,
     tokens: token::cache::TokenCache,
     catalog: RwLock<catalog::Remembered>,
-    token_lifetime: Duration,
+    settings: Settings,
 }
 
 /// The kinds of events after which a token may mean something else.
@@ -92,13 +92,13 @@ impl Identity {
         store: Store,
         keys: KeyRepository,
         credential_keys: KeyRepository,
-        token_lifetime: Duration,
+        settings: Settings,
     ) -> Result<Arc<Self>> {
         let room = Arc::new(Self {
             passwords: password::Passwords::new()?,
             tokens: token::cache::TokenCache::default(),
             catalog: RwLock::new(None),
-            token_lifetime,
+            settings,
             keys,
             credential_keys,
             store,
@@ -148,7 +148,7 @@ impl Identity {
 
     /// Makes the staged key primary; nobody is logged out.
     pub fn rotate_keys(&self) -> Result<()> {
-        Ok(self.keys.rotate(self.token_lifetime)?)
+        Ok(self.keys.rotate(self.settings.token_lifetime)?)
     }
 
     async fn read<T: Send + 'static>(&self, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {

@@ -7,6 +7,7 @@ use api::{Cx, Fault, Paging, PagingHabits, Reply, json};
 use http::StatusCode;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use store::{Direction, Select};
+use types::Timestamp;
 
 /// Something with a place of its own under `/v3`.
 pub trait Resource: Serialize {
@@ -137,4 +138,9 @@ impl<I: Serialize> Serialize for Collection<'_, I> {
         map.serialize_entry(self.key, self.items)?;
         map.end()
     }
+}
+
+/// An instant without a zone, as Keystone writes those of passwords and credentials.
+pub fn naive<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(Timestamp::naive_micros).serialize(serializer)
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::Store;
 use types::Secret;
 
-use crate::{Bootstrap, CATALOG, Identity, LIFETIME, MIGRATIONS, REGION, RULES, policies};
+use crate::{Bootstrap, CATALOG, Identity, MIGRATIONS, REGION, RULES, Settings, policies};
 
 pub const ADMIN_PASSWORD: &str = "correct horse";
 pub const DEMO_PASSWORD: &str = "battery staple";
@@ -34,10 +34,15 @@ pub struct Answer {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// With the operator's own settings.
+    pub async fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&database::new_database(folder.path()).await).await.unwrap();
         store.migrate(&[MIGRATIONS]).await.unwrap();
-        let room = open_room(&store, &folder).await;
+        let room = open_room(&store, &folder, settings).await;
         room.bootstrap(&bootstrap()).await.unwrap();
         room.ensure_demo(&Secret::new(DEMO_PASSWORD.to_owned())).await.unwrap();
         let door = door(&room);
@@ -48,7 +53,7 @@ impl World {
 
     /// Another controller on the same tables and keys.
     pub async fn second_room(&self) -> Arc<Identity> {
-        open_room(&self.store, &self.folder).await
+        open_room(&self.store, &self.folder, Settings::default()).await
     }
 
     pub async fn ask(&self, method: &str, path: &str, token: &str, body: Value) -> Answer {
@@ -146,10 +151,10 @@ pub fn bootstrap() -> Bootstrap {
     }
 }
 
-async fn open_room(store: &Store, folder: &tempfile::TempDir) -> Arc<Identity> {
+async fn open_room(store: &Store, folder: &tempfile::TempDir, settings: Settings) -> Arc<Identity> {
     let keys = KeyRepository::open(folder.path().join("keys"), 3).unwrap();
     let credential_keys = KeyRepository::open(folder.path().join("credential-keys"), 3).unwrap();
-    Identity::open(store.clone(), keys, credential_keys, LIFETIME).await.unwrap()
+    Identity::open(store.clone(), keys, credential_keys, settings).await.unwrap()
 }
 
 fn door(room: &Arc<Identity>) -> Door {

@@ -4,6 +4,7 @@
 //! The date of issue is not here: it is the date of the Fernet seal.
 
 mod methods;
+mod receipt;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -15,6 +16,7 @@ use rmp::encode;
 use types::{DomainId, GroupId, ProjectId, Timestamp, UserId};
 
 pub use methods::Methods;
+pub use receipt::ReceiptPayload;
 use wire::{
     Reader, write_audit_ids, write_bare_id, write_flagged_id, write_flagged_ids, write_flagged_text, write_instant,
     write_optional_id,

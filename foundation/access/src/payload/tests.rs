@@ -140,3 +140,13 @@ fn methods_are_listed_as_keystone_lists_them() {
     assert_eq!(Methods::PASSWORD.and(Methods::TOKEN).names(), ["token", "password"]);
     assert_eq!(Methods::default().names(), [""; 0]);
 }
+
+#[test]
+fn a_receipt_is_what_python_wrote_and_no_token() {
+    let receipt = ReceiptPayload { user: USER.into(), methods: Methods::PASSWORD, expires_at: Timestamp(1_795_388_700_500_000) };
+    let packed = receipt.pack();
+    assert_eq!(hex::encode(&packed), "9392c3c4105c0bd4b8bb9b4f0eb7ac3e9e4b1a9a0102cb41dac0dd47200000");
+    assert_eq!(ReceiptPayload::unpack(&packed), Ok(receipt));
+    assert_eq!(Payload::unpack(&packed), Err(BadPayload::Malformed));
+    assert_eq!(ReceiptPayload::unpack(&expected("project").pack()), Err(BadPayload::Malformed));
+}

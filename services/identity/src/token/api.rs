@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{
     ValidToken,
+    issue::LoggedIn,
     login::{Asking, LoginRequest},
     view::view,
 };
@@ -60,8 +61,10 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 
 async fn issue(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let request: LoginRequest = cx.document("auth").await?;
-    let issued = room.log_in(request, &Asking::of(&cx)).await?;
-    answer(&room, &cx, StatusCode::CREATED, &issued.token, &issued.valid).await
+    match room.log_in(request, &Asking::of(&cx)).await? {
+        LoggedIn::Issued(issued) => answer(&room, &cx, StatusCode::CREATED, &issued.token, &issued.valid).await,
+        LoggedIn::Halfway(receipt) => receipt.answer(),
+    }
 }
 
 async fn validate(room: Arc<Identity>, cx: Cx) -> Reply {

@@ -12,11 +12,13 @@ use super::{
     login::{Asking, LoginRequest},
     meaning::meaning,
     proved::Proved,
+    receipt::{self, Receipt},
     scope::{self, ScopeRequest},
 };
 use crate::{
     Identity,
     error::{Error, Result},
+    user::store as users,
 };
 
 pub struct Issued {
@@ -24,16 +26,40 @@ pub struct Issued {
     pub valid: Arc<ValidToken>,
 }
 
+/// How a login ends.
+pub enum LoggedIn {
+    Issued(Issued),
+    /// The user's rules want further methods.
+    Halfway(Receipt),
+}
+
 impl Identity {
-    pub async fn log_in(&self, request: LoginRequest, asking: &Asking) -> Result<Issued> {
+    pub async fn log_in(&self, request: LoginRequest, asking: &Asking) -> Result<LoggedIn> {
         let proved = self.prove(&request.identity, asking).await?;
-        self.issue(proved, request.scope, asking.actor.clone()).await
+        self.log_in_with(proved, request.scope, asking).await
+    }
+
+    /// A token, or a receipt where the user's rules want more than was proved here and by an earlier receipt.
+    pub async fn log_in_with(&self, mut proved: Proved, asked: Option<ScopeRequest>, asking: &Asking) -> Result<LoggedIn> {
+        let account = proved.account.as_ref().ok_or(Error::Unauthorized)?;
+        let earlier = asking.headers.get(receipt::HEADER).and_then(|value| value.to_str().ok());
+        if let Some(earlier) = earlier.filter(|earlier| !earlier.is_empty()) {
+            proved.methods = proved.methods.and(self.take_receipt(earlier, account)?);
+        }
+        if !account.options.admit(proved.methods) {
+            return Ok(LoggedIn::Halfway(self.give_receipt(account, proved.methods)?));
+        }
+        Ok(LoggedIn::Issued(self.issue(proved, asked, asking.actor.clone()).await?))
     }
 
     /// The token that this proof buys, for what is asked or for what the proof is good for. Its event is durable
     /// before it is handed out.
     pub async fn issue(&self, proved: Proved, asked: Option<ScopeRequest>, mut actor: Actor) -> Result<Issued> {
         let account = proved.account.ok_or(Error::Unauthorized)?;
+        if self.settings.security_compliance.is_inactive(&account) {
+            return Err(Error::Unauthorized);
+        }
+        let is_news = self.settings.security_compliance.is_news(&account);
         let now = Timestamp::from_seconds(Timestamp::now().seconds());
         // The seal dates to the second. After a password change the first token is dated to the next one, lest it
         // count among those that the change made void.
@@ -42,7 +68,7 @@ impl Identity {
         let own = AuditId::generate();
         let (expires_at, audit_ids) = match &proved.parent {
             Some(parent) => (parent.payload.expires_at, chain(own, &parent.payload.audit_ids)),
-            None => (now.plus(self.token_lifetime), vec![own]),
+            None => (now.plus(self.settings.token_lifetime), vec![own]),
         };
         let (methods, bound) = (proved.methods, proved.bound);
         actor.user_id = Some(account.id.to_string());
@@ -66,6 +92,9 @@ impl Identity {
                     }
                     (meaning, _) => meaning?,
                 };
+                if is_news {
+                    users::note_activity(tx, &account.id)?;
+                }
                 record(tx, &actor, &valid)?;
                 Ok::<_, Error>(valid)
             })

@@ -10,11 +10,14 @@
 
 pub mod api;
 pub mod cache;
+#[cfg(test)]
+mod factors_tests;
 pub mod issue;
 pub mod login;
 pub mod meaning;
-mod method;
+pub mod method;
 pub mod proved;
+pub mod receipt;
 pub mod revoke;
 pub mod scope;
 #[cfg(test)]
@@ -25,6 +28,7 @@ use std::{sync::Arc, time::Duration};
 
 use access::payload::Payload;
 use contracts::caller::Caller;
+use types::Timestamp;
 
 /// How long a token lives. Keystone's default.
 pub const LIFETIME: Duration = Duration::from_secs(3600);
@@ -35,6 +39,8 @@ pub struct ValidToken {
     pub payload: Payload,
     pub caller: Arc<Caller>,
     pub through: Option<Through>,
+    /// Of the user, who is shown it with the token.
+    pub password_expires_at: Option<Timestamp>,
 }
 
 /// Through what the token has its rights, where it is not simply its user's own.

@@ -4,6 +4,7 @@
 use contracts::caller::{DomainFacts, RoleFacts, TokenScope};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use types::Timestamp;
 
 use super::{CredentialFacts, Through, ValidToken};
 use crate::catalog::ServiceView;
@@ -39,7 +40,7 @@ pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> To
     let user = &caller.user;
     TokenView {
         methods: &caller.token.methods,
-        user: json!({"domain": named(&user.domain), "id": user.id, "name": user.name, "password_expires_at": null}),
+        user: json!({"domain": named(&user.domain), "id": user.id, "name": user.name, "password_expires_at": valid.password_expires_at.map(Timestamp::naive_micros)}),
         audit_ids: &caller.token.audit_ids,
         expires_at: caller.token.expires_at.zulu_micros(),
         issued_at: caller.token.issued_at.zulu_micros(),

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use ::store::Select;
 use access::Policy;
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
-use types::UserId;
+use types::{Timestamp, UserId};
 
-use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, store};
-use crate::{Identity, assignment, error::Error, filter, group, password::Verdict, project, reply};
+use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, password::Hashed, store};
+use crate::{Identity, assignment, filter, group, project, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_users",
@@ -61,6 +62,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let select = filter::by_name_and_enabled(&cx, store::select(cx.allowed()?))?;
     let select = filter::by_text(&cx, select, &[("domain_id", "domain_id = ")]);
+    let select = by_password_expiry(&cx, select)?;
     let select = reply::paged(&cx, select)?;
     let users = room.list(move |tx| store::list(tx, &select)).await?;
     reply::page(&cx, &users)
@@ -80,7 +82,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         None => room.domain_for(&cx, None).await?,
     };
     let hash = hash_of(&room, new.password.as_ref()).await?;
-    let user = room.change(move |tx| store::create(tx, &allowed, &actor, domain_id.clone(), &new, hash.as_deref())).await?;
+    let user = room.change(move |tx| store::create(tx, &allowed, &actor, domain_id.clone(), &new, hash.as_ref())).await?;
     reply::created(&cx, &user)
 }
 
@@ -88,7 +90,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: UserUpdate = cx.document("user").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let hash = hash_of(&room, update.password.as_ref()).await?;
-    let user = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update, hash.as_deref())).await?;
+    let user = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update, hash.as_ref())).await?;
     reply::show(&cx, &user)
 }
 
@@ -101,13 +103,9 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn change_password(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let change: PasswordChange = cx.document("user").await?;
     let user = UserRef::Id(user_id(&cx));
-    let account = room.read(move |tx| store::account(tx, &user)).await?;
-    let kept = account.as_ref().and_then(|account| account.password_hash.as_deref());
-    let verdict = room.passwords.verify(&change.original_password.0, kept).await?;
-    let account = account
-        .filter(|account| verdict != Verdict::Wrong && account.enabled && account.domain_enabled)
-        .ok_or(Error::Unauthorized)?;
-    let hash = room.passwords.hash(&change.password.0).await?;
+    // A password that has expired is good for this.
+    let account = room.authenticate(user, &change.original_password.0).await?.account;
+    let hash = room.hash_chosen(&account, &change.password.0).await?;
     let mut actor = cx.actor();
     actor.user_id = Some(account.id.to_string());
     actor.name = account.name.clone();
@@ -137,11 +135,33 @@ async fn list_groups(room: Arc<Identity>, cx: Cx) -> Reply {
     reply::list(&cx, &groups)
 }
 
-async fn hash_of(room: &Identity, password: Option<&Password>) -> Result<Option<String>, Fault> {
+async fn hash_of(room: &Identity, password: Option<&Password>) -> Result<Option<Hashed>, Fault> {
     match password {
-        Some(password) => Ok(Some(room.passwords.hash(&password.0).await?)),
+        Some(password) => Ok(Some(room.hash_given(&password.0).await?)),
         None => Ok(None),
     }
+}
+
+/// `?password_expires_at=lt:2026-12-31T23:59:59Z`
+fn by_password_expiry(cx: &Cx, select: Select) -> Result<Select, Fault> {
+    let Some(asked) = cx.query().get("password_expires_at") else { return Ok(select) };
+    let (operator, instant) = asked.split_once(':').unwrap_or(("", asked));
+    let condition = match operator {
+        "lt" => "password_expires_at < ",
+        "lte" => "password_expires_at <= ",
+        "gt" => "password_expires_at > ",
+        "gte" => "password_expires_at >= ",
+        "eq" => "password_expires_at = ",
+        "neq" => "password_expires_at <> ",
+        _ => {
+            return Err(Fault::bad_request(
+                "'password_expires_at' is an operator (eq, neq, lt, lte, gt, gte), a colon, and an instant.",
+            ));
+        }
+    };
+    let at = Timestamp::parse(instant)
+        .ok_or_else(|| Fault::bad_request("The instant in 'password_expires_at' is written as 2026-12-31T23:59:59Z."))?;
+    Ok(select.filter(condition, at))
 }
 
 fn user_id(cx: &Cx) -> UserId {

@@ -2,6 +2,11 @@
 //! Users: who can log in.
 
 pub mod api;
+pub mod authenticate;
+pub mod options;
+pub mod password;
+#[cfg(test)]
+mod rules_tests;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -11,8 +16,8 @@ use types::{DomainId, ProjectId, Secret, Timestamp, UserId};
 
 use crate::{
     body::{Extra, Name, present, yes},
-    password,
-    reply::Resource,
+    password as passwords,
+    reply::{self, Resource},
 };
 
 #[derive(Debug, Clone, Serialize)]
@@ -23,8 +28,8 @@ pub struct User {
     pub enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_project_id: Option<ProjectId>,
-    /// Passwords do not expire here; clients expect the word.
-    pub password_expires_at: Option<String>,
+    #[serde(serialize_with = "reply::naive")]
+    pub password_expires_at: Option<Timestamp>,
     pub options: Extra,
     #[serde(flatten)]
     pub extra: Extra,
@@ -41,6 +46,16 @@ pub struct Account {
     pub domain_enabled: bool,
     pub default_project_id: Option<ProjectId>,
     pub password_hash: Option<String>,
+    pub password_created_at: Option<Timestamp>,
+    pub password_expires_at: Option<Timestamp>,
+    /// Whether the user chose it himself.
+    pub password_is_own: bool,
+    pub options: options::UserOptions,
+    pub created_at: Option<Timestamp>,
+    pub last_active_at: Option<Timestamp>,
+    /// Wrong passwords in a row, and when the last of them came.
+    pub failed_logins: i64,
+    pub last_failed_at: Option<Timestamp>,
     /// Tokens issued at this instant or before are void.
     pub tokens_void_until: Timestamp,
 }
@@ -100,8 +115,8 @@ pub struct Password(pub Secret<String>);
 impl<'de> Deserialize<'de> for Password {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.len() > password::LONGEST {
-            return Err(serde::de::Error::custom(format!("a password has at most {} bytes", password::LONGEST)));
+        if text.len() > passwords::LONGEST {
+            return Err(serde::de::Error::custom(format!("a password has at most {} bytes", passwords::LONGEST)));
         }
         Ok(Self(Secret::new(text)))
     }

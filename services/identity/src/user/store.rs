@@ -5,14 +5,18 @@ use access::{Allowed, Scope};
 use store::{Actor, Row, Select, Tx, params};
 use types::{DomainId, Timestamp, UserId};
 
-use super::{Account, DomainRef, NewUser, User, UserRef, UserUpdate};
+use super::{
+    Account, DomainRef, NewUser, User, UserRef, UserUpdate,
+    options::{self, UserOptions},
+    password::Hashed,
+};
 use crate::{
-    body::{merge, own_attributes, refuse_change},
+    body::{Extra, merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
 };
 
-const COLUMNS: &str = "id, domain_id, name, enabled, default_project_id, options, extra";
+const COLUMNS: &str = "id, domain_id, name, enabled, default_project_id, options, extra, password_expires_at";
 
 /// The users that the caller may see.
 pub fn select(allowed: &Allowed<Scope>) -> Select {
@@ -46,7 +50,8 @@ pub fn find(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
 /// What a login, and every check of a token, needs to know.
 pub fn account(tx: &mut Tx, user: &UserRef) -> Result<Option<Account>> {
     const SELECT: &str = "SELECT u.id, u.name, u.enabled, d.id, d.name, d.enabled, u.default_project_id, u.password_hash, \
-                          u.tokens_void_until FROM users u JOIN domains d ON d.id = u.domain_id WHERE ";
+                          u.tokens_void_until, u.password_created_at, u.password_expires_at, u.password_is_own, u.options, \
+                          u.created_at, u.last_active_at, u.failed_logins, u.last_failed_at FROM users u JOIN domains d ON d.id = u.domain_id WHERE ";
     let (condition, values) = match user {
         UserRef::Id(id) => ("u.id = $1", params![id].to_vec()),
         UserRef::Name { name, domain: DomainRef::Id(id) } => ("u.name = $1 AND d.id = $2", params![name, id].to_vec()),
@@ -65,6 +70,14 @@ pub fn account(tx: &mut Tx, user: &UserRef) -> Result<Option<Account>> {
         default_project_id: row.get(6)?,
         password_hash: row.get(7)?,
         tokens_void_until: row.get(8)?,
+        password_created_at: row.get(9)?,
+        password_expires_at: row.get(10)?,
+        password_is_own: row.get(11)?,
+        options: UserOptions::of(row.json(12)?),
+        created_at: row.get(13)?,
+        last_active_at: row.get(14)?,
+        failed_logins: row.get(15)?,
+        last_failed_at: row.get(16)?,
     }))
 }
 
@@ -74,24 +87,26 @@ pub fn create(
     actor: &Actor,
     domain_id: DomainId,
     new: &NewUser,
-    password_hash: Option<&str>,
+    password: Option<&Hashed>,
 ) -> Result<User> {
     let known = tx.query_opt("SELECT 1 FROM domains WHERE id = $1", &params![&domain_id])?.is_some();
     if !known || !allowed.scope().admits_domain(&domain_id) {
         return Err(Error::not_found("domain", domain_id.as_str()));
     }
+    let mut options = Extra::new();
+    options::merge(&mut options, &new.options)?;
     let user = User {
         id: UserId::generate(),
         name: new.name.as_str().to_owned(),
         domain_id,
         enabled: new.enabled,
         default_project_id: new.default_project_id.clone(),
-        password_expires_at: None,
-        options: new.options.clone(),
+        password_expires_at: password.and_then(|password| password.expires_at(&UserOptions::of(options.clone()))),
+        options,
         extra: own_attributes(new.extra.clone()),
     };
-    let sql = "INSERT INTO users (id, domain_id, name, enabled, default_project_id, password_hash, tokens_void_until, \
-               options, extra) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)";
+    let sql = "INSERT INTO users (id, domain_id, name, enabled, default_project_id, tokens_void_until, options, extra, \
+               created_at) VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8)";
     let (options, extra) = documents(&user);
     let row = params![
         &user.id,
@@ -99,11 +114,14 @@ pub fn create(
         &user.name,
         user.enabled,
         user.default_project_id.as_ref(),
-        password_hash,
         options,
         extra,
+        Timestamp::now(),
     ];
     tx.execute(sql, &row).map_err(|error| taken(error, &user))?;
+    if let Some(password) = password {
+        password.set(tx, &user.id, &UserOptions::of(user.options.clone()))?;
+    }
     change::record(tx, actor, "user", user.id.as_str(), None, Some(&user))?;
     Ok(user)
 }
@@ -114,7 +132,7 @@ pub fn update(
     actor: &Actor,
     id: &UserId,
     update: &UserUpdate,
-    password_hash: Option<&str>,
+    password: Option<&Hashed>,
 ) -> Result<User> {
     let before = get(tx, allowed, id)?;
     refuse_change("id", id.as_str(), &update.extra)?;
@@ -130,29 +148,48 @@ pub fn update(
         user.default_project_id = project.clone();
     }
     if let Some(options) = &update.options {
-        user.options.extend(options.clone());
+        options::merge(&mut user.options, options)?;
     }
     merge(&mut user.extra, update.extra.clone(), &["domain_id"]);
     let sql = "UPDATE users SET name = $2, enabled = $3, default_project_id = $4, options = $5, extra = $6 WHERE id = $1";
     let (options, extra) = documents(&user);
     tx.execute(sql, &params![id, &user.name, user.enabled, user.default_project_id.as_ref(), options, extra])
         .map_err(|error| taken(error, &user))?;
-    if let Some(hash) = password_hash {
-        set_password(tx, id, hash)?;
+    if update.enabled == Some(true) {
+        // Whoever enables a user opens the account again, whatever closed it.
+        forget_failures(tx, id)?;
+        note_activity(tx, id)?;
     }
-    if !user.enabled || password_hash.is_some() {
+    if let Some(password) = password {
+        let options = UserOptions::of(user.options.clone());
+        password.set(tx, id, &options)?;
+        user.password_expires_at = password.expires_at(&options);
+    }
+    if !user.enabled || password.is_some() {
         void_tokens(tx, id)?;
     }
     change::record(tx, actor, "user", id.as_str(), Some(&before), Some(&user))?;
     Ok(user)
 }
 
-/// The owner's own change of password. The event says that it changed.
-pub fn change_password(tx: &mut Tx, actor: &Actor, id: &UserId, password_hash: &str) -> Result<()> {
-    set_password(tx, id, password_hash)?;
+/// A new password, with no other change. The event says that it changed.
+pub fn change_password(tx: &mut Tx, actor: &Actor, id: &UserId, password: &Hashed) -> Result<()> {
+    let before = find(tx, id)?.ok_or_else(|| Error::not_found("user", id.as_str()))?;
+    password.set(tx, id, &UserOptions::of(before.options.clone()))?;
     void_tokens(tx, id)?;
-    let user = find(tx, id)?.ok_or_else(|| Error::not_found("user", id.as_str()))?;
-    change::record(tx, actor, "user", id.as_str(), Some(&user), Some(&user))
+    let after = find(tx, id)?;
+    change::record(tx, actor, "user", id.as_str(), Some(&before), after.as_ref())
+}
+
+/// After a right password the wrong ones before it do not count.
+pub fn forget_failures(tx: &mut Tx, id: &UserId) -> Result<()> {
+    tx.execute("UPDATE users SET failed_logins = 0, last_failed_at = NULL WHERE id = $1", &params![id])?;
+    Ok(())
+}
+
+pub fn note_activity(tx: &mut Tx, id: &UserId) -> Result<()> {
+    tx.execute("UPDATE users SET last_active_at = $2 WHERE id = $1", &params![id, Timestamp::now()])?;
+    Ok(())
 }
 
 /// Replaces an outdated hash of the same password: nothing that anyone could notice.
@@ -164,6 +201,8 @@ pub fn refresh_hash(tx: &mut Tx, id: &UserId, outdated: &str, hash: &str) -> Res
 pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &UserId) -> Result<()> {
     let user = get(tx, allowed, id)?;
     for sql in [
+        "DELETE FROM former_passwords WHERE user_id = $1",
+        "DELETE FROM used_passcodes WHERE user_id = $1",
         "DELETE FROM application_credentials WHERE user_id = $1",
         "DELETE FROM role_assignments WHERE actor_kind = 'user' AND actor_id = $1",
         "DELETE FROM group_members WHERE user_id = $1",
@@ -172,11 +211,6 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &UserId)
         tx.execute(sql, &params![id])?;
     }
     change::record(tx, actor, "user", id.as_str(), Some(&user), None)
-}
-
-fn set_password(tx: &mut Tx, id: &UserId, hash: &str) -> Result<()> {
-    tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &params![id, hash])?;
-    Ok(())
 }
 
 /// Voids every token that there is. One may be dated up to a second after the last time this was done (see
@@ -204,8 +238,8 @@ fn read(row: &Row) -> Result<User> {
         name: row.get(2)?,
         enabled: row.get(3)?,
         default_project_id: row.get(4)?,
-        password_expires_at: None,
         options: row.json(5)?,
         extra: row.json(6)?,
+        password_expires_at: row.get(7)?,
     })
 }

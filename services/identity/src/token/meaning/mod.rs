@@ -87,6 +87,7 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
     if ground.scope != TokenScope::Unscoped && ground.roles.is_empty() {
         return Err(Error::Unauthorized);
     }
+    let password_expires_at = account.password_expires_at;
     let caller = Caller {
         user: UserFacts {
             id: account.id,
@@ -102,7 +103,7 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
             audit_ids: payload.audit_ids.iter().map(ToString::to_string).collect(),
         },
     };
-    Ok(ValidToken { payload: payload.clone(), caller: Arc::new(caller), through: ground.through })
+    Ok(ValidToken { payload: payload.clone(), caller: Arc::new(caller), through: ground.through, password_expires_at })
 }
 
 fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account) -> Result<Ground> {

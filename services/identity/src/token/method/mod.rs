@@ -6,6 +6,7 @@
 mod application_credential;
 mod password;
 mod token;
+pub mod totp;
 
 use super::{
     login::{self, Asking, IdentityRequest},
@@ -21,11 +22,16 @@ enum Method {
     Password,
     Token,
     ApplicationCredential,
+    Totp,
 }
 
 impl Method {
-    const ALL: [(&str, Self); 3] =
-        [("password", Self::Password), ("token", Self::Token), ("application_credential", Self::ApplicationCredential)];
+    const ALL: [(&str, Self); 4] = [
+        ("password", Self::Password),
+        ("token", Self::Token),
+        ("application_credential", Self::ApplicationCredential),
+        ("totp", Self::Totp),
+    ];
 }
 
 impl Identity {
@@ -52,6 +58,7 @@ impl Identity {
             match method {
                 Method::Password => password::prove(self, request.own(name)?, asking, &mut proved).await?,
                 Method::Token => token::prove(self, request.own(name)?, asking, &mut proved).await?,
+                Method::Totp => totp::prove(self, request.own(name)?, asking, &mut proved).await?,
                 Method::ApplicationCredential => {
                     application_credential::prove(self, request.own(name)?, asking, &mut proved).await?;
                 }
