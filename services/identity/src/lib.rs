@@ -16,6 +16,7 @@ mod error;
 mod filter;
 mod group;
 mod limit;
+mod oauth2;
 mod password;
 mod policy;
 mod project;
@@ -123,6 +124,7 @@ impl Identity {
             .join(credential::api::routes(room()))
             .join(ec2::api::routes(room()))
             .join(ec2::tokens::routes(room()))
+            .join(oauth2::api::routes(room()))
             .join(group::api::routes(room()))
             .join(role::api::routes(room()))
             .join(role::implied::routes(room()))

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod client_walk;
+mod identity_walk;
 mod killed;
 mod provider_vlan;
 mod reach;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The stock `openstack` client and the ways of proving who one is. It needs no host for machines.
+
+use anyhow::{Context, Result, ensure};
+use scenarios::{Cloud, OpenStack, text};
+use serde_json::{Value, json};
+
+/// Signs a request as clients of EC2 do, with the stock client's own signer; its description for `/v3/ec2tokens`.
+const SIGN: &str = r#"
+import datetime, json, sys
+from keystoneclient.contrib.ec2.utils import Ec2Signer
+access, secret = sys.argv[1:]
+now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+request = {"access": access, "host": "cloud:8773", "verb": "GET", "path": "/services/Cloud", "params": {
+    "Action": "DescribeInstances", "AWSAccessKeyId": access, "SignatureVersion": "2", "Timestamp": now}}
+request["signature"] = Ec2Signer(secret).generate(request)
+print(json.dumps(request))
+"#;
+
+#[test]
+fn identity_walk() -> Result<()> {
+    let cloud = Cloud::without_ovn()?;
+    let walker = cloud.tenant("walker")?;
+    let operator = OpenStack::new(&cloud.central, &cloud.admin)?;
+    let tenant = OpenStack::new(&cloud.central, &walker)?;
+
+    credentials(&operator, &tenant)?;
+    let program = application_credential(&cloud, &tenant)?;
+    ec2_keys(&cloud, &operator, &tenant, &program)?;
+    cloud.passed()
+}
+
+/// `openstack credential …`
+fn credentials(operator: &OpenStack, tenant: &OpenStack) -> Result<()> {
+    let user = tenant.value("token issue", "user_id")?;
+    let made = operator.json(&format!("credential create --type totp {user} GEZDGNBVGY3TQOJQ"))?;
+    ensure!(made["type"] == "totp" && made["user_id"] == json!(user), "{made}");
+    let id = text(&made["id"])?;
+    operator.run(&format!("credential set --type cert --user {user} --data canary-certificate {id}"))?;
+    let shown = tenant.json(&format!("credential show {id}"))?;
+    ensure!(shown["blob"] == "canary-certificate" && shown["type"] == "cert", "{shown}");
+    ensure!(tenant.json("credential list")?.as_array().map(Vec::len) == Some(1), "its own, and no other");
+    tenant.run(&format!("credential delete {id}"))?;
+    ensure!(operator.json(&format!("credential list --user {user}"))? == json!([]), "deleted, but still listed");
+    Ok(())
+}
+
+/// `openstack application credential …`, and a client that logs in with one.
+fn application_credential(cloud: &Cloud, tenant: &OpenStack) -> Result<OpenStack> {
+    let restricted = log_in_with(cloud, &tenant.json("application credential create nightly")?)?;
+    restricted.run("token issue")?;
+    let refusal = restricted.refused("ec2 credentials create")?;
+    ensure!(refusal.contains("403"), "{refusal}");
+    ensure!(tenant.json("application credential list")?.to_string().contains("nightly"), "not listed");
+    tenant.run("application credential delete nightly")?;
+    let gone = restricted.refused("token issue")?;
+    ensure!(gone.contains("401"), "{gone}");
+    log_in_with(cloud, &tenant.json("application credential create --unrestricted --role reader program")?)
+}
+
+fn log_in_with(cloud: &Cloud, credential: &Value) -> Result<OpenStack> {
+    let (id, secret) = (text(&credential["ID"])?, text(&credential["Secret"])?);
+    let variables = [
+        ("OS_AUTH_TYPE", "v3applicationcredential"),
+        ("OS_APPLICATION_CREDENTIAL_ID", &id),
+        ("OS_APPLICATION_CREDENTIAL_SECRET", &secret),
+    ];
+    OpenStack::logging_in_with(&cloud.central, &cloud.admin, &variables)
+}
+
+/// `openstack ec2 credentials …`, and what a signature is worth.
+fn ec2_keys(cloud: &Cloud, operator: &OpenStack, tenant: &OpenStack, program: &OpenStack) -> Result<()> {
+    let key = tenant.json("ec2 credentials create")?;
+    let (access, user) = (text(&key["access"])?, tenant.value("token issue", "user_id")?);
+    ensure!(key["user_id"] == json!(user), "{key}");
+    let shown = tenant.json(&format!("ec2 credentials show {access}"))?;
+    ensure!(shown["secret"] == key["secret"], "{shown}");
+    ensure!(tenant.json("ec2 credentials list")?.as_array().map(Vec::len) == Some(1), "one key was made");
+    ensure!(operator.json("ec2 credentials list")? == json!([]), "the operator has none");
+
+    let refusal = program.refused("ec2 credentials create")?;
+    ensure!(refusal.contains("403"), "a reader makes no keys: {refusal}");
+    let worth = worth(cloud, tenant, &key)?;
+    ensure!(worth["user"]["id"] == json!(user) && worth["project"]["name"] == "walker", "{worth}");
+
+    tenant.run(&format!("ec2 credentials delete {access}"))?;
+    ensure!(tenant.json("ec2 credentials list")? == json!([]), "deleted, but still listed");
+    Ok(())
+}
+
+/// The token that a service gets for a signature with this key.
+fn worth(cloud: &Cloud, tenant: &OpenStack, key: &Value) -> Result<Value> {
+    let signed = tenant.python(SIGN, &[&text(&key["access"])?, &text(&key["secret"])?])?;
+    let signed: Value = serde_json::from_str(&signed).context("a signed request")?;
+    let path = "/identity/v3/ec2tokens";
+    let anonymous = cloud.anonymous().ask("POST", path, &json!({"credentials": signed}))?;
+    ensure!(anonymous.status == 401, "{anonymous}");
+    Ok(cloud.admin.post(path, &json!({"credentials": signed}))?["token"].clone())
+}
