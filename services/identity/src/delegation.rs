@@ -69,4 +69,16 @@ impl Delegation {
             _ => Ok(()),
         }
     }
+
+    /// Who acts in another's name by a trust, or with a key, must not shut the other out or make it eternal: with such a
+    /// token no password is changed. Without a token, or with a void one, this has nothing to say.
+    pub async fn refuse_password_change(room: &Identity, cx: &Cx) -> Result<(), Fault> {
+        let own = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await;
+        match own.ok().as_deref().and_then(Self::of) {
+            Some(Self { by: DelegatedBy::Trust(_) | DelegatedBy::Ec2Key, .. }) => {
+                Err(Error::Forbidden("Passwords cannot be changed with the token of a trust or of an EC2 key.".into()).into())
+            }
+            _ => Ok(()),
+        }
+    }
 }

@@ -25,6 +25,7 @@ mod reply;
 mod role;
 mod settings;
 mod token;
+mod trust;
 mod user;
 mod version;
 
@@ -51,6 +52,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
         Step { number: 2, name: "password rules", sql: include_str!("../migrations/0002_password_rules.sql") },
         Step { number: 4, name: "credentials", sql: include_str!("../migrations/0004_credentials.sql") },
+        Step { number: 10, name: "trusts", sql: include_str!("../migrations/0010_trusts.sql") },
         Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
         Step { number: 12, name: "endpoint_filters", sql: include_str!("../migrations/0012_endpoint_filters.sql") },
         Step { number: 13, name: "policies", sql: include_str!("../migrations/0013_policies.sql") },
@@ -69,7 +71,7 @@ pub struct Identity {
 }
 
 /// The kinds of events after which a token may mean something else.
-const MEANINGFUL: [&str; 15] = [
+const MEANINGFUL: &[&str] = &[
     "domain",
     "project",
     "user",
@@ -79,6 +81,7 @@ const MEANINGFUL: [&str; 15] = [
     "implied_role",
     "role_assignment",
     "application_credential",
+    "trust",
     "region",
     "catalog_service",
     "endpoint",
@@ -104,7 +107,7 @@ impl Identity {
             credential_keys,
             store,
         });
-        let (changes, revocations) = (room.store.watch(&MEANINGFUL), room.store.watch(&["token"]));
+        let (changes, revocations) = (room.store.watch(MEANINGFUL), room.store.watch(&["token"]));
         room.load_revoked().await?;
         tokio::spawn(heed_changes(Arc::downgrade(&room), changes));
         tokio::spawn(heed_revocations(Arc::downgrade(&room), revocations));
@@ -125,6 +128,7 @@ impl Identity {
             .join(ec2::api::routes(room()))
             .join(ec2::tokens::routes(room()))
             .join(oauth2::api::routes(room()))
+            .join(trust::api::routes(room()))
             .join(group::api::routes(room()))
             .join(role::api::routes(room()))
             .join(role::implied::routes(room()))
@@ -210,6 +214,7 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(credential::api::POLICIES);
     all.extend(ec2::api::POLICIES);
     all.extend(ec2::tokens::POLICIES);
+    all.extend(trust::api::POLICIES);
     all.extend(group::api::POLICIES);
     all.extend(role::api::POLICIES);
     all.extend(role::implied::POLICIES);

@@ -12,7 +12,13 @@ use serde_json::{Value, json};
 use types::{RoleId, Secret, Timestamp, UserId};
 
 use super::{ApplicationCredential, NewCredential, store};
-use crate::{Identity, delegation::Delegation, reply, role::store::AllRoles};
+use crate::{
+    Identity,
+    delegation::{DelegatedBy, Delegation},
+    error::Error,
+    reply,
+    role::store::AllRoles,
+};
 
 static LIST: Policy = Policy::new("identity:list_application_credentials", READ, "List a user's application credentials");
 static GET: Policy = Policy::new("identity:get_application_credential", READ, "Show an application credential");
@@ -98,10 +104,14 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     no_content()
 }
 
-/// A leaked credential must not be able to make itself successors.
+/// A leaked credential must not be able to make itself successors, and a trustee none that outlive the trust.
 async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<(), Fault> {
-    let delegation = Delegation::of_request(room, cx).await?;
-    Ok(delegation.as_ref().map_or(Ok(()), Delegation::refuse_restricted)?)
+    let Some(delegation) = Delegation::of_request(room, cx).await? else { return Ok(()) };
+    if matches!(delegation.by, DelegatedBy::Trust(_)) {
+        let why = "A trustee cannot manage application credentials with the token of a trust.";
+        return Err(Error::Forbidden(why.to_owned()).into());
+    }
+    Ok(delegation.refuse_restricted()?)
 }
 
 /// The roles asked for, each one that the caller has; all of the caller's when none is asked for.

@@ -19,6 +19,29 @@ const HELD: &str = "((a.actor_kind = 'user' AND a.actor_id = $1) OR (a.actor_kin
 
 /// The roles that a token of this user for this place carries: of the whole cloud, sorted by name.
 pub fn roles_of(tx: &mut Tx, user: &UserId, place: &Place) -> Result<Vec<RoleFacts>> {
+    let direct = direct_roles_of(tx, user, place)?;
+    if direct.is_empty() {
+        return Ok(vec![]);
+    }
+    let all = AllRoles::load(tx)?;
+    Ok(told(&all, &all.closure(direct)))
+}
+
+/// All roles of this user in this place, the domains' own among them, with those that they imply.
+pub fn all_roles_of(tx: &mut Tx, all: &AllRoles, user: &UserId, place: &Place) -> Result<Vec<RoleId>> {
+    Ok(all.closure(direct_roles_of(tx, user, place)?))
+}
+
+/// Those of these roles that a token tells. A domain's own role is a name for those that it implies; it is not itself
+/// in a token.
+pub fn told(all: &AllRoles, roles: &[RoleId]) -> Vec<RoleFacts> {
+    let of_cloud = roles.iter().filter_map(|id| all.by_id.get(id)).filter(|role| role.domain_id.is_none());
+    let mut facts: Vec<RoleFacts> = of_cloud.map(|role| RoleFacts { id: role.id.clone(), name: role.name.clone() }).collect();
+    facts.sort_by(|a, b| a.name.cmp(&b.name));
+    facts
+}
+
+fn direct_roles_of(tx: &mut Tx, user: &UserId, place: &Place) -> Result<Vec<RoleId>> {
     let rows = match place {
         Place::Project(project) => {
             // What is inherited comes from the domain or from any project above.
@@ -44,21 +67,7 @@ pub fn roles_of(tx: &mut Tx, user: &UserId, place: &Place) -> Result<Vec<RoleFac
             tx.query(&sql, &params![user, place.kind(), place.id()])?
         }
     };
-    let direct: Vec<RoleId> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
-    if direct.is_empty() {
-        return Ok(vec![]);
-    }
-    let all = AllRoles::load(tx)?;
-    let mut facts: Vec<RoleFacts> = all
-        .closure(direct)
-        .iter()
-        .filter_map(|id| all.by_id.get(id))
-        // A domain's own role is a name for those that it implies; it is not itself in a token.
-        .filter(|role| role.domain_id.is_none())
-        .map(|role| RoleFacts { id: role.id.clone(), name: role.name.clone() })
-        .collect();
-    facts.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(facts)
+    Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
 }
 
 /// The enabled projects in which the user has any role.

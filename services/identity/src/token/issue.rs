@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::payload::{AuditId, Payload};
+use access::payload::{AuditId, Payload, PayloadScope};
 use store::{Actor, Event, Tx};
 use types::Timestamp;
 
@@ -13,7 +13,7 @@ use super::{
     meaning::meaning,
     proved::Proved,
     receipt::{self, Receipt},
-    scope::{self, ScopeRequest},
+    scope::{self, Chosen, ScopeRequest},
 };
 use crate::{
     Identity,
@@ -60,11 +60,10 @@ impl Identity {
             return Err(Error::Unauthorized);
         }
         let is_news = self.settings.security_compliance.is_news(&account);
+        if let Some(ScopeRequest::Trust(trust)) = &asked {
+            self.let_the_second_pass(trust).await?;
+        }
         let now = Timestamp::from_seconds(Timestamp::now().seconds());
-        // The seal dates to the second. After a password change the first token is dated to the next one, lest it
-        // count among those that the change made void.
-        let void_until = account.tokens_void_until;
-        let issued_at = if now > void_until { now } else { Timestamp::from_seconds(void_until.seconds() + 1) };
         let own = AuditId::generate();
         let (expires_at, audit_ids) = match &proved.parent {
             Some(parent) => (parent.payload.expires_at, chain(own, &parent.payload.audit_ids)),
@@ -73,10 +72,11 @@ impl Identity {
         let (methods, bound) = (proved.methods, proved.bound);
         actor.user_id = Some(account.id.to_string());
         actor.name.clone_from(&account.name);
-        let valid = self
+        let (valid, issued_at) = self
             .store
             .write(move |tx| {
                 let chosen = scope::choose(tx, asked.as_ref(), bound.as_ref(), &account)?;
+                let issued_at = date(now, &chosen)?;
                 let mut payload = Payload {
                     user: chosen.user,
                     methods,
@@ -96,11 +96,24 @@ impl Identity {
                     users::note_activity(tx, &account.id)?;
                 }
                 record(tx, &actor, &valid)?;
-                Ok::<_, Error>(valid)
+                Ok::<_, Error>((valid, issued_at))
             })
             .await?;
         let token = self.keys.ring().seal(&valid.payload.pack(), issued_at)?;
         Ok(Issued { token, valid: Arc::new(valid) })
+    }
+}
+
+/// The seal dates to the second. After a password change the first token is dated to the next one, lest it count among
+/// those that the change made void. Not so that of a trust: several users can void it, and a void of one reaches only
+/// what is dated up to then, or was dated ahead for him.
+fn date(now: Timestamp, chosen: &Chosen) -> Result<Timestamp> {
+    if now > chosen.void_until {
+        return Ok(now);
+    }
+    match chosen.scope {
+        PayloadScope::Trust { .. } => Err(Error::Unauthorized),
+        _ => Ok(Timestamp::from_seconds(chosen.void_until.seconds() + 1)),
     }
 }
 

@@ -28,7 +28,7 @@ use std::{sync::Arc, time::Duration};
 
 use access::payload::Payload;
 use contracts::caller::Caller;
-use types::Timestamp;
+use types::{Timestamp, UserId};
 
 /// How long a token lives. Keystone's default.
 pub const LIFETIME: Duration = Duration::from_secs(3600);
@@ -47,6 +47,7 @@ pub struct ValidToken {
 #[derive(Debug, Clone)]
 pub enum Through {
     ApplicationCredential(CredentialFacts),
+    Trust(TrustFacts),
 }
 
 /// The application credential behind a token.
@@ -56,4 +57,14 @@ pub struct CredentialFacts {
     pub name: String,
     /// Whether it may make and delete other credentials.
     pub unrestricted: bool,
+}
+
+/// The trust behind a token.
+#[derive(Debug, Clone)]
+pub struct TrustFacts {
+    pub id: String,
+    /// Whether the token is in the trustor's name.
+    pub impersonation: bool,
+    pub trustor: UserId,
+    pub trustee: UserId,
 }

@@ -8,11 +8,16 @@ use store::{Tx, params};
 use types::{DomainId, ProjectId, Timestamp, UserId};
 
 use super::{
-    login::{self, DomainRequest, ProjectRef, ProjectRequest},
+    login::{DomainRequest, ProjectRef, ProjectRequest},
     proved::Bound,
 };
 use crate::{
     error::{Error, Result},
+    trust::{
+        Trust,
+        delegate::{Delegated, delegated},
+        store as trusts,
+    },
     user::{Account, DomainRef},
 };
 
@@ -34,6 +39,8 @@ pub struct Chosen {
     pub scope: PayloadScope,
     /// The token ends here at the latest.
     pub until: Option<Timestamp>,
+    /// It is dated after this instant: tokens up to then are void.
+    pub void_until: Timestamp,
     /// Nobody asked for this scope: where it means nothing, the token is for this one.
     pub otherwise: Option<PayloadScope>,
 }
@@ -93,8 +100,27 @@ fn within(bound: &Bound, asked: PayloadScope) -> Result<PayloadScope> {
     }
 }
 
-fn by_trust(_: &mut Tx, _: &str, _: Option<&Bound>, _: &Account) -> Result<Chosen> {
-    Err(login::invalid("trusts are not supported by this cloud"))
+/// What the trust delegates, if this user is the trustee; one of its uses is gone with it.
+fn by_trust(tx: &mut Tx, trust: &str, bound: Option<&Bound>, account: &Account) -> Result<Chosen> {
+    // What is bound to one project, or stands on groups alone, is nobody's trustee.
+    if bound.is_some() {
+        return Err(Error::Unauthorized);
+    }
+    let trust = trusts::find(tx, trust)?.filter(Trust::is_usable).ok_or(Error::Unauthorized)?;
+    if trust.trustee != account.id {
+        return Err(Error::Forbidden("User is not a trustee.".to_owned()));
+    }
+    let Delegated { project, void_until, .. } = delegated(tx, &trust)?;
+    if !trusts::use_once(tx, &trust)? {
+        return Err(Error::Unauthorized);
+    }
+    Ok(Chosen {
+        user: trust.speaks_for().clone(),
+        scope: PayloadScope::Trust { project, trust: trust.id },
+        until: trust.expires_at,
+        void_until,
+        otherwise: None,
+    })
 }
 
 fn project_of(scope: &PayloadScope) -> Option<&ProjectId> {
@@ -137,7 +163,7 @@ fn project_id(tx: &mut Tx, project: &ProjectRef) -> Result<ProjectId> {
 
 impl Chosen {
     pub fn new(account: &Account, scope: PayloadScope) -> Self {
-        Self { user: account.id.clone(), scope, until: None, otherwise: None }
+        Self { user: account.id.clone(), scope, until: None, void_until: account.tokens_void_until, otherwise: None }
     }
 }
 

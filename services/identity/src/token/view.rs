@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use types::Timestamp;
 
-use super::{CredentialFacts, Through, ValidToken};
+use super::{CredentialFacts, Through, TrustFacts, ValidToken};
 use crate::catalog::ServiceView;
 
 #[derive(Serialize)]
@@ -55,7 +55,9 @@ pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> To
             _ => None,
         },
         system: (caller.scope == TokenScope::System).then(|| json!({"all": true})),
-        is_domain: matches!(caller.scope, TokenScope::Project(_)).then_some(false),
+        // Keystone does not say so of a trust's project.
+        is_domain: matches!((&caller.scope, &valid.through), (TokenScope::Project(_), through) if !is_trust(through))
+            .then_some(false),
         roles: is_scoped.then(|| caller.roles.iter().map(role).collect()),
         catalog: catalog.filter(|_| is_scoped),
         through: valid.through.as_ref().map(through).unwrap_or_default(),
@@ -69,8 +71,18 @@ fn through(through: &Through) -> Map<String, Value> {
             let CredentialFacts { id, name, unrestricted } = credential;
             ("application_credential", json!({"id": id, "name": name, "restricted": !unrestricted}))
         }
+        Through::Trust(trust) => {
+            let TrustFacts { id, impersonation, trustor, trustee } = trust;
+            let (trustor, trustee) = (json!({"id": trustor}), json!({"id": trustee}));
+            let view = json!({"id": id, "trustor_user": trustor, "trustee_user": trustee, "impersonation": impersonation});
+            ("OS-TRUST:trust", view)
+        }
     };
     Map::from_iter([(key.to_owned(), view)])
+}
+
+fn is_trust(through: &Option<Through>) -> bool {
+    matches!(through, Some(Through::Trust(_)))
 }
 
 fn named(domain: &DomainFacts) -> Value {

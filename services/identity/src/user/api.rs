@@ -9,7 +9,7 @@ use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{Timestamp, UserId};
 
 use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, password::Hashed, store};
-use crate::{Identity, assignment, filter, group, project, reply};
+use crate::{Identity, assignment, delegation::Delegation, filter, group, project, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_users",
@@ -88,6 +88,9 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: UserUpdate = cx.document("user").await?;
+    if update.password.is_some() {
+        Delegation::refuse_password_change(&room, &cx).await?;
+    }
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let hash = hash_of(&room, update.password.as_ref()).await?;
     let user = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update, hash.as_ref())).await?;
@@ -102,6 +105,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn change_password(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let change: PasswordChange = cx.document("user").await?;
+    Delegation::refuse_password_change(&room, &cx).await?;
     let user = UserRef::Id(user_id(&cx));
     // A password that has expired is good for this.
     let account = room.authenticate(user, &change.original_password.0).await?.account;

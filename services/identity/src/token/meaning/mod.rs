@@ -4,6 +4,7 @@
 //! What a kind of scope comes to stands here where it is a line, and else in a file of its own.
 
 mod application_credential;
+mod trust;
 
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
     if !is_enabled || issued_at <= account.tokens_void_until {
         return Err(Error::Unauthorized);
     }
-    let ground = ground(tx, &payload.scope, &account)?;
+    let ground = ground(tx, &payload.scope, &account, issued_at)?;
     if ground.scope != TokenScope::Unscoped && ground.roles.is_empty() {
         return Err(Error::Unauthorized);
     }
@@ -106,7 +107,7 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
     Ok(ValidToken { payload: payload.clone(), caller: Arc::new(caller), through: ground.through, password_expires_at })
 }
 
-fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account) -> Result<Ground> {
+fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account, issued_at: Timestamp) -> Result<Ground> {
     match scope {
         PayloadScope::Unscoped => Ok(Ground { scope: TokenScope::Unscoped, roles: vec![], through: None }),
         PayloadScope::System => own_roles(tx, account, TokenScope::System, &Place::System),
@@ -121,8 +122,8 @@ fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account) -> Result<Ground
         PayloadScope::ApplicationCredential { project, credential } => {
             application_credential::ground(tx, account, project, credential)
         }
-        PayloadScope::Trust { .. }
-        | PayloadScope::FederatedUnscoped(_)
+        PayloadScope::Trust { project, trust } => trust::ground(tx, account, project, trust, issued_at),
+        PayloadScope::FederatedUnscoped(_)
         | PayloadScope::FederatedProject { .. }
         | PayloadScope::FederatedDomain { .. }
         | PayloadScope::OAuth1 { .. }
