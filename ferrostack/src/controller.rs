@@ -268,6 +268,14 @@ fn taken(setting: &str, address: &std::net::SocketAddr) -> String {
     format!("listen on {address}; if another program holds it, end that or set {setting}")
 }
 
+/// The door of a cloud that was just made; nothing converges in it.
+#[cfg(test)]
+pub async fn door_of_new_cloud(home: &Home, config: &Config) -> anyhow::Result<Arc<Door>> {
+    let rooms = Rooms::open(home, config).await?;
+    rooms.bootstrap(home, config).await?;
+    Ok(Arc::new(rooms.door(config, None)?))
+}
+
 /// The door of a cloud that has nothing in it yet: for those who want to read its route table.
 pub async fn with_empty_cloud<T>(read: impl FnOnce(&Door) -> T) -> anyhow::Result<T> {
     let folder = tempfile::tempdir().context("make a temporary folder")?;

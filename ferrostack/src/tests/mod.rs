@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What must be true of all rooms together.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod fetch;
 mod served;
+mod sweep;
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn configuration(home: &Home) -> Config {
+pub fn configuration(home: &Home) -> Config {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (home.state.join("api.pem"), home.state.join("api.key"));
     fs::write(&certificate, made.cert.pem()).unwrap();

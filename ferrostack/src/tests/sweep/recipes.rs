@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How a thing of each kind is made, what the parts of a path name, and the bodies without which a route looks no
+//! further.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Swept, things::Things};
+
+pub struct Recipe {
+    pub kind: &'static str,
+    pub maker: &'static str,
+    pub path: &'static str,
+    pub body: &'static str,
+    /// Where its id stands in the answer.
+    pub id: &'static str,
+    /// What must be done further until it is as one wants it.
+    pub then: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const fn made_by(maker: &'static str, kind: &'static str, path: &'static str, body: &'static str, id: &'static str) -> Recipe {
+    Recipe { kind, maker, path, body, id, then: &[] }
+}
+
+/// The kind is what the path calls them; `member` and `cloud` say whose they are.
+#[rustfmt::skip]
+pub const RECIPES: &[Recipe] = &[
+    made_by("cloud", "domains", "/identity/v3/domains", r#"{"domain": {"name": "$name", "enabled": false}}"#, "/domain/id"),
+    made_by("cloud", "projects", "/identity/v3/projects", r#"{"project": {"name": "$name", "domain_id": "default"}}"#, "/project/id"),
+    made_by("cloud", "users", "/identity/v3/users", r#"{"user": {"name": "$name", "domain_id": "default"}}"#, "/user/id"),
+    made_by("cloud", "groups", "/identity/v3/groups", r#"{"group": {"name": "$name", "domain_id": "default"}}"#, "/group/id"),
+    made_by("cloud", "roles", "/identity/v3/roles", r#"{"role": {"name": "of-all-$number"}}"#, "/role/id"),
+    made_by("cloud", "implies", "/identity/v3/roles", r#"{"role": {"name": "of-all-$number"}}"#, "/role/id"),
+    made_by("cloud", "regions", "/identity/v3/regions", r#"{"region": {"id": "region-$number"}}"#, "/region/id"),
+    made_by("cloud", "services", "/identity/v3/services", r#"{"service": {"name": "of-all", "type": "kind-$number"}}"#, "/service/id"),
+    made_by("cloud", "endpoints", "/identity/v3/endpoints", r#"{"endpoint": {"service_id": "$services", "interface": "public", "url": "http://a"}}"#, "/endpoint/id"),
+    made_by("cloud", "registered_limits", "/identity/v3/registered_limits", r#"{"registered_limits": [{"service_id": "$services", "resource_name": "things-$number", "default_limit": 1}]}"#, "/registered_limits/0/id"),
+    made_by("cloud", "limits", "/identity/v3/limits", r#"{"limits": [{"service_id": "$services", "project_id": "$project", "resource_name": "limited", "resource_limit": 1}]}"#, "/limits/0/id"),
+    made_by("cloud", "the-registered", "/identity/v3/registered_limits", r#"{"registered_limits": [{"service_id": "$services", "resource_name": "limited", "default_limit": 1}]}"#, "/registered_limits/0/id"),
+    made_by("member", "application_credentials", "/identity/v3/users/$member/application_credentials", r#"{"application_credential": {"name": "$name", "secret": "a secret"}}"#, "/application_credential/id"),
+    made_by("member", "credentials", "/identity/v3/credentials", r#"{"credential": {"type": "cert", "blob": "$name", "user_id": "$member"}}"#, "/credential/id"),
+    made_by("member", "OS-EC2", "/identity/v3/users/$member/credentials/OS-EC2", r#"{"tenant_id": "$project"}"#, "/credential/access"),
+    made_by("member", "access_rules", "/identity/v3/users/$member/application_credentials", r#"{"application_credential": {"name": "$name", "secret": "a secret", "access_rules": [{"service": "compute", "method": "GET", "path": "/v2.1/canary"}]}}"#, "/application_credential/access_rules/0/id"),
+    made_by("member", "trusts", "/identity/v3/OS-TRUST/trusts", r#"{"trust": {"trustor_user_id": "$member", "trustee_user_id": "$trustee", "project_id": "$project", "impersonation": false, "roles": [{"name": "reader"}]}}"#, "/trust/id"),
+    made_by("cloud", "policies", "/identity/v3/policies", r#"{"policy": {"blob": "{}", "type": "application/json"}}"#, "/policy/id"),
+    made_by("cloud", "endpoint_groups", "/identity/v3/OS-EP-FILTER/endpoint_groups", r#"{"endpoint_group": {"name": "$name", "filters": {"interface": "public"}}}"#, "/endpoint_group/id"),
+    made_by("cloud", "consumers", "/identity/v3/OS-OAUTH1/consumers", r#"{"consumer": {"description": "$name"}}"#, "/consumer/id"),
+    made_by("cloud", "identity_providers", "PUT /identity/v3/OS-FEDERATION/identity_providers/idp-$number", r#"{"identity_provider": {"description": "$name"}}"#, "/identity_provider/id"),
+    made_by("cloud", "mappings", "PUT /identity/v3/OS-FEDERATION/mappings/mapping-$number", r#"{"mapping": {"rules": [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "REMOTE_USER"}]}]}}"#, "/mapping/id"),
+    made_by("cloud", "protocols", "PUT /identity/v3/OS-FEDERATION/identity_providers/$identity_providers/protocols/protocol-$number", r#"{"protocol": {"mapping_id": "$mappings"}}"#, "/protocol/id"),
+    made_by("cloud", "service_providers", "PUT /identity/v3/OS-FEDERATION/service_providers/sp-$number", r#"{"service_provider": {"auth_url": "https://a.test/auth", "sp_url": "https://a.test/sp"}}"#, "/service_provider/id"),
+    made_by("member", "members", "/image/v2/images/$images/members", r#"{"member": "$uuid"}"#, "/member_id"),
+    made_by("cloud", "namespaces", "/image/v2/metadefs/namespaces", r#"{"namespace": "of-all-$number", "visibility": "public"}"#, "/namespace"),
+    made_by("cloud", "objects", "/image/v2/metadefs/namespaces/$namespaces/objects", r#"{"name": "object-$number"}"#, "/name"),
+    made_by("cloud", "properties", "/image/v2/metadefs/namespaces/$namespaces/properties", r#"{"name": "property-$number", "title": "One", "type": "string"}"#, "/name"),
+    made_by("member", "images", "/image/v2/images", r#"{"name": "$name", "disk_format": "raw", "container_format": "bare"}"#, "/id"),
+    Recipe {
+        kind: "bootable", maker: "member", path: "/image/v2/images", id: "/id",
+        body: r#"{"name": "$name", "disk_format": "raw", "container_format": "bare"}"#,
+        then: &[("PUT", "/image/v2/images/$id/file", "the disk of a machine")],
+    },
+    made_by("member", "networks", "/network/v2.0/networks", r#"{"network": {"name": "$name"}}"#, "/network/id"),
+    made_by("member", "subnets", "/network/v2.0/subnets", r#"{"subnet": {"name": "$name", "network_id": "$networks", "ip_version": 4, "cidr": "10.$octets.0/24"}}"#, "/subnet/id"),
+    made_by("member", "ports", "/network/v2.0/ports", r#"{"port": {"name": "$name", "network_id": "$networks"}}"#, "/port/id"),
+    made_by("member", "routers", "/network/v2.0/routers", r#"{"router": {"name": "$name"}}"#, "/router/id"),
+    made_by("member", "security-groups", "/network/v2.0/security-groups", r#"{"security_group": {"name": "$name"}}"#, "/security_group/id"),
+    made_by("member", "security-group-rules", "/network/v2.0/security-group-rules", r#"{"security_group_rule": {"security_group_id": "$security-groups", "direction": "ingress", "protocol": "tcp", "port_range_min": $number, "port_range_max": $number}}"#, "/security_group_rule/id"),
+    made_by("member", "subnetpools", "/network/v2.0/subnetpools", r#"{"subnetpool": {"name": "$name", "prefixes": ["10.0.0.0/8"]}}"#, "/subnetpool/id"),
+    made_by("cloud", "outside", "/network/v2.0/networks", r#"{"network": {"name": "of-all-$number", "router:external": true}}"#, "/network/id"),
+    made_by("cloud", "addresses", "/network/v2.0/subnets", r#"{"subnet": {"network_id": "$outside", "ip_version": 4, "cidr": "172.24.0.0/20"}}"#, "/subnet/id"),
+    made_by("member", "floatingips", "/network/v2.0/floatingips", r#"{"floatingip": {"floating_network_id": "$outside", "description": "$name"}}"#, "/floatingip/id"),
+    made_by("cloud", "flavors", "/compute/v2.1/flavors", r#"{"flavor": {"name": "of-all-$number", "ram": 64, "vcpus": 1, "disk": 1}}"#, "/flavor/id"),
+    made_by("member", "servers", "/compute/v2.1/servers", r#"{"server": {"name": "$name", "flavorRef": "$flavors", "imageRef": "$bootable", "networks": [{"port": "$ports"}]}}"#, "/server/id"),
+    made_by("member", "os-keypairs", "/compute/v2.1/os-keypairs", r#"{"keypair": {"name": "$name", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFyjmQB2SCuL7cvYjrl4fhlbNpfI8MknRUzL2/LmBLIc a"}}"#, "/keypair/name"),
+    made_by("cloud", "resource_providers", "/placement/resource_providers", r#"{"name": "of-all-$number"}"#, "/uuid"),
+];
+
+/// Bodies of the routes that no rule below finds one for.
+#[rustfmt::skip]
+const BODIES: &[(&str, &str)] = &[
+    ("POST /identity/v3/auth/tokens", r#"{"auth": {"identity": {"methods": ["token"], "token": {"id": "none"}}}}"#),
+    ("POST /identity/v3/users/{user_id}/password", r#"{"user": {"original_password": "wrong", "password": "new enough"}}"#),
+    ("PUT /network/v2.0/floatingips/{id}", r#"{"floatingip": {"description": "new"}}"#),
+    ("PATCH /identity/v3/policies/{policy_id}", r#"{"policy": {"type": "text/plain"}}"#),
+    ("PATCH /identity/v3/credentials/{credential_id}", r#"{"credential": {"blob": "$name"}}"#),
+    ("PATCH /identity/v3/OS-OAUTH1/consumers/{consumer_id}", r#"{"consumer": {"description": "new"}}"#),
+    ("PUT /identity/v3/domains/{domain_id}/config", r#"{"config": {"identity": {"driver": "sql"}}}"#),
+    ("PATCH /identity/v3/domains/{domain_id}/config", r#"{"config": {"identity": {"driver": "sql"}}}"#),
+    ("POST /identity/v3/limits", r#"{"limits": [{"service_id": "$services", "project_id": "$project", "resource_name": "unregistered", "resource_limit": 1}]}"#),
+    ("PATCH /identity/v3/limits/{limit_id}", r#"{"limit": {"resource_limit": 2}}"#),
+    ("PATCH /identity/v3/registered_limits/{registered_limit_id}", r#"{"registered_limit": {"default_limit": 2}}"#),
+    ("PATCH /identity/v3/regions/{region_id}", r#"{"region": {"description": "new"}}"#),
+    ("PATCH /image/v2/images/{id}", r#"[{"op": "replace", "path": "/name", "value": "new"}]"#),
+    ("PUT /network/v2.0/quotas/{project}", r#"{"quota": {"network": 50}}"#),
+    ("PUT /network/v2.0/routers/{id}/add_router_interface", r#"{"subnet_id": "$subnets"}"#),
+    ("PUT /network/v2.0/routers/{id}/remove_router_interface", r#"{"subnet_id": "$subnets"}"#),
+    ("PUT /network/v2.0/routers/{id}/add_extraroutes", r#"{"router": {"routes": []}}"#),
+    ("PUT /network/v2.0/routers/{id}/remove_extraroutes", r#"{"router": {"routes": []}}"#),
+    ("PUT /network/v2.0/subnetpools/{id}/add_prefixes", r#"{"prefixes": ["11.0.0.0/8"]}"#),
+    ("PUT /network/v2.0/subnetpools/{id}/remove_prefixes", r#"{"prefixes": ["11.0.0.0/8"]}"#),
+    ("PUT /compute/v2.1/servers/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("POST /compute/v2.1/servers/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("PUT /compute/v2.1/servers/{id}/metadata/{key}", r#"{"meta": {"a": "b"}}"#),
+    ("PUT /compute/v2.1/os-quota-sets/{project}", r#"{"quota_set": {"cores": 50}}"#),
+    ("PUT /compute/v2.1/flavors/{id}", r#"{"flavor": {"description": "new"}}"#),
+    ("POST /compute/v2.1/flavors/{id}/os-extra_specs", r#"{"extra_specs": {"a": "b"}}"#),
+    ("PUT /compute/v2.1/flavors/{id}/os-extra_specs/{key}", r#"{"a": "b"}"#),
+    ("addTenantAccess", r#"{"tenant": "$project"}"#),
+    ("removeTenantAccess", r#"{"tenant": "$project"}"#),
+    ("changePassword", r#"{"adminPass": "new enough"}"#),
+    ("os-resetState", r#"{"state": "active"}"#),
+    ("reboot", r#"{"type": "HARD"}"#),
+    ("os-getConsoleOutput", r#"{"length": 5}"#),
+    ("PUT /placement/resource_providers/{uuid}", r#"{"name": "of-all-$number"}"#),
+    ("PUT /placement/resource_providers/{uuid}/inventories", r#"{"resource_provider_generation": 0, "inventories": {}}"#),
+    ("PUT /placement/resource_providers/{uuid}/traits", r#"{"resource_provider_generation": 0, "traits": []}"#),
+    ("PUT /placement/allocations/{consumer}", r#"{"allocations": {}, "project_id": "$project", "user_id": "$member", "consumer_generation": null, "consumer_type": "INSTANCE"}"#),
+];
+
+/// What a part of a path means that is not one of the kinds above: after which literal it stands, and what is put there.
+const WORDS: &[(&str, &str)] = &[
+    ("tags", "red"),
+    ("metadata", "a"),
+    ("os-extra_specs", "a"),
+    ("inventories", "VCPU"),
+    ("ips", "any"),
+    ("os-instance-actions", "req-none"),
+    ("extensions", "router"),
+    ("traits", "CUSTOM_SWEPT"),
+    ("resource_classes", "CUSTOM_SWEPT"),
+    ("allocations", "00000000-0000-4000-8000-000000000001"),
+    ("os-hypervisors", "00000000-0000-4000-8000-000000000002"),
+    ("os-services", "00000000-0000-4000-8000-000000000003"),
+    ("agents", "00000000-0000-4000-8000-000000000004"),
+    ("nodes", "00000000-0000-4000-8000-000000000005"),
+    ("tasks", "00000000-0000-4000-8000-000000000006"),
+    ("cache", "00000000-0000-4000-8000-000000000007"),
+    ("stores", "default"),
+    ("resource_types", "OS::Nova::Server"),
+    ("config", "ldap"),
+    ("{group}", "url"),
+    ("authorize", "none"),
+    ("access_tokens", "none"),
+];
+
+/// Lists that are asked for the tenant's things by name: a filter is no way in.
+const QUERIES: &[(&str, &str)] = &[
+    ("/compute/v2.1/servers", "project_id=$project"),
+    ("/compute/v2.1/servers/detail", "all_tenants=1&project_id=$project"),
+    ("/compute/v2.1/os-keypairs", "user_id=$member"),
+    ("/compute/v2.1/limits", "tenant_id=$project"),
+    ("/placement/usages", "project_id=$project"),
+    ("/network/v2.0/networks", "project_id=$project"),
+    ("/network/v2.0/ports", "project_id=$project"),
+    ("/network/v2.0/routers", "project_id=$project"),
+    ("/network/v2.0/security-groups", "project_id=$project"),
+    ("/image/v2/images", "owner=$project"),
+    ("/identity/v3/credentials", "user_id=$member"),
+    ("/identity/v3/role_assignments", "user.id=$member"),
+    ("/identity/v3/limits", "project_id=$project"),
+    ("/identity/v3/users", "domain_id=default"),
+    ("/identity/v3/groups", "domain_id=default"),
+    ("/identity/v3/projects", "domain_id=default"),
+];
+
+pub struct Request {
+    pub path: String,
+    pub body: Value,
+    pub headers: Vec<(&'static str, String)>,
+}
+
+pub async fn request(things: &mut Things<'_>, swept: &Swept, subject: &str) -> Request {
+    let mut headers = vec![];
+    if swept.path.ends_with("/auth/tokens") && swept.method != Method::POST {
+        headers.push(("x-subject-token", subject.to_owned()));
+    }
+    let path = path(things, swept).await;
+    let body = match body(swept) {
+        Some(text) => things.document(&text, "swept").await,
+        None => Value::Null,
+    };
+    let body = if path.ends_with("/file") { Value::String("the disk of a machine".to_owned()) } else { body };
+    let query = QUERIES.iter().find(|(list, _)| swept.method == Method::GET && *list == swept.path);
+    let path = match query {
+        Some((_, query)) => format!("{path}?{}", things.fill(query, "swept").await),
+        None => path,
+    };
+    Request { path, body, headers }
+}
+
+/// The path with a real thing of the tenant in each of its places.
+async fn path(things: &mut Things<'_>, swept: &Swept) -> String {
+    let parts: Vec<&str> = swept.path.split('/').collect();
+    let mut path = vec![];
+    for (i, part) in parts.iter().enumerate() {
+        if !part.starts_with('{') {
+            path.push((*part).to_owned());
+            continue;
+        }
+        let before = parts[i - 1];
+        let is_last = i == parts.len() - 1;
+        let callers = things.callers();
+        let found = match before {
+            // His own, where things are kept below a user or a project.
+            "users" if !is_last && !swept.path.contains("/roles") => callers.member.clone(),
+            "os-quota-sets" | "quotas" => callers.project.clone(),
+            "projects" if !is_last => callers.project.clone(),
+            "{store}" => things.one("images").await,
+            "network-ip-availabilities" => things.one("networks").await,
+            "os-interface" => things.one("ports").await,
+            _ => match WORDS.iter().find(|(literal, _)| *literal == before) {
+                Some((_, word)) => (*word).to_owned(),
+                None => thing(things, before, swept, is_last).await,
+            },
+        };
+        path.push(found);
+    }
+    path.join("/")
+}
+
+async fn thing(things: &mut Things<'_>, literal: &str, swept: &Swept, is_last: bool) -> String {
+    let recipe = RECIPES.iter().find(|recipe| recipe.kind == literal);
+    let kind = recipe.unwrap_or_else(|| panic!("{}: tell recipes.rs what stands after «{literal}»", swept.key)).kind;
+    // What others lean on must be there first.
+    match kind {
+        "limits" => _ = things.one("the-registered").await,
+        "floatingips" => _ = things.one("addresses").await,
+        "servers" => _ = things.one("subnets").await,
+        _ => {}
+    }
+    let destroys =
+        swept.method == Method::DELETE && is_last && !is_a_relation(&swept.path) || swept.action == Some("forceDelete");
+    if destroys { things.one_to_lose(kind).await } else { things.one(kind).await }
+}
+
+fn body(swept: &Swept) -> Option<String> {
+    if matches!(swept.method, Method::GET | Method::HEAD | Method::DELETE) {
+        return None;
+    }
+    if let Some(action) = swept.action {
+        let arguments = BODIES.iter().find(|(name, _)| *name == action).map_or("null", |(_, body)| *body);
+        return Some(format!("{{\"{action}\": {arguments}}}"));
+    }
+    let route = format!("{} {}", swept.method, swept.path);
+    if let Some((_, body)) = BODIES.iter().find(|(name, _)| *name == route) {
+        return Some((*body).to_owned());
+    }
+    if swept.path.ends_with("/tags") {
+        return Some(r#"{"tags": ["red"]}"#.to_owned());
+    }
+    let of_collection = |path: &str| RECIPES.iter().find(|recipe| same_place(path, recipe.path));
+    if swept.method == Method::POST {
+        return Some(of_collection(&swept.path).map_or("{}", |recipe| recipe.body).to_owned());
+    }
+    if let Some(recipe) =
+        RECIPES.iter().find(|recipe| recipe.path.strip_prefix("PUT ").is_some_and(|own| same_place(&swept.path, own)))
+    {
+        return Some(recipe.body.to_owned());
+    }
+    // A new name, in the envelope in which the thing was made.
+    let collection = swept.path.rsplit_once("/{").map(|(collection, _)| collection).and_then(of_collection);
+    let envelope = collection.and_then(|recipe| recipe.body.split('"').nth(1));
+    Some(match envelope {
+        Some(one) => json!({ one: {"name": "$name"} }).to_string(),
+        None => "{}".to_owned(),
+    })
+}
+
+/// The same path but for what stands in its places.
+fn same_place(path: &str, other: &str) -> bool {
+    let bare = |path: &str| -> Vec<String> {
+        let is_place = |part: &str| part.starts_with('{') || part.contains('$');
+        path.split('/').map(|part| if is_place(part) { "*".to_owned() } else { part.to_owned() }).collect()
+    };
+    bare(path) == bare(other)
+}
+
+/// Whether the last part of a path says that two things belong together, so that PUT makes it and DELETE ends it.
+pub fn is_a_relation(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let literal = parts.get(parts.len().wrapping_sub(2)).copied().unwrap_or_default();
+    path.ends_with("/inherited_to_projects")
+        || matches!(literal, "tags" | "implies")
+        || (literal == "roles" && path.matches('/').count() > 4)
+        || (literal == "users" && path.contains("/groups/"))
+        || path.contains("/OS-ENDPOINT-POLICY/")
+        || (path.contains("/OS-EP-FILTER/") && path.contains("/projects/"))
+}
+
+pub fn content_type(method: &str, path: &str) -> &'static str {
+    match (method, path.starts_with("/image/")) {
+        ("PATCH", true) => "application/openstack-images-v2.1-json-patch",
+        ("PUT", true) if path.ends_with("/file") => "application/octet-stream",
+        _ => "application/json",
+    }
+}
+
+/// The versions in which things are made.
+pub fn headers_of(path: &str) -> Vec<(&'static str, String)> {
+    match path.split('/').nth(1) {
+        Some("placement") => vec![("openstack-api-version", "placement 1.20".to_owned())],
+        _ => vec![],
+    }
+}
