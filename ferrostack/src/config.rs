@@ -2,6 +2,8 @@
 //! `ferrostack.toml`. Every setting has a default that is right for a small office; the file that `up` writes
 //! holds only what was chosen for this host.
 
+mod image;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -22,6 +24,7 @@ pub struct Config {
     pub database: Database,
     pub fleet: Fleet,
     pub network: Network,
+    pub image: image::Image,
     pub node: Node,
     pub log: Log,
 }
@@ -243,6 +246,7 @@ impl Config {
         if !matches!(self.node.accelerator.as_str(), "auto" | "kvm" | "tcg") {
             bail!("node.accelerator is auto, kvm or tcg, not {:?}", self.node.accelerator);
         }
+        self.image.check()?;
         for (name, range) in &self.network.physical_networks {
             if range.first_vlan < 1 || range.last_vlan > 4094 || range.first_vlan > range.last_vlan {
                 bail!("network.physical_networks.{name}: VLANs lie between 1 and 4094, the first not after the last");
@@ -287,6 +291,9 @@ mod tests {
             ("[network.physical_networks]\nlan = { first_vlan = 0, last_vlan = 10 }", "between 1 and 4094"),
             ("[node]\ndatapath = \"fast\"", "auto, kernel or userspace"),
             ("[node]\naccelerator = \"warp\"", "auto, kvm or tcg"),
+            ("[[image.stores]]\nid = \"a\"\npath = \"images\"", "path is absolute"),
+            ("[[image.stores]]\nid = \"a,b\"\npath = \"/images\"", "cannot be used"),
+            ("[image.web_download]\nallow = [\"lan\"]", "understand"),
             ("not toml", "understand"),
         ];
         for (text, words) in table {

@@ -10,7 +10,7 @@ use compute::Compute;
 use contracts::{audit::Audit, nodes::NodeNeighbours};
 use fleet::{Fleet, FleetConfig};
 use identity::{Bootstrap, CATALOG, Identity};
-use image::{Image, UploadLimits};
+use image::Image;
 use network::Network;
 use ovn::{
     daemons::{Layout, Listen, Supervisor},
@@ -76,7 +76,7 @@ impl Rooms {
         let credential_keys =
             KeyRepository::open(home.secret("credential-keys"), ACTIVE_KEYS).context("open the credential keys")?;
         let identity = Identity::open(store.clone(), keys, credential_keys, identity_settings(config)).await?;
-        let image = Arc::new(Image::open(store.clone(), home.images(), UploadLimits::default()).await?);
+        let image = Arc::new(Image::open(store.clone(), config.image.settings(home, config)).await?);
         let placement = Arc::new(Placement::new(store.clone()));
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
         let network = Arc::new(open_network(home, config, store.clone())?);
@@ -141,7 +141,7 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     rooms.bootstrap(home, config).await?;
     let door = rooms.door(config, Some(Box::new(move || metrics.render())))?;
     let ovn = tokio::spawn(start_ovn(home.clone(), config.clone(), rooms.fleet.clone()));
-    let workers = [rooms.network.spawn(), rooms.compute.spawn_reconcilers()];
+    let workers = [rooms.image.spawn(), rooms.network.spawn(), rooms.compute.spawn_reconcilers()];
 
     let (ask_to_stop, asked) = tokio::sync::watch::channel(false);
     let stopped = |mut asked: tokio::sync::watch::Receiver<bool>| async move {

@@ -86,6 +86,22 @@ impl Client {
         self
     }
 
+    /// What can be said of a URL without a connection: that it is well-formed, and names neither a port nor an address that
+    /// the rules refuse. A fetch asks all that again, and the name's addresses, too.
+    pub fn check(&self, url: &str) -> Result<(), Error> {
+        let place = Location::parse(url)?;
+        if !place.is_https && !self.rules.admits_plain_http() {
+            return Err(Error::Url { url: place.url(), why: "only https is allowed here" });
+        }
+        if !self.rules.admits_port(place.port) {
+            return Err(Error::Port { port: place.port });
+        }
+        match place.host.parse().map(|address| self.rules.check(address)) {
+            Ok(Err(why)) => Err(Error::Refused { host: place.host, why }),
+            _ => Ok(()),
+        }
+    }
+
     /// Fetches with redirects; any status but 2xx is an error.
     pub async fn get(&self, url: &str) -> Result<Response, Error> {
         let response = self.send(Request::get(url)).await?;

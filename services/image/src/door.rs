@@ -12,8 +12,8 @@ use contracts::{
 use types::{ImageId, ProjectId};
 
 use crate::{
-    Error, Image, data,
-    image::{Row, Status, store},
+    Image, data,
+    image::{Row, store},
 };
 
 impl Images for Image {
@@ -31,13 +31,12 @@ impl Images for Image {
     }
 
     fn file<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
-        let path = self.data_path(id);
         Box::pin(async move {
-            match tokio::fs::try_exists(&path).await {
-                Ok(true) => Ok(path),
-                Ok(false) => Err(Refusal::not_found(format!("the data of image {id} is not on this controller"))),
-                Err(error) => Err(Refusal::internal(format!("look for the data of image {id}: {error}"))),
-            }
+            let wanted = id.to_string();
+            let image = self.store.read(move |tx| store::find(tx, &wanted)).await?;
+            let path = image.as_ref().and_then(|image| self.data_path(image));
+            let missing = || Refusal::not_found(format!("the data of image {id} is not on this controller"));
+            path.filter(|path| data::is_there(path)).ok_or_else(missing)
         })
     }
 }
@@ -45,10 +44,6 @@ impl Images for Image {
 impl Audit for Image {
     fn audit(&self) -> BoxFuture<'_, Result<Vec<Finding>, Refusal>> {
         Box::pin(async move {
-            let (active, saving) = self
-                .store
-                .list(|tx| Ok::<_, Error>((store::ids_with(tx, Status::Active)?, store::ids_with(tx, Status::Saving)?)))
-                .await?;
             let finding = |kind: &str, id: String, detail: &str| Finding {
                 room: "image".into(),
                 kind: kind.into(),
@@ -57,15 +52,20 @@ impl Audit for Image {
                 detail: detail.into(),
             };
             let mut findings = Vec::new();
-            for name in data::leftovers(self, &active).await? {
+            for path in data::leftovers(self).await? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 // Partial files of uploads that are under way are as they should be.
-                if !saving.iter().any(|id| name.contains(id.as_str())) {
-                    findings.push(finding("leftover", name, "a file in the image folder belongs to no image"));
+                if !name.ends_with(".partial") {
+                    findings.push(finding("leftover", name, "a file in an image folder belongs to no image"));
                 }
             }
-            for id in active {
-                if !self.data_path(&id).exists() {
-                    findings.push(finding("missing", id.to_string(), "the image is active but its data is not there"));
+            for held in self.store.list(store::held).await? {
+                for id in &held.stores {
+                    let is_there = self.settings.store(id).is_some_and(|store| data::is_there(&store.blob(&held.blob)));
+                    if !is_there {
+                        let detail = format!("the image is active but its data is not in the store {id}");
+                        findings.push(finding("missing", held.image.to_string(), &detail));
+                    }
                 }
             }
             Ok(findings)

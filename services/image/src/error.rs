@@ -10,17 +10,25 @@ pub enum Error {
     #[error("No image found with ID {0}")]
     NotFound(String),
     #[error("{0}")]
+    NoSuch(String),
+    #[error("{0}")]
     Invalid(String),
     #[error("{0}")]
     Forbidden(String),
     #[error("{0}")]
     Conflict(String),
+    #[error("{0}")]
+    OverLimit(String),
+    #[error("The image was deleted while its data came in.")]
+    Gone,
     #[error("The data was refused: {0}.")]
     Refused(#[from] disks::inspect::Refusal),
     #[error("The data is larger than the {0} bytes that an image may hold.")]
     TooLarge(u64),
     #[error("The upload broke off before its end: {0}. The image waits for its data again.")]
     BrokenOff(std::io::Error),
+    #[error("The data could not be fetched: {0}.")]
+    Fetch(#[from] web::Error),
     #[error("The disk of the image store is full. Nothing was kept; free some space and try again.")]
     Full,
     #[error("keep image data in {path}: {cause}")]
@@ -37,17 +45,26 @@ impl Error {
             Self::File { path: path.display().to_string(), cause }
         }
     }
+
+    /// For whoever owns the image: what he can act on, and nothing of the cloud's inside.
+    pub fn for_tenant(&self) -> String {
+        match self {
+            Self::File { .. } | Self::Store(_) => "An error of the cloud itself; the operator's log has it.".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::NotFound(_) => Fault::not_found(message),
-            Error::Invalid(_) | Error::Refused(_) | Error::BrokenOff(_) => Fault::bad_request(message),
+            Error::NotFound(_) | Error::NoSuch(_) => Fault::not_found(message),
+            Error::Invalid(_) | Error::Refused(_) | Error::BrokenOff(_) | Error::Fetch(_) => Fault::bad_request(message),
             Error::Forbidden(_) => Fault::forbidden(message),
             Error::Conflict(_) => Fault::conflict(message),
-            Error::TooLarge(_) => Fault::too_large(message),
+            Error::Gone => Fault::new(StatusCode::GONE, message),
+            Error::TooLarge(_) | Error::OverLimit(_) => Fault::too_large(message),
             Error::Full => Fault::new(StatusCode::INSUFFICIENT_STORAGE, message),
             Error::File { .. } => Fault::internal(message),
             Error::Store(error) => error.into(),

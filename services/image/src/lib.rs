@@ -1,62 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The image room: Glance v2 over local files.
+//! The image room: Glance v2 over folders of files.
 //!
-//! An image is a row; its data is a file that bears the image's id and is there, whole and synced, before the row says
+//! An image is a row; its data is a file that bears the name of its sha512 and is there, whole and synced, before the row says
 //! `active`. What the data is was judged from its content while it streamed in (`disks::inspect`), and nothing of QEMU
-//! touches it before.
+//! touches it before. What takes longer than a request is a task, and a reconciler's work.
 //!
 //! Invariant: an acknowledged upload is whole after a crash, and a broken one leaves nothing (test: `what_a_crash_left_is_tidied`).
 
+mod cache;
 mod data;
 mod door;
 mod error;
 mod image;
+mod import;
+mod location;
+mod member;
+mod metadef;
 mod policy;
+mod quota;
 mod root;
+mod schema;
+mod settings;
+mod stores;
+mod task;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use api::{FaultStyle, Routes, Service};
-use disks::inspect::Limits;
 use store::{Migrations, Step, Store};
+use tokio::{sync::Mutex, task::JoinHandle};
+use work::Bell;
 
 pub use error::Error;
 pub use policy::{POLICIES, RULES};
+pub use settings::{Protection, Quota, Settings, StoreSettings, UploadLimits};
 
 pub const MIGRATIONS: Migrations = Migrations {
     room: "image",
-    steps: &[Step { number: 1, name: "images", sql: include_str!("../migrations/0001_images.sql") }],
+    steps: &[
+        Step { number: 1, name: "images", sql: include_str!("../migrations/0001_images.sql") },
+        Step {
+            number: 2,
+            name: "sharing, stores and tasks",
+            sql: include_str!("../migrations/0002_sharing_stores_and_tasks.sql"),
+        },
+        Step { number: 3, name: "metadata definitions", sql: include_str!("../migrations/0003_metadata_definitions.sql") },
+    ],
 };
 
 /// The room. It implements `contracts::images::Images` and `contracts::audit::Audit`.
 #[derive(Clone)]
 pub struct Image {
     store: Store,
-    folder: PathBuf,
-    limits: UploadLimits,
-}
-
-#[derive(Clone, Copy)]
-pub struct UploadLimits {
-    /// Bytes of data that one image may hold.
-    pub bytes: u64,
-    /// Bytes of the disk that it describes.
-    pub disk: Limits,
-}
-
-impl Default for UploadLimits {
-    fn default() -> Self {
-        Self { bytes: 1 << 40, disk: Limits::default() }
-    }
+    settings: Arc<Settings>,
+    /// Held around each change of a store's folder together with the row that it follows from.
+    folders: Arc<Mutex<()>>,
 }
 
 impl Image {
-    /// Opens the room and tidies what a crash may have left in its folder and tables.
-    pub async fn open(store: Store, folder: PathBuf, limits: UploadLimits) -> Result<Self, Error> {
-        let room = Self { store, folder, limits };
+    /// Opens the room and tidies what a crash may have left in its folders and tables.
+    pub async fn open(store: Store, settings: Settings) -> Result<Self, Error> {
+        if settings.stores.is_empty() {
+            return Err(Error::Invalid("The image room needs at least one store.".into()));
+        }
+        let room = Self { store, settings: Arc::new(settings), folders: Arc::default() };
         data::tidy(&room).await?;
+        metadef::ensure_stock(&room).await?;
         Ok(room)
     }
 
@@ -64,8 +75,35 @@ impl Image {
         let room = Arc::new(self.clone());
         let routes = Routes::new(room.clone())
             .join(root::routes(room.clone()))
+            .join(schema::routes(room.clone()))
             .join(image::api::routes(room.clone()))
-            .join(data::api::routes(room));
+            .join(data::api::routes(room.clone()))
+            .join(member::api::routes(room.clone()))
+            .join(import::api::routes(room.clone()))
+            .join(task::api::routes(room.clone()))
+            .join(stores::api::routes(room.clone()))
+            .join(location::routes(room.clone()))
+            .join(cache::routes(room.clone()))
+            .join(metadef::api::routes(room));
         Service { name: "image", prefix: "/image", faults: FaultStyle::Glance, versions: None, routes: routes.into_list() }
+    }
+
+    /// Starts the work that goes on after requests: imports, and copies.
+    pub fn spawn(&self) -> Vec<JoinHandle<()>> {
+        let bell = Bell::new();
+        let mut wake = self.store.watch(&["image_task"]);
+        let ringing = bell.clone();
+        let listening = tokio::spawn(async move {
+            loop {
+                wake.wait().await;
+                ringing.ring();
+            }
+        });
+        vec![listening, work::spawn_keyed(Arc::new(import::Importer::new(self.clone())), bell)]
+    }
+
+    /// Where data goes when nobody says where.
+    fn default_store(&self) -> &StoreSettings {
+        self.settings.stores.first().expect("`open` refuses settings without a store")
     }
 }

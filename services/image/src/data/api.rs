@@ -1,47 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `/v2/images/{id}/file`
+//! `/v2/images/{id}/file` and `/v2/images/{id}/stage`
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use ::store::Actor;
 use access::{Allowed, Scope};
 use api::{Cx, Fault, Reply, Routes, empty, no_content, stream};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use disks::Format;
-use futures_util::stream::try_unfold;
+use futures_util::{Stream, TryStreamExt, stream::try_unfold};
 use http::{HeaderValue, StatusCode, header};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::receive::receive;
+use super::{Judge, Meter, give_up, keep, partial_path, range, receive};
 use crate::{
-    Error, Image,
-    image::{DataFacts, Row, Status, store},
-    policy,
+    Error, Image, StoreSettings,
+    image::{Row, Status, store},
+    policy, quota,
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).put("/v2/images/{id}/file", &policy::UPLOAD, upload).streams_body().get(
-        "/v2/images/{id}/file",
-        &policy::DOWNLOAD,
-        download,
-    )
+    Routes::new(room)
+        .put("/v2/images/{id}/file", &policy::UPLOAD, upload)
+        .streams_body()
+        .get("/v2/images/{id}/file", &policy::DOWNLOAD, download)
+        .put("/v2/images/{id}/stage", &policy::STAGE, stage)
+        .streams_body()
 }
 
+/// How much of a file is read, and sent, at once.
+const CHUNK: usize = 512 * 1024;
+
 async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {
-    let kind = cx.header("content-type").unwrap_or_default();
-    if kind != "application/octet-stream" {
-        let message = format!("Image data comes as application/octet-stream, not as '{kind}'.");
-        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-    }
+    check_type(&cx)?;
+    let to = match cx.header("x-image-meta-store") {
+        None => room.default_store().clone(),
+        Some(name) => room
+            .settings
+            .store(name)
+            .cloned()
+            .ok_or_else(|| Fault::bad_request(format!("There is no store '{name}' to upload to; see /v2/info/stores.")))?,
+    };
+    let length = announced(&cx)?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let image = begin(&room, &allowed, &actor, cx.param("id").to_owned()).await?;
+    let image = begin(&room, &allowed, &actor, cx.param("id").to_owned(), Status::Saving).await?;
     // From here on the image says `saving`; however the upload ends, even if the client goes away and this handler is
     // dropped, the task sees to it that the image says what is true.
-    let chunks = cx.stream()?;
+    let chunks = cx.stream()?.map_err(Error::BrokenOff);
     let task = tokio::spawn(async move {
-        let outcome = take(&room, &actor, &image, chunks).await;
+        let outcome = take(&room, &actor, &image, &to, length, chunks).await;
         if outcome.is_err() {
-            give_up(&room, &actor, &image).await;
+            give_up(&room, &actor, &image.id).await;
         }
         outcome
     });
@@ -49,123 +58,184 @@ async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {
     no_content()
 }
 
-async fn begin(room: &Image, allowed: &Allowed<Scope>, actor: &Actor, id: String) -> Result<Row, Error> {
-    let (allowed, actor) = (allowed.clone(), actor.clone());
+async fn stage(room: Arc<Image>, mut cx: Cx) -> Reply {
+    check_type(&cx)?;
+    let length = announced(&cx)?;
+    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let image = begin(&room, &allowed, &actor, cx.param("id").to_owned(), Status::Uploading).await?;
+    let chunks = cx.stream()?.map_err(Error::BrokenOff);
+    let task = tokio::spawn(async move {
+        let outcome = take_staged(&room, &actor, &image, length, chunks).await;
+        if outcome.is_err() {
+            give_up(&room, &actor, &image.id).await;
+        }
+        outcome
+    });
+    task.await.map_err(|error| Fault::internal(format_args!("the upload ended abnormally: {error}")))??;
+    no_content()
+}
+
+fn check_type(cx: &Cx) -> Result<(), Fault> {
+    let kind = cx.header("content-type").unwrap_or_default();
+    if kind == "application/octet-stream" {
+        return Ok(());
+    }
+    let message = format!("Image data comes as application/octet-stream, not as '{kind}'.");
+    Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+}
+
+/// The size that the client says the data will have.
+fn announced(cx: &Cx) -> Result<Option<u64>, Fault> {
+    let Some(text) = cx.header("x-openstack-image-size").or_else(|| cx.header("content-length")) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| Fault::bad_request(format!("'{text}' is no size of data in bytes.")))
+}
+
+async fn begin(room: &Image, allowed: &Allowed<Scope>, actor: &Actor, id: String, status: Status) -> Result<Row, Error> {
+    let (allowed, actor, limits) = (allowed.clone(), actor.clone(), room.settings.quota);
     let write = room.store.write(move |tx| {
         let before = store::get_own(tx, &allowed, &id)?;
         match before.status {
             Status::Queued => {}
-            Status::Saving => return Err(Error::Conflict(format!("Image {id} is receiving its data from another request."))),
-            Status::Active => return Err(Error::Conflict(format!("Image {id} has its data already; data is never changed."))),
+            Status::Saving | Status::Uploading | Status::Importing => {
+                let word = before.status.as_str();
+                return Err(Error::Conflict(format!("Image {id} is {word}: it gets its data from another request.")));
+            }
+            Status::Active | Status::Deactivated => {
+                return Err(Error::Conflict(format!("Image {id} has its data already; data is never changed.")));
+            }
         }
-        if before.disk_format.is_none() || before.container_format.is_none() {
-            return Err(Error::Invalid("Properties disk_format and container_format must be set prior to saving data.".into()));
-        }
-        let after = Row { status: Status::Saving, ..before.clone() };
-        store::update(tx, &actor, &before, &after)
+        before.check_formats()?;
+        quota::check_uploading(tx, &limits, &before.owner, &before.id)?;
+        store::update(tx, &actor, &before, &Row { status, ..before.clone() })
     });
-    write.await
+    let image = write.await?;
+    work::crash::point("image.data.begun");
+    Ok(image)
 }
 
 async fn take(
     room: &Image,
     actor: &Actor,
     image: &Row,
-    chunks: impl futures_util::Stream<Item = std::io::Result<Bytes>> + Unpin,
+    to: &StoreSettings,
+    length: Option<u64>,
+    chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<(), Error> {
-    let format: Format = image.disk_format.as_deref().unwrap_or("raw").parse().unwrap_or(Format::Raw);
-    let received = receive(room.partial_path(&image.id), format, room.limits, chunks).await?;
+    let judge = Judge::Now(declared(image), room.settings.limits.disk);
+    let mut meter = Meter::new(room, &image.id, Status::Saving, length);
+    let received = receive(partial_path(to), judge, &mut meter, chunks).await?;
     work::crash::point("image.data.received");
-    let facts = received.keep(&room.data_path(&image.id))?;
-    work::crash::point("image.data.kept");
-    let (before, actor) = (image.clone(), actor.clone());
-    let write = room.store.write(move |tx| activate(tx, &actor, &before, &facts));
+    let facts = received.facts.clone();
+    check_length(length, facts.size)?;
+    keep(room, actor, &image.id, to, received).await?;
+    let (id, actor, to, limits) = (image.id.clone(), actor.clone(), to.id.clone(), room.settings.quota);
+    let write = room.store.write(move |tx| {
+        // Its name may have been changed meanwhile; only that it still waits for this data matters.
+        let before = store::find(tx, id.as_str())?.filter(|image| image.status == Status::Saving).ok_or(Error::Gone)?;
+        quota::check_bytes(tx, &limits, &before.owner, &id, facts.size.unsigned_abs())?;
+        let mut after = Row { status: Status::Active, data: Some(facts.clone()), ..before.clone() };
+        after.place.stores.insert(to.clone());
+        store::reserve(tx, &id, 0)?;
+        store::update(tx, &actor, &before, &after).map(drop)
+    });
+    write.await?;
+    work::crash::point("image.data.active");
+    Ok(())
+}
+
+async fn take_staged(
+    room: &Image,
+    actor: &Actor,
+    image: &Row,
+    length: Option<u64>,
+    chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
+) -> Result<(), Error> {
+    let mut meter = Meter::new(room, &image.id, Status::Uploading, length);
+    let partial = room.settings.staging().join(format!(".{}.partial", image.id));
+    let received = receive(partial, Judge::Later, &mut meter, chunks).await?;
+    work::crash::point("image.stage.received");
+    let size = received.facts.size;
+    check_length(length, size)?;
+    let path = room.staged_path(&image.id);
+    // The row counts the bytes before the file has its name, and a start without the row's word removes the file.
+    let (id, actor) = (image.id.clone(), actor.clone());
+    let published = tokio::task::spawn_blocking(move || received.publish(&path)).await;
+    published.map_err(|error| Error::BrokenOff(std::io::Error::other(error)))??;
+    work::crash::point("image.stage.kept");
+    let write = room.store.write(move |tx| {
+        let before = store::find(tx, id.as_str())?.filter(|image| image.status == Status::Uploading).ok_or(Error::Gone)?;
+        let mut after = before.clone();
+        after.place.staged = Some(size);
+        store::reserve(tx, &id, 0)?;
+        store::update(tx, &actor, &before, &after).map(drop)
+    });
     write.await
 }
 
-fn activate(tx: &mut ::store::Tx, actor: &Actor, image: &Row, facts: &DataFacts) -> Result<(), Error> {
-    // Its name may have been changed meanwhile; only that it still waits for this data matters.
-    let allowed = Allowed::<Scope>::for_work("image.upload");
-    let before = store::get(tx, &allowed, image.id.as_str())?;
-    if before.status != Status::Saving {
-        return Err(Error::Conflict(format!("Image {} no longer waits for this data.", image.id)));
+fn check_length(announced: Option<u64>, size: i64) -> Result<(), Error> {
+    match announced {
+        Some(announced) if announced != size.unsigned_abs() => {
+            Err(Error::Invalid(format!("{announced} bytes of data were announced, but {size} came.")))
+        }
+        _ => Ok(()),
     }
-    let after = Row { status: Status::Active, data: Some(facts.clone()), ..before.clone() };
-    store::update(tx, actor, &before, &after).map(drop)
 }
 
-/// After a broken or refused upload the image waits for its data again, and no file is left.
-async fn give_up(room: &Image, actor: &Actor, image: &Row) {
-    let (id, actor) = (image.id.clone(), actor.clone());
-    let write = room.store.write(move |tx| {
-        let allowed = Allowed::<Scope>::for_work("image.upload");
-        let before = match store::get(tx, &allowed, id.as_str()) {
-            Err(Error::NotFound(_)) => return Ok(true),
-            other => other?,
-        };
-        if before.status == Status::Saving {
-            let after = Row { status: Status::Queued, ..before.clone() };
-            store::update(tx, &actor, &before, &after)?;
-        }
-        Ok::<_, Error>(before.status != Status::Active)
-    });
-    match write.await {
-        Ok(true) => super::forget(room, &image.id).await,
-        Ok(false) => {}
-        Err(error) => tracing::error!(image = %image.id, %error, "a broken upload is tidied at the next start"),
-    }
+/// What the data has to be. Kernels and ramdisks are plain files.
+pub fn declared(image: &Row) -> Format {
+    image.disk_format.as_deref().and_then(|format| format.parse().ok()).unwrap_or(Format::Raw)
 }
 
 async fn download(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
     let image = room.store.read(move |tx| store::get(tx, &allowed, &id)).await?;
-    let Some(facts) = image.data.filter(|_| image.status == Status::Active) else {
+    if image.status == Status::Deactivated {
+        let target = access::Target::in_project(&image.owner);
+        cx.check(&policy::DOWNLOAD_DEACTIVATED, &target)
+            .map_err(|_| Fault::forbidden("The requested image has been deactivated. Image data download is forbidden."))?;
+    }
+    let (Some(facts), Some(path)) = (&image.data, room.data_path(&image)) else {
         return Ok(empty(StatusCode::NO_CONTENT));
     };
-    let path = room.data_path(&image.id);
-    let size = u64::try_from(facts.size).unwrap_or_default();
-    let (first, length) = range(cx.header("range"), size)?;
-    let mut file = tokio::fs::File::open(&path).await.map_err(|cause| Error::file(&path, cause))?;
-    file.seek(std::io::SeekFrom::Start(first)).await.map_err(|cause| Error::file(&path, cause))?;
-    let chunks = try_unfold((file, length), |(mut file, left)| async move {
-        if left == 0 {
-            return Ok(None);
-        }
-        let mut buffer = vec![0; usize::try_from(left.min(256 * 1024)).unwrap_or(0)];
-        let count = file.read(&mut buffer).await?;
-        if count == 0 {
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-        }
-        buffer.truncate(count);
-        Ok(Some((Bytes::from(buffer), (file, left - count as u64))))
-    });
-    let status = if length == size { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT };
+    let size = facts.size.unsigned_abs();
+    let part = range::read(&cx, size)?;
+    let chunks = file(path, part.first, part.length).await?;
+    let status = if part.is_range { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = stream(status, "application/octet-stream", chunks);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    if let Ok(md5) = HeaderValue::from_str(&facts.md5) {
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(part.length));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    // The checksum of the whole says nothing about a part.
+    if let (false, Ok(md5)) = (part.is_range, HeaderValue::from_str(&facts.md5)) {
         headers.insert("content-md5", md5);
     }
-    if status == StatusCode::PARTIAL_CONTENT
-        && let Ok(range) = HeaderValue::from_str(&format!("bytes {first}-{}/{size}", first + length - 1))
+    if part.is_range
+        && let Ok(range) = HeaderValue::from_str(&format!("bytes {}-{}/{size}", part.first, part.first + part.length - 1))
     {
         headers.insert(header::CONTENT_RANGE, range);
     }
     Ok(response)
 }
 
-/// First byte and length of what `Range` asks for; all of it without the header.
-fn range(header: Option<&str>, size: u64) -> Result<(u64, u64), Fault> {
-    let Some(text) = header else { return Ok((0, size)) };
-    let bad = || Fault::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("Invalid range '{text}' for {size} bytes of data."));
-    let (first, last) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')).ok_or_else(bad)?;
-    let (first, last) = match (first, last) {
-        ("", suffix) => (size.saturating_sub(suffix.parse().map_err(|_| bad())?), size),
-        (first, "") => (first.parse().map_err(|_| bad())?, size),
-        (first, last) => {
-            let last: u64 = last.parse().map_err(|_| bad())?;
-            (first.parse().map_err(|_| bad())?, size.min(last.saturating_add(1)))
+/// `length` bytes of a file from `first` on.
+pub async fn file(
+    path: PathBuf,
+    first: u64,
+    length: u64,
+) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin, Error> {
+    let mut file = tokio::fs::File::open(&path).await.map_err(|cause| Error::file(&path, cause))?;
+    file.set_max_buf_size(CHUNK);
+    file.seek(std::io::SeekFrom::Start(first)).await.map_err(|cause| Error::file(&path, cause))?;
+    Ok(Box::pin(try_unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
         }
-    };
-    if first >= last { Err(bad()) } else { Ok((first, last - first)) }
+        let mut buffer = BytesMut::with_capacity(usize::try_from(left).unwrap_or(CHUNK).min(CHUNK));
+        if file.read_buf(&mut buffer).await? == 0 {
+            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+        }
+        buffer.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let left = left - buffer.len() as u64;
+        Ok(Some((buffer.freeze(), (file, left))))
+    })))
 }

@@ -1,73 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The data of images: one file each, named by the image's id, in the room's folder.
+//! The data of images: in each store a folder of files, named by the sha512 of what is in them.
 //!
-//! While data streams in it goes to a partial file, is hashed and judged on the way, synced, given its name, and only
-//! then does the row say `active`. Whichever of these a crash interrupts, [`tidy`] brings row and folder together again.
+//! While data streams in it goes to a partial file, is hashed and judged on the way, and synced. Then the image's row says
+//! that it holds the blob in this store, the file gets its name, and at last the row says that it is there. Two images with
+//! the same data share one file; it goes when no row holds it. Whichever of these steps a crash interrupts, [`tidy`]
+//! brings rows and folders together again.
+//!
+//! Invariant: a file that some image holds is never removed, whatever uploads and deletes run beside each other (test: `images_with_the_same_data_share_it_and_none_loses_it`).
 
 pub mod api;
+mod keep;
+mod meter;
+mod range;
 mod receive;
+mod tidy;
+
+pub use keep::{forget, give_up, is_there, keep, release};
+pub use meter::Meter;
+pub use receive::{Judge, Received, receive};
+pub use tidy::{leftovers, tidy};
 
 use std::path::PathBuf;
 
-use ::store::Actor;
-use access::{Allowed, Scope};
 use types::ImageId;
+use uuid::Uuid;
 
-use crate::{
-    Error, Image,
-    image::{Status, store},
-};
+use crate::{Image, StoreSettings, image::Row};
 
 impl Image {
-    /// Where the data of this image lies, or will.
-    pub(crate) fn data_path(&self, id: &ImageId) -> PathBuf {
-        self.folder.join(id.as_str())
+    /// A file of the image in the store that it is best read from.
+    pub(crate) fn data_path(&self, image: &Row) -> Option<PathBuf> {
+        let blob = image.place.blob.as_deref()?;
+        let store = self.stores_of(image).into_iter().find_map(|id| self.settings.store(&id).cloned())?;
+        Some(store.blob(blob))
     }
 
-    fn partial_path(&self, id: &ImageId) -> PathBuf {
-        self.folder.join(format!(".{id}.{}.partial", uuid::Uuid::new_v4().simple()))
+    pub(crate) fn staged_path(&self, id: &ImageId) -> PathBuf {
+        self.settings.staging().join(id.as_str())
     }
 }
 
-/// Removes the data of an image whose row is gone. If this is interrupted, the next start does it.
-pub async fn forget(room: &Image, id: &ImageId) {
-    let path = room.data_path(id);
-    if let Err(error) = tokio::task::spawn_blocking(move || disks::durable::remove(&path)).await.unwrap_or(Ok(())) {
-        tracing::warn!(image = %id, %error, "the data of a deleted image stays until the next start");
-    }
-}
-
-/// At the start nobody uploads: an image that is `saving` waits for its data again, and files without an active image go.
-pub async fn tidy(room: &Image) -> Result<(), Error> {
-    let folder = room.folder.clone();
-    tokio::fs::create_dir_all(&folder).await.map_err(|cause| Error::file(&folder, cause))?;
-    let write = room.store.write(|tx| {
-        let allowed = Allowed::<Scope>::for_work("image.tidy");
-        for id in store::ids_with(tx, Status::Saving)? {
-            let before = store::get(tx, &allowed, id.as_str())?;
-            let after = crate::image::Row { status: Status::Queued, ..before.clone() };
-            store::update(tx, &Actor::system("image.tidy"), &before, &after)?;
-        }
-        store::ids_with(tx, Status::Active)
-    });
-    let active = write.await?;
-    for name in leftovers(room, &active).await? {
-        let path = folder.join(&name);
-        tracing::info!(file = %path.display(), "removing data that belongs to no image");
-        tokio::fs::remove_file(&path).await.map_err(|cause| Error::file(&path, cause))?;
-    }
-    Ok(())
-}
-
-/// Files in the folder that belong to no active image.
-pub async fn leftovers(room: &Image, active: &[ImageId]) -> Result<Vec<String>, Error> {
-    let mut entries = tokio::fs::read_dir(&room.folder).await.map_err(|cause| Error::file(&room.folder, cause))?;
-    let mut names = Vec::new();
-    while let Some(entry) = entries.next_entry().await.map_err(|cause| Error::file(&room.folder, cause))? {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !active.iter().any(|id| id.as_str() == name) {
-            names.push(name);
-        }
-    }
-    Ok(names)
+/// A name in the store's folder that nobody else uses.
+pub fn partial_path(store: &StoreSettings) -> PathBuf {
+    store.folder.join(format!(".{}.partial", Uuid::new_v4().simple()))
 }

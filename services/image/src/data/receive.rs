@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Takes an upload: a thread hashes, judges and writes what the connection delivers.
+//! Takes data that streams in. Three threads share the work: one judges and writes, two hash.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -11,16 +11,28 @@ use std::{
 use bytes::Bytes;
 use disks::{
     Format,
-    inspect::{Inspection, Inspector},
+    inspect::{Inspector, Limits},
 };
 use futures_util::{Stream, StreamExt};
-use md5::{Digest as _, Md5};
+use md5::{Digest, Md5};
 use sha2::Sha512;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{Error, UploadLimits, image::DataFacts};
+use super::Meter;
+use crate::{Error, image::DataFacts};
+
+/// Chunks that wait between the connection and the disk: enough to keep both busy, and flat in memory.
+const IN_FLIGHT: usize = 8;
+
+/// Whether what comes in is looked into now, or when it is imported.
+#[derive(Debug, Clone, Copy)]
+pub enum Judge {
+    Now(Format, Limits),
+    Later,
+}
 
 /// A file of its own until it is whole; removed when dropped before that.
+#[derive(Debug)]
 pub struct Received {
     path: PathBuf,
     kept: bool,
@@ -30,99 +42,116 @@ pub struct Received {
 /// Streams `chunks` into `path`. When it returns, the file is synced but does not have its final name yet.
 pub async fn receive(
     path: PathBuf,
-    format: Format,
-    limits: UploadLimits,
-    mut chunks: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
+    judge: Judge,
+    meter: &mut Meter,
+    chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
-    // A few chunks in flight keep the disk busy while the network delivers the next ones; memory stays flat.
-    let (sender, receiver) = mpsc::channel(8);
-    let target = path.clone();
-    let writer = tokio::task::spawn_blocking(move || write(&target, format, limits, receiver));
-    let mut broken = None;
+    let mut guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing() };
+    let (writer, written) = worker(move |chunks| write(&path, judge, chunks));
+    let (md5, md5_done) = worker(|chunks| Ok(digest::<Md5>(chunks)));
+    let (sha512, sha512_done) = worker(|chunks| Ok(digest::<Sha512>(chunks)));
+    let fed = feed(chunks, meter, &[&writer, &md5, &sha512]).await;
+    drop((writer, md5, sha512));
+    // The threads are waited for whatever happened, so that none of them still writes when the file is removed.
+    let (written, md5, sha512) = (end(written).await, end(md5_done).await, end(sha512_done).await);
+    match fed {
+        Ok(()) | Err(Fed::HungUp) => {}
+        Err(Fed::Broken(error)) => return Err(error),
+    }
+    let (size, virtual_size) = written?;
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    guard.facts = DataFacts { size: whole(size), virtual_size: whole(virtual_size), md5: md5?, sha512: sha512? };
+    Ok(guard)
+}
+
+enum Fed {
+    /// A thread stopped taking: its reason is the one that counts.
+    HungUp,
+    Broken(Error),
+}
+
+async fn feed(
+    mut chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
+    meter: &mut Meter,
+    workers: &[&mpsc::Sender<Bytes>],
+) -> Result<(), Fed> {
+    let mut total = 0;
     while let Some(chunk) = chunks.next().await {
-        match chunk {
-            Ok(chunk) => {
-                // The writer hangs up when it refuses; its reason is asked for below.
-                if sender.send(chunk).await.is_err() {
-                    break;
-                }
-            }
-            Err(cause) => {
-                broken = Some(cause);
-                break;
-            }
+        let chunk = chunk.map_err(Fed::Broken)?;
+        total += chunk.len() as u64;
+        meter.grant(total).await.map_err(Fed::Broken)?;
+        for worker in workers {
+            worker.send(chunk.clone()).await.map_err(|_| Fed::HungUp)?;
         }
     }
-    drop(sender);
-    let written = writer.await.unwrap_or_else(|error| Err(Error::Invalid(format!("the upload ended abnormally: {error}"))));
-    let received = written.map(|facts| Received { path: path.clone(), kept: false, facts });
-    match (received, broken) {
-        (Ok(received), None) => Ok(received),
-        (_, Some(cause)) => {
-            discard(&path);
-            Err(Error::BrokenOff(cause))
-        }
-        (Err(error), None) => {
-            discard(&path);
-            Err(error)
-        }
+    Ok(())
+}
+
+fn worker<T: Send + 'static>(
+    work: impl FnOnce(mpsc::Receiver<Bytes>) -> Result<T, Error> + Send + 'static,
+) -> (mpsc::Sender<Bytes>, JoinHandle<Result<T, Error>>) {
+    let (sender, receiver) = mpsc::channel(IN_FLIGHT);
+    (sender, tokio::task::spawn_blocking(move || work(receiver)))
+}
+
+async fn end<T>(worker: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+    worker.await.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
+}
+
+fn digest<D: Digest>(mut chunks: mpsc::Receiver<Bytes>) -> String {
+    let mut digest = D::new();
+    while let Some(chunk) = chunks.blocking_recv() {
+        digest.update(&chunk);
     }
+    hex::encode(digest.finalize())
+}
+
+/// Answers how many bytes there were, and how many a guest sees.
+fn write(path: &Path, judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<(u64, u64), Error> {
+    let failed = |cause| Error::file(path, cause);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut inspector = match judge {
+        Judge::Now(format, limits) => Some(Inspector::new(format, limits)),
+        Judge::Later => None,
+    };
+    let mut size = 0;
+    while let Some(chunk) = chunks.blocking_recv() {
+        size += chunk.len() as u64;
+        if let Some(inspector) = &mut inspector {
+            inspector.feed(&chunk)?;
+        }
+        file.write_all(&chunk).map_err(failed)?;
+    }
+    let virtual_size = match inspector {
+        Some(inspector) => inspector.finish()?.virtual_size,
+        None => 0,
+    };
+    file.sync_all().map_err(failed)?;
+    Ok((size, virtual_size))
 }
 
 impl Received {
     /// Gives the file its name, for good.
-    pub fn keep(mut self, path: &Path) -> Result<DataFacts, Error> {
+    pub fn publish(mut self, path: &Path) -> Result<(), Error> {
         disks::durable::publish(&self.path, path).map_err(|error| Error::file(path, std::io::Error::other(error)))?;
         self.kept = true;
-        Ok(self.facts.clone())
+        Ok(())
     }
 }
 
 impl Drop for Received {
     fn drop(&mut self) {
-        if !self.kept {
-            discard(&self.path);
+        if !self.kept
+            && let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.path.display(), %error, "a broken upload stays until the next start");
         }
     }
 }
 
-fn write(path: &Path, format: Format, limits: UploadLimits, mut chunks: mpsc::Receiver<Bytes>) -> Result<DataFacts, Error> {
-    let failed = |cause| Error::file(path, cause);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let mut inspector = Inspector::new(format, limits.disk);
-    let (mut md5, mut sha512, mut size) = (Md5::new(), Sha512::new(), 0u64);
-    while let Some(chunk) = chunks.blocking_recv() {
-        size += chunk.len() as u64;
-        if size > limits.bytes {
-            return Err(Error::TooLarge(limits.bytes));
-        }
-        inspector.feed(&chunk)?;
-        md5.update(&chunk);
-        sha512.update(&chunk);
-        file.write_all(&chunk).map_err(failed)?;
-    }
-    let inspection = inspector.finish()?;
-    sync(&file).map_err(failed)?;
-    Ok(facts(&inspection, &md5.finalize(), &sha512.finalize()))
-}
-
-fn facts(inspection: &Inspection, md5: &[u8], sha512: &[u8]) -> DataFacts {
-    DataFacts {
-        size: i64::try_from(inspection.length).unwrap_or(i64::MAX),
-        virtual_size: i64::try_from(inspection.virtual_size).unwrap_or(i64::MAX),
-        md5: hex::encode(md5),
-        sha512: hex::encode(sha512),
-    }
-}
-
-fn sync(file: &File) -> std::io::Result<()> {
-    file.sync_all()
-}
-
-fn discard(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(path = %path.display(), %error, "a broken upload stays until the next start");
+impl DataFacts {
+    fn nothing() -> Self {
+        Self { size: 0, virtual_size: 0, md5: String::new(), sha512: String::new() }
     }
 }

@@ -2,15 +2,25 @@
 //! An image: what it is called, who sees it, what is known of its data.
 //!
 //! ```text
-//!            PUT file            whole, judged
-//!  queued ────────────▶ saving ───────────────▶ active ──▶ (deleted)
-//!    ▲                    │
-//!    └── broken, refused ─┘
+//!              PUT file            whole, judged
+//!    queued ────────────▶ saving ───────────────▶ active ◀──▶ deactivated
+//!    ▲ ▲ │ ▲                │                       ▲
+//!    │ │ │ └─broken,refused─┘                       │ at least one store has it
+//!    │ │ │ PUT stage              POST import       │
+//!    │ │ └───────────▶ uploading ─────────────▶ importing
+//!    │ │                                            ▲ │
+//!    │ └──────────── POST import (web-download) ────┘ │
+//!    └─────────────── failed in every store ──────────┘
 //! ```
 
+pub mod action;
 pub mod api;
+mod attributes;
+mod list;
 mod patch;
+mod protect;
 pub mod store;
+mod tag;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +28,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
 use crate::Error;
+
+pub use attributes::{Attributes, check_property_name, check_text};
+pub use protect::{Deed, check_property};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -38,6 +51,7 @@ pub struct Row {
     pub generation: Generation,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub place: Place,
 }
 
 /// What was found out while the data streamed in.
@@ -49,11 +63,32 @@ pub struct DataFacts {
     pub sha512: String,
 }
 
+/// Where the data lies, or is on its way to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The sha512 under which the stores keep it.
+    pub blob: Option<String>,
+    /// Stores that keep the blob for this image. A store is named here before its file is there.
+    pub holds: BTreeSet<String>,
+    /// Those of them where it is whole.
+    pub stores: BTreeSet<String>,
+    /// Bytes that wait for their import.
+    pub staged: Option<i64>,
+    /// Bytes that an upload under way may write.
+    pub reserved: i64,
+    /// Stores that an import has still to fill, and those where it failed; both once there was an import.
+    pub importing: Option<BTreeSet<String>>,
+    pub failed: Option<BTreeSet<String>>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Queued,
     Saving,
+    Uploading,
+    Importing,
     Active,
+    Deactivated,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,74 +112,62 @@ macro_rules! words {
     };
 }
 
-words!(Status: Queued = "queued", Saving = "saving", Active = "active");
+words!(
+    Status: Queued = "queued",
+    Saving = "saving",
+    Uploading = "uploading",
+    Importing = "importing",
+    Active = "active",
+    Deactivated = "deactivated"
+);
 words!(Visibility: Public = "public", Private = "private", Shared = "shared", Community = "community");
 
-/// Attributes that a user's property may not be named after.
-pub const OWN_NAMES: &[&str] = &[
-    "id",
-    "name",
-    "status",
-    "visibility",
-    "protected",
-    "os_hidden",
-    "owner",
-    "disk_format",
-    "container_format",
-    "min_disk",
-    "min_ram",
-    "size",
-    "virtual_size",
-    "checksum",
-    "os_hash_algo",
-    "os_hash_value",
-    "tags",
-    "created_at",
-    "updated_at",
-    "self",
-    "file",
-    "schema",
-    "locations",
-    "direct_url",
-    "deleted",
-    "deleted_at",
-    "stores",
-];
-
-/// How many properties and tags an image may have: Glance's defaults.
-pub const MOST_PROPERTIES: usize = 128;
-pub const MOST_TAGS: usize = 128;
-
-pub fn check_disk_format(format: &str) -> Result<(), Error> {
-    match format {
-        "raw" | "qcow2" | "iso" | "vmdk" | "vhd" | "vhdx" | "vdi" => Ok(()),
-        _ => {
-            let known = "raw, qcow2, iso, vmdk, vhd, vhdx and vdi";
-            Err(Error::Invalid(format!("Invalid disk format '{format}' for image. This cloud takes {known}.")))
+impl Row {
+    /// A new image without data.
+    pub fn new(owner: ProjectId) -> Self {
+        let now = Timestamp::now();
+        Self {
+            id: ImageId::generate(),
+            name: None,
+            owner,
+            status: Status::Queued,
+            visibility: Visibility::Shared,
+            protected: false,
+            hidden: false,
+            disk_format: None,
+            container_format: None,
+            min_disk: 0,
+            min_ram: 0,
+            data: None,
+            properties: BTreeMap::new(),
+            tags: BTreeSet::new(),
+            generation: Generation(1),
+            created_at: now,
+            updated_at: now,
+            place: Place::default(),
         }
     }
-}
 
-pub fn check_container_format(format: &str) -> Result<(), Error> {
-    match format {
-        "bare" => Ok(()),
-        _ => Err(Error::Invalid(format!("Invalid container format '{format}' for image. This cloud takes bare."))),
+    /// An image whose formats were not said cannot take data.
+    pub fn check_formats(&self) -> Result<(), Error> {
+        match (&self.disk_format, self.container_format.as_deref()) {
+            (Some(_), Some("bare" | "ovf" | "ami" | "ari" | "aki")) => Ok(()),
+            (Some(_), Some(other)) => Err(Error::Invalid(format!(
+                "Data in a container of the format '{other}' cannot be looked into, so this cloud does not take it; unpack it and \
+                 upload the disk as 'bare'."
+            ))),
+            _ => Err(Error::Invalid("Properties disk_format and container_format must be set prior to saving data.".into())),
+        }
     }
-}
 
-pub fn check_text(what: &str, text: &str) -> Result<(), Error> {
-    if text.chars().count() > 255 || text.contains('\0') {
-        return Err(Error::Invalid(format!("Invalid input for {what}: it has at most 255 characters.")));
+    /// Bytes in all stores together.
+    pub fn bytes_kept(&self) -> u64 {
+        self.data.as_ref().map_or(0, |data| data.size.unsigned_abs()) * self.place.stores.len() as u64
     }
-    Ok(())
-}
 
-pub fn check_property_name(name: &str) -> Result<(), Error> {
-    if name.is_empty() || OWN_NAMES.contains(&name) {
-        return Err(Error::Forbidden(format!("Attribute '{name}' is read-only.")));
+    /// No data, and none on its way; the data of a shared blob is released by whoever calls this.
+    pub fn without_data(&self) -> Self {
+        let place = Place { importing: self.place.importing.clone(), failed: self.place.failed.clone(), ..Place::default() };
+        Self { status: Status::Queued, data: None, place, ..self.clone() }
     }
-    if name.starts_with("os_glance") {
-        return Err(Error::Forbidden(format!("Attribute '{name}' is reserved.")));
-    }
-    check_text("the name of a property", name)
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Glance's JSON patches: a list of `add`, `replace` and `remove`, each of one attribute or property.
+//!
+//! The 2.0 media type says `{"replace": "/name", "value": …}`, the 2.1 one `{"op": "replace", "path": "/name", …}`.
 
 use api::{Cx, Fault};
-use http::StatusCode;
-use serde::Deserialize;
-use serde_json::Value;
+use http::{HeaderValue, StatusCode};
+use serde_json::{Map, Value};
 
-use super::{Row, api::set, check_property_name};
+use super::{Deed, Row, attributes::Attributes, check_property, check_property_name};
 
 pub struct Change {
-    name: String,
+    path: Vec<String>,
     what: What,
 }
 
@@ -19,66 +20,136 @@ enum What {
     Remove,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    op: String,
-    path: String,
-    value: Option<Value>,
-}
+const TYPES: [&str; 2] = ["application/openstack-images-v2.1-json-patch", "application/openstack-images-v2.0-json-patch"];
+/// Set by the cloud, or at creation only.
+const READ_ONLY: &[&str] = &[
+    "id",
+    "status",
+    "size",
+    "virtual_size",
+    "checksum",
+    "os_hash_algo",
+    "os_hash_value",
+    "created_at",
+    "updated_at",
+    "self",
+    "file",
+    "schema",
+    "direct_url",
+    "stores",
+    "deleted",
+    "deleted_at",
+];
+/// Attributes that can be emptied but not taken away.
+const BASIC: &[&str] = &[
+    "name",
+    "visibility",
+    "protected",
+    "os_hidden",
+    "owner",
+    "disk_format",
+    "container_format",
+    "min_disk",
+    "min_ram",
+    "tags",
+    "locations",
+];
 
 pub async fn read(cx: &mut Cx) -> Result<Vec<Change>, Fault> {
     let kind = cx.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
-    if kind != "application/openstack-images-v2.1-json-patch" && kind != "application/openstack-images-v2.0-json-patch" {
-        let message = format!("A patch comes as application/openstack-images-v2.1-json-patch, not as '{kind}'.");
-        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    let is_old = kind == TYPES[1];
+    if !TYPES.contains(&kind.as_str()) {
+        let message = format!("A patch comes as {}, not as '{kind}'.", TYPES[0]);
+        let accepted = HeaderValue::from_static("application/openstack-images-v2.1-json-patch");
+        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+            .header(http::HeaderName::from_static("accept-patch"), accepted));
     }
     let body = cx.bytes().await?;
     if body.trim_ascii_start().first() != Some(&b'[') {
         return Err(Fault::bad_request("Request body must be a JSON array of operation objects."));
     }
-    let lines: Vec<Line> = cx.json_of_any_kind().await?;
-    lines.into_iter().map(Change::read).collect()
+    let lines: Vec<Map<String, Value>> = cx
+        .json_of_any_kind()
+        .await
+        .map_err(|fault| Fault::bad_request(format!("Operations must be JSON objects. {}", fault.message)))?;
+    lines.into_iter().map(|line| if is_old { Change::read_old(line) } else { Change::read(line) }).collect()
 }
 
 impl Change {
-    fn read(line: Line) -> Result<Self, Fault> {
-        let pointer = line.path.strip_prefix('/').filter(|rest| !rest.is_empty() && !rest.contains('/'));
-        let pointer =
-            pointer.ok_or_else(|| Fault::bad_request(format!("Invalid JSON pointer for this resource: '{}'", line.path)))?;
-        let name = pointer.replace("~1", "/").replace("~0", "~");
-        let needed = || Fault::bad_request(format!("Operation \"{}\" requires a member named \"value\".", line.op));
-        let what = match line.op.as_str() {
-            "add" => What::Add(line.value.ok_or_else(needed)?),
-            "replace" => What::Replace(line.value.ok_or_else(needed)?),
+    fn read(mut line: Map<String, Value>) -> Result<Self, Fault> {
+        let mut word = |key: &str| match line.remove(key) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(Fault::bad_request(format!("Unable to find '{key}' in JSON Schema change"))),
+        };
+        let (op, path) = (word("op")?, word("path")?);
+        Self::make(&op, &path, line.remove("value"))
+    }
+
+    fn read_old(mut line: Map<String, Value>) -> Result<Self, Fault> {
+        let value = line.remove("value");
+        let mut operations = line.into_iter();
+        match (operations.next(), operations.next()) {
+            (Some((op, Value::String(path))), None) => Self::make(&op, &path, value),
+            _ => Err(Fault::bad_request("Operation objects must contain exactly one of 'add', 'remove' and 'replace'.")),
+        }
+    }
+
+    fn make(op: &str, path: &str, value: Option<Value>) -> Result<Self, Fault> {
+        let path = read_pointer(path)?;
+        let needed = || Fault::bad_request(format!("Operation \"{op}\" requires a member named \"value\"."));
+        let what = match op {
+            "add" => What::Add(value.ok_or_else(needed)?),
+            "replace" => What::Replace(value.ok_or_else(needed)?),
             "remove" => What::Remove,
             other => return Err(Fault::bad_request(format!("Operations must be one of add, replace, remove, not '{other}'."))),
         };
-        Ok(Self { name, what })
+        Ok(Self { path, what })
     }
 
-    pub fn apply(self, cx: &Cx, image: &mut Row) -> Result<(), Fault> {
-        let Self { name, what } = self;
-        if matches!(
-            name.as_str(),
-            "id" | "owner" | "status" | "size" | "checksum" | "created_at" | "updated_at" | "self" | "file" | "schema"
-        ) {
+    pub fn apply(self, attributes: &Attributes<'_>, image: &mut Row) -> Result<(), Fault> {
+        let Self { path, what } = self;
+        let name = path.first().map(String::as_str).unwrap_or_default();
+        if READ_ONLY.contains(&name) {
             return Err(Fault::forbidden(format!("Attribute '{name}' is read-only.")));
         }
-        let is_property = check_property_name(&name).is_ok();
+        if name == "locations" {
+            // Whoever sets a location makes the cloud read it, with the cloud's own rights.
+            return Err(Fault::forbidden("It's not allowed to add, replace or remove locations. Upload or import the data."));
+        }
+        if BASIC.contains(&name) {
+            return match what {
+                What::Add(value) | What::Replace(value) => attributes.set(image, name, value),
+                What::Remove => Err(Fault::forbidden(format!("Property '{name}' may not be removed."))),
+            };
+        }
+        if path.len() > 1 {
+            return Err(Fault::bad_request(format!("Invalid JSON pointer for this resource: '/{}'", path.join("/"))));
+        }
+        check_property_name(name)?;
+        let there = image.properties.contains_key(name);
+        let (settings, caller) = (attributes.settings, attributes.cx.caller()?);
         match what {
-            What::Add(value) => set(cx, image, &name, value),
+            What::Add(value) => {
+                check_property(settings, caller, name, if there { Deed::Update } else { Deed::Create })?;
+                attributes.set(image, name, value)
+            }
+            _ if !there => Err(Fault::conflict(format!("Property {name} does not exist."))),
             What::Replace(value) => {
-                if is_property && !image.properties.contains_key(&name) {
-                    return Err(Fault::conflict(format!("Property {name} does not exist.")));
-                }
-                set(cx, image, &name, value)
+                check_property(settings, caller, name, Deed::Update)?;
+                attributes.set(image, name, value)
             }
-            What::Remove if is_property => {
-                let removed = image.properties.remove(&name);
-                removed.map(drop).ok_or_else(|| Fault::conflict(format!("Property {name} does not exist.")))
+            What::Remove => {
+                check_property(settings, caller, name, Deed::Delete)?;
+                image.properties.remove(name);
+                Ok(())
             }
-            What::Remove => Err(Fault::forbidden(format!("Property '{name}' may not be removed."))),
         }
     }
+}
+
+fn read_pointer(text: &str) -> Result<Vec<String>, Fault> {
+    let wrong = |why: &str| Fault::bad_request(format!("Invalid JSON pointer for this resource: '{text}'{why}"));
+    let rest = text.strip_prefix('/').ok_or_else(|| wrong(": it begins with a slash"))?;
+    let parts: Vec<String> = rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+    if parts.iter().any(String::is_empty) { Err(wrong("")) } else { Ok(parts) }
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of images.
 
+use std::collections::BTreeSet;
+
 use access::{Allowed, Scope};
 use store::{Actor, Event, Row as Columns, Tx, params};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
-use super::{DataFacts, Row, Status, Visibility};
-use crate::Error;
+use super::{DataFacts, Place, Row, Status, Visibility};
+use crate::{Error, member};
 
 pub const COLUMNS: &str = "id, name, owner, status, visibility, protected, os_hidden, disk_format, container_format, min_disk, \
-     min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at";
+     min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at, blob, holds, stores, \
+     staged, reserved, importing, failed_import";
 
 pub fn from_columns(row: &Columns) -> Result<Row, store::Error> {
     let size: Option<i64> = row.get(11)?;
@@ -35,15 +38,36 @@ pub fn from_columns(row: &Columns) -> Result<Row, store::Error> {
         generation: Generation(row.get(17)?),
         created_at: Timestamp(row.get(18)?),
         updated_at: Timestamp(row.get(19)?),
+        place: Place {
+            blob: row.get(20)?,
+            holds: row.json(21)?,
+            stores: row.json(22)?,
+            staged: row.get(23)?,
+            reserved: row.get(24)?,
+            importing: row.json(25)?,
+            failed: row.json(26)?,
+        },
     })
 }
 
-/// An image that the caller may see: his project's own, a public or a community one. Any other is not there.
-pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &str) -> Result<Row, Error> {
+/// The image itself, for work that nobody asks for.
+pub fn find(tx: &mut Tx, id: &str) -> Result<Option<Row>, Error> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM images WHERE id = $1"), &params![id])?;
-    let image = row.map(|row| from_columns(&row)).transpose()?.ok_or_else(|| Error::NotFound(id.to_owned()))?;
+    Ok(row.map(|row| from_columns(&row)).transpose()?)
+}
+
+/// An image that the caller may see: his project's own, a public or a community one, or one that was shared with his
+/// project, whether it took it or not. Any other is not there.
+pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &str) -> Result<Row, Error> {
+    let image = find(tx, id)?.ok_or_else(|| Error::NotFound(id.to_owned()))?;
     let open = matches!(image.visibility, Visibility::Public | Visibility::Community);
-    if open || allowed.scope().admits(&image.owner, None) { Ok(image) } else { Err(Error::NotFound(id.to_owned())) }
+    if open || allowed.scope().admits(&image.owner, None) {
+        return Ok(image);
+    }
+    match allowed.scope().project() {
+        Some(project) if image.visibility == Visibility::Shared && member::store::is_member(tx, &image.id, project)? => Ok(image),
+        _ => Err(Error::NotFound(id.to_owned())),
+    }
 }
 
 /// An image that the caller may change: his project's own. One that he sees but does not own is refused, not hidden.
@@ -56,13 +80,8 @@ pub fn get_own(tx: &mut Tx, allowed: &Allowed<Scope>, id: &str) -> Result<Row, E
 }
 
 pub fn insert(tx: &mut Tx, actor: &Actor, image: &Row) -> Result<(), Error> {
-    let done = tx.execute(
-        &format!(
-            "INSERT INTO images ({COLUMNS}) VALUES \
-             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
-        ),
-        &columns(image),
-    );
+    let places: Vec<String> = (1..=COLUMNS.split(',').count()).map(|place| format!("${place}")).collect();
+    let done = tx.execute(&format!("INSERT INTO images ({COLUMNS}) VALUES ({})", places.join(", ")), &columns(image));
     match done {
         Err(store::Error::Unique { .. }) => {
             return Err(Error::Conflict(format!("An image with the id {} exists already.", image.id)));
@@ -78,30 +97,76 @@ pub fn update(tx: &mut Tx, actor: &Actor, before: &Row, after: &Row) -> Result<R
     after.generation = before.generation.next();
     after.updated_at = Timestamp::now();
     let mut values = columns(&after);
+    // What an upload under way may write is kept by `reserve` alone.
+    values.remove(24);
     values.push(before.generation.0.into());
     tx.execute_cas(
         "UPDATE images SET name = $2, owner = $3, status = $4, visibility = $5, protected = $6, os_hidden = $7, disk_format = $8, \
          container_format = $9, min_disk = $10, min_ram = $11, size = $12, virtual_size = $13, checksum = $14, sha512 = $15, \
-         properties = $16, tags = $17, generation = $18, created_at = $19, updated_at = $20 WHERE id = $1 AND generation = $21",
+         properties = $16, tags = $17, generation = $18, created_at = $19, updated_at = $20, blob = $21, holds = $22, \
+         stores = $23, staged = $24, importing = $25, failed_import = $26 WHERE id = $1 AND generation = $27",
         &values,
     )?;
     record(tx, actor, "image.update", Some(before), Some(&after))?;
     Ok(after)
 }
 
+/// Notes how many bytes an upload under way may write; none once it ended. Nobody needs an event of that, and nobody else's change is in its way.
+pub fn reserve(tx: &mut Tx, id: &ImageId, bytes: i64) -> Result<(), Error> {
+    tx.execute("UPDATE images SET reserved = $2 WHERE id = $1", &params![id.as_str(), bytes])?;
+    Ok(())
+}
+
 pub fn delete(tx: &mut Tx, actor: &Actor, image: &Row) -> Result<(), Error> {
     tx.execute_cas("DELETE FROM images WHERE id = $1 AND generation = $2", &params![image.id.as_str(), image.generation.0])?;
+    member::store::forget_image(tx, &image.id)?;
     record(tx, actor, "image.delete", Some(image), None)
 }
 
-/// The ids of all images that are not `status`-less leftovers: those whose file may lie in the folder.
-pub fn ids_with(tx: &mut Tx, status: Status) -> Result<Vec<ImageId>, Error> {
-    let rows = tx.query("SELECT id FROM images WHERE status = $1", &params![status.as_str()])?;
+/// All images in a state, whole.
+pub fn with_status(tx: &mut Tx, status: Status) -> Result<Vec<Row>, Error> {
+    let rows = tx.query(&format!("SELECT {COLUMNS} FROM images WHERE status = $1"), &params![status.as_str()])?;
+    Ok(rows.iter().map(from_columns).collect::<Result<_, store::Error>>()?)
+}
+
+/// A blob and the stores that must keep it for one image.
+pub struct Held {
+    pub image: ImageId,
+    pub blob: String,
+    pub holds: BTreeSet<String>,
+    pub stores: BTreeSet<String>,
+}
+
+/// Everything that must be kept.
+pub fn held(tx: &mut Tx) -> Result<Vec<Held>, Error> {
+    let rows = tx.query("SELECT id, blob, holds, stores FROM images WHERE blob IS NOT NULL", &[])?;
+    let read = |row: &Columns| -> Result<Held, store::Error> {
+        Ok(Held { image: ImageId::new(row.get::<String>(0)?), blob: row.get(1)?, holds: row.json(2)?, stores: row.json(3)? })
+    };
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Whether any image needs this blob in this store.
+pub fn is_held(tx: &mut Tx, store: &str, blob: &str) -> Result<bool, Error> {
+    let rows = tx.query("SELECT holds FROM images WHERE blob = $1", &params![blob])?;
+    for row in rows {
+        let holds: BTreeSet<String> = row.json(0)?;
+        if holds.contains(store) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Ids of images whose data waits in the staging folder.
+pub fn staged(tx: &mut Tx) -> Result<Vec<ImageId>, Error> {
+    let rows = tx.query("SELECT id FROM images WHERE staged IS NOT NULL", &[])?;
     Ok(rows.iter().map(|row| Ok(ImageId::new(row.get::<String>(0)?))).collect::<Result<_, store::Error>>()?)
 }
 
 fn columns(image: &Row) -> Vec<store::Value> {
-    let data = image.data.as_ref();
+    let (data, place) = (image.data.as_ref(), &image.place);
+    let list = |stores: &BTreeSet<String>| serde_json::json!(stores).to_string();
     params![
         image.id.as_str(),
         image.name.clone(),
@@ -122,7 +187,14 @@ fn columns(image: &Row) -> Vec<store::Value> {
         serde_json::json!(image.tags).to_string(),
         image.generation.0,
         image.created_at.micros(),
-        image.updated_at.micros()
+        image.updated_at.micros(),
+        place.blob.clone(),
+        list(&place.holds),
+        list(&place.stores),
+        place.staged,
+        place.reserved,
+        place.importing.as_ref().map(list),
+        place.failed.as_ref().map(list)
     ]
     .to_vec()
 }

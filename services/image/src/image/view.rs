@@ -4,6 +4,25 @@
 use serde_json::{Map, Value, json};
 
 use super::Row;
+use crate::Image;
+
+impl Image {
+    /// The stores that have this image, the one to read from first.
+    pub(crate) fn stores_of(&self, image: &Row) -> Vec<String> {
+        let known = self.settings.stores.iter().filter(|store| image.place.stores.contains(&store.id));
+        let mut known: Vec<_> = known.collect();
+        known.sort_by_key(|store| std::cmp::Reverse(store.weight));
+        known.into_iter().map(|store| store.id.clone()).collect()
+    }
+
+    pub(crate) fn view(&self, image: &Row) -> Value {
+        let mut view = view(image);
+        if !image.place.stores.is_empty() {
+            view["stores"] = json!(self.stores_of(image).join(","));
+        }
+        view
+    }
+}
 
 pub fn view(image: &Row) -> Value {
     let data = image.data.as_ref();
@@ -20,6 +39,13 @@ pub fn view(image: &Row) -> Value {
     let mut all: Map<String, Value> = image.properties.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     if let Value::Object(own) = own {
         all.extend(own);
+    }
+    let list = |stores: &std::collections::BTreeSet<String>| stores.iter().cloned().collect::<Vec<_>>().join(",");
+    if let Some(importing) = &image.place.importing {
+        all.insert("os_glance_importing_to_stores".into(), json!(list(importing)));
+    }
+    if let Some(failed) = &image.place.failed {
+        all.insert("os_glance_failed_import".into(), json!(list(failed)));
     }
     Value::Object(all)
 }

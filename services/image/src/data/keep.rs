@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Puts a received file in its place in a store, and removes the files that no image holds any longer.
+//!
+//! Both happen under one lock a process, around the row and the file together: else a delete that found nobody holding a
+//! blob could remove the file which an upload of the same data has just put there.
+
+use std::path::Path;
+
+use ::store::Actor;
+use types::ImageId;
+
+use super::Received;
+use crate::{
+    Error, Image, StoreSettings,
+    image::{Row, Status, store},
+};
+
+/// Keeps what was received as the data of `image` in `store`. The row is told first that the blob is held, and is told
+/// that it is there by whoever called this, together with whatever else is true from then on.
+pub async fn keep(room: &Image, actor: &Actor, image: &ImageId, to: &StoreSettings, received: Received) -> Result<(), Error> {
+    let blob = received.facts.sha512.clone();
+    let path = to.blob(&blob);
+    let _one_at_a_time = room.folders.lock().await;
+    let (id, actor, store_id) = (image.clone(), actor.clone(), to.id.clone());
+    let write = room.store.write(move |tx| {
+        let before = store::find(tx, id.as_str())?.ok_or(Error::Gone)?;
+        let mut after = before.clone();
+        if after.place.blob.as_ref().is_some_and(|known| *known != blob) {
+            return Err(Error::Conflict("The image has other data already.".into()));
+        }
+        after.place.blob = Some(blob.clone());
+        after.place.holds.insert(store_id.clone());
+        store::update(tx, &actor, &before, &after).map(drop)
+    });
+    write.await?;
+    work::crash::point("image.data.held");
+    let published = tokio::task::spawn_blocking(move || received.publish(&path)).await;
+    published.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))?;
+    work::crash::point("image.data.kept");
+    Ok(())
+}
+
+/// Removes a blob from a store if no image holds it there. If this is interrupted, the next start does it.
+pub async fn release(room: &Image, from: &str, blob: &str) -> Result<(), Error> {
+    let Some(from) = room.settings.store(from) else { return Ok(()) };
+    let _one_at_a_time = room.folders.lock().await;
+    let (store_id, name) = (from.id.clone(), blob.to_owned());
+    if room.store.read(move |tx| store::is_held(tx, &store_id, &name)).await? {
+        return Ok(());
+    }
+    remove(from.blob(blob)).await
+}
+
+/// After the row is gone, or says that it has no data: removes what only it held.
+pub async fn forget(room: &Image, image: &Row) {
+    let outcome = async {
+        remove(room.staged_path(&image.id)).await?;
+        for held in &image.place.holds {
+            release(room, held, image.place.blob.as_deref().unwrap_or_default()).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = outcome.await {
+        tracing::warn!(image = %image.id, %error, "data that nobody needs stays until the next start");
+    }
+}
+
+async fn remove(path: std::path::PathBuf) -> Result<(), Error> {
+    let removed = tokio::task::spawn_blocking(move || {
+        disks::durable::remove(&path).map_err(|error| Error::file(&path, std::io::Error::other(error)))
+    });
+    removed.await.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
+}
+
+/// After broken or refused data: the image waits again, whatever it held is released, and no file is left.
+pub async fn give_up(room: &Image, actor: &Actor, id: &ImageId) {
+    let (wanted, actor) = (id.clone(), actor.clone());
+    let write = room.store.write(move |tx| {
+        let Some(before) = store::find(tx, wanted.as_str())? else { return Ok(None) };
+        if matches!(before.status, Status::Active | Status::Deactivated) {
+            return Ok(None);
+        }
+        store::reserve(tx, &before.id, 0)?;
+        store::update(tx, &actor, &before, &before.without_data())?;
+        Ok::<_, Error>(Some(before))
+    });
+    match write.await {
+        Ok(Some(before)) => forget(room, &before).await,
+        Ok(None) => {}
+        Err(error) => tracing::error!(image = %id, %error, "a broken upload is tidied at the next start"),
+    }
+}
+
+/// Whether a file is there, for the audit and the door.
+pub fn is_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or(false)
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One import, from its source into each of its stores. What an earlier attempt has done already is not done again.
+
+use std::{collections::BTreeSet, path::PathBuf, pin::Pin};
+
+use access::{Allowed, Scope};
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use types::ProjectId;
+
+use super::{Method, Order};
+use crate::{
+    Error, Image, StoreSettings,
+    data::{self, Judge, Meter},
+    image::{self, DataFacts, Row, Status},
+    quota, task,
+};
+
+/// Properties that follow an image which another one is made from, by their first letters.
+const FOLLOW: [&str; 3] = ["hw_", "trait:", "os_"];
+
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+
+pub async fn run(room: &Image, task: &task::Row, order: &Order) -> Result<(), Error> {
+    let id = task.image.clone().ok_or(Error::Gone)?;
+    let mut image = find(room, &id).await?;
+    if let Method::GlanceDownload { glance_image_id, glance_region } = &order.method
+        && image.status == Status::Importing
+        && image.data.is_none()
+    {
+        image = follow(room, task, image, glance_image_id, glance_region).await?;
+    }
+    let mut failure = None;
+    for store in &order.stores {
+        if image.place.stores.contains(store) {
+            continue;
+        }
+        let outcome = match room.settings.store(store) {
+            Some(to) => fill(room, task, order, &image, to).await,
+            None => Err(Error::Invalid(format!("The store {store} is not there any longer."))),
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(error @ (Error::Store(_) | Error::Gone)) => return Err(error),
+            Err(error) if order.all_must_succeed => return Err(error),
+            Err(error) => {
+                let store = store.clone();
+                change(room, task, &id, move |image| {
+                    image.place.importing.get_or_insert_default().remove(&store);
+                    image.place.failed.get_or_insert_default().insert(store.clone());
+                    image.place.holds.remove(&store);
+                })
+                .await?;
+                failure = Some(error);
+            }
+        }
+        image = find(room, &id).await?;
+    }
+    if image.place.stores.is_empty() {
+        return Err(failure.unwrap_or(Error::Gone));
+    }
+    change(room, task, &id, |image| {
+        if image.status == Status::Importing {
+            image.status = Status::Active;
+        }
+        image.place.staged = None;
+        image.place.importing = Some(BTreeSet::new());
+    })
+    .await?;
+    work::crash::point("image.import.active");
+    discard(room.staged_path(&image.id)).await
+}
+
+/// Brings the data into one store.
+async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &StoreSettings) -> Result<(), Error> {
+    let (chunks, length) = source(room, task, order, image).await?;
+    let judge = Judge::Now(data::api::declared(image), room.settings.limits.disk);
+    let mut meter = Meter::new(room, &image.id, image.status, length).told_by(&task.id);
+    let received = data::receive(data::partial_path(to), judge, &mut meter, chunks).await?;
+    let facts = received.facts.clone();
+    let known = image.data.as_ref().map(|data| &data.sha512).or(order.expected.as_ref().map(|expected| &expected.sha512));
+    if known.is_some_and(|known| *known != facts.sha512) {
+        return Err(Error::Invalid("The data does not have the hash that it should have.".into()));
+    }
+    work::crash::point("image.import.received");
+    data::keep(room, &task.actor(), &image.id, to, received).await?;
+    let (id, store, must_all) = (image.id.to_string(), to.id.clone(), order.all_must_succeed);
+    let limits = room.settings.quota;
+    let actor = task.actor();
+    let write = room.store.write(move |tx| {
+        let before = image::store::find(tx, &id)?.ok_or(Error::Gone)?;
+        let mut after = Row { data: Some(facts.clone()), ..before.clone() };
+        after.place.stores.insert(store.clone());
+        after.place.importing.get_or_insert_default().remove(&store);
+        if !must_all && after.status == Status::Importing {
+            after.status = Status::Active;
+        }
+        quota::check_bytes(tx, &limits, &before.owner, &before.id, after.bytes_kept())?;
+        image::store::reserve(tx, &before.id, 0)?;
+        image::store::update(tx, &actor, &before, &after).map(drop)
+    });
+    write.await?;
+    work::crash::point("image.import.kept");
+    Ok(())
+}
+
+/// Where the data comes from: once one store has it, from there.
+async fn source(room: &Image, task: &task::Row, order: &Order, image: &Row) -> Result<(Chunks, Option<u64>), Error> {
+    if let Some((facts, path)) = image.data.as_ref().zip(room.data_path(image)) {
+        return from_file(path, facts).await;
+    }
+    match &order.method {
+        Method::GlanceDirect => {
+            let size = image.place.staged.ok_or(Error::Gone)?.unsigned_abs();
+            let file = data::api::file(room.staged_path(&image.id), 0, size).await?;
+            let chunks = file.map_err(Error::BrokenOff);
+            Ok((Box::pin(chunks), Some(size)))
+        }
+        Method::WebDownload { uri } => {
+            let response = room.settings.web.get(uri).await?;
+            let length = response.body.announced();
+            Ok((Box::pin(response.body.into_stream().map_err(Error::Fetch)), length))
+        }
+        Method::GlanceDownload { glance_image_id, .. } => {
+            let source = of_owner(room, task, glance_image_id).await?;
+            let (facts, path) = source.data.as_ref().zip(room.data_path(&source)).ok_or_else(|| no_data(glance_image_id))?;
+            from_file(path, facts).await
+        }
+        Method::CopyImage => Err(Error::Invalid("The image has no data that could be copied.".into())),
+    }
+}
+
+async fn from_file(path: PathBuf, facts: &DataFacts) -> Result<(Chunks, Option<u64>), Error> {
+    let size = facts.size.unsigned_abs();
+    let file = data::api::file(path, 0, size).await?;
+    Ok((Box::pin(file.map_err(Error::BrokenOff)), Some(size)))
+}
+
+/// Takes formats and properties over from the image that the data will come from.
+async fn follow(room: &Image, task: &task::Row, image: Row, source: &str, region: &str) -> Result<Row, Error> {
+    if region != room.settings.region {
+        return Err(Error::Invalid(format!("No image service of the region '{region}' is known here.")));
+    }
+    let found = of_owner(room, task, source).await?;
+    if found.status != Status::Active {
+        return Err(no_data(source));
+    }
+    let id = image.id.to_string();
+    change(room, task, &id, move |image| {
+        image.disk_format.clone_from(&found.disk_format);
+        image.container_format.clone_from(&found.container_format);
+        let following = found.properties.iter().filter(|(name, _)| FOLLOW.iter().any(|first| name.starts_with(first)));
+        image.properties.extend(following.map(|(name, value)| (name.clone(), value.clone())));
+    })
+    .await?;
+    find(room, &id).await
+}
+
+/// An image as the project that ordered the import sees it; no token of anybody is kept for that.
+async fn of_owner(room: &Image, task: &task::Row, id: &str) -> Result<Row, Error> {
+    let owner = ProjectId::new(task.owner.as_str());
+    let allowed = Allowed::<Scope>::for_work("image.import").in_project(&owner).ok_or(Error::Gone)?;
+    let id = id.to_owned();
+    room.store.read(move |tx| image::store::get(tx, &allowed, &id)).await
+}
+
+fn no_data(id: &str) -> Error {
+    Error::Invalid(format!("The image {id} has no data that could be taken."))
+}
+
+async fn find(room: &Image, id: &str) -> Result<Row, Error> {
+    let id = id.to_owned();
+    room.store.read(move |tx| image::store::find(tx, &id)?.ok_or(Error::Gone)).await
+}
+
+async fn change(
+    room: &Image,
+    task: &task::Row,
+    id: &str,
+    change: impl Fn(&mut Row) + Send + Sync + 'static,
+) -> Result<(), Error> {
+    let (id, actor) = (id.to_owned(), task.actor());
+    let write = room.store.write(move |tx| {
+        let before = image::store::find(tx, &id)?.ok_or(Error::Gone)?;
+        let mut after = before.clone();
+        change(&mut after);
+        image::store::update(tx, &actor, &before, &after).map(drop)
+    });
+    write.await
+}
+
+async fn discard(path: PathBuf) -> Result<(), Error> {
+    let removed = tokio::task::spawn_blocking(move || disks::durable::remove(&path));
+    if let Ok(Err(error)) = removed.await {
+        tracing::warn!(%error, "staged data that was imported stays until the next start");
+    }
+    Ok(())
+}

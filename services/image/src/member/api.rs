@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2/images/{id}/members`
+
+use std::sync::Arc;
+
+use ::store::Tx;
+use access::{Allowed, Scope};
+use api::{Cx, Fault, Reply, Routes, json, no_content};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Status, store, view};
+use crate::{
+    Error, Image,
+    image::{self, Visibility, check_text},
+    policy,
+};
+
+pub fn routes(room: Arc<Image>) -> Routes<Image> {
+    Routes::new(room)
+        .get("/v2/images/{id}/members", &policy::MEMBERS, list)
+        .post("/v2/images/{id}/members", &policy::MEMBER_ADD, create)
+        .get("/v2/images/{id}/members/{member}", &policy::MEMBER_SHOW, show)
+        .put("/v2/images/{id}/members/{member}", &policy::MEMBER_MODIFY, update)
+        .delete("/v2/images/{id}/members/{member}", &policy::MEMBER_DELETE, delete)
+}
+
+#[derive(Deserialize)]
+struct New {
+    member: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: String,
+}
+
+async fn list(room: Arc<Image>, cx: Cx) -> Reply {
+    let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
+    let read = room.store.list(move |tx| {
+        let image = image::store::get(tx, &allowed, &id)?;
+        let is_owner = allowed.scope().admits(&image.owner, None);
+        if image.visibility != Visibility::Shared {
+            if is_owner {
+                return Ok(Vec::new());
+            }
+            return Err(Error::NotFound(id.clone()));
+        }
+        let mut members = store::list(tx, &image.id)?;
+        // A member does not learn who else has the image.
+        if !is_owner {
+            let own = allowed.scope().project().map(|project| project.as_str().to_owned());
+            members.retain(|member| Some(&member.member) == own.as_ref());
+        }
+        Ok::<_, Error>(members)
+    });
+    let members: Vec<_> = read.await?.iter().map(view).collect();
+    json(StatusCode::OK, &json!({"members": members, "schema": "/v2/schemas/members"}))
+}
+
+async fn show(room: Arc<Image>, cx: Cx) -> Reply {
+    let (id, member, allowed) = (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.allowed()?.clone());
+    let read = room.store.read(move |tx| Ok::<_, Error>(find(tx, &allowed, &id, &member)?.1));
+    json(StatusCode::OK, &view(&read.await?))
+}
+
+async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
+    let New { member } = cx.json().await?;
+    if member.is_empty() {
+        return Err(Fault::bad_request("Member can't be empty"));
+    }
+    check_text("the member", &member)?;
+    let (id, allowed, actor, most) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor(), room.settings.limits.members);
+    let write = room.store.write(move |tx| {
+        let image = image::store::get_own(tx, &allowed, &id)?;
+        if image.visibility != Visibility::Shared {
+            return Err(Error::Forbidden("Only shared images have members.".into()));
+        }
+        if store::find(tx, &image.id, &member)?.is_some() {
+            return Err(Error::Conflict(format!("The image {id} is shared with {member} already.")));
+        }
+        if store::list(tx, &image.id)?.len() >= most {
+            return Err(Error::OverLimit(format!("The limit has been exceeded: an image has at most {most} members.")));
+        }
+        store::insert(tx, &actor, &image, &member)
+    });
+    json(StatusCode::OK, &view(&write.await?))
+}
+
+async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
+    let Answer { status } = cx.json().await?;
+    let status = Status::parse(&status)
+        .ok_or_else(|| Fault::bad_request(format!("'{status}' is not one of pending, accepted, rejected.")))?;
+    let (id, member, allowed, actor) =
+        (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let write = room.store.write(move |tx| {
+        let (image, before) = find(tx, &allowed, &id, &member)?;
+        let is_member = allowed.scope().project().is_some_and(|project| project.as_str() == member);
+        if !allowed.scope().is_all() && !is_member {
+            return Err(Error::Forbidden("Only the project that an image is shared with accepts or rejects it.".into()));
+        }
+        store::set_status(tx, &actor, &image, &before, status)
+    });
+    json(StatusCode::OK, &view(&write.await?))
+}
+
+async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
+    let (id, member, allowed, actor) =
+        (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let write = room.store.write(move |tx| {
+        let image = image::store::get_own(tx, &allowed, &id)?;
+        let found = store::find(tx, &image.id, &member)?.ok_or_else(|| missing(&id, &member))?;
+        store::delete(tx, &actor, &image, &found)
+    });
+    write.await?;
+    no_content()
+}
+
+/// A member that the caller may see: of his own image, or himself.
+fn find(tx: &mut Tx, allowed: &Allowed<Scope>, id: &str, member: &str) -> Result<(image::Row, super::Row), Error> {
+    let image = image::store::get(tx, allowed, id)?;
+    let is_member = allowed.scope().project().is_some_and(|project| project.as_str() == member);
+    if !is_member && !allowed.scope().admits(&image.owner, None) {
+        return Err(missing(id, member));
+    }
+    let found = store::find(tx, &image.id, member)?.ok_or_else(|| missing(id, member))?;
+    Ok((image, found))
+}
+
+fn missing(id: &str, member: &str) -> Error {
+    Error::NoSuch(format!("{member} is not in the member list of the image {id}."))
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v2/metadefs/resource_types` and `/v2/metadefs/namespaces/{namespace}/resource_types`
+
+use std::sync::Arc;
+
+use api::{Cx, Fault, Reply, Routes, created, json, no_content};
+use http::StatusCode;
+use serde_json::json;
+
+use super::{api::viewer, association_view, namespace::NewAssociation, store};
+use crate::{Error, Image, image::check_text, policy};
+
+pub fn routes(room: Arc<Image>) -> Routes<Image> {
+    Routes::new(room)
+        .get("/v2/metadefs/resource_types", &policy::METADEF_GET, list)
+        .get("/v2/metadefs/namespaces/{namespace}/resource_types", &policy::METADEF_GET, list_of_namespace)
+        .post("/v2/metadefs/namespaces/{namespace}/resource_types", &policy::METADEF_MODIFY, associate)
+        .delete("/v2/metadefs/namespaces/{namespace}/resource_types/{name}", &policy::METADEF_MODIFY, dissociate)
+}
+
+async fn list(room: Arc<Image>, _: Cx) -> Reply {
+    let found = room.store.list(store::resource_types).await?;
+    let view = |(name, since): &(String, types::Timestamp)| json!({"name": name, "created_at": since.zulu(), "updated_at": since.zulu()});
+    json(
+        StatusCode::OK,
+        &json!({"resource_types": found.iter().map(view).collect::<Vec<_>>(), "schema": "/v2/schemas/metadefs/resource_types"}),
+    )
+}
+
+async fn list_of_namespace(room: Arc<Image>, cx: Cx) -> Reply {
+    let (viewer, name) = (viewer(&cx)?, cx.param("namespace").to_owned());
+    let read = room.store.list(move |tx| {
+        let found = store::get(tx, &viewer, &name)?;
+        store::associations(tx, &[&found.name])
+    });
+    let views: Vec<_> = read.await?.iter().map(association_view).collect();
+    json(StatusCode::OK, &json!({"resource_type_associations": views}))
+}
+
+async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
+    let new: NewAssociation = cx.json().await?;
+    if new.name.is_empty() {
+        return Err(Fault::bad_request("A resource type has a name."));
+    }
+    for text in [Some(&new.name), new.prefix.as_ref(), new.properties_target.as_ref()].into_iter().flatten() {
+        check_text("a resource type", text)?;
+    }
+    let (viewer, name) = (viewer(&cx)?, cx.param("namespace").to_owned());
+    let association = new.of(&name);
+    let kept = association.clone();
+    let write = room.store.write(move |tx| {
+        store::get(tx, &viewer, &name)?;
+        store::associate(tx, &kept)
+    });
+    write.await?;
+    created(&association_view(&association))
+}
+
+async fn dissociate(room: Arc<Image>, cx: Cx) -> Reply {
+    let (viewer, name, kind) = (viewer(&cx)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
+    let write = room.store.write(move |tx| {
+        let found = store::get_unprotected(tx, &viewer, &name)?;
+        if store::dissociate(tx, &found.name, &kind)? {
+            return Ok(());
+        }
+        Err(Error::NoSuch(format!("The namespace {name} is not associated with the resource type {kind}.")))
+    });
+    write.await?;
+    no_content()
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the operator decides: where data lies, how much of it a project may have, what it may be fetched from.
+
+use std::path::PathBuf;
+
+use disks::inspect::Limits;
+
+/// How the room is set up.
+#[derive(Clone)]
+pub struct Settings {
+    /// At least one. The first is the default.
+    pub stores: Vec<StoreSettings>,
+    /// The room's own folder. Data waits there between `stage` and `import`.
+    pub folder: PathBuf,
+    pub limits: UploadLimits,
+    pub quota: Quota,
+    /// Fetches what a tenant's `web-download` names.
+    pub web: web::Client,
+    /// The region whose images `glance-download` finds: this cloud's own.
+    pub region: String,
+    pub protections: Vec<Protection>,
+}
+
+/// A folder in which data is kept.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    pub id: String,
+    pub description: String,
+    pub folder: PathBuf,
+    /// Data is read from the store with the highest weight that has it.
+    pub weight: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct UploadLimits {
+    /// Bytes of data that one image may hold.
+    pub bytes: u64,
+    /// Bytes of the disk that it describes.
+    pub disk: Limits,
+    pub properties: usize,
+    pub tags: usize,
+    pub members: usize,
+}
+
+/// What a project may have; `None` is without limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quota {
+    /// MiB of data in all stores together.
+    pub size_total: Option<u64>,
+    /// MiB of staged data.
+    pub stage_total: Option<u64>,
+    pub count_total: Option<u64>,
+    /// Images that are being uploaded, staged or imported.
+    pub count_uploading: Option<u64>,
+}
+
+/// Who may see and touch the properties whose name begins so. Of several that match, the first counts.
+#[derive(Debug, Clone)]
+pub struct Protection {
+    /// A whole name, or its beginning with a `*`. Upper and lower case are the same.
+    pub name: String,
+    /// Role names; `@` is everybody, and an empty list is nobody.
+    pub create: Vec<String>,
+    pub read: Vec<String>,
+    pub update: Vec<String>,
+    pub delete: Vec<String>,
+}
+
+impl Settings {
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.folder.join("staging")
+    }
+
+    pub(crate) fn store(&self, id: &str) -> Option<&StoreSettings> {
+        self.stores.iter().find(|store| store.id == id)
+    }
+
+    /// One store named `file` in this folder, no quotas, and web downloads from the public Internet.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        let web_limits = web::Limits {
+            total: std::time::Duration::from_secs(6 * 3600),
+            idle: std::time::Duration::from_secs(60),
+            bytes: UploadLimits::default().bytes,
+            ..web::Limits::default()
+        };
+        Self {
+            stores: vec![StoreSettings {
+                id: "file".into(),
+                description: "Files on the controller".into(),
+                folder: folder.join("file"),
+                weight: 0,
+            }],
+            folder,
+            limits: UploadLimits::default(),
+            quota: Quota::default(),
+            web: web::Client::new(web::Rules::public(), web_limits),
+            region: "RegionOne".into(),
+            protections: Vec::new(),
+        }
+    }
+}
+
+impl StoreSettings {
+    /// Where the data with this sha512 lies, or will.
+    pub(crate) fn blob(&self, sha512: &str) -> PathBuf {
+        self.folder.join(sha512)
+    }
+}
+
+impl Default for UploadLimits {
+    fn default() -> Self {
+        Self { bytes: 1 << 40, disk: Limits::default(), properties: 128, tags: 128, members: 128 }
+    }
+}
+
+impl Protection {
+    pub(crate) fn covers(&self, property: &str) -> bool {
+        let (name, property) = (self.name.to_lowercase(), property.to_lowercase());
+        match name.strip_suffix('*') {
+            Some(prefix) => property.starts_with(prefix),
+            None => property == name,
+        }
+    }
+}
