@@ -77,7 +77,7 @@ async fn adopt(room: &Image) -> Result<(), Error> {
     let Some(store) = room.settings.stores.first().cloned() else { return Ok(()) };
     let old: Vec<Row> = room
         .store
-        .list(|tx| Ok::<_, Error>(store::with_status(tx, Status::Active)?))
+        .list(|tx| store::with_status(tx, Status::Active))
         .await?
         .into_iter()
         .filter(|image| image.place.blob.is_none())
