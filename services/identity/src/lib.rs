@@ -11,6 +11,7 @@ mod change;
 mod credential;
 mod delegation;
 mod domain;
+mod domain_config;
 mod ec2;
 mod error;
 mod filter;
@@ -56,6 +57,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
         Step { number: 12, name: "endpoint_filters", sql: include_str!("../migrations/0012_endpoint_filters.sql") },
         Step { number: 13, name: "policies", sql: include_str!("../migrations/0013_policies.sql") },
+        Step { number: 14, name: "domain_config", sql: include_str!("../migrations/0014_domain_config.sql") },
     ],
 };
 
@@ -121,6 +123,7 @@ impl Identity {
             .join(version::routes(room()))
             .join(token::api::routes(room()))
             .join(domain::api::routes(room()))
+            .join(domain_config::api::routes(room()))
             .join(project::api::routes(room()))
             .join(user::api::routes(room()))
             .join(application_credential::api::routes(room()))
@@ -208,6 +211,7 @@ pub fn policies() -> Vec<&'static Policy> {
     let mut all: Vec<&'static Policy> = vec![];
     all.extend(token::api::POLICIES);
     all.extend(domain::api::POLICIES);
+    all.extend(domain_config::api::POLICIES);
     all.extend(project::api::POLICIES);
     all.extend(user::api::POLICIES);
     all.extend(application_credential::api::POLICIES);

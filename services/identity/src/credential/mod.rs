@@ -19,6 +19,7 @@ use types::{CredentialId, ProjectId, Secret, UserId};
 use crate::{
     Identity,
     body::{Extra, Name, present},
+    domain_config,
     error::Result,
     reply::Resource,
 };
@@ -93,6 +94,11 @@ impl Identity {
     pub async fn rotate_credential_keys(&self) -> Result<()> {
         self.credential_keys.rotate(Duration::MAX)?;
         let ring = self.credential_keys.ring();
-        self.store.write(move |tx| store::seal_anew(tx, &ring)).await
+        self.store
+            .write(move |tx| {
+                store::seal_anew(tx, &ring)?;
+                domain_config::store::seal_anew(tx, &ring)
+            })
+            .await
     }
 }
