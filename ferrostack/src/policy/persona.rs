@@ -65,6 +65,7 @@ impl Persona {
                 expires_at: Timestamp(i64::MAX),
                 audit_ids: vec![],
             },
+            access_rules: None,
         }
     }
 }

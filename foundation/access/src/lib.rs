@@ -6,6 +6,7 @@
 //! - [`Enforcer`] answers whether a caller may; its yes is an [`Allowed`], which nobody else can make and which
 //!   store functions demand, so that no query can forget how far its caller may see.
 
+pub mod access_rule;
 mod allowed;
 mod denied;
 mod enforcer;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use access::{Enforcer, Policy};
-use contracts::caller::{Authenticator, Caller, Unauthenticated};
+use contracts::caller::{AccessRule, Authenticator, Caller, Unauthenticated};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use types::Microversion;
@@ -154,11 +154,11 @@ impl Door {
         let on_path = &room.paths[*found.value];
         // Who is not known does not learn which methods and versions a path has, either.
         if !on_path.iter().any(is_public) {
-            *seen_caller = Some(self.caller(parts).await?);
+            *seen_caller = Some(self.caller(room, &rest, parts).await?);
         }
         let of_method = candidates(on_path, &parts.method, version)?;
         if seen_caller.is_none() && !of_method.iter().all(|route| is_public(route)) {
-            *seen_caller = Some(self.caller(parts).await?);
+            *seen_caller = Some(self.caller(room, &rest, parts).await?);
         }
         let caller = seen_caller.clone();
         let enforcer = self.enforcer.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
@@ -200,7 +200,7 @@ impl Door {
         }
     }
 
-    async fn caller(&self, parts: &Parts) -> Result<Arc<Caller>, Fault> {
+    async fn caller(&self, room: &Room, path: &str, parts: &Parts) -> Result<Arc<Caller>, Fault> {
         let token = parts.headers.get("x-auth-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let challenge = || {
             let uri = format!("Keystone uri=\"{}/identity\"", self.public_url);
@@ -210,13 +210,20 @@ impl Door {
         if token.is_empty() {
             return Err(challenge());
         }
-        self.authenticator.caller(token).await.map_err(|error| match error {
+        let caller = self.authenticator.caller(token).await.map_err(|error| match error {
             Unauthenticated::BadToken => challenge(),
             Unauthenticated::Unavailable(cause) => {
                 tracing::error!(%cause, "no token can be checked");
                 Fault::unavailable("No token can be checked now. Nothing was changed; try again.")
             }
-        })
+        })?;
+        match &caller.access_rules {
+            Some(rules) if !room.is_admitted(rules, path, parts) => Err(Fault::new(
+                StatusCode::UNAUTHORIZED,
+                "The access rules of the application credential behind this token do not allow the request.",
+            )),
+            _ => Ok(caller),
+        }
     }
 
     /// The service whose prefix begins this path, and the rest of the path.
@@ -310,6 +317,13 @@ impl Room {
             paths[index].push(route.clone());
         }
         Ok(Self { service, router, paths })
+    }
+
+    /// Whether a token that is confined to these rules is good for the request. What a token means it may always ask.
+    fn is_admitted(&self, rules: &[AccessRule], path: &str, parts: &Parts) -> bool {
+        let is_about_tokens = self.service.name == "identity" && path == "/v3/auth/tokens";
+        (is_about_tokens && matches!(parts.method, Method::GET | Method::HEAD))
+            || access::access_rule::admit(rules, self.service.name, parts.method.as_str(), self.service.prefix, path)
     }
 }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use access::{BASE_RULES, Enforcer, Policy};
 use contracts::{
     BoxFuture,
-    caller::{Authenticator, Caller, DomainFacts, ProjectFacts, RoleFacts, TokenFacts, TokenScope, Unauthenticated, UserFacts},
+    caller::{
+        AccessRule, Authenticator, Caller, DomainFacts, ProjectFacts, RoleFacts, TokenFacts, TokenScope, Unauthenticated,
+        UserFacts,
+    },
 };
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -35,9 +38,21 @@ impl Authenticator for Tokens {
                 scope: TokenScope::Project(ProjectFacts { id: project.into(), name: project.into(), domain }),
                 roles: vec![RoleFacts { id: role.into(), name: role.into() }],
                 token: TokenFacts { methods: vec![], issued_at: Timestamp(0), expires_at: Timestamp(0), audit_ids: vec![] },
+                access_rules: rules_of(token),
             }))
         })
     }
+}
+
+/// `confined@project` is for looking at things and for nothing else.
+fn rules_of(token: &str) -> Option<Arc<[AccessRule]>> {
+    let rule = |method: &str, path: &str| AccessRule {
+        id: path.into(),
+        service: "compute".into(),
+        method: method.into(),
+        path: path.into(),
+    };
+    token.starts_with("confined").then(|| [rule("GET", "/things"), rule("POST", "/things/*/action")].into())
 }
 
 #[derive(Deserialize)]
@@ -167,6 +182,17 @@ async fn actions_are_told_apart_by_their_key() {
     assert_eq!(act("reader@p1", r#"{"os-stop": null}"#).await, 409);
     assert_eq!(act("member@p1", r#"{"os-fly": null}"#).await, 400);
     assert_eq!(act("member@p1", r#"{"os-start": 1, "os-stop": 2}"#).await, 400);
+}
+
+#[tokio::test]
+async fn a_confined_token_is_good_for_its_rules_only() {
+    let door = door(FaultStyle::Nova);
+    let status = async |method: &str, path: &str| ask(&door, method, path, "confined@p1", "{}").await.0.as_u16();
+    assert_eq!(status("GET", "/compute/things").await, 403, "let in, and the policy has its say");
+    assert_eq!(status("POST", "/compute/things/1/action").await, 400);
+    assert_eq!(status("POST", "/compute/things").await, 401);
+    assert_eq!(status("GET", "/compute/new").await, 401);
+    assert_eq!(status("GET", "/compute/fall").await, 500, "nobody is asked there");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ pub struct Caller {
     pub scope: TokenScope,
     pub roles: Vec<RoleFacts>,
     pub token: TokenFacts,
+    /// The only requests that the token is good for, where it is not good for all.
+    pub access_rules: Option<Arc<[AccessRule]>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,16 @@ pub struct TokenFacts {
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub audit_ids: Vec<String>,
+}
+
+/// A kind of request, see `access::access_rule`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessRule {
+    pub id: String,
+    /// The service's type in the catalog.
+    pub service: String,
+    pub method: String,
+    pub path: String,
 }
 
 impl Caller {

@@ -2,6 +2,7 @@
 //! Identity: Keystone's v3 API. Who there is (domains, projects, users, groups), who may do what where (roles and
 //! their assignments), tokens that prove it, and the catalog that says where the services are.
 
+mod access_rule;
 mod application_credential;
 mod assignment;
 mod body;
@@ -52,6 +53,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     steps: &[
         Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
         Step { number: 2, name: "password rules", sql: include_str!("../migrations/0002_password_rules.sql") },
+        Step { number: 3, name: "access rules", sql: include_str!("../migrations/0003_access_rules.sql") },
         Step { number: 4, name: "credentials", sql: include_str!("../migrations/0004_credentials.sql") },
         Step { number: 10, name: "trusts", sql: include_str!("../migrations/0010_trusts.sql") },
         Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
@@ -127,6 +129,7 @@ impl Identity {
             .join(project::api::routes(room()))
             .join(user::api::routes(room()))
             .join(application_credential::api::routes(room()))
+            .join(access_rule::api::routes(room()))
             .join(credential::api::routes(room()))
             .join(ec2::api::routes(room()))
             .join(ec2::tokens::routes(room()))
@@ -215,6 +218,7 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(project::api::POLICIES);
     all.extend(user::api::POLICIES);
     all.extend(application_credential::api::POLICIES);
+    all.extend(access_rule::api::POLICIES);
     all.extend(credential::api::POLICIES);
     all.extend(ec2::api::POLICIES);
     all.extend(ec2::tokens::POLICIES);

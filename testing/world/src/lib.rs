@@ -175,5 +175,6 @@ fn caller(token: &str) -> Option<Caller> {
             expires_at: Timestamp(i64::MAX),
             audit_ids: vec!["a".into()],
         },
+        access_rules: None,
     })
 }

@@ -22,6 +22,7 @@ fn caller(scope: TokenScope, roles: &[&str]) -> Caller {
             expires_at: Timestamp(1),
             audit_ids: vec![],
         },
+        access_rules: None,
     }
 }
 

@@ -14,6 +14,7 @@ use types::{RoleId, Secret, Timestamp, UserId};
 use super::{ApplicationCredential, NewCredential, store};
 use crate::{
     Identity,
+    access_rule::{self, RuleRequest},
     delegation::{DelegatedBy, Delegation},
     error::Error,
     reply,
@@ -63,16 +64,15 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     refuse_restricted(&room, &cx).await?;
     let caller = Arc::clone(cx.caller()?);
     let project_id = cx.project()?.clone();
-    if !new.access_rules.is_empty() {
-        return Err(Fault::bad_request(
-            "Access rules are not supported by this cloud. Leave access_rules out; limit the credential by its roles.",
-        ));
+    let rules = new.access_rules.clone().into_iter().map(RuleRequest::check).collect::<Result<Vec<_>, _>>()?;
+    if rules.len() > access_rule::MOST {
+        return Err(Fault::bad_request(format!("An application credential has at most {} access rules.", access_rule::MOST)));
     }
     let secret = match &new.secret {
         Some(secret) => secret.0.clone(),
         None => generate_secret()?,
     };
-    let credential = ApplicationCredential {
+    let mut credential = ApplicationCredential {
         id: uuid::Uuid::new_v4().simple().to_string(),
         user_id: user_id(&cx),
         project_id,
@@ -82,14 +82,17 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         expires_at: new.expires_at.as_deref().map(expiry).transpose()?,
         unrestricted: new.unrestricted.unwrap_or(false),
         role_ids: roles_of(&caller, &new)?,
+        access_rules: vec![],
     };
     let (allowed, actor, row) = (cx.allowed()?.clone(), cx.actor(), credential.clone());
-    let roles = room
+    let (rules, roles) = room
         .change(move |tx| {
             store::create(tx, &allowed, &actor, &row)?;
-            AllRoles::load(tx)
+            let rules = access_rule::store::confine(tx, &actor, &row.user_id, &row.id, &rules)?;
+            Ok((rules, AllRoles::load(tx)?))
         })
         .await?;
+    credential.access_rules = rules;
     let mut view = view(&cx, &credential, &roles);
     // Told once, and never again: only its hash is kept.
     view["secret"] = secret.reveal().as_str().into();
@@ -152,7 +155,7 @@ fn generate_secret() -> Result<Secret<String>, Fault> {
 fn view(cx: &Cx, credential: &ApplicationCredential, all: &AllRoles) -> Value {
     let role = |id: &RoleId| all.by_id.get(id).map(|role| json!({"id": role.id, "name": role.name, "domain_id": role.domain_id}));
     let url = cx.url(&format!("/v3/users/{}/application_credentials/{}", credential.user_id, credential.id));
-    json!({
+    let mut view = json!({
         "id": credential.id,
         "name": credential.name,
         "description": credential.description,
@@ -163,7 +166,11 @@ fn view(cx: &Cx, credential: &ApplicationCredential, all: &AllRoles) -> Value {
         "expires_at": credential.expires_at.map(Timestamp::naive_micros),
         "unrestricted": credential.unrestricted,
         "links": {"self": url},
-    })
+    });
+    if !credential.access_rules.is_empty() {
+        view["access_rules"] = json!(credential.access_rules.iter().map(access_rule::view).collect::<Vec<_>>());
+    }
+    view
 }
 
 fn user_id(cx: &Cx) -> UserId {

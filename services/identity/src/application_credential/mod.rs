@@ -7,10 +7,11 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 
+use contracts::caller::AccessRule;
 use serde::Deserialize;
 use types::{ProjectId, RoleId, Secret, Timestamp, UserId};
 
-use crate::{body::Name, user::Password};
+use crate::{access_rule::RuleRequest, body::Name, user::Password};
 
 #[derive(Debug, Clone)]
 pub struct ApplicationCredential {
@@ -24,6 +25,8 @@ pub struct ApplicationCredential {
     /// May make and delete other credentials.
     pub unrestricted: bool,
     pub role_ids: Vec<RoleId>,
+    /// The only requests that its tokens are good for; none: they are good for all.
+    pub access_rules: Vec<AccessRule>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,7 +43,7 @@ pub struct NewCredential {
     #[serde(default)]
     pub unrestricted: Option<bool>,
     #[serde(default)]
-    pub access_rules: Vec<serde_json::Value>,
+    pub access_rules: Vec<RuleRequest>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,6 +7,7 @@ use types::{RoleId, Secret, UserId};
 
 use super::ApplicationCredential;
 use crate::{
+    access_rule::store as rules,
     change,
     error::{Error, Result},
     role::store::AllRoles,
@@ -17,12 +18,12 @@ const COLUMNS: &str = "id, user_id, project_id, name, description, secret_hash, 
 /// For logins: the caller is not known yet.
 pub fn find(tx: &mut Tx, id: &str) -> Result<Option<ApplicationCredential>> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM application_credentials WHERE id = $1"), &params![id])?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(|row| with_rules(tx, row)).transpose()
 }
 
 pub fn named(tx: &mut Tx, user: &UserId, name: &str) -> Result<Option<ApplicationCredential>> {
     let sql = format!("SELECT {COLUMNS} FROM application_credentials WHERE user_id = $1 AND name = $2");
-    tx.query_opt(&sql, &params![user, name])?.as_ref().map(read).transpose()
+    tx.query_opt(&sql, &params![user, name])?.as_ref().map(|row| with_rules(tx, row)).transpose()
 }
 
 /// The roles that the credential was given, with those they imply today.
@@ -33,8 +34,14 @@ pub fn roles_within(tx: &mut Tx, credential: &ApplicationCredential) -> Result<V
 pub fn list(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId, name: Option<&str>) -> Result<Vec<ApplicationCredential>> {
     refuse_others(allowed, user)?;
     let sql = format!("SELECT {COLUMNS} FROM application_credentials WHERE user_id = $1 ORDER BY name");
-    let all: Vec<ApplicationCredential> = tx.query(&sql, &params![user])?.iter().map(read).collect::<Result<_>>()?;
-    Ok(all.into_iter().filter(|credential| name.is_none_or(|name| credential.name == name)).collect())
+    let mut all: Vec<ApplicationCredential> = tx.query(&sql, &params![user])?.iter().map(read).collect::<Result<_>>()?;
+    all.retain(|credential| name.is_none_or(|name| credential.name == name));
+    for (credential, rule) in rules::of_user(tx, user)? {
+        if let Some(credential) = all.iter_mut().find(|known| known.id == credential) {
+            credential.access_rules.push(rule);
+        }
+    }
+    Ok(all)
 }
 
 pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId, id: &str) -> Result<ApplicationCredential> {
@@ -80,6 +87,11 @@ fn state(credential: &ApplicationCredential) -> serde_json::Value {
     })
 }
 
+fn with_rules(tx: &mut Tx, row: &Row) -> Result<ApplicationCredential> {
+    let credential = read(row)?;
+    Ok(ApplicationCredential { access_rules: rules::of_credential(tx, &credential.id)?, ..credential })
+}
+
 fn read(row: &Row) -> Result<ApplicationCredential> {
     Ok(ApplicationCredential {
         id: row.get(0)?,
@@ -91,5 +103,6 @@ fn read(row: &Row) -> Result<ApplicationCredential> {
         expires_at: row.get(6)?,
         unrestricted: row.get(7)?,
         role_ids: row.json(8)?,
+        access_rules: vec![],
     })
 }

@@ -111,7 +111,12 @@ async fn only_its_owner_makes_one() {
         (json!({"name": "y", "roles": [{"name": "admin"}]}), 400, "admin"),
         (json!({"name": "y", "expires_at": "2001-01-01T00:00:00Z"}), 400, "before now"),
         (json!({"name": "y", "expires_at": "tomorrow"}), 400, "tomorrow"),
-        (json!({"name": "y", "access_rules": [{"path": "/", "method": "GET", "service": "compute"}]}), 400, "ccess rules"),
+        (json!({"name": "y", "access_rules": [{"path": "/", "method": "TRACE", "service": "compute"}]}), 400, "access_rules"),
+        (json!({"name": "y", "access_rules": [{"path": "x", "method": "GET", "service": "compute"}]}), 400, "slash"),
+        (json!({"name": "y", "access_rules": [{"path": "/", "method": "GET"}]}), 400, "together"),
+        (json!({"name": "y", "access_rules": [{"id": "x", "method": "GET"}]}), 400, "id alone"),
+        (json!({"name": "y", "access_rules": [{"id": "x"}]}), 404, "x"),
+        (json!({"name": "y", "access_rules": [{"path": "/", "verb": "GET"}]}), 400, "unknown field"),
     ] {
         let answer = made.create(fields.clone()).await;
         assert_eq!(answer.status.as_u16(), status, "{fields}");

@@ -88,6 +88,8 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainI
     let groups = "SELECT id FROM user_groups WHERE domain_id = $1";
     let roles = "SELECT id FROM roles WHERE domain_id = $1";
     for statement in [
+        format!("DELETE FROM former_passwords WHERE user_id IN ({users})"),
+        format!("DELETE FROM used_passcodes WHERE user_id IN ({users})"),
         format!("DELETE FROM application_credentials WHERE user_id IN ({users}) OR project_id IN ({projects})"),
         format!("DELETE FROM role_assignments WHERE actor_kind = 'user' AND actor_id IN ({users})"),
         format!("DELETE FROM role_assignments WHERE actor_kind = 'group' AND actor_id IN ({groups})"),

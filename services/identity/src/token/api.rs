@@ -45,6 +45,7 @@ static SYSTEM: Policy =
 pub const POLICIES: [&Policy; 7] = [&CHECK, &VALIDATE, &REVOKE, &CATALOG, &PROJECTS, &DOMAINS, &SYSTEM];
 
 pub const SUBJECT: &str = "x-subject-token";
+const RULES_KEPT: &str = "openstack-identity-access-rules";
 
 pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
@@ -70,6 +71,14 @@ async fn issue(room: Arc<Identity>, mut cx: Cx) -> Reply {
 async fn validate(room: Arc<Identity>, cx: Cx) -> Reply {
     let policy = if cx.method == Method::HEAD { &CHECK } else { &VALIDATE };
     let (token, valid) = subject(&room, &cx, policy).await?;
+    // Who does not say that he keeps to access rules would take the token to be good for everything.
+    let keeps_rules = cx.header(RULES_KEPT).and_then(|version| version.parse::<f32>().ok()).is_some_and(|it| it >= 1.0);
+    if valid.caller.access_rules.is_some() && !keeps_rules {
+        return Err(Fault::not_found(
+            "The token is confined by access rules, and the request does not say by OpenStack-Identity-Access-Rules: 1.0 \
+             that it keeps to them.",
+        ));
+    }
     answer(&room, &cx, StatusCode::OK, &token, &valid).await
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use types::Timestamp;
 
 use super::{CredentialFacts, Through, TrustFacts, ValidToken};
-use crate::catalog::ServiceView;
+use crate::{access_rule, catalog::ServiceView};
 
 #[derive(Serialize)]
 pub struct TokenView<'a> {
@@ -40,7 +40,10 @@ pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> To
     let user = &caller.user;
     TokenView {
         methods: &caller.token.methods,
-        user: json!({"domain": named(&user.domain), "id": user.id, "name": user.name, "password_expires_at": valid.password_expires_at.map(Timestamp::naive_micros)}),
+        user: json!({
+            "domain": named(&user.domain), "id": user.id, "name": user.name,
+            "password_expires_at": valid.password_expires_at.map(Timestamp::naive_micros),
+        }),
         audit_ids: &caller.token.audit_ids,
         expires_at: caller.token.expires_at.zulu_micros(),
         issued_at: caller.token.issued_at.zulu_micros(),
@@ -60,16 +63,21 @@ pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> To
             .then_some(false),
         roles: is_scoped.then(|| caller.roles.iter().map(role).collect()),
         catalog: catalog.filter(|_| is_scoped),
-        through: valid.through.as_ref().map(through).unwrap_or_default(),
+        through: through(valid),
     }
 }
 
 /// What the token's view says of it beside its scope.
-fn through(through: &Through) -> Map<String, Value> {
+fn through(valid: &ValidToken) -> Map<String, Value> {
+    let Some(through) = &valid.through else { return Map::new() };
     let (key, view) = match through {
         Through::ApplicationCredential(credential) => {
             let CredentialFacts { id, name, unrestricted } = credential;
-            ("application_credential", json!({"id": id, "name": name, "restricted": !unrestricted}))
+            let mut view = json!({"id": id, "name": name, "restricted": !unrestricted});
+            if let Some(rules) = &valid.caller.access_rules {
+                view["access_rules"] = json!(rules.iter().map(access_rule::view).collect::<Vec<_>>());
+            }
+            ("application_credential", view)
         }
         Through::Trust(trust) => {
             let TrustFacts { id, impersonation, trustor, trustee } = trust;

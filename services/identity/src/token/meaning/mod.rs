@@ -14,7 +14,10 @@ use access::{
 };
 use contracts::{
     BoxFuture,
-    caller::{Authenticator, Caller, DomainFacts, ProjectFacts, RoleFacts, TokenFacts, TokenScope, Unauthenticated, UserFacts},
+    caller::{
+        AccessRule, Authenticator, Caller, DomainFacts, ProjectFacts, RoleFacts, TokenFacts, TokenScope, Unauthenticated,
+        UserFacts,
+    },
 };
 use store::{Tx, params};
 use types::{DomainId, ProjectId, Timestamp};
@@ -75,6 +78,8 @@ pub struct Ground {
     scope: TokenScope,
     roles: Vec<RoleFacts>,
     through: Option<Through>,
+    /// The only requests that the token is good for.
+    access_rules: Option<Arc<[AccessRule]>>,
 }
 
 /// Looks up what the payload names. A token is issued only if this succeeds for it, and is valid while it does.
@@ -103,13 +108,14 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
             expires_at: payload.expires_at,
             audit_ids: payload.audit_ids.iter().map(ToString::to_string).collect(),
         },
+        access_rules: ground.access_rules,
     };
     Ok(ValidToken { payload: payload.clone(), caller: Arc::new(caller), through: ground.through, password_expires_at })
 }
 
 fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account, issued_at: Timestamp) -> Result<Ground> {
     match scope {
-        PayloadScope::Unscoped => Ok(Ground { scope: TokenScope::Unscoped, roles: vec![], through: None }),
+        PayloadScope::Unscoped => Ok(Ground { scope: TokenScope::Unscoped, roles: vec![], through: None, access_rules: None }),
         PayloadScope::System => own_roles(tx, account, TokenScope::System, &Place::System),
         PayloadScope::Domain(id) => {
             let scope = TokenScope::Domain(domain(tx, id)?);
@@ -133,7 +139,7 @@ fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account, issued_at: Times
 
 /// The roles that the user has at this place, with no one else's help.
 fn own_roles(tx: &mut Tx, account: &Account, scope: TokenScope, place: &Place) -> Result<Ground> {
-    Ok(Ground { scope, roles: effective::roles_of(tx, &account.id, place)?, through: None })
+    Ok(Ground { scope, roles: effective::roles_of(tx, &account.id, place)?, through: None, access_rules: None })
 }
 
 fn project(tx: &mut Tx, id: &ProjectId) -> Result<ProjectFacts> {

@@ -26,5 +26,5 @@ pub fn ground(tx: &mut Tx, account: &Account, place: &ProjectId, trust: &str, is
     }
     let facts = TrustFacts { id: trust.id, impersonation: trust.impersonation, trustor: trust.trustor, trustee: trust.trustee };
     let scope = TokenScope::Project(project(tx, place)?);
-    Ok(Ground { scope, roles: delegated.roles, through: Some(Through::Trust(facts)) })
+    Ok(Ground { scope, roles: delegated.roles, through: Some(Through::Trust(facts)), access_rules: None })
 }
