@@ -3,6 +3,8 @@
 //! their assignments), tokens that prove it, and the catalog that says where the services are.
 
 mod access_rule;
+#[cfg(test)]
+mod advisories;
 mod application_credential;
 mod assignment;
 mod body;

@@ -276,3 +276,31 @@ async fn a_key_is_worth_what_its_user_is() {
     assert_eq!(world.ask("PATCH", &user, &world.admin, json!({"user": {"enabled": false}})).await.status, 200);
     assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 401, "disabled");
 }
+
+/// OSSA-2013-032: a key that a trustee makes is worth the trust, not the trustor.
+#[tokio::test]
+async fn a_key_made_under_a_trust_is_worth_the_trust() {
+    let made = Made::new().await;
+    let world = &made.world;
+    let role = world.id("roles", "manager").await;
+    world.grant(&format!("projects/{}/users/{}/roles/{role}", made.project, made.user)).await;
+    let demo = world.demo().await;
+    let bob = world.create("users", "user", json!({"name": "bob", "password": "builder"})).await;
+    let trust = json!({"trust": {"trustor_user_id": made.user, "trustee_user_id": bob, "project_id": made.project,
+                                 "impersonation": true, "roles": [{"name": "member"}]}});
+    let trust = world.ask("POST", "/v3/OS-TRUST/trusts", &demo, trust).await;
+    let id = trust.body["trust"]["id"].as_str().unwrap_or_else(|| panic!("{}", trust.body)).to_owned();
+    let mut login = crate::world::password_login("bob", "builder", json!({"OS-TRUST:trust": {"id": id}}));
+    login["auth"]["identity"]["password"]["user"]["domain"] = json!({"id": "default"});
+    let trustee = world.ask("POST", "/v3/auth/tokens", "", login).await.token();
+
+    let key = made.key(&trustee).await;
+    let answer = made.ec2(&made.service, key.signed(0)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body["token"]["OS-TRUST:trust"]["id"], json!(id));
+    let roles: Vec<_> = answer.body["token"]["roles"].as_array().unwrap().iter().map(|role| &role["name"]).collect();
+    assert_eq!(roles, ["member", "reader"], "not manager, which the trustor is besides");
+
+    assert_eq!(world.ask("DELETE", &format!("/v3/OS-TRUST/trusts/{id}"), &demo, Value::Null).await.status, 204);
+    assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 401, "the key ends with the trust");
+}

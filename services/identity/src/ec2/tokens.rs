@@ -114,7 +114,7 @@ impl Identity {
         let scope = match (keys.trust_id(), keys.application_credential_id()) {
             (None, Some(id)) => PayloadScope::ApplicationCredential { project, credential: id.to_owned() },
             (None, None) => PayloadScope::Project(project),
-            (Some(_), _) => return Err(Error::Unauthorized),
+            (Some(id), _) => PayloadScope::Trust { project, trust: id.to_owned() },
         };
         let mut proved = Proved { bound: Some(Bound::To(scope)), ..Proved::default() };
         proved.add(self.account(&key.user_id).await?, Methods::EC2_CREDENTIAL)?;

@@ -72,7 +72,8 @@ impl TokenCache {
 
     pub fn is_revoked(&self, ids: &[AuditId]) -> bool {
         let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
-        ids.first().is_some_and(|own| revoked.contains_key(own))
+        // Its own id and that of the login it goes back to: who ends a login ends all that was bought with it.
+        ids.iter().any(|id| revoked.contains_key(id))
     }
 
     /// The token is void from now on. Those that have expired by themselves are forgotten on the way.
