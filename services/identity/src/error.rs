@@ -25,6 +25,8 @@ pub enum Error {
     Keys(#[from] access::keys::KeyError),
     #[error("open a credential that none of the credential keys sealed")]
     Sealed,
+    #[error("So many are logging in that it would take long until it is your turn. Nothing was changed; try again.")]
+    Busy,
     #[error("hash a password: {0}")]
     Hash(String),
 }
@@ -65,6 +67,7 @@ impl From<Error> for Fault {
             Error::Invalid(message) => Self::bad_request(message),
             Error::Forbidden(message) => Self::forbidden(message),
             Error::Unauthorized => Self::unauthorized(),
+            Error::Busy => Self::unavailable(error.to_string()),
             Error::PasswordExpired(_) => Self::new(StatusCode::UNAUTHORIZED, error.to_string()),
             Error::Store(store::Error::MarkerNotFound) => Self::not_found("The marker of this page names nothing in the list."),
             Error::Store(store::Error::Constraint { rule }) => Self::bad_request(format!("A value cannot be kept: {rule}.")),

@@ -126,6 +126,7 @@ impl Identity {
         let routes = Routes::new(room())
             .join(version::routes(room()))
             .join(token::api::routes(room()))
+            .join(token::revocations::routes(room()))
             .join(domain::api::routes(room()))
             .join(domain_config::api::routes(room()))
             .join(project::api::routes(room()))
@@ -215,6 +216,7 @@ impl Identity {
 pub fn policies() -> Vec<&'static Policy> {
     let mut all: Vec<&'static Policy> = vec![];
     all.extend(token::api::POLICIES);
+    all.extend(token::revocations::POLICIES);
     all.extend(domain::api::POLICIES);
     all.extend(domain_config::api::POLICIES);
     all.extend(project::api::POLICIES);

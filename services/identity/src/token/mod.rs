@@ -6,6 +6,7 @@
 //!
 //! Invariant: a check of a token seen before touches no database (test: `a_warm_check_runs_no_statement`).
 //! Invariant: a revoked token is refused from the next request on (test: `revocation_takes_effect_at_once`).
+//! Invariant: with a token, those that were bought with it are revoked (test: `with_the_first_of_a_chain_go_the_others`).
 //! Invariant: a token bought with a token does not outlive it (test: `rescoping_keeps_the_expiry_and_the_audit_chain`).
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod meaning;
 pub mod method;
 pub mod proved;
 pub mod receipt;
+pub mod revocations;
 pub mod revoke;
 pub mod scope;
 #[cfg(test)]

@@ -195,6 +195,52 @@ async fn revocation_takes_effect_at_once() {
 }
 
 #[tokio::test]
+async fn with_the_first_of_a_chain_go_the_others() {
+    let world = World::new().await;
+    let buy = async |token: &str| world.ask("POST", "/v3/auth/tokens", "", token_login(token, demo_scope())).await.token();
+    let revoke = async |token: &str| {
+        let answer = world.ask_with("DELETE", "/v3/auth/tokens", token, &[("x-subject-token", token)], Value::Null).await;
+        assert_eq!(answer.status, 204);
+    };
+    let works = async |token: &str| world.get("/v3/auth/projects", token).await.status == 200;
+    let first = world.login("demo", DEMO_PASSWORD, None).await;
+    let (second, sibling) = (buy(&first).await, buy(&first).await);
+    let third = buy(&second).await;
+    revoke(&sibling).await;
+    assert!(works(&first).await && works(&second).await && works(&third).await, "one of them, and no other");
+    revoke(&first).await;
+    assert!(!works(&second).await && !works(&third).await, "their ground is gone");
+}
+
+#[tokio::test]
+async fn services_can_ask_which_tokens_are_void() {
+    let world = World::new().await;
+    let demo = world.demo().await;
+    let user = world.id("users", "demo").await;
+    let audit_id = world.room.caller(&demo).await.unwrap().token.audit_ids[0].clone();
+    world.ask_with("DELETE", "/v3/auth/tokens", &demo, &[("x-subject-token", &demo)], Value::Null).await;
+    let events = world.get("/v3/OS-REVOKE/events", &world.admin).await;
+    assert_eq!(events.status, 200, "{}", events.body);
+    let of = |key: &str, id: &str| {
+        let list = events.body["events"].as_array().unwrap();
+        list.iter().find(|event| event[key] == id).cloned()
+    };
+    assert!(of("audit_id", &audit_id).unwrap()["issued_before"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(of("user_id", &user), None);
+
+    let since = types::Timestamp::now().zulu_micros();
+    let change = json!({"user": {"password": "another"}});
+    assert_eq!(world.ask("PATCH", &format!("/v3/users/{user}"), &world.admin, change).await.status, 200);
+    let later = world.get(&format!("/v3/OS-REVOKE/events?since={since}"), &world.admin).await;
+    let later = later.body["events"].as_array().unwrap().clone();
+    assert_eq!(later.len(), 1, "{later:?}");
+    assert_eq!(later[0]["user_id"], user);
+    assert_eq!(world.get("/v3/OS-REVOKE/events?since=yesterday", &world.admin).await.status, 400);
+    let demo = world.login("demo", "another", Some("demo")).await;
+    assert_eq!(world.get("/v3/OS-REVOKE/events", &demo).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_warm_check_runs_no_statement() {
     let world = World::new().await;
     let demo = world.demo().await;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Passwords: argon2id, and bcrypt for those that were imported, until their owner logs in.
 //!
-//! Hashing is meant to be slow. It runs on blocking threads, as many at once as there are processors, so that a storm
-//! of logins leaves the rest of the cloud responsive.
+//! Hashing is meant to be slow. It runs on threads of its own, see `pool`.
 //!
 //! Invariant: whether a user exists cannot be told from how long a refusal takes (test: `an_unknown_user_costs_a_hash_too`).
+
+mod pool;
 
 use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use tokio::sync::Semaphore;
 use types::Secret;
 
 use crate::error::{Error, Result};
+use pool::Pool;
 
 /// OWASP's least setting for argon2id: 19 MiB, two passes.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -24,7 +25,7 @@ pub const LONGEST: usize = 4096;
 
 #[derive(Clone)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
+    pool: Pool,
     /// What the password of an unknown user is compared with.
     of_nobody: Arc<str>,
 }
@@ -39,13 +40,12 @@ pub enum Verdict {
 
 impl Passwords {
     pub fn new() -> Result<Self> {
-        let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-        Ok(Self { turns: Arc::new(Semaphore::new(at_once)), of_nobody: hash_of_nobody()?.into() })
+        Ok(Self { pool: Pool::start()?, of_nobody: hash_of_nobody()?.into() })
     }
 
     pub async fn hash(&self, password: &Secret<String>) -> Result<String> {
         let password = password.clone();
-        self.in_turn(move || hash(password.reveal().as_bytes())).await?
+        self.pool.run(move || hash(password.reveal().as_bytes())).await?
     }
 
     /// Compares with the kept hash; with none, spends the same time and says no.
@@ -53,17 +53,8 @@ impl Passwords {
         let password = password.clone();
         let is_somebodys = kept.is_some();
         let kept: Arc<str> = kept.map_or_else(|| Arc::clone(&self.of_nobody), Arc::from);
-        let verdict = self.in_turn(move || verify(password.reveal().as_bytes(), &kept)).await?;
+        let verdict = self.pool.run(move || verify(password.reveal().as_bytes(), &kept)).await?;
         Ok(if is_somebodys { verdict } else { Verdict::Wrong })
-    }
-
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let turn = self.turns.clone().acquire_owned().await.map_err(|error| Error::Hash(error.to_string()))?;
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work()
-        });
-        done.await.map_err(|error| Error::Hash(error.to_string()))
     }
 }
 
