@@ -70,8 +70,7 @@ impl TokenCache {
         self.lock().put(token.into(), Entry { generation, token: valid });
     }
 
-    /// Whether the token was revoked, or the one that is the first of its chain. A look into a table of hashes: it
-    /// costs the same however many there are.
+    /// Whether the token was revoked: a look into a table of hashes, which costs the same however many there are.
     pub fn is_revoked(&self, ids: &[AuditId]) -> bool {
         let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
         // Its own id and that of the login it goes back to: who ends a login ends all that was bought with it.
