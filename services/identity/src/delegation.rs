@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tokens that stand for a part of what a user may do, in one project: those of application credentials, trusts and
-//! EC2 keys.
+//! Tokens that stand for a part of what a user may do, in one project: those of application credentials, trusts, OAuth
+//! access tokens and EC2 keys.
 //!
 //! What such a token makes must stay within the same part, or the part grows: a program with a reader's credential
 //! would make itself an EC2 key that can do all that its owner can.
@@ -25,6 +25,7 @@ pub struct Delegation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DelegatedBy {
     Trust(String),
+    AccessToken(String),
     ApplicationCredential {
         id: String,
         unrestricted: bool,
@@ -38,6 +39,9 @@ impl Delegation {
         match &valid.payload.scope {
             PayloadScope::Trust { project, trust } => {
                 Some(Self { project: project.clone(), by: DelegatedBy::Trust(trust.clone()) })
+            }
+            PayloadScope::OAuth1 { project, access_token } => {
+                Some(Self { project: project.clone(), by: DelegatedBy::AccessToken(access_token.clone()) })
             }
             PayloadScope::ApplicationCredential { project, credential } => {
                 let unrestricted = matches!(&valid.through, Some(Through::ApplicationCredential(facts)) if facts.unrestricted);
@@ -55,6 +59,16 @@ impl Delegation {
     pub async fn of_request(room: &Identity, cx: &Cx) -> Result<Option<Self>, Fault> {
         let own = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await?;
         Ok(Self::of(&own))
+    }
+
+    /// An application credential stands for itself: it would outlive a trust or an access token by which it was made.
+    pub fn refuse_application_credentials(&self) -> Result<(), Error> {
+        match self.by {
+            DelegatedBy::Trust(_) | DelegatedBy::AccessToken(_) => {
+                Err(Error::Forbidden("Cannot manage application credentials with a token issued via delegation.".into()))
+            }
+            DelegatedBy::ApplicationCredential { .. } | DelegatedBy::Ec2Key => self.refuse_restricted(),
+        }
     }
 
     /// A leaked credential must not be able to make itself successors.
@@ -75,8 +89,11 @@ impl Delegation {
     pub async fn refuse_password_change(room: &Identity, cx: &Cx) -> Result<(), Fault> {
         let own = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await;
         match own.ok().as_deref().and_then(Self::of) {
-            Some(Self { by: DelegatedBy::Trust(_) | DelegatedBy::Ec2Key, .. }) => {
-                Err(Error::Forbidden("Passwords cannot be changed with the token of a trust or of an EC2 key.".into()).into())
+            Some(Self { by: DelegatedBy::Trust(_) | DelegatedBy::AccessToken(_) | DelegatedBy::Ec2Key, .. }) => {
+                Err(Error::Forbidden(
+                    "Passwords cannot be changed with the token of a trust, of an OAuth consumer or of an EC2 key.".into(),
+                )
+                .into())
             }
             _ => Ok(()),
         }

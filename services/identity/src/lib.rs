@@ -20,6 +20,7 @@ mod error;
 mod filter;
 mod group;
 mod limit;
+mod oauth1;
 mod oauth2;
 mod password;
 mod policy;
@@ -57,6 +58,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 2, name: "password rules", sql: include_str!("../migrations/0002_password_rules.sql") },
         Step { number: 3, name: "access rules", sql: include_str!("../migrations/0003_access_rules.sql") },
         Step { number: 4, name: "credentials", sql: include_str!("../migrations/0004_credentials.sql") },
+        Step { number: 5, name: "oauth1", sql: include_str!("../migrations/0005_oauth1.sql") },
         Step { number: 10, name: "trusts", sql: include_str!("../migrations/0010_trusts.sql") },
         Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
         Step { number: 12, name: "endpoint_filters", sql: include_str!("../migrations/0012_endpoint_filters.sql") },
@@ -88,6 +90,8 @@ const MEANINGFUL: &[&str] = &[
     "role_assignment",
     "application_credential",
     "trust",
+    "oauth1_consumer",
+    "oauth1_access_token",
     "region",
     "catalog_service",
     "endpoint",
@@ -136,6 +140,9 @@ impl Identity {
             .join(credential::api::routes(room()))
             .join(ec2::api::routes(room()))
             .join(ec2::tokens::routes(room()))
+            .join(oauth1::consumer::api::routes(room()))
+            .join(oauth1::request_token::api::routes(room()))
+            .join(oauth1::access_token::api::routes(room()))
             .join(oauth2::api::routes(room()))
             .join(trust::api::routes(room()))
             .join(group::api::routes(room()))
@@ -227,6 +234,9 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(ec2::api::POLICIES);
     all.extend(ec2::tokens::POLICIES);
     all.extend(trust::api::POLICIES);
+    all.extend(oauth1::consumer::api::POLICIES);
+    all.extend(oauth1::request_token::api::POLICIES);
+    all.extend(oauth1::access_token::api::POLICIES);
     all.extend(group::api::POLICIES);
     all.extend(role::api::POLICIES);
     all.extend(role::implied::POLICIES);

@@ -80,6 +80,17 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// A request without a token and a body; the answer's status and text.
+    pub async fn ask_for_text(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
+        let mut request = Request::builder().method(method).uri(format!("/identity{path}")).header("host", "cloud:80");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body: RequestBody = Full::from("").map_err(|never| match never {}).boxed();
+        let (parts, body) = self.door.handle(request.body(body).unwrap()).await.into_parts();
+        (parts.status.as_u16(), body.collect().await.unwrap().to_bytes().to_vec())
+    }
+
     pub async fn get(&self, path: &str, token: &str) -> Answer {
         self.ask("GET", path, token, Value::Null).await
     }

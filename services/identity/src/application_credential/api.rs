@@ -15,8 +15,7 @@ use super::{ApplicationCredential, NewCredential, store};
 use crate::{
     Identity,
     access_rule::{self, RuleRequest},
-    delegation::{DelegatedBy, Delegation},
-    error::Error,
+    delegation::Delegation,
     reply,
     role::store::AllRoles,
 };
@@ -109,12 +108,8 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 
 /// A leaked credential must not be able to make itself successors, and a trustee none that outlive the trust.
 async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<(), Fault> {
-    let Some(delegation) = Delegation::of_request(room, cx).await? else { return Ok(()) };
-    if matches!(delegation.by, DelegatedBy::Trust(_)) {
-        let why = "A trustee cannot manage application credentials with the token of a trust.";
-        return Err(Error::Forbidden(why.to_owned()).into());
-    }
-    Ok(delegation.refuse_restricted()?)
+    let delegation = Delegation::of_request(room, cx).await?;
+    Ok(delegation.as_ref().map_or(Ok(()), Delegation::refuse_application_credentials)?)
 }
 
 /// The roles asked for, each one that the caller has; all of the caller's when none is asked for.

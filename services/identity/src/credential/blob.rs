@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The keys under which a blob names the delegation that it is confined to. Only we write them.
-const BINDINGS: [&str; 2] = ["trust_id", "app_cred_id"];
+const BINDINGS: [&str; 3] = ["trust_id", "app_cred_id", "access_token_id"];
 
 /// An EC2 blob, read.
 #[derive(Debug, Clone)]
@@ -44,6 +44,7 @@ impl Ec2Blob {
     pub fn bind(&mut self, delegation: Option<&Delegation>) {
         match delegation.map(|delegation| &delegation.by) {
             Some(DelegatedBy::Trust(id)) => self.0.insert("trust_id".into(), json!(id)),
+            Some(DelegatedBy::AccessToken(id)) => self.0.insert("access_token_id".into(), json!(id)),
             Some(DelegatedBy::ApplicationCredential { id, .. }) => self.0.insert("app_cred_id".into(), json!(id)),
             // Its tokens make no keys.
             Some(DelegatedBy::Ec2Key) | None => None,
@@ -79,6 +80,10 @@ impl Ec2Blob {
 
     pub fn application_credential_id(&self) -> Option<&str> {
         self.text("app_cred_id")
+    }
+
+    pub fn access_token_id(&self) -> Option<&str> {
+        self.text("access_token_id")
     }
 
     pub fn to_secret(&self) -> Secret<String> {

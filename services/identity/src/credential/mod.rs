@@ -21,6 +21,7 @@ use crate::{
     body::{Extra, Name, present},
     domain_config,
     error::Result,
+    oauth1,
     reply::Resource,
 };
 
@@ -97,7 +98,8 @@ impl Identity {
         self.store
             .write(move |tx| {
                 store::seal_anew(tx, &ring)?;
-                domain_config::store::seal_anew(tx, &ring)
+                domain_config::store::seal_anew(tx, &ring)?;
+                oauth1::seal_anew(tx, &ring)
             })
             .await
     }

@@ -152,7 +152,7 @@ async fn an_update_moves_a_credential_to_nobody_else() {
 async fn nobody_writes_a_delegation_into_a_blob() {
     let made = Made::new().await;
     let mine = id(&made.post(&made.demo, made.ec2("a")).await);
-    for key in ["trust_id", "app_cred_id"] {
+    for key in ["trust_id", "app_cred_id", "access_token_id"] {
         let mut blob = json!({"access": "b", "secret": "s"});
         blob[key] = json!("0123456789abcdef0123456789abcdef");
         let mut new = made.ec2("b");

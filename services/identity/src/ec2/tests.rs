@@ -242,6 +242,35 @@ async fn a_key_stays_within_the_application_credential_that_made_it() {
 }
 
 #[tokio::test]
+async fn a_key_uses_up_the_trust_that_made_it() {
+    let made = Made::new().await;
+    let world = &made.world;
+    let trustee = world.create("users", "user", json!({"name": "trustee", "password": "trusted"})).await;
+    let trust = json!({"trust": {
+        "trustor_user_id": made.user, "trustee_user_id": trustee, "project_id": made.project,
+        "impersonation": false, "roles": [{"name": "member"}], "remaining_uses": 2,
+    }});
+    let trust = world.ask("POST", "/v3/OS-TRUST/trusts", &made.demo, trust).await;
+    assert_eq!(trust.status, 201, "{}", trust.body);
+    let trust = trust.body["trust"]["id"].as_str().unwrap().to_owned();
+    let login = world.login("trustee", "trusted", None).await;
+    let scope = json!({"OS-TRUST:trust": {"id": trust}});
+    let token = world.ask("POST", "/v3/auth/tokens", "", token_login(&login, scope)).await.token();
+
+    let path = format!("/v3/users/{trustee}/credentials/OS-EC2");
+    let answer = world.ask("POST", &path, &token, json!({"tenant_id": made.project})).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    assert_eq!(answer.body["credential"]["trust_id"], json!(trust));
+    let text = |name: &str| answer.body["credential"][name].as_str().unwrap().to_owned();
+    let key = Key { access: text("access"), secret: text("secret") };
+    let worth = made.ec2(&made.service, key.signed(0)).await;
+    assert_eq!(worth.status, 200, "{}", worth.body);
+    assert_eq!(worth.body["token"]["user"]["id"], json!(trustee), "without impersonation");
+    assert_eq!(worth.body["token"]["OS-TRUST:trust"]["id"], json!(trust));
+    assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 401, "both uses are taken");
+}
+
+#[tokio::test]
 async fn a_token_of_a_key_buys_nothing_further() {
     let made = Made::new().await;
     let world = &made.world;

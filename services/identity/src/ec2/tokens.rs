@@ -23,7 +23,9 @@ use crate::{
         self,
         issue::Issued,
         proved::{Bound, Proved},
+        scope::ScopeRequest,
     },
+    trust::store as trusts,
     user::{Account, UserRef, store as users},
 };
 
@@ -110,15 +112,32 @@ fn refuse_unless(holds: bool) -> Result<()> {
 impl Identity {
     /// A token for what the key is good for: its project, within the delegation that made it.
     async fn issue_for_key(&self, key: &Credential, keys: &Ec2Blob, cx: &Cx) -> Result<Issued> {
+        if let Some(trust) = keys.trust_id() {
+            return self.issue_for_trust(key, trust, cx).await;
+        }
         let project = key.project_id.clone().ok_or(Error::Unauthorized)?;
-        let scope = match (keys.trust_id(), keys.application_credential_id()) {
-            (None, Some(id)) => PayloadScope::ApplicationCredential { project, credential: id.to_owned() },
+        let scope = match (keys.application_credential_id(), keys.access_token_id()) {
             (None, None) => PayloadScope::Project(project),
-            (Some(id), _) => PayloadScope::Trust { project, trust: id.to_owned() },
+            (Some(id), None) => PayloadScope::ApplicationCredential { project, credential: id.to_owned() },
+            (None, Some(id)) => PayloadScope::OAuth1 { project, access_token: id.to_owned() },
+            (Some(_), Some(_)) => return Err(Error::Unauthorized),
         };
         let mut proved = Proved { bound: Some(Bound::To(scope)), ..Proved::default() };
         proved.add(self.account(&key.user_id).await?, Methods::EC2_CREDENTIAL)?;
         self.issue(proved, None, cx.actor()).await
+    }
+
+    /// The trustee made the key, in his own name or the trustor's; it buys what the trust would buy him now.
+    async fn issue_for_trust(&self, key: &Credential, trust: &str, cx: &Cx) -> Result<Issued> {
+        let id = trust.to_owned();
+        let trust = self.read(move |tx| trusts::find(tx, &id)).await?.ok_or(Error::Unauthorized)?;
+        if trust.project != key.project_id || *trust.speaks_for() != key.user_id {
+            return Err(Error::Unauthorized);
+        }
+        let mut proved = Proved::default();
+        proved.add(self.account(&trust.trustee).await?, Methods::EC2_CREDENTIAL)?;
+        let issued = self.issue(proved, Some(ScopeRequest::Trust(trust.id)), cx.actor()).await;
+        issued.map_err(|error| if matches!(error, Error::Forbidden(_)) { Error::Unauthorized } else { error })
     }
 
     async fn account(&self, user: &UserId) -> Result<Account> {

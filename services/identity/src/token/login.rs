@@ -37,7 +37,9 @@ pub struct IdentityRequest {
 #[derive(Debug)]
 pub struct Asking {
     pub method: Method,
+    /// Without its query.
     pub url: String,
+    pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
     pub actor: Actor,
 }
@@ -97,7 +99,13 @@ impl fmt::Debug for IdentityRequest {
 
 impl Asking {
     pub fn of(cx: &Cx) -> Self {
-        Self { method: cx.method.clone(), url: cx.own_url(), headers: cx.headers.clone(), actor: cx.actor() }
+        Self {
+            method: cx.method.clone(),
+            url: cx.own_url(),
+            query: cx.query().pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            headers: cx.headers.clone(),
+            actor: cx.actor(),
+        }
     }
 }
 

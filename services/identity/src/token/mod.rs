@@ -50,6 +50,14 @@ pub struct ValidToken {
 pub enum Through {
     ApplicationCredential(CredentialFacts),
     Trust(TrustFacts),
+    OAuth1(ConsumerFacts),
+}
+
+/// The consumer that acts in a user's place.
+#[derive(Debug, Clone)]
+pub struct ConsumerFacts {
+    pub access_token_id: String,
+    pub consumer_id: String,
 }
 
 /// The application credential behind a token.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use types::Timestamp;
 
-use super::{CredentialFacts, Through, TrustFacts, ValidToken};
+use super::{ConsumerFacts, CredentialFacts, Through, TrustFacts, ValidToken};
 use crate::{access_rule, catalog::ServiceView};
 
 #[derive(Serialize)]
@@ -84,6 +84,10 @@ fn through(valid: &ValidToken) -> Map<String, Value> {
             let (trustor, trustee) = (json!({"id": trustor}), json!({"id": trustee}));
             let view = json!({"id": id, "trustor_user": trustor, "trustee_user": trustee, "impersonation": impersonation});
             ("OS-TRUST:trust", view)
+        }
+        Through::OAuth1(consumer) => {
+            let ConsumerFacts { access_token_id, consumer_id } = consumer;
+            ("OS-OAUTH1", json!({"access_token_id": access_token_id, "consumer_id": consumer_id}))
         }
     };
     Map::from_iter([(key.to_owned(), view)])

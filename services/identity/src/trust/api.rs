@@ -145,7 +145,10 @@ async fn asked_for(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<
 async fn refuse_programs(room: &Identity, cx: &Cx) -> Result<Option<Delegation>, Fault> {
     let delegation = Delegation::of_request(room, cx).await?;
     match &delegation {
-        Some(Delegation { by: DelegatedBy::ApplicationCredential { .. } | DelegatedBy::Ec2Key, .. }) => {
+        Some(Delegation {
+            by: DelegatedBy::ApplicationCredential { .. } | DelegatedBy::AccessToken(_) | DelegatedBy::Ec2Key,
+            ..
+        }) => {
             let why = "Trusts cannot be managed with a token of an application credential or of a key. Log in as the user.";
             Err(Error::Forbidden(why.to_owned()).into())
         }

@@ -22,6 +22,7 @@ pub fn ground(tx: &mut Tx, account: &Account, place: &ProjectId, credential: &st
         .ok_or(Error::Unauthorized)?;
     let granted = credentials::roles_within(tx, &credential)?;
     ground.roles.retain(|role| granted.contains(&role.id));
+    ground.until = credential.expires_at;
     let ApplicationCredential { id, name, unrestricted, access_rules, .. } = credential;
     ground.access_rules = (!access_rules.is_empty()).then(|| access_rules.into());
     ground.through = Some(Through::ApplicationCredential(CredentialFacts { id, name, unrestricted }));

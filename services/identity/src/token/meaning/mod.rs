@@ -4,6 +4,7 @@
 //! What a kind of scope comes to stands here where it is a line, and else in a file of its own.
 
 mod application_credential;
+mod oauth1;
 mod trust;
 
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub struct Ground {
     through: Option<Through>,
     /// The only requests that the token is good for.
     access_rules: Option<Arc<[AccessRule]>>,
+    /// It ends here at the latest, and so does a token for it.
+    until: Option<Timestamp>,
 }
 
 /// Looks up what the payload names. A token is issued only if this succeeds for it, and is valid while it does.
@@ -93,6 +96,7 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
     if ground.scope != TokenScope::Unscoped && ground.roles.is_empty() {
         return Err(Error::Unauthorized);
     }
+    let expires_at = ground.until.map_or(payload.expires_at, |until| until.min(payload.expires_at));
     let password_expires_at = account.password_expires_at;
     let caller = Caller {
         user: UserFacts {
@@ -105,17 +109,20 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
         token: TokenFacts {
             methods: payload.methods.names().into_iter().map(str::to_owned).collect(),
             issued_at,
-            expires_at: payload.expires_at,
+            expires_at,
             audit_ids: payload.audit_ids.iter().map(ToString::to_string).collect(),
         },
         access_rules: ground.access_rules,
     };
-    Ok(ValidToken { payload: payload.clone(), caller: Arc::new(caller), through: ground.through, password_expires_at })
+    let payload = Payload { expires_at, ..payload.clone() };
+    Ok(ValidToken { payload, caller: Arc::new(caller), through: ground.through, password_expires_at })
 }
 
 fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account, issued_at: Timestamp) -> Result<Ground> {
     match scope {
-        PayloadScope::Unscoped => Ok(Ground { scope: TokenScope::Unscoped, roles: vec![], through: None, access_rules: None }),
+        PayloadScope::Unscoped => {
+            Ok(Ground { scope: TokenScope::Unscoped, roles: vec![], through: None, access_rules: None, until: None })
+        }
         PayloadScope::System => own_roles(tx, account, TokenScope::System, &Place::System),
         PayloadScope::Domain(id) => {
             let scope = TokenScope::Domain(domain(tx, id)?);
@@ -129,17 +136,17 @@ fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account, issued_at: Times
             application_credential::ground(tx, account, project, credential)
         }
         PayloadScope::Trust { project, trust } => trust::ground(tx, account, project, trust, issued_at),
+        PayloadScope::OAuth1 { project, access_token } => oauth1::ground(tx, account, project, access_token),
         PayloadScope::FederatedUnscoped(_)
         | PayloadScope::FederatedProject { .. }
         | PayloadScope::FederatedDomain { .. }
-        | PayloadScope::OAuth1 { .. }
         | PayloadScope::OAuth2 { .. } => Err(Error::Unauthorized),
     }
 }
 
 /// The roles that the user has at this place, with no one else's help.
 fn own_roles(tx: &mut Tx, account: &Account, scope: TokenScope, place: &Place) -> Result<Ground> {
-    Ok(Ground { scope, roles: effective::roles_of(tx, &account.id, place)?, through: None, access_rules: None })
+    Ok(Ground { scope, roles: effective::roles_of(tx, &account.id, place)?, through: None, access_rules: None, until: None })
 }
 
 fn project(tx: &mut Tx, id: &ProjectId) -> Result<ProjectFacts> {

@@ -24,7 +24,8 @@ pub fn ground(tx: &mut Tx, account: &Account, place: &ProjectId, trust: &str, is
     if issued_at <= delegated.void_until {
         return Err(Error::Unauthorized);
     }
+    let until = trust.expires_at;
     let facts = TrustFacts { id: trust.id, impersonation: trust.impersonation, trustor: trust.trustor, trustee: trust.trustee };
     let scope = TokenScope::Project(project(tx, place)?);
-    Ok(Ground { scope, roles: delegated.roles, through: Some(Through::Trust(facts)), access_rules: None })
+    Ok(Ground { scope, roles: delegated.roles, through: Some(Through::Trust(facts)), access_rules: None, until })
 }

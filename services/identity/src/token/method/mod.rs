@@ -4,6 +4,7 @@
 //! A method reads what was sent for it, and adds to [`Proved`] whom it has proved.
 
 mod application_credential;
+mod oauth1;
 mod password;
 mod token;
 pub mod totp;
@@ -23,14 +24,16 @@ enum Method {
     Token,
     ApplicationCredential,
     Totp,
+    OAuth1,
 }
 
 impl Method {
-    const ALL: [(&str, Self); 4] = [
+    const ALL: [(&str, Self); 5] = [
         ("password", Self::Password),
         ("token", Self::Token),
         ("application_credential", Self::ApplicationCredential),
         ("totp", Self::Totp),
+        ("oauth1", Self::OAuth1),
     ];
 }
 
@@ -58,6 +61,7 @@ impl Identity {
             match method {
                 Method::Password => password::prove(self, request.own(name)?, asking, &mut proved).await?,
                 Method::Token => token::prove(self, request.own(name)?, asking, &mut proved).await?,
+                Method::OAuth1 => oauth1::prove(self, request.own(name)?, asking, &mut proved).await?,
                 Method::Totp => totp::prove(self, request.own(name)?, asking, &mut proved).await?,
                 Method::ApplicationCredential => {
                     application_credential::prove(self, request.own(name)?, asking, &mut proved).await?;

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A request signed as RFC 5849, 3.4 says: HMAC-SHA1 over the method, the address and all parameters, under the secrets
+//! of the consumer and of the token.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use types::{Secret, Timestamp};
+
+use crate::{
+    error::{Error, Result},
+    token::login::Asking,
+};
+
+/// What the header `Authorization` says. Nothing of it is true before [`verify`](Self::verify).
+#[derive(Debug)]
+pub struct SignedRequest {
+    pub consumer: String,
+    /// The request token or access token, where there is one yet.
+    pub token: Option<String>,
+    pub verifier: Option<String>,
+    pub nonce: String,
+    pub signed_at: Timestamp,
+    signature: String,
+    /// The text under the signature.
+    base: String,
+}
+
+/// Longer is no nonce that a client makes.
+const LONGEST_NONCE: usize = 255;
+
+impl SignedRequest {
+    pub fn read(asking: &Asking) -> Result<Self> {
+        let header = asking.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let params = header.and_then(parse_header).ok_or_else(|| invalid("the OAuth header 'Authorization' is missing"))?;
+        let one = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let needed =
+            |name: &str| one(name).filter(|value| !value.is_empty()).ok_or_else(|| invalid(&format!("{name} is missing")));
+        if needed("oauth_signature_method")? != "HMAC-SHA1" {
+            return Err(invalid("oauth_signature_method is HMAC-SHA1"));
+        }
+        if one("oauth_version").is_some_and(|version| version != "1.0") {
+            return Err(invalid("oauth_version is 1.0"));
+        }
+        let seconds: u32 = needed("oauth_timestamp")?.parse().map_err(|_| invalid("oauth_timestamp is a number of seconds"))?;
+        let nonce = needed("oauth_nonce")?;
+        if nonce.len() > LONGEST_NONCE {
+            return Err(invalid("oauth_nonce is too long"));
+        }
+        Ok(Self {
+            consumer: needed("oauth_consumer_key")?,
+            token: one("oauth_token").filter(|token| !token.is_empty()),
+            verifier: one("oauth_verifier"),
+            nonce,
+            signed_at: Timestamp::from_seconds(seconds.into()),
+            signature: needed("oauth_signature")?,
+            base: base_text(asking, &params)?,
+        })
+    }
+
+    pub fn token(&self) -> Result<&str> {
+        self.token.as_deref().ok_or_else(|| invalid("oauth_token is missing"))
+    }
+
+    pub fn verifier(&self) -> Result<&str> {
+        self.verifier.as_deref().ok_or_else(|| invalid("oauth_verifier is missing"))
+    }
+
+    /// Whether who sent this knows both secrets. In constant time.
+    pub fn verify(&self, consumer: &Secret<String>, token: Option<&Secret<String>>) -> Result<()> {
+        let key = format!("{}&{}", escape(consumer.reveal()), token.map(|token| escape(token.reveal())).unwrap_or_default());
+        let signature = STANDARD.decode(self.signature.trim()).map_err(|_| Error::Unauthorized)?;
+        let mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
+        mac.chain_update(&self.base).verify_slice(&signature).map_err(|_| Error::Unauthorized)
+    }
+}
+
+fn invalid(what: &str) -> Error {
+    Error::Invalid(format!("Invalid input for field 'request': {what}."))
+}
+
+/// `OAuth realm="…", oauth_nonce="…"`; what is named twice is no header.
+fn parse_header(header: &str) -> Option<Vec<(String, String)>> {
+    let (scheme, rest) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("oauth") {
+        return None;
+    }
+    let mut params: Vec<(String, String)> = vec![];
+    for part in rest.split(',').filter(|part| !part.trim().is_empty()) {
+        let (name, value) = part.trim().split_once('=')?;
+        let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;
+        let (name, value) = (decode(name), decode(value));
+        if params.iter().any(|(known, _)| *known == name) {
+            return None;
+        }
+        params.push((name, value));
+    }
+    Some(params)
+}
+
+/// RFC 5849, 3.4.1.
+fn base_text(asking: &Asking, params: &[(String, String)]) -> Result<String> {
+    let address: http::Uri = asking.url.parse().map_err(|_| invalid("its address cannot be read"))?;
+    let scheme = address.scheme_str().unwrap_or("http").to_lowercase();
+    let host = address.host().unwrap_or_default().to_lowercase();
+    let port = match (scheme.as_str(), address.port_u16()) {
+        ("http", Some(80)) | ("https", Some(443)) | (_, None) => String::new(),
+        (_, Some(port)) => format!(":{port}"),
+    };
+    let signed = params.iter().filter(|(name, _)| name != "realm" && name != "oauth_signature");
+    let mut pairs: Vec<(String, String)> =
+        signed.chain(&asking.query).map(|(name, value)| (escape(name), escape(value))).collect();
+    pairs.sort();
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let address = format!("{scheme}://{host}{port}{}", address.path());
+    Ok(format!("{}&{}&{}", asking.method.as_str().to_uppercase(), escape(&address), escape(&pairs.join("&"))))
+}
+
+/// RFC 5849, 3.6: all but the unreserved characters.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use http::{HeaderMap, HeaderValue, Method};
+    use store::Actor;
+
+    use super::*;
+
+    fn asking(method: Method, url: &str, query: &[(&str, &str)], header: &str) -> Asking {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::AUTHORIZATION, HeaderValue::from_str(header).unwrap());
+        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Asking { method, url: url.to_owned(), query, headers, actor: Actor::system("test") }
+    }
+
+    /// The example of RFC 5849, 1.2: the last request, for the photo.
+    const PHOTO: &str = "OAuth realm=\"Photos\", oauth_consumer_key=\"dpf43f3p2l4k3l03\", oauth_token=\"nnch734d00sl2jdk\", \
+         oauth_signature_method=\"HMAC-SHA1\", oauth_timestamp=\"137131202\", oauth_nonce=\"chapoH\", \
+         oauth_signature=\"MdpQcU8iPSUjWoN%2FUDMsK2sui9I%3D\"";
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let query = [("file", "vacation.jpg"), ("size", "original")];
+        let request = SignedRequest::read(&asking(Method::GET, "http://photos.example.net/photos", &query, PHOTO)).unwrap();
+        let (consumer, token) = (Secret::new("kd94hf93k423kf44".to_owned()), Secret::new("pfkkdhi9sl3r4s00".to_owned()));
+        assert_eq!((request.consumer.as_str(), request.token().unwrap()), ("dpf43f3p2l4k3l03", "nnch734d00sl2jdk"));
+        request.verify(&consumer, Some(&token)).unwrap();
+        assert!(request.verify(&consumer, None).is_err());
+        for altered in [
+            asking(Method::POST, "http://photos.example.net/photos", &query, PHOTO),
+            asking(Method::GET, "http://photos.example.net/photo", &query, PHOTO),
+            asking(Method::GET, "https://photos.example.net/photos", &query, PHOTO),
+            asking(Method::GET, "http://photos.example.net/photos", &query[..1], PHOTO),
+            asking(Method::GET, "http://photos.example.net/photos", &query, &PHOTO.replace("chapoH", "chapoh")),
+        ] {
+            assert!(SignedRequest::read(&altered).unwrap().verify(&consumer, Some(&token)).is_err());
+        }
+        let same = asking(Method::GET, "HTTP://Photos.Example.net:80/photos", &query, PHOTO);
+        SignedRequest::read(&same).unwrap().verify(&consumer, Some(&token)).unwrap();
+    }
+
+    #[test]
+    fn headers_that_are_none_are_refused() {
+        for header in [
+            "",
+            "OAuth",
+            "Basic abc",
+            "OAuth oauth_nonce",
+            "OAuth oauth_nonce=x",
+            &PHOTO.replace("HMAC-SHA1", "PLAINTEXT"),
+            &PHOTO.replace("137131202", "-1"),
+            &PHOTO.replace("137131202", "now"),
+            &PHOTO.replace("chapoH", ""),
+            &PHOTO.replace("oauth_token", "oauth_nonce"),
+            &format!("{PHOTO}, oauth_version=\"2.0\""),
+        ] {
+            let read = SignedRequest::read(&asking(Method::GET, "http://photos.example.net/photos", &[], header));
+            assert!(matches!(read, Err(Error::Invalid(_))), "{header}");
+        }
+    }
+}
