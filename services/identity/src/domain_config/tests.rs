@@ -113,7 +113,7 @@ async fn a_secret_is_taken_and_never_told() {
     let key = async || {
         let read = |tx: &mut store::Tx| {
             let sql = "SELECT key_hash FROM domain_config WHERE option_name = 'password'";
-            Ok::<String, store::Error>(tx.query_one(sql, &[])?.get(0)?)
+            tx.query_one(sql, &[])?.get::<String>(0)
         };
         made.world.store.read(read).await.unwrap()
     };
