@@ -94,6 +94,18 @@ impl Select {
         self.push(format!("{column} LIKE ? ESCAPE '\\'"), vec![pattern.into()], false)
     }
 
+    /// Keeps rows whose text in `column` contains at least one of `parts`; of none, no row at all.
+    #[must_use]
+    pub fn filter_contains_any(self, column: &'static str, parts: &[String]) -> Self {
+        self.any_like(column, "LIKE", parts)
+    }
+
+    /// Keeps rows whose text in `column` lacks at least one of `parts`; of none, no row at all.
+    #[must_use]
+    pub fn filter_lacks_any(self, column: &'static str, parts: &[String]) -> Self {
+        self.any_like(column, "NOT LIKE", parts)
+    }
+
     /// Keeps rows that meet a condition without a value: `.condition("deleted_at IS NULL")`.
     #[must_use]
     pub fn condition(self, condition: &'static str) -> Self {
@@ -226,6 +238,15 @@ impl Select {
             }
             _ => format!("({cases})"),
         }
+    }
+
+    fn any_like(self, column: &'static str, like: &'static str, parts: &[String]) -> Self {
+        if parts.is_empty() {
+            return self.condition("1 = 0");
+        }
+        let condition = vec![format!("{column} {like} ? ESCAPE '\\'"); parts.len()].join(" OR ");
+        let patterns = parts.iter().map(|part| format!("%{}%", escape_like(part)).into()).collect();
+        self.push(format!("({condition})"), patterns, false)
     }
 
     fn push(mut self, sql: String, values: Vec<Value>, scopes_marker: bool) -> Self {

@@ -22,6 +22,7 @@ mod group;
 mod limit;
 mod oauth1;
 mod oauth2;
+mod options;
 mod password;
 mod policy;
 mod project;
@@ -64,6 +65,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 12, name: "endpoint_filters", sql: include_str!("../migrations/0012_endpoint_filters.sql") },
         Step { number: 13, name: "policies", sql: include_str!("../migrations/0013_policies.sql") },
         Step { number: 14, name: "domain_config", sql: include_str!("../migrations/0014_domain_config.sql") },
+        Step { number: 15, name: "resource_options", sql: include_str!("../migrations/0015_resource_options.sql") },
     ],
 };
 

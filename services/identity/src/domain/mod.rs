@@ -11,6 +11,7 @@ use types::DomainId;
 
 use crate::{
     body::{Extra, Name, present, yes},
+    options::ResourceOptions,
     reply::Resource,
 };
 
@@ -37,6 +38,8 @@ pub struct NewDomain {
     pub description: Option<String>,
     #[serde(default = "yes")]
     pub enabled: bool,
+    #[serde(default)]
+    pub options: ResourceOptions,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -47,8 +50,18 @@ pub struct DomainUpdate {
     #[serde(default, deserialize_with = "present")]
     pub description: Option<Option<String>>,
     pub enabled: Option<bool>,
+    pub options: Option<ResourceOptions>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl DomainUpdate {
+    /// The options, if nothing else is to be changed.
+    pub fn only_options(&self) -> Option<&ResourceOptions> {
+        let Self { name, description, enabled, options, extra } = self;
+        let nothing_else = name.is_none() && description.is_none() && enabled.is_none() && extra.is_empty();
+        options.as_ref().filter(|_| nothing_else)
+    }
 }
 
 impl Resource for Domain {

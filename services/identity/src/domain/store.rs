@@ -10,9 +10,10 @@ use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
+    options,
 };
 
-const COLUMNS: &str = "id, name, description, enabled, extra";
+const COLUMNS: &str = "id, name, description, enabled, options, extra";
 
 /// All domains, or the one that the caller may see.
 pub fn select(allowed: &Allowed<Scope>) -> Select {
@@ -41,12 +42,12 @@ pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: DomainId, new:
         description: new.description.clone().unwrap_or_default(),
         enabled: new.enabled,
         tags: [],
-        options: Default::default(),
+        options: new.options.kept(),
         extra: own_attributes(new.extra.clone()),
     };
-    let sql = "INSERT INTO domains (id, name, description, enabled, extra) VALUES ($1, $2, $3, $4, $5)";
-    let extra = serde_json::Value::Object(domain.extra.clone());
-    tx.execute(sql, &params![&domain.id, &domain.name, &domain.description, domain.enabled, extra])
+    let sql = "INSERT INTO domains (id, name, description, enabled, options, extra) VALUES ($1, $2, $3, $4, $5, $6)";
+    let (options, extra) = documents(&domain);
+    tx.execute(sql, &params![&domain.id, &domain.name, &domain.description, domain.enabled, options, extra])
         .map_err(|error| Error::name_taken(error, "domain", &domain.name, ""))?;
     change::record(tx, actor, "domain", domain.id.as_str(), None, Some(&domain))?;
     Ok(domain)
@@ -55,6 +56,7 @@ pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: DomainId, new:
 pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainId, update: &DomainUpdate) -> Result<Domain> {
     let before = get(tx, allowed, id)?;
     refuse_change("id", id.as_str(), &update.extra)?;
+    options::refuse_update("domain", id.as_str(), &before.options, update.only_options())?;
     let mut domain = before.clone();
     if let Some(name) = &update.name {
         domain.name = name.as_str().to_owned();
@@ -68,10 +70,13 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainI
         }
         domain.enabled = enabled;
     }
+    if let Some(options) = &update.options {
+        options.apply(&mut domain.options);
+    }
     merge(&mut domain.extra, update.extra.clone(), &[]);
-    let sql = "UPDATE domains SET name = $2, description = $3, enabled = $4, extra = $5 WHERE id = $1";
-    let extra = serde_json::Value::Object(domain.extra.clone());
-    tx.execute(sql, &params![id, &domain.name, &domain.description, domain.enabled, extra])
+    let sql = "UPDATE domains SET name = $2, description = $3, enabled = $4, options = $5, extra = $6 WHERE id = $1";
+    let (options, extra) = documents(&domain);
+    tx.execute(sql, &params![id, &domain.name, &domain.description, domain.enabled, options, extra])
         .map_err(|error| Error::name_taken(error, "domain", &domain.name, ""))?;
     change::record(tx, actor, "domain", id.as_str(), Some(&before), Some(&domain))?;
     Ok(domain)
@@ -80,6 +85,7 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainI
 /// Deletes a disabled domain with all that it holds.
 pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainId) -> Result<()> {
     let domain = get(tx, allowed, id)?;
+    options::refuse_delete("domain", id.as_str(), &domain.options)?;
     if domain.enabled {
         return Err(Error::Forbidden("Cannot delete a domain that is enabled, please disable it first.".into()));
     }
@@ -112,6 +118,10 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainI
     change::record(tx, actor, "domain", id.as_str(), Some(&domain), None)
 }
 
+fn documents(domain: &Domain) -> (serde_json::Value, serde_json::Value) {
+    (serde_json::Value::Object(domain.options.clone()), serde_json::Value::Object(domain.extra.clone()))
+}
+
 fn read(row: &Row) -> Result<Domain> {
     Ok(Domain {
         id: row.get(0)?,
@@ -119,7 +129,7 @@ fn read(row: &Row) -> Result<Domain> {
         description: row.get(2)?,
         enabled: row.get(3)?,
         tags: [],
-        options: Default::default(),
-        extra: row.json(4)?,
+        options: row.json(4)?,
+        extra: row.json(5)?,
     })
 }

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `/v3/projects`
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use access::Policy;
 use api::{Cx, Fault, Reply, Routes, json, no_content};
 use http::StatusCode;
-use serde::Serialize;
-use serde_json::json;
-use types::ProjectId;
+use serde_json::{Value, json};
+use store::Select;
+use types::{DomainId, ProjectId};
 
-use super::{NewProject, Project, ProjectUpdate, Tag, store};
+use super::{NewProject, Project, ProjectUpdate, Tag, Tags, as_domain, hierarchy, store as projects};
 use crate::{
     Identity,
-    error::Error,
+    assignment::effective,
+    domain::store as domains,
+    error::{Error, Result},
     filter,
-    reply::{self, Linked, linked},
+    reply::{self, linked},
 };
 
 static LIST: Policy = Policy::new(
@@ -62,93 +64,178 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_name_and_enabled(&cx, store::select(cx.allowed()?))?;
+    if cx.query().flag("is_domain")? == Some(true) {
+        let select = filter::by_name_and_enabled(&cx, domains::select(cx.allowed()?))?;
+        // A domain lies in no domain and has no parent.
+        let asks_within = ["domain_id", "parent_id"].iter().any(|name| cx.query().get(name).is_some());
+        let select = if asks_within { select.condition("1 = 0") } else { select };
+        let select = reply::paged(&cx, select)?;
+        let domains = room.list(move |tx| as_domain::list(tx, &select)).await?;
+        return reply::page(&cx, &domains);
+    }
+    let select = filter::by_name_and_enabled(&cx, projects::select(cx.allowed()?))?;
     let select =
         filter::by_text(&cx, select, &[("domain_id", "domain_id = "), ("parent_id", "coalesce(parent_id, domain_id) = ")]);
-    if cx.query().flag("is_domain")? == Some(true) {
-        return reply::list::<Project>(&cx, &[]);
-    }
-    let wanted: Vec<String> = cx.query().get("tags").into_iter().flat_map(|tags| tags.split(',')).map(str::to_owned).collect();
-    let select = wanted.iter().fold(select, |select, tag| {
-        // Tags are kept as a JSON list; each stands in it between quotes.
-        select.filter_contains("tags", &serde_json::Value::from(tag.as_str()).to_string())
-    });
-    let select = reply::paged(&cx, select)?;
-    let projects = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = reply::paged(&cx, by_tags(&cx, select))?;
+    let projects = room.list(move |tx| projects::list(tx, &select)).await?;
     reply::page(&cx, &projects)
 }
 
-async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, id) = (cx.allowed()?.clone(), project_id(&cx));
-    let with_parents = cx.query().get("parents_as_list").is_some();
-    let (project, parents) = room
-        .read(move |tx| {
-            let project = store::get(tx, &allowed, &id)?;
-            let parents = if with_parents { store::ancestors(tx, &project)? } else { vec![] };
-            Ok((project, parents))
-        })
-        .await?;
-    if !with_parents {
-        return reply::show(&cx, &project);
-    }
-    let parents = parents.iter().map(|parent| HashMap::from([("project", linked(&cx, parent))])).collect();
-    json(StatusCode::OK, &HashMap::from([("project", WithParents { project: linked(&cx, &project), parents })]))
+/// All of these tags, any of them, not all of them, none of them.
+fn by_tags(cx: &Cx, select: Select) -> Select {
+    // Tags are kept as a JSON list; each stands in it between quotes.
+    let words = |name: &str| -> Vec<String> {
+        let words = cx.query().get(name).into_iter().flat_map(|tags| tags.split(','));
+        words.map(|tag| Value::from(tag).to_string()).collect()
+    };
+    let select = words("tags").iter().fold(select, |select, tag| select.filter_contains("tags", tag));
+    let select = match words("tags-any") {
+        tags if tags.is_empty() => select,
+        tags => select.filter_contains_any("tags", &tags),
+    };
+    let select = match words("not-tags") {
+        tags if tags.is_empty() => select,
+        tags => select.filter_lacks_any("tags", &tags),
+    };
+    words("not-tags-any").into_iter().fold(select, |select, tag| select.filter_lacks_any("tags", &[tag]))
 }
 
-#[derive(Serialize)]
-struct WithParents<'a> {
-    #[serde(flatten)]
-    project: Linked<'a, Project>,
-    parents: Vec<HashMap<&'static str, Linked<'a, Project>>>,
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id, user) = (cx.allowed()?.clone(), project_id(&cx), cx.caller()?.user.id.clone());
+    let further = Further::read(&cx)?;
+    let found = room
+        .read(move |tx| {
+            let project = match projects::get(tx, &allowed, &id) {
+                Err(Error::NotFound { .. }) => return Ok(Err(as_domain::get(tx, &allowed, &id)?)),
+                found => found?,
+            };
+            let above = if further.parents == Shape::Not { vec![] } else { hierarchy::ancestors(tx, &id)? };
+            let below = if further.subtree == Shape::Not { vec![] } else { hierarchy::subtree(tx, &id)? };
+            // Lists show those in which the caller has a role; ids are told of all.
+            let own: HashSet<ProjectId> = match further.has_list() {
+                true => effective::projects_of(tx, &user)?.into_iter().map(|project| project.id).collect(),
+                false => HashSet::new(),
+            };
+            Ok(Ok((project, above, below, own)))
+        })
+        .await?;
+    let (project, above, below, own) = match found {
+        Ok(found) => found,
+        Err(domain) => return reply::show(&cx, &domain),
+    };
+    let mut view = serde_json::to_value(linked(&cx, &project)).map_err(Fault::internal)?;
+    let list = |projects: &[Project]| -> Value {
+        let own = projects.iter().filter(|project| own.contains(&project.id));
+        own.map(|project| json!({"project": linked(&cx, project)})).collect()
+    };
+    match further.parents {
+        Shape::Not => {}
+        Shape::List => view["parents"] = list(&above),
+        Shape::Ids => view["parents"] = hierarchy::parents_as_ids(&project, &above),
+    }
+    match further.subtree {
+        Shape::Not => {}
+        Shape::List => view["subtree"] = list(&below),
+        Shape::Ids => view["subtree"] = hierarchy::subtree_as_ids(&project, &below),
+    }
+    json(StatusCode::OK, &json!({"project": view}))
+}
+
+/// What is asked for around a project, and in which shape.
+#[derive(Debug, Clone, Copy)]
+struct Further {
+    parents: Shape,
+    subtree: Shape,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Not,
+    List,
+    Ids,
+}
+
+impl Further {
+    fn read(cx: &Cx) -> Result<Self, Fault> {
+        // Keystone takes a flag without a value as set, and `0` as not set.
+        let is_set = |name: String| cx.query().get(&name).is_some_and(|value| value != "0");
+        let shape = |what: &str| match (is_set(format!("{what}_as_list")), is_set(format!("{what}_as_ids"))) {
+            (true, true) => {
+                Err(Fault::bad_request(format!("Cannot use {what}_as_list and {what}_as_ids query params at the same time.")))
+            }
+            (true, false) => Ok(Shape::List),
+            (false, true) => Ok(Shape::Ids),
+            (false, false) => Ok(Shape::Not),
+        };
+        Ok(Self { parents: shape("parents")?, subtree: shape("subtree")? })
+    }
+
+    fn has_list(self) -> bool {
+        self.parents == Shape::List || self.subtree == Shape::List
+    }
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewProject = cx.document("project").await?;
-    if new.is_domain {
-        return Err(Fault::bad_request("A project that acts as a domain is created as a domain: POST /v3/domains."));
-    }
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    if new.is_domain {
+        let id = DomainId::generate();
+        let domain = room.change(move |tx| as_domain::create(tx, &allowed, &actor, id.clone(), &new)).await?;
+        return reply::created(&cx, &domain);
+    }
     let domain_id = match &new.domain_id {
         Some(domain_id) => domain_id.clone(),
         None => room.domain_for(&cx, new.parent_id.as_deref()).await?,
     };
-    let project = room.change(move |tx| store::create(tx, &allowed, &actor, domain_id.clone(), &new)).await?;
+    let project = room.change(move |tx| projects::create(tx, &allowed, &actor, domain_id.clone(), &new)).await?;
     reply::created(&cx, &project)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: ProjectUpdate = cx.document("project").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), project_id(&cx));
-    let project = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
-    reply::show(&cx, &project)
+    let updated = room
+        .change(move |tx| match projects::find(tx, &id)? {
+            Some(_) => projects::update(tx, &allowed, &actor, &id, &update).map(Ok),
+            None => as_domain::update(tx, &allowed, &actor, &id, &update).map(Err),
+        })
+        .await?;
+    match updated {
+        Ok(project) => reply::show(&cx, &project),
+        Err(domain) => reply::show(&cx, &domain),
+    }
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), project_id(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.change(move |tx| match projects::find(tx, &id)? {
+        Some(_) => projects::delete(tx, &allowed, &actor, &id),
+        None => as_domain::delete(tx, &allowed, &actor, &id),
+    })
+    .await?;
     no_content()
 }
 
 async fn list_tags(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), project_id(&cx));
-    let project = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let project = room.read(move |tx| projects::get(tx, &allowed, &id)).await?;
     tags_reply(&cx, &project)
 }
 
 async fn update_tags(room: Arc<Identity>, mut cx: Cx) -> Reply {
-    let tags: Vec<Tag> = cx.document("tags").await?;
+    let tags: Tags = cx.document("tags").await?;
     let project = change_tags(&room, &cx, move |_| Ok(tags.clone())).await?;
     tags_reply(&cx, &project)
 }
 
 async fn delete_tags(room: Arc<Identity>, cx: Cx) -> Reply {
-    change_tags(&room, &cx, |_| Ok(vec![])).await?;
+    change_tags(&room, &cx, |_| Ok(Tags::default())).await?;
     no_content()
 }
 
 async fn check_tag(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), project_id(&cx));
-    let project = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let project = room.read(move |tx| projects::get(tx, &allowed, &id)).await?;
     let tag = cx.param("tag");
     if project.tags.iter().any(|own| own == tag) {
         return no_content();
@@ -159,8 +246,10 @@ async fn check_tag(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create_tag(room: Arc<Identity>, cx: Cx) -> Reply {
     let new = Tag::parse(cx.param("tag")).map_err(Fault::bad_request)?;
     change_tags(&room, &cx, move |mut tags| {
-        tags.push(new.clone());
-        Ok(tags)
+        if !tags.contains(&new) {
+            tags.push(new.clone());
+        }
+        Tags::new(tags).map_err(Error::Invalid)
     })
     .await?;
     Ok(api::empty(StatusCode::CREATED))
@@ -171,7 +260,7 @@ async fn delete_tag(room: Arc<Identity>, cx: Cx) -> Reply {
     change_tags(&room, &cx, move |mut tags| {
         let place = tags.iter().position(|tag| tag.0 == name).ok_or_else(|| Error::not_found("project tag", &name))?;
         tags.remove(place);
-        Ok(tags)
+        Tags::new(tags).map_err(Error::Invalid)
     })
     .await?;
     no_content()
@@ -180,13 +269,13 @@ async fn delete_tag(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn change_tags(
     room: &Identity,
     cx: &Cx,
-    change: impl Fn(Vec<Tag>) -> crate::error::Result<Vec<Tag>> + Send + Sync + 'static,
+    change: impl Fn(Vec<Tag>) -> Result<Tags> + Send + Sync + 'static,
 ) -> Result<Project, Fault> {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), project_id(cx));
     let project = room
         .change(move |tx| {
-            let now = store::get(tx, &allowed, &id)?.tags.into_iter().map(Tag).collect();
-            store::set_tags(tx, &allowed, &actor, &id, &change(now)?)
+            let now = projects::get(tx, &allowed, &id)?.tags.into_iter().map(Tag).collect();
+            projects::set_tags(tx, &allowed, &actor, &id, &change(now)?)
         })
         .await?;
     Ok(project)

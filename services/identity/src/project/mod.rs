@@ -2,6 +2,8 @@
 //! Projects: what tenants own things through.
 
 pub mod api;
+pub mod as_domain;
+pub mod hierarchy;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -11,6 +13,7 @@ use types::{DomainId, ProjectId};
 
 use crate::{
     body::{Extra, Name, present, yes},
+    options::ResourceOptions,
     reply::Resource,
 };
 
@@ -47,7 +50,9 @@ pub struct NewProject {
     #[serde(default)]
     pub is_domain: bool,
     #[serde(default)]
-    pub tags: Vec<Tag>,
+    pub tags: Tags,
+    #[serde(default)]
+    pub options: ResourceOptions,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -58,9 +63,49 @@ pub struct ProjectUpdate {
     #[serde(default, deserialize_with = "present")]
     pub description: Option<Option<String>>,
     pub enabled: Option<bool>,
-    pub tags: Option<Vec<Tag>>,
+    pub tags: Option<Tags>,
+    pub options: Option<ResourceOptions>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl ProjectUpdate {
+    /// The options, if nothing else is to be changed.
+    pub fn only_options(&self) -> Option<&ResourceOptions> {
+        let Self { name, description, enabled, tags, options, extra } = self;
+        let nothing_else = name.is_none() && description.is_none() && enabled.is_none() && tags.is_none() && extra.is_empty();
+        options.as_ref().filter(|_| nothing_else)
+    }
+}
+
+/// At most so many words are on a project. Keystone's limit.
+const MOST_TAGS: usize = 80;
+
+/// The words on a project, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Tags(Vec<Tag>);
+
+impl Tags {
+    pub fn new(tags: Vec<Tag>) -> Result<Self, String> {
+        if tags.len() > MOST_TAGS {
+            return Err(format!("a project has at most {MOST_TAGS} tags"));
+        }
+        match tags.iter().enumerate().find(|(i, tag)| tags[..*i].contains(tag)) {
+            Some((_, twice)) => Err(format!("the tag {} stands twice in the list", twice.0)),
+            None => Ok(Self(tags)),
+        }
+    }
+
+    pub fn words(&self) -> Vec<String> {
+        self.0.iter().map(|tag| tag.0.clone()).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Vec::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
 }
 
 /// A word on a project: 1 to 255 characters, no comma and no slash, for both separate tags in queries and paths.
@@ -75,10 +120,6 @@ impl Tag {
             return Err("a tag has 1 to 255 characters, none of them a comma or a slash".to_owned());
         }
         Ok(Self(text.to_owned()))
-    }
-
-    pub fn into_string(self) -> String {
-        self.0
     }
 }
 

@@ -5,14 +5,15 @@ use access::{Allowed, Scope};
 use store::{Actor, Row, Select, Tx, params};
 use types::{DomainId, ProjectId};
 
-use super::{DEEPEST, NewProject, Project, ProjectUpdate, Tag};
+use super::{NewProject, Project, ProjectUpdate, Tags, hierarchy};
 use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
+    options,
 };
 
-const COLUMNS: &str = "id, domain_id, parent_id, name, description, enabled, tags, extra";
+const COLUMNS: &str = "id, domain_id, parent_id, name, description, enabled, tags, options, extra";
 
 /// The projects that the caller may see.
 pub fn select(allowed: &Allowed<Scope>) -> Select {
@@ -51,7 +52,7 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: D
         .ok_or_else(|| Error::not_found("domain", domain_id.as_str()))?;
     let parent = new.parent_id.as_deref().filter(|parent| *parent != domain_id.as_str()).map(ProjectId::from);
     if let Some(parent) = &parent {
-        refuse_bad_parent(tx, parent, &domain_id)?;
+        hierarchy::refuse_bad_parent(tx, parent, &domain_id)?;
     }
     let project = Project {
         id: ProjectId::generate(),
@@ -61,14 +62,13 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: D
         description: new.description.clone().unwrap_or_default(),
         enabled: new.enabled,
         is_domain: false,
-        tags: distinct(&new.tags),
-        options: Default::default(),
+        tags: new.tags.words(),
+        options: new.options.kept(),
         extra: own_attributes(new.extra.clone()),
     };
-    let sql = "INSERT INTO projects (id, domain_id, parent_id, name, description, enabled, tags, extra) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let tags = serde_json::to_string(&project.tags).unwrap_or_default();
-    let extra = serde_json::Value::Object(project.extra.clone());
+    let sql = "INSERT INTO projects (id, domain_id, parent_id, name, description, enabled, tags, options, extra) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let [tags, options, extra] = documents(&project);
     let row = params![
         &project.id,
         &project.domain_id,
@@ -77,6 +77,7 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: D
         &project.description,
         project.enabled,
         tags,
+        options,
         extra,
     ];
     tx.execute(sql, &row).map_err(|error| taken(error, &project))?;
@@ -92,6 +93,7 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Project
     if update.extra.get("is_domain").is_some_and(|value| value != false) {
         return Err(Error::Invalid("The field 'is_domain' cannot be changed.".into()));
     }
+    options::refuse_update("project", id.as_str(), &before.options, update.only_options())?;
     let mut project = before.clone();
     if let Some(name) = &update.name {
         project.name = name.as_str().to_owned();
@@ -103,23 +105,31 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Project
         project.enabled = enabled;
     }
     if let Some(tags) = &update.tags {
-        project.tags = distinct(tags);
+        project.tags = tags.words();
+    }
+    if let Some(options) = &update.options {
+        options.apply(&mut project.options);
     }
     merge(&mut project.extra, update.extra.clone(), &["domain_id", "parent_id", "is_domain"]);
+    if project.enabled != before.enabled {
+        hierarchy::refuse_broken_branch(tx, &project)?;
+    }
     save(tx, actor, &before, &project)?;
     Ok(project)
 }
 
 /// Replaces the tags.
-pub fn set_tags(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ProjectId, tags: &[Tag]) -> Result<Project> {
+pub fn set_tags(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ProjectId, tags: &Tags) -> Result<Project> {
     let before = get(tx, allowed, id)?;
-    let project = Project { tags: distinct(tags), ..before.clone() };
+    options::refuse_update("project", id.as_str(), &before.options, None)?;
+    let project = Project { tags: tags.words(), ..before.clone() };
     save(tx, actor, &before, &project)?;
     Ok(project)
 }
 
 pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ProjectId) -> Result<()> {
     let project = get(tx, allowed, id)?;
+    options::refuse_delete("project", id.as_str(), &project.options)?;
     if tx.query_opt("SELECT 1 FROM projects WHERE parent_id = $1", &params![id])?.is_some() {
         return Err(Error::Forbidden(format!("Cannot delete the project {id} since it is not a leaf: it has projects in it.")));
     }
@@ -135,56 +145,31 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Project
     change::record(tx, actor, "project", id.as_str(), Some(&project), None)
 }
 
-/// The projects above this one, nearest first.
-pub fn ancestors(tx: &mut Tx, project: &Project) -> Result<Vec<Project>> {
-    let mut above = vec![];
-    let mut parent = Some(project.parent_id.clone()).filter(|parent| parent != project.domain_id.as_str());
-    while let Some(id) = parent {
-        let Some(next) = find(tx, &ProjectId::new(id))? else { break };
-        parent = Some(next.parent_id.clone()).filter(|parent| parent != next.domain_id.as_str());
-        above.push(next);
-    }
-    Ok(above)
+/// A statement that begins with `with` and selects projects from `from`.
+pub(super) fn with_columns(with: &str, from: &str) -> String {
+    let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("projects.{column}")).collect();
+    format!("{with} SELECT {} FROM {from}", columns.join(", "))
 }
 
 fn save(tx: &mut Tx, actor: &Actor, before: &Project, project: &Project) -> Result<()> {
-    let sql = "UPDATE projects SET name = $2, description = $3, enabled = $4, tags = $5, extra = $6 WHERE id = $1";
-    let tags = serde_json::to_string(&project.tags).unwrap_or_default();
-    let extra = serde_json::Value::Object(project.extra.clone());
-    tx.execute(sql, &params![&project.id, &project.name, &project.description, project.enabled, tags, extra])
+    let sql = "UPDATE projects SET name = $2, description = $3, enabled = $4, tags = $5, options = $6, extra = $7 \
+               WHERE id = $1";
+    let [tags, options, extra] = documents(project);
+    tx.execute(sql, &params![&project.id, &project.name, &project.description, project.enabled, tags, options, extra])
         .map_err(|error| taken(error, project))?;
     change::record(tx, actor, "project", project.id.as_str(), Some(before), Some(project))
 }
 
-fn refuse_bad_parent(tx: &mut Tx, parent: &ProjectId, domain_id: &DomainId) -> Result<()> {
-    let parent = find(tx, parent)?
-        .filter(|parent| parent.domain_id == *domain_id)
-        .ok_or_else(|| Error::not_found("project", parent.as_str()))?;
-    if !parent.enabled {
-        return Err(Error::Forbidden("Cannot create a project in a branch that contains a disabled project.".into()));
-    }
-    if ancestors(tx, &parent)?.len() + 2 > DEEPEST {
-        return Err(Error::Forbidden(format!("Projects may lie at most {DEEPEST} deep in each other.")));
-    }
-    Ok(())
-}
-
-fn distinct(tags: &[Tag]) -> Vec<String> {
-    let mut seen: Vec<String> = vec![];
-    for tag in tags {
-        let tag = tag.clone().into_string();
-        if !seen.contains(&tag) {
-            seen.push(tag);
-        }
-    }
-    seen
+fn documents(project: &Project) -> [serde_json::Value; 3] {
+    let Project { tags, options, extra, .. } = project;
+    [serde_json::json!(tags), serde_json::Value::Object(options.clone()), serde_json::Value::Object(extra.clone())]
 }
 
 fn taken(error: store::Error, project: &Project) -> Error {
     Error::name_taken(error, "project", &project.name, &format!(" at domain ID {}", project.domain_id))
 }
 
-fn read(row: &Row) -> Result<Project> {
+pub(super) fn read(row: &Row) -> Result<Project> {
     let domain_id: DomainId = row.get(1)?;
     let parent: Option<String> = row.get(2)?;
     Ok(Project {
@@ -196,7 +181,7 @@ fn read(row: &Row) -> Result<Project> {
         enabled: row.get(5)?,
         is_domain: false,
         tags: row.json(6)?,
-        options: Default::default(),
-        extra: row.json(7)?,
+        options: row.json(7)?,
+        extra: row.json(8)?,
     })
 }

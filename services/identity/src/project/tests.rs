@@ -8,7 +8,7 @@ use crate::world::World;
 #[tokio::test]
 async fn a_life() {
     let world = World::new().await;
-    let fields = json!({"name": "web", "description": "shop", "tags": ["blue", "blue", "green"], "cost_center": "7"});
+    let fields = json!({"name": "web", "description": "shop", "tags": ["blue", "green"], "cost_center": "7"});
     let made = world.ask("POST", "/v3/projects", &world.admin, json!({"project": fields})).await;
     assert_eq!(made.status, 201, "{}", made.body);
     let id = made.body["project"]["id"].as_str().unwrap().to_owned();
@@ -38,10 +38,38 @@ async fn projects_lie_in_projects() {
     }
     let too_deep = json!({"project": {"name": "p6", "parent_id": parents[4]}});
     assert_eq!(world.ask("POST", "/v3/projects", &world.admin, too_deep).await.status, 403);
-    let shown = world.get(&format!("/v3/projects/{}?parents_as_list", parents[2]), &world.admin).await;
-    let names: Vec<&str> =
-        shown.body["project"]["parents"].as_array().unwrap().iter().map(|p| p["project"]["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["p2", "p1"]);
+    let around = async |asked: &str, token: &str| {
+        world.get(&format!("/v3/projects/{}?{asked}", parents[2]), token).await.body["project"].clone()
+    };
+    let (a, b, d, e) = (&parents[0], &parents[1], &parents[3], &parents[4]);
+    assert_eq!(around("parents_as_ids", &world.admin).await["parents"], json!({b: {a: {"default": null}}}));
+    assert_eq!(around("subtree_as_ids", &world.admin).await["subtree"], json!({d: {e: null}}));
+    assert_eq!(around("parents_as_ids=0", &world.admin).await.get("parents"), None);
+    let both = format!("/v3/projects/{}?parents_as_ids&parents_as_list", parents[2]);
+    assert_eq!(world.get(&both, &world.admin).await.status, 400);
+    // A list shows only projects in which one has a role, to an administrator too.
+    assert_eq!(around("parents_as_list&subtree_as_list", &world.admin).await["subtree"], json!([]));
+    let (admin, reader) = (world.id("users", "admin").await, world.id("roles", "reader").await);
+    for project in [a, b, e] {
+        world.grant(&format!("projects/{project}/users/{admin}/roles/{reader}")).await;
+    }
+    let shown = around("parents_as_list&subtree_as_list", &world.admin).await;
+    let names = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|p| p["project"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((names(&shown["parents"]), names(&shown["subtree"])), (vec!["p2".into(), "p1".into()], vec!["p5".into()]));
+    assert_eq!(shown["parents"][0]["project"]["links"]["self"], format!("http://cloud:80/identity/v3/projects/{b}"));
+
+    // A branch is enabled from above and disabled from below.
+    let enable = async |project: &str, enabled: bool| {
+        let body = json!({"project": {"enabled": enabled}});
+        world.ask("PATCH", &format!("/v3/projects/{project}"), &world.admin, body).await.status.as_u16()
+    };
+    assert_eq!(enable(d, false).await, 403, "p5 is enabled");
+    assert_eq!((enable(e, false).await, enable(d, false).await), (200, 200));
+    assert_eq!(enable(e, true).await, 403, "p4 is disabled");
+    assert_eq!((enable(d, true).await, enable(e, true).await), (200, 200));
+
     let children = world.get(&format!("/v3/projects?parent_id={}", parents[0]), &world.admin).await;
     assert_eq!(children.all("projects", "name"), ["p2"]);
     let delete = world.ask("DELETE", &format!("/v3/projects/{}", parents[0]), &world.admin, Value::Null).await;
@@ -69,6 +97,10 @@ async fn bad_input_is_told_what_is_wrong() {
         (post(json!({"name": "x", "domain_id": "nowhere"})), 404, "nowhere"),
         (post(json!({"name": "x", "parent_id": "nowhere"})), 404, "nowhere"),
         (post(json!({"name": "demo"})), 409, "demo"),
+        (post(json!({"name": "x", "tags": ["a", "a"]})), 400, "twice"),
+        (post(json!({"name": "x", "tags": (0..81).map(|i| i.to_string()).collect::<Vec<_>>()})), 400, "at most 80"),
+        (post(json!({"name": "x", "options": {"colour": "red"}})), 400, "colour"),
+        (post(json!({"name": "x", "options": {"immutable": "yes"}})), 400, "immutable"),
         (patch(json!({"name": "admin"})), 409, "admin"),
         (patch(json!({"parent_id": "x"})), 400, "parent_id"),
         (patch(json!({"domain_id": "x"})), 400, "domain_id"),
@@ -117,4 +149,99 @@ async fn tags() {
     assert_eq!(ask("GET", "", Value::Null).await.body["tags"], json!(["green"]));
     assert_eq!(ask("DELETE", "", Value::Null).await.status, 204);
     assert_eq!(ask("GET", "", Value::Null).await.body["tags"], json!([]));
+}
+
+#[tokio::test]
+async fn projects_are_found_by_their_tags() {
+    let world = World::new().await;
+    for (name, tags) in [("a", json!(["red", "blue"])), ("b", json!(["red"])), ("c", json!(["blue", "50%"])), ("d", json!([]))] {
+        world.create("projects", "project", json!({"name": name, "tags": tags})).await;
+    }
+    for (query, names) in [
+        ("tags=red", "a b"),
+        ("tags=red,blue", "a"),
+        ("tags=re", ""),
+        ("tags=50%25", "c"),
+        ("tags-any=red,blue", "a b c"),
+        ("not-tags=red", "admin c d demo"),
+        ("not-tags=red,blue", "admin b c d demo"),
+        ("not-tags-any=red,blue", "admin d demo"),
+        ("tags-any=red,blue&not-tags=red,blue", "b c"),
+    ] {
+        let found = world.get(&format!("/v3/projects?{query}"), &world.admin).await.all("projects", "name").join(" ");
+        assert_eq!(found, names, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_domain_is_a_project_too() {
+    let world = World::new().await;
+    let made = json!({"project": {"name": "corp", "is_domain": true, "description": "A customer"}});
+    let made = world.ask("POST", "/v3/projects", &world.admin, made).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = made.body["project"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v3/projects/{id}");
+    let expected = json!({
+        "id": id, "name": "corp", "description": "A customer", "enabled": true, "is_domain": true, "domain_id": null,
+        "parent_id": null, "tags": [], "options": {}, "links": {"self": format!("http://cloud:80/identity{path}")}
+    });
+    assert_eq!(made.body["project"], expected);
+    assert_eq!(world.get(&path, &world.admin).await.body["project"], expected);
+    assert_eq!(world.get(&format!("/v3/domains/{id}"), &world.admin).await.body["domain"]["name"], "corp");
+    assert_eq!(world.get("/v3/projects?is_domain=true", &world.admin).await.all("projects", "name"), ["Default", "corp"]);
+    assert_eq!(world.get("/v3/projects?is_domain=true&name=corp", &world.admin).await.body["projects"], json!([expected]));
+    assert_eq!(world.get("/v3/projects?is_domain=false", &world.admin).await.all("projects", "name"), ["admin", "demo"]);
+    let own = world.create("projects", "project", json!({"name": "p", "parent_id": id})).await;
+    assert_eq!(world.get(&format!("/v3/projects/{own}"), &world.admin).await.body["project"]["domain_id"], json!(id));
+
+    for (fields, status) in [
+        (json!({"name": "x", "is_domain": true, "domain_id": "default"}), 400),
+        (json!({"name": "x", "is_domain": true, "parent_id": "default"}), 400),
+        (json!({"name": "corp", "is_domain": true}), 409),
+    ] {
+        let answer = world.ask("POST", "/v3/projects", &world.admin, json!({"project": fields})).await;
+        assert_eq!(answer.status.as_u16(), status, "{fields} {}", answer.body);
+    }
+    let demo = world.demo().await;
+    for (method, path) in [("GET", &path), ("PATCH", &path), ("DELETE", &path)] {
+        let status = world.ask(method, path, &demo, json!({"project": {"enabled": false}})).await.status.as_u16();
+        assert!([403, 404].contains(&status), "{method} {status}");
+    }
+    assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 403, "it is enabled");
+    let off = json!({"project": {"enabled": false}});
+    assert_eq!(world.ask("PATCH", &path, &world.admin, off).await.body["project"]["enabled"], json!(false));
+    assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 204);
+    assert_eq!(world.get(&format!("/v3/projects/{own}"), &world.admin).await.status, 404, "with all that it held");
+}
+
+#[tokio::test]
+async fn what_is_immutable_stays_until_it_is_freed() {
+    let world = World::new().await;
+    for (many, one) in [("projects", "project"), ("domains", "domain"), ("roles", "role")] {
+        let id = world.create(many, one, json!({"name": "fixed", "options": {"immutable": true}})).await;
+        let path = format!("/v3/{many}/{id}");
+        assert_eq!(world.get(&path, &world.admin).await.body[one]["options"], json!({"immutable": true}));
+        let change = async |fields: Value| world.ask("PATCH", &path, &world.admin, json!({ one: fields })).await;
+        for refused in [
+            json!({"name": "other"}),
+            json!({"description": "other"}),
+            json!({"name": "other", "options": {"immutable": false}}),
+            json!({"options": {"immutable": true}}),
+            json!({"options": {}}),
+        ] {
+            let answer = change(refused.clone()).await;
+            assert_eq!(answer.status, 403, "{many} {refused} {}", answer.body);
+            assert!(answer.message().contains("immutable"), "{}", answer.message());
+        }
+        assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 403, "{many}");
+        if many == "projects" {
+            assert_eq!(world.ask("PUT", &format!("{path}/tags/x"), &world.admin, Value::Null).await.status, 403);
+        }
+        assert_eq!(change(json!({"options": {"immutable": false}})).await.body[one]["options"], json!({"immutable": false}));
+        assert_eq!(change(json!({"name": "other", "options": {"immutable": null}})).await.body[one]["options"], json!({}));
+        if many == "domains" {
+            change(json!({"enabled": false})).await;
+        }
+        assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 204, "{many}");
+    }
 }

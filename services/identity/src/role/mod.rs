@@ -12,6 +12,7 @@ use types::{DomainId, RoleId};
 
 use crate::{
     body::{Extra, Name, present},
+    options::ResourceOptions,
     reply::Resource,
 };
 
@@ -35,7 +36,7 @@ pub struct NewRole {
     #[serde(default)]
     pub description: Option<String>,
     #[serde(default)]
-    pub options: Extra,
+    pub options: ResourceOptions,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -45,9 +46,17 @@ pub struct RoleUpdate {
     pub name: Option<Name<255>>,
     #[serde(default, deserialize_with = "present")]
     pub description: Option<Option<String>>,
-    pub options: Option<Extra>,
+    pub options: Option<ResourceOptions>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl RoleUpdate {
+    /// The options, if nothing else is to be changed.
+    pub fn only_options(&self) -> Option<&ResourceOptions> {
+        let Self { name, description, options, extra } = self;
+        options.as_ref().filter(|_| name.is_none() && description.is_none() && extra.is_empty())
+    }
 }
 
 impl Resource for Role {

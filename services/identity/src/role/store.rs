@@ -12,6 +12,7 @@ use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
+    options,
 };
 
 const COLUMNS: &str = "id, name, domain_id, description, options, extra";
@@ -79,7 +80,7 @@ pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, new: &NewRole) -> 
         name: new.name.as_str().to_owned(),
         domain_id: new.domain_id.clone(),
         description: new.description.clone(),
-        options: new.options.clone(),
+        options: new.options.kept(),
         extra: own_attributes(new.extra.clone()),
     };
     let sql = "INSERT INTO roles (id, name, domain_id, description, options, extra) VALUES ($1, $2, $3, $4, $5, $6)";
@@ -97,6 +98,7 @@ pub fn update(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &RoleId, updat
     if update.extra.get("domain_id").is_some_and(|asked| asked.as_str() != before.domain_id.as_ref().map(|own| own.as_str())) {
         return Err(Error::Invalid("The field 'domain_id' cannot be changed.".into()));
     }
+    options::refuse_update("role", id.as_str(), &before.options, update.only_options())?;
     let mut role = before.clone();
     if let Some(name) = &update.name {
         role.name = name.as_str().to_owned();
@@ -105,7 +107,7 @@ pub fn update(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &RoleId, updat
         role.description = description.clone();
     }
     if let Some(options) = &update.options {
-        role.options.extend(options.clone());
+        options.apply(&mut role.options);
     }
     merge(&mut role.extra, update.extra.clone(), &["domain_id"]);
     let (options, extra) = documents(&role);
@@ -118,6 +120,7 @@ pub fn update(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &RoleId, updat
 
 pub fn delete(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &RoleId) -> Result<()> {
     let role = get(tx, id)?;
+    options::refuse_delete("role", id.as_str(), &role.options)?;
     for sql in [
         "DELETE FROM role_assignments WHERE role_id = $1",
         "DELETE FROM implied_roles WHERE prior_role_id = $1 OR implied_role_id = $1",
