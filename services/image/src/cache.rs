@@ -1,27 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `/v2/cache`: Glance's cache in front of a remote store.
+//! `/v2/cache`: images that the operator wants at hand.
 //!
-//! Every store of this cloud is local to its controller, so there is nothing that a cache would save: data is read from its
-//! file, and hosts keep what they fetched in a cache of their own. These routes answer as Glance does where no cache is
-//! deployed, after the policy was asked.
+//! Glance's cache is a copy on the API host of what lies in a remote store. Here every store is local already, so what
+//! lies between an image and its reader is the disk: to cache an image is to read its data once, so that the kernel has it
+//! in memory when the hosts come for it. The list lives as long as the process, as the kernel's cache does not outlive the
+//! machine.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use api::{Cx, Fault, Reply, Routes};
+use api::{Cx, Fault, Reply, Routes, empty, json, no_content};
+use http::StatusCode;
+use serde_json::json;
+use types::Timestamp;
 
-use crate::{Image, policy};
+use crate::{
+    Image,
+    image::{Status, store},
+    policy,
+};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room)
-        .get("/v2/cache", &policy::CACHE_LIST, not_deployed)
-        .delete("/v2/cache", &policy::CACHE_DELETE, not_deployed)
-        .put("/v2/cache/{id}", &policy::CACHE_IMAGE, not_deployed)
-        .delete("/v2/cache/{id}", &policy::CACHE_DELETE, not_deployed)
-        .post("/v2/cache/clean", &policy::CACHE_DELETE, not_deployed)
-        .post("/v2/cache/prune", &policy::CACHE_DELETE, not_deployed)
-        .get("/v2/cache/nodes/{node}", &policy::CACHE_LIST, not_deployed)
+        .get("/v2/cache", &policy::CACHE_LIST, list)
+        .delete("/v2/cache", &policy::CACHE_DELETE, clear)
+        .put("/v2/cache/{id}", &policy::CACHE_IMAGE, queue)
+        .delete("/v2/cache/{id}", &policy::CACHE_DELETE, delete)
+        .post("/v2/cache/clean", &policy::CACHE_DELETE, nothing_to_do)
+        .post("/v2/cache/prune", &policy::CACHE_DELETE, nothing_to_do)
 }
 
-async fn not_deployed(_: Arc<Image>, _: Cx) -> Reply {
-    Err(Fault::not_found("Caching via API is not supported at this site."))
+/// What was asked to be at hand, and whether it is.
+#[derive(Clone, Default)]
+pub struct Cache(Arc<Mutex<BTreeMap<String, Entry>>>);
+
+#[derive(Clone, Default)]
+struct Entry {
+    is_read: bool,
+    size: u64,
+    since: i64,
+    last_hit: i64,
+    hits: u64,
+}
+
+impl Cache {
+    /// Counts a download of an image that is at hand.
+    pub fn hit(&self, id: &str) {
+        if let Some(entry) = self.lock().get_mut(id) {
+            entry.hits += 1;
+            entry.last_hit = Timestamp::now().seconds();
+        }
+    }
+
+    pub fn forget(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn list(room: Arc<Image>, _: Cx) -> Reply {
+    let entries = room.cache.lock().clone();
+    let cached = |(id, entry): (&String, &Entry)| json!({"image_id": id, "hits": entry.hits, "size": entry.size, "last_accessed": entry.last_hit, "last_modified": entry.since});
+    let (read, queued): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, entry)| entry.is_read);
+    let document = json!({
+        "cached_images": read.into_iter().map(cached).collect::<Vec<_>>(),
+        "queued_images": queued.into_iter().map(|(id, _)| id).collect::<Vec<_>>(),
+    });
+    json(StatusCode::OK, &document)
+}
+
+async fn queue(room: Arc<Image>, cx: Cx) -> Reply {
+    let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
+    let image = room.store.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let path = room.data_path(&image).filter(|_| image.status == Status::Active);
+    let path = path.ok_or_else(|| Fault::bad_request(format!("Image {} has no data that could be cached.", image.id)))?;
+    let (cache, id) = (room.cache.clone(), image.id.to_string());
+    cache.lock().entry(id.clone()).or_default();
+    tokio::task::spawn_blocking(move || match read(&path) {
+        Ok(size) => {
+            // It may have been taken from the list meanwhile.
+            if let Some(entry) = cache.lock().get_mut(&id) {
+                let now = Timestamp::now().seconds();
+                *entry = Entry { is_read: true, size, since: now, last_hit: now, hits: 0 };
+            }
+        }
+        Err(error) => {
+            tracing::warn!(image = id, %error, "an image could not be read into memory");
+            cache.forget(&id);
+        }
+    });
+    Ok(empty(StatusCode::ACCEPTED))
+}
+
+fn read(path: &PathBuf) -> std::io::Result<u64> {
+    std::io::copy(&mut std::fs::File::open(path)?, &mut std::io::sink())
+}
+
+async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
+    let id = cx.param("id");
+    match room.cache.lock().remove(id) {
+        Some(_) => no_content(),
+        None => Err(Fault::not_found(format!("Image {id} is neither cached nor waiting for it."))),
+    }
+}
+
+async fn clear(room: Arc<Image>, cx: Cx) -> Reply {
+    let (cached, queued) = match cx.header("x-image-cache-clear-target").unwrap_or_default() {
+        "" => (true, true),
+        "cache" => (true, false),
+        "queue" => (false, true),
+        other => {
+            let message = format!("x-image-cache-clear-target is 'cache' or 'queue', not '{other}'.");
+            return Err(Fault::bad_request(message));
+        }
+    };
+    room.cache.lock().retain(|_, entry| !(if entry.is_read { cached } else { queued }));
+    no_content()
+}
+
+/// The kernel cleans and prunes its memory by itself.
+async fn nothing_to_do(_: Arc<Image>, _: Cx) -> Reply {
+    json(StatusCode::OK, &json!({}))
 }

@@ -57,6 +57,7 @@ pub struct Image {
     settings: Arc<Settings>,
     /// Held around each change of a store's folder together with the row that it follows from.
     folders: Arc<Mutex<()>>,
+    cache: cache::Cache,
 }
 
 impl Image {
@@ -65,7 +66,7 @@ impl Image {
         if settings.stores.is_empty() {
             return Err(Error::Invalid("The image room needs at least one store.".into()));
         }
-        let room = Self { store, settings: Arc::new(settings), folders: Arc::default() };
+        let room = Self { store, settings: Arc::new(settings), folders: Arc::default(), cache: cache::Cache::default() };
         data::tidy(&room).await?;
         metadef::ensure_stock(&room).await?;
         Ok(room)

@@ -200,6 +200,7 @@ async fn download(room: Arc<Image>, cx: Cx) -> Reply {
     let size = facts.size.unsigned_abs();
     let part = range::read(&cx, size)?;
     let chunks = file(path, part.first, part.length).await?;
+    room.cache.hit(image.id.as_str());
     let status = if part.is_range { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = stream(status, "application/octet-stream", chunks);
     let headers = response.headers_mut();

@@ -53,6 +53,7 @@ pub async fn release(room: &Image, from: &str, blob: &str) -> Result<(), Error> 
 
 /// After the row is gone, or says that it has no data: removes what only it held.
 pub async fn forget(room: &Image, image: &Row) {
+    room.cache.forget(image.id.as_str());
     let outcome = async {
         remove(room.staged_path(&image.id)).await?;
         for held in &image.place.holds {

@@ -16,7 +16,7 @@ use crate::{
 /// goes. Imports are left alone: their reconciler goes on with them.
 pub async fn tidy(room: &Image) -> Result<(), Error> {
     for folder in room.settings.stores.iter().map(|store| store.folder.clone()).chain([room.settings.staging()]) {
-        tokio::fs::create_dir_all(&folder).await.map_err(|cause| Error::file(&folder, cause))?;
+        work::durable::make_dir(&folder).map_err(|cause| Error::file(&folder, cause))?;
     }
     adopt(room).await?;
     let write = room.store.write(move |tx| {

@@ -63,3 +63,32 @@ async fn every_schema_is_there() {
     }
     it.talk.get("/image/v2/schemas/image").await.expect(401);
 }
+
+#[tokio::test]
+async fn an_operator_keeps_images_at_hand() {
+    let it = start().await;
+    let (talk, admin) = (it.member(), it.admin());
+    let id = create(&talk, "raw").await;
+    talk.get("/image/v2/cache").await.expect(403);
+    admin.put("/image/v2/cache/none", Value::Null).await.expect(404);
+    admin.put(&format!("/image/v2/cache/{id}"), Value::Null).await.expect(400);
+    upload(&talk, &id, vec![1; 600]).await.expect(204);
+    admin.put(&format!("/image/v2/cache/{id}"), Value::Null).await.expect(202);
+    let mut cached = Value::Null;
+    for _ in 0..3000 {
+        cached = admin.get("/image/v2/cache").await.expect(200)["cached_images"][0].clone();
+        if !cached.is_null() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!((&cached["image_id"], &cached["size"], &cached["hits"]), (&json!(id), &json!(600), &json!(0)));
+    talk.get(&format!("/image/v2/images/{id}/file")).await;
+    assert_eq!(admin.get("/image/v2/cache").await.expect(200)["cached_images"][0]["hits"], 1);
+    admin.header("x-image-cache-clear-target", "odd").delete("/image/v2/cache").await.expect(400);
+    admin.header("x-image-cache-clear-target", "queue").delete("/image/v2/cache").await.expect(204);
+    admin.delete(&format!("/image/v2/cache/{id}")).await.expect(204);
+    admin.delete(&format!("/image/v2/cache/{id}")).await.expect(404);
+    admin.delete("/image/v2/cache").await.expect(204);
+    assert_eq!(admin.get("/image/v2/cache").await.expect(200), json!({"cached_images": [], "queued_images": []}));
+}
