@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use identity::{SecurityCompliance, Totp};
 use serde::{Deserialize, Serialize};
 
-use crate::home::Home;
+use crate::{federation::Federation, home::Home};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +22,7 @@ pub struct Config {
     pub api: Api,
     pub identity: Identity,
     pub database: Database,
+    pub federation: Federation,
     pub fleet: Fleet,
     pub network: Network,
     pub image: image::Image,
@@ -240,6 +241,7 @@ impl Config {
                 "network.run_ovn = false needs network.northbound and network.southbound, e.g. \"unix:/run/ovn/ovnnb_db.sock\""
             );
         }
+        self.federation.check()?;
         if !matches!(self.node.datapath.as_str(), "auto" | "kernel" | "userspace") {
             bail!("node.datapath is auto, kernel or userspace, not {:?}", self.node.datapath);
         }
@@ -289,6 +291,12 @@ mod tests {
             ("[network]\nsouthbound_listen = \"0.0.0.0:6642\"", "other hosts reach"),
             ("[network]\nrun_ovn = false", "network.northbound"),
             ("[network.physical_networks]\nlan = { first_vlan = 0, last_vlan = 10 }", "between 1 and 4094"),
+            ("[federation]\ntrusted_dashboard = [\"cloud.test\"]", "not a whole address"),
+            (
+                "[[federation.oidc]]\nidentity_provider = \"a\"\nprotocol = \"openid\"\nissuer = \"sso.test\"\nclient_id = \"c\"",
+                "the issuer is a URL",
+            ),
+            ("[[federation.oidc]]\nprotocol = \"openid\"", "missing field"),
             ("[node]\ndatapath = \"fast\"", "auto, kernel or userspace"),
             ("[node]\naccelerator = \"warp\"", "auto, kvm or tcg"),
             ("[[image.stores]]\nid = \"a\"\npath = \"images\"", "path is absolute"),

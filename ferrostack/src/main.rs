@@ -9,6 +9,7 @@ mod controller;
 mod daemons;
 mod down;
 mod env;
+mod federation;
 mod home;
 mod image;
 mod logging;

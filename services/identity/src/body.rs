@@ -15,6 +15,15 @@ pub type Extra = Map<String, Value>;
 pub struct Name<const MAX: usize>(String);
 
 impl<const MAX: usize> Name<MAX> {
+    pub fn parse(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        let length = text.chars().count();
+        if length == 0 || length > MAX || text.trim().is_empty() {
+            return Err(format!("it must have 1 to {MAX} characters, and not only white space"));
+        }
+        Ok(Self(text))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -22,12 +31,7 @@ impl<const MAX: usize> Name<MAX> {
 
 impl<'de, const MAX: usize> Deserialize<'de> for Name<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let length = text.chars().count();
-        if length == 0 || length > MAX || text.trim().is_empty() {
-            return Err(D::Error::custom(format!("it must have 1 to {MAX} characters, and not only white space")));
-        }
-        Ok(Self(text))
+        Self::parse(String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

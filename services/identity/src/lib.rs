@@ -17,6 +17,7 @@ mod domain;
 mod domain_config;
 mod ec2;
 mod error;
+mod federation;
 mod filter;
 mod group;
 mod limit;
@@ -49,6 +50,10 @@ use types::{DomainId, ProjectId};
 pub use assignment::grants::RULES;
 pub use bootstrap::{Bootstrap, CATALOG, CatalogEntry, REGION, Tenant};
 pub use error::{Error, Result};
+pub use federation::{
+    FederationSettings,
+    oidc::{OidcSettings, SettingsError},
+};
 pub use settings::{SecurityCompliance, Settings, Totp};
 pub use token::LIFETIME;
 
@@ -66,6 +71,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 13, name: "policies", sql: include_str!("../migrations/0013_policies.sql") },
         Step { number: 14, name: "domain_config", sql: include_str!("../migrations/0014_domain_config.sql") },
         Step { number: 15, name: "resource_options", sql: include_str!("../migrations/0015_resource_options.sql") },
+        Step { number: 20, name: "federation", sql: include_str!("../migrations/0020_federation.sql") },
     ],
 };
 
@@ -77,6 +83,7 @@ pub struct Identity {
     passwords: password::Passwords,
     tokens: token::cache::TokenCache,
     catalog: RwLock<catalog::Remembered>,
+    federation: federation::Federation,
     settings: Settings,
 }
 
@@ -100,6 +107,9 @@ const MEANINGFUL: &[&str] = &[
     "endpoint_group",
     "project_endpoint",
     "project_endpoint_group",
+    "identity_provider",
+    "service_provider",
+    "federated_user",
 ];
 
 impl Identity {
@@ -114,6 +124,7 @@ impl Identity {
             passwords: password::Passwords::new()?,
             tokens: token::cache::TokenCache::default(),
             catalog: RwLock::new(None),
+            federation: federation::Federation::default(),
             settings,
             keys,
             credential_keys,
@@ -160,7 +171,8 @@ impl Identity {
             .join(policy::api::routes(room()))
             .join(policy::association::api::routes(room()))
             .join(registered_limit::api::routes(room()))
-            .join(limit::api::routes(room()));
+            .join(limit::api::routes(room()))
+            .join(federation::routes(room()));
         Service {
             name: "identity",
             prefix: "/identity",
@@ -253,6 +265,7 @@ pub fn policies() -> Vec<&'static Policy> {
     all.extend(policy::association::api::POLICIES);
     all.extend(registered_limit::api::POLICIES);
     all.extend(limit::api::POLICIES);
+    all.extend(federation::policies());
     all
 }
 

@@ -76,7 +76,7 @@ impl World {
         let body: RequestBody = Full::from(body).map_err(|never| match never {}).boxed();
         let (parts, body) = self.door.handle(request.body(body).unwrap()).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let body = if bytes.is_empty() { Value::Null } else { read(&bytes) };
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
@@ -142,6 +142,11 @@ impl Answer {
         all.sort();
         all
     }
+}
+
+/// The document, or the text if it is none.
+fn read(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| Value::String(String::from_utf8(bytes.to_vec()).unwrap()))
 }
 
 pub fn password_login(user: &str, password: &str, scope: Value) -> Value {

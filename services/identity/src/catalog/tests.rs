@@ -125,10 +125,12 @@ async fn bootstrapping_again_changes_nothing_and_a_moved_cloud_is_told() {
 async fn every_route_but_login_and_discovery_wants_a_token() {
     let world = World::new().await;
     let public = ["GET /", "GET /v3", "POST /v3/auth/tokens", "POST /v3/OS-OAUTH2/token", "POST /v3/users/{user_id}/password"];
+    // Federated logins, and what Keystone answers without a token.
+    let is_federated = |path: &str| path.contains("websso") || path.contains("saml2") || path.ends_with("/auth");
     let mut asked = 0;
     let routes: Vec<(String, &str)> = world.door.routes().map(|(_, route)| (route.method.to_string(), route.path)).collect();
     for (method, path) in routes {
-        if public.contains(&format!("{method} {path}").as_str()) {
+        if public.contains(&format!("{method} {path}").as_str()) || is_federated(path) {
             continue;
         }
         let path = path.replace(['{', '}'], "");

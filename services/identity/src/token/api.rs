@@ -7,9 +7,10 @@ use access::{Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, json, no_content};
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
+use types::GroupId;
 
 use super::{
-    ValidToken,
+    Through, ValidToken,
     issue::LoggedIn,
     login::{Asking, LoginRequest},
     view::view,
@@ -57,6 +58,9 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         .get("/v3/auth/catalog", &CATALOG, show_catalog)
         .get("/v3/auth/projects", &PROJECTS, list_projects)
         .get("/v3/auth/domains", &DOMAINS, list_domains)
+        // The same under the names that they had when only federated users asked.
+        .get("/v3/OS-FEDERATION/projects", &PROJECTS, list_projects)
+        .get("/v3/OS-FEDERATION/domains", &DOMAINS, list_domains)
         .get("/v3/auth/system", &SYSTEM, show_system)
 }
 
@@ -101,13 +105,15 @@ async fn show_catalog(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
     let user = cx.caller()?.user.id.clone();
-    let projects = room.list(move |tx| effective::projects_of(tx, &user)).await?;
+    let groups = groups_said(&room, &cx).await?;
+    let projects = room.list(move |tx| effective::projects_through(tx, &user, &groups)).await?;
     reply::list(&cx, &projects)
 }
 
 async fn list_domains(room: Arc<Identity>, cx: Cx) -> Reply {
     let user = cx.caller()?.user.id.clone();
-    let domains = room.list(move |tx| effective::domains_of(tx, &user)).await?;
+    let groups = groups_said(&room, &cx).await?;
+    let domains = room.list(move |tx| effective::domains_through(tx, &user, &groups)).await?;
     reply::list(&cx, &domains)
 }
 
@@ -130,6 +136,15 @@ async fn subject(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(S
     Ok((token, valid))
 }
 
+/// The groups in which the caller is by the token's word alone.
+async fn groups_said(room: &Identity, cx: &Cx) -> Result<Vec<GroupId>, Fault> {
+    let valid = room.check_token(cx.header("x-auth-token").unwrap_or_default()).await?;
+    Ok(match &valid.through {
+        Some(Through::Federated(said)) => said.groups.clone(),
+        _ => vec![],
+    })
+}
+
 /// A token's view, and the token itself in its header.
 pub async fn answer(room: &Identity, cx: &Cx, status: StatusCode, token: &str, valid: &ValidToken) -> Reply {
     let wants_catalog = cx.query().get("nocatalog").is_none();
@@ -139,7 +154,8 @@ pub async fn answer(room: &Identity, cx: &Cx, status: StatusCode, token: &str, v
     } else {
         None
     };
-    let mut response = json(status, &HashMap::from([("token", view(valid, services.as_deref()))]))?;
+    let service_providers = room.advertised().await?;
+    let mut response = json(status, &HashMap::from([("token", view(valid, services.as_deref(), &service_providers))]))?;
     let value = HeaderValue::from_str(token).map_err(Fault::internal)?;
     response.headers_mut().insert(SUBJECT, value);
     Ok(response)

@@ -28,7 +28,7 @@ pub mod view;
 
 use std::{sync::Arc, time::Duration};
 
-use access::payload::Payload;
+use access::payload::{Federated, Payload};
 use contracts::caller::Caller;
 use types::{Timestamp, UserId};
 
@@ -43,6 +43,8 @@ pub struct ValidToken {
     pub through: Option<Through>,
     /// Of the user, who is shown it with the token.
     pub password_expires_at: Option<Timestamp>,
+    /// What it means is looked up anew from then on: something that it counts on ends by the clock.
+    pub stale_at: Option<Timestamp>,
 }
 
 /// Through what the token has its rights, where it is not simply its user's own.
@@ -51,6 +53,8 @@ pub enum Through {
     ApplicationCredential(CredentialFacts),
     Trust(TrustFacts),
     OAuth1(ConsumerFacts),
+    /// With the groups that still count.
+    Federated(Federated),
 }
 
 /// The consumer that acts in a user's place.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use types::Timestamp;
 
 use super::{ConsumerFacts, CredentialFacts, Through, TrustFacts, ValidToken};
-use crate::{access_rule, catalog::ServiceView};
+use crate::{access_rule, catalog::ServiceView, federation::service_provider::Advertised};
 
 #[derive(Serialize)]
 pub struct TokenView<'a> {
@@ -28,22 +28,20 @@ pub struct TokenView<'a> {
     roles: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     catalog: Option<&'a [ServiceView]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    service_providers: &'a [Advertised],
     /// `application_credential`, `OS-TRUST:trust` and the like: through what the token has its rights.
     #[serde(flatten)]
     through: Map<String, Value>,
 }
 
 /// An unscoped token has no catalog and no roles.
-pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> TokenView<'a> {
+pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>, service_providers: &'a [Advertised]) -> TokenView<'a> {
     let caller = &valid.caller;
     let is_scoped = caller.scope != TokenScope::Unscoped;
-    let user = &caller.user;
     TokenView {
         methods: &caller.token.methods,
-        user: json!({
-            "domain": named(&user.domain), "id": user.id, "name": user.name,
-            "password_expires_at": valid.password_expires_at.map(Timestamp::naive_micros),
-        }),
+        user: user(valid),
         audit_ids: &caller.token.audit_ids,
         expires_at: caller.token.expires_at.zulu_micros(),
         issued_at: caller.token.issued_at.zulu_micros(),
@@ -63,6 +61,7 @@ pub fn view<'a>(valid: &'a ValidToken, catalog: Option<&'a [ServiceView]>) -> To
             .then_some(false),
         roles: is_scoped.then(|| caller.roles.iter().map(role).collect()),
         catalog: catalog.filter(|_| is_scoped),
+        service_providers,
         through: through(valid),
     }
 }
@@ -89,12 +88,28 @@ fn through(valid: &ValidToken) -> Map<String, Value> {
             let ConsumerFacts { access_token_id, consumer_id } = consumer;
             ("OS-OAUTH1", json!({"access_token_id": access_token_id, "consumer_id": consumer_id}))
         }
+        // It stands with the user.
+        Through::Federated(_) => return Map::new(),
     };
     Map::from_iter([(key.to_owned(), view)])
 }
 
 fn is_trust(through: &Option<Through>) -> bool {
     matches!(through, Some(Through::Trust(_)))
+}
+
+fn user(valid: &ValidToken) -> Value {
+    let user = &valid.caller.user;
+    let mut view = json!({"domain": named(&user.domain), "id": user.id, "name": user.name});
+    match &valid.through {
+        Some(Through::Federated(said)) => {
+            let groups: Vec<_> = said.groups.iter().map(|id| json!({"id": id})).collect();
+            view["OS-FEDERATION"] =
+                json!({"groups": groups, "identity_provider": {"id": said.identity_provider}, "protocol": {"id": said.protocol}});
+        }
+        _ => view["password_expires_at"] = json!(valid.password_expires_at.map(Timestamp::naive_micros)),
+    }
+    view
 }
 
 fn named(domain: &DomainFacts) -> Value {

@@ -67,7 +67,7 @@ pub enum UserRef {
     Name { name: String, domain: DomainRef },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DomainRef {
     Id(DomainId),
     Name(String),

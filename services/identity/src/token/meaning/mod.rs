@@ -4,6 +4,7 @@
 //! What a kind of scope comes to stands here where it is a line, and else in a file of its own.
 
 mod application_credential;
+mod federated;
 mod oauth1;
 mod trust;
 
@@ -28,13 +29,14 @@ use crate::{
     Identity,
     assignment::{Place, effective},
     error::{Error, Result},
+    federation::shadow::store as shadows,
     user::{Account, UserRef, store as users},
 };
 
 impl Identity {
     /// Checks a token. Whatever is wrong with it, the answer is [`Error::Unauthorized`].
     pub async fn check_token(&self, token: &str) -> Result<Arc<ValidToken>> {
-        if let Some(valid) = self.tokens.get(token) {
+        if let Some(valid) = self.tokens.get(token).filter(|valid| !valid.is_stale()) {
             return if self.is_current(&valid.payload) { Ok(valid) } else { Err(Error::Unauthorized) };
         }
         let (payload, issued_at) = open(&self.keys.ring(), token)?;
@@ -53,6 +55,12 @@ impl Identity {
 
     fn is_current(&self, payload: &Payload) -> bool {
         payload.expires_at > Timestamp::now() && !self.tokens.is_revoked(&payload.audit_ids)
+    }
+}
+
+impl ValidToken {
+    fn is_stale(&self) -> bool {
+        self.stale_at.is_some_and(|at| at <= Timestamp::now())
     }
 }
 
@@ -97,6 +105,11 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
         return Err(Error::Unauthorized);
     }
     let expires_at = ground.until.map_or(payload.expires_at, |until| until.min(payload.expires_at));
+    let grantor = match &ground.through {
+        Some(Through::Trust(trust)) => &trust.trustor,
+        _ => &account.id,
+    };
+    let stale_at = shadows::next_lapse(tx, grantor)?;
     let password_expires_at = account.password_expires_at;
     let caller = Caller {
         user: UserFacts {
@@ -115,7 +128,7 @@ pub fn meaning(tx: &mut Tx, payload: &Payload, issued_at: Timestamp) -> Result<V
         access_rules: ground.access_rules,
     };
     let payload = Payload { expires_at, ..payload.clone() };
-    Ok(ValidToken { payload, caller: Arc::new(caller), through: ground.through, password_expires_at })
+    Ok(ValidToken { payload, caller: Arc::new(caller), through: ground.through, password_expires_at, stale_at })
 }
 
 fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account, issued_at: Timestamp) -> Result<Ground> {
@@ -136,11 +149,17 @@ fn ground(tx: &mut Tx, scope: &PayloadScope, account: &Account, issued_at: Times
             application_credential::ground(tx, account, project, credential)
         }
         PayloadScope::Trust { project, trust } => trust::ground(tx, account, project, trust, issued_at),
+        PayloadScope::FederatedUnscoped(federated) => federated::ground(tx, account, TokenScope::Unscoped, None, federated),
+        PayloadScope::FederatedProject { project: id, federated } => {
+            let scope = TokenScope::Project(project(tx, id)?);
+            federated::ground(tx, account, scope, Some(&Place::Project(id.clone())), federated)
+        }
+        PayloadScope::FederatedDomain { domain: id, federated } => {
+            let scope = TokenScope::Domain(domain(tx, id)?);
+            federated::ground(tx, account, scope, Some(&Place::Domain(id.clone())), federated)
+        }
         PayloadScope::OAuth1 { project, access_token } => oauth1::ground(tx, account, project, access_token),
-        PayloadScope::FederatedUnscoped(_)
-        | PayloadScope::FederatedProject { .. }
-        | PayloadScope::FederatedDomain { .. }
-        | PayloadScope::OAuth2 { .. } => Err(Error::Unauthorized),
+        PayloadScope::OAuth2 { .. } => Err(Error::Unauthorized),
     }
 }
 

@@ -4,6 +4,7 @@
 //! A method reads what was sent for it, and adds to [`Proved`] whom it has proved.
 
 mod application_credential;
+mod mapped;
 mod oauth1;
 mod password;
 mod token;
@@ -23,17 +24,21 @@ enum Method {
     Password,
     Token,
     ApplicationCredential,
+    Mapped,
     Totp,
     OAuth1,
 }
 
 impl Method {
-    const ALL: [(&str, Self); 5] = [
+    const ALL: [(&str, Self); 8] = [
         ("password", Self::Password),
         ("token", Self::Token),
         ("application_credential", Self::ApplicationCredential),
         ("totp", Self::Totp),
         ("oauth1", Self::OAuth1),
+        ("mapped", Self::Mapped),
+        ("openid", Self::Mapped),
+        ("saml2", Self::Mapped),
     ];
 }
 
@@ -66,6 +71,7 @@ impl Identity {
                 Method::ApplicationCredential => {
                     application_credential::prove(self, request.own(name)?, asking, &mut proved).await?;
                 }
+                Method::Mapped => mapped::prove(self, request.own(name)?, asking, &mut proved).await?,
             }
         }
         Ok(proved)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A token buys another one, which ends with it and is bound as it is.
 
+use std::sync::Arc;
+
 use access::payload::{Methods, Payload, PayloadScope};
 use serde::Deserialize;
 use types::Secret;
@@ -9,6 +11,7 @@ use crate::{
     Identity,
     error::{Error, Result},
     token::{
+        ValidToken,
         login::Asking,
         proved::{Bound, Proved},
     },
@@ -23,9 +26,14 @@ pub struct Own {
 pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -> Result<()> {
     let parent = room.check_token(own.id.reveal()).await?;
     refuse_delegated(&parent.payload)?;
+    buy(room, parent, Methods::TOKEN, proved).await
+}
+
+/// The user of a token, bound as the token is.
+pub async fn buy(room: &Identity, parent: Arc<ValidToken>, method: Methods, proved: &mut Proved) -> Result<()> {
     let user = UserRef::Id(parent.payload.user.clone());
     let account = room.read(move |tx| users::account(tx, &user)).await?.ok_or(Error::Unauthorized)?;
-    proved.add(account, parent.payload.methods.and(Methods::TOKEN))?;
+    proved.add(account, parent.payload.methods.and(method))?;
     proved.bound = Bound::of(&parent.payload.scope);
     proved.parent = Some(parent);
     Ok(())

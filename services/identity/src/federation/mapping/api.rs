@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/v3/OS-FEDERATION/mappings`
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{Cx, Reply, Routes, no_content};
+
+use super::{NewMapping, store};
+use crate::{Identity, federation::chosen_id, reply};
+
+static LIST: Policy = Policy::new(
+    "identity:list_mappings",
+    "rule:admin_required or (role:reader and system_scope:all)",
+    "List mappings of federated users",
+);
+static GET: Policy = Policy::new(
+    "identity:get_mapping",
+    "rule:admin_required or (role:reader and system_scope:all)",
+    "Show a mapping of federated users",
+);
+static CREATE: Policy = Policy::new("identity:create_mapping", "rule:admin_required", "Add a mapping of federated users");
+static UPDATE: Policy = Policy::new("identity:update_mapping", "rule:admin_required", "Change a mapping of federated users");
+static DELETE: Policy = Policy::new("identity:delete_mapping", "rule:admin_required", "Remove a mapping of federated users");
+
+pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    Routes::new(room)
+        .get("/v3/OS-FEDERATION/mappings", &LIST, list)
+        .get("/v3/OS-FEDERATION/mappings/{mapping_id}", &GET, show)
+        .put("/v3/OS-FEDERATION/mappings/{mapping_id}", &CREATE, create)
+        .patch("/v3/OS-FEDERATION/mappings/{mapping_id}", &UPDATE, update)
+        .delete("/v3/OS-FEDERATION/mappings/{mapping_id}", &DELETE, delete)
+}
+
+async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
+    let allowed = cx.allowed()?.clone();
+    let mappings = room.list(move |tx| store::list(tx, &allowed)).await?;
+    reply::list(&cx, &mappings)
+}
+
+async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, id) = (cx.allowed()?.clone(), cx.param("mapping_id").to_owned());
+    let mapping = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    reply::show(&cx, &mapping)
+}
+
+async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let new: NewMapping = cx.document("mapping").await?;
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), chosen_id(&cx, "mapping_id")?);
+    let mapping = room.change(move |tx| store::create(tx, &allowed, &actor, &id, &new)).await?;
+    reply::created(&cx, &mapping)
+}
+
+async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let update: NewMapping = cx.document("mapping").await?;
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("mapping_id").to_owned());
+    let mapping = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    reply::show(&cx, &mapping)
+}
+
+async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("mapping_id").to_owned());
+    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    no_content()
+}

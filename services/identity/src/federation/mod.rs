@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Federation: people whom somebody else vouches for.
+//!
+//! An identity provider ([`provider`]) speaks a [`protocol`], whose [`mapping`] says who its people are here. What it
+//! says reaches us as OpenID Connect ([`oidc`]), by the command line ([`auth`]) or by a browser ([`websso`]); the
+//! mapping's [`rules`] read it, a [`shadow`] of the person is kept, and a token is issued ([`login`]).
+//!
+//! Invariant: who comes by an identity provider has the roles that its mapping leads to, and no others (test: `only_what_the_mapping_leads_to`).
+//! Invariant: tokens of an identity provider that is disabled or deleted are void from the next request on (test: `a_disabled_identity_provider_voids_its_tokens`).
+
+mod auth;
+mod login;
+pub mod mapping;
+pub mod oidc;
+pub mod protocol;
+pub mod provider;
+pub mod rules;
+mod saml;
+pub mod service_provider;
+mod settings;
+pub mod shadow;
+#[cfg(test)]
+mod tests;
+mod websso;
+
+use std::sync::Arc;
+
+use access::Policy;
+use api::{Cx, Fault, Routes};
+
+use crate::Identity;
+
+pub use settings::{Federation, FederationSettings};
+
+pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+    let room = || Arc::clone(&room);
+    Routes::new(room())
+        .join(provider::api::routes(room()))
+        .join(protocol::api::routes(room()))
+        .join(mapping::api::routes(room()))
+        .join(service_provider::api::routes(room()))
+        .join(auth::routes(room()))
+        .join(websso::routes(room()))
+        .join(saml::routes(room()))
+}
+
+pub fn policies() -> impl Iterator<Item = &'static Policy> {
+    [provider::api::POLICIES, protocol::api::POLICIES, mapping::api::POLICIES, service_provider::api::POLICIES]
+        .into_iter()
+        .flatten()
+}
+
+/// The id that a PUT gives to a new thing.
+fn chosen_id(cx: &Cx, param: &str) -> Result<String, Fault> {
+    let id = cx.param(param);
+    if id.chars().count() > 64 {
+        return Err(Fault::bad_request(format!("Invalid input for field '{param}': it has at most 64 characters.")));
+    }
+    Ok(id.to_owned())
+}

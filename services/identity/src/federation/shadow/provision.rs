@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Projects that a mapping promises: made if they are not there, with the roles in them that it names and no others.
+
+use access::Allowed;
+use store::{Actor, Tx, params};
+use types::{DomainId, ProjectId, RoleId, UserId};
+
+use crate::{
+    assignment::{Assignment, Holder, Place, store as assignments},
+    body::{Extra, Name},
+    error::Result,
+    federation::{
+        login::{denied, resolve_domain},
+        rules::MappedProject,
+    },
+    project::{NewProject, store as projects},
+};
+
+/// `domain`: where projects go for which the mapping names none. Answers whether anything may be new.
+pub fn ensure(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    user_domain: &DomainId,
+    wanted: &[MappedProject],
+    domain: &DomainId,
+) -> Result<bool> {
+    let mut is_news = false;
+    for project in wanted {
+        let domain = match &project.domain {
+            Some(named) => resolve_domain(tx, named)?,
+            None => domain.clone(),
+        };
+        let roles: Vec<RoleId> = project.roles.iter().map(|role| role_named(tx, role, user_domain)).collect::<Result<_>>()?;
+        let (project, is_new) = ensure_project(tx, actor, &project.name, domain)?;
+        is_news |= is_new;
+        let place = Place::Project(project);
+        for role in roles {
+            let assignment = Assignment { holder: Holder::User(user.clone()), place: place.clone(), role, inherited: false };
+            let work = Allowed::for_work_on_one("provision a federated user");
+            if !assignments::is_granted(tx, &work, &assignment)? {
+                assignments::grant(tx, &work, actor, &assignment)?;
+                is_news = true;
+            }
+        }
+    }
+    Ok(is_news)
+}
+
+/// A role of the whole cloud, or one of the user's own domain.
+fn role_named(tx: &mut Tx, name: &str, domain: &DomainId) -> Result<RoleId> {
+    let sql = "SELECT id FROM roles WHERE name = $1 AND domain_id IN ('', $2) ORDER BY domain_id";
+    let rows = tx.query(sql, &params![name, domain])?;
+    let row = rows.first().ok_or_else(|| denied(format!("the mapping names the role '{name}', which is not there")))?;
+    Ok(row.get(0)?)
+}
+
+fn ensure_project(tx: &mut Tx, actor: &Actor, name: &str, domain: DomainId) -> Result<(ProjectId, bool)> {
+    let found = tx.query_opt("SELECT id FROM projects WHERE domain_id = $1 AND name = $2", &params![&domain, name])?;
+    if let Some(row) = found {
+        return Ok((row.get(0)?, false));
+    }
+    let new = NewProject {
+        name: Name::parse(name).map_err(|cause| denied(format!("the mapping names a project '{name}': {cause}")))?,
+        domain_id: Some(domain.clone()),
+        parent_id: None,
+        description: None,
+        enabled: true,
+        is_domain: false,
+        tags: vec![],
+        extra: Extra::new(),
+    };
+    Ok((projects::create(tx, &Allowed::for_work("provision a federated user"), actor, domain, &new)?.id, true))
+}
