@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The filters that Keystone's lists share.
+//! The filters that Keystone's lists share: `?enabled`, `?name=…`, and `?name__contains=…` with its kin.
 
 use api::{Cx, Fault};
-use store::Select;
+use store::{Select, Value};
 
 pub fn by_name_and_enabled(cx: &Cx, select: Select) -> Result<Select, Fault> {
     by_enabled(cx, by_text(cx, select, &[("name", "name = ")]))
@@ -20,10 +20,41 @@ pub fn by_enabled(cx: &Cx, select: Select) -> Result<Select, Fault> {
     })
 }
 
-/// Equality with text: the name in the query, and the condition.
+/// Equality with text: the name in the query, and the condition. Where there is a name, also parts of it.
 pub fn by_text(cx: &Cx, select: Select, filters: &[(&str, &'static str)]) -> Select {
-    filters.iter().fold(select, |select, (name, condition)| match cx.query().get(name) {
+    let select = filters.iter().fold(select, |select, (name, condition)| match cx.query().get(name) {
         Some(value) => select.filter(condition, value),
         None => select,
+    });
+    if filters.iter().any(|(name, _)| *name == "name") { by_parts_of_name(cx, select) } else { select }
+}
+
+/// `name__contains`, `name__startswith`, `name__endswith`; with an `i` before the verb capitals do not matter. Written
+/// without LIKE, for which capitals matter on one engine and not on the other.
+fn by_parts_of_name(cx: &Cx, select: Select) -> Select {
+    cx.query().pairs().fold(select, |select, (key, value)| {
+        let Some(comparator) = key.strip_prefix("name__") else { return select };
+        let lower = value.to_lowercase();
+        let (condition, value) = match comparator {
+            "contains" => ("replace(name, CAST(? AS TEXT), '') <> name", value),
+            "icontains" => ("replace(lower(name), CAST(? AS TEXT), '') <> lower(name)", lower.as_str()),
+            "startswith" => ("substr(name, 1, length(CAST(? AS TEXT))) = ?", value),
+            "istartswith" => ("substr(lower(name), 1, length(CAST(? AS TEXT))) = ?", lower.as_str()),
+            "endswith" => (
+                "length(name) >= length(CAST(? AS TEXT)) AND substr(name, length(name) - length(CAST(? AS TEXT)) + 1) = ?",
+                value,
+            ),
+            "iendswith" => (
+                "length(name) >= length(CAST(? AS TEXT)) AND substr(lower(name), length(name) - length(CAST(? AS TEXT)) + 1) = ?",
+                lower.as_str(),
+            ),
+            // Keystone, too, passes over what it does not know.
+            _ => return select,
+        };
+        // Every name contains nothing at all.
+        if value.is_empty() {
+            return select;
+        }
+        select.condition_with(condition, vec![Value::from(value); condition.matches('?').count()])
     })
 }

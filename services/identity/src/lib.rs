@@ -20,6 +20,7 @@ mod error;
 mod federation;
 mod filter;
 mod group;
+mod json_home;
 mod limit;
 mod oauth1;
 mod oauth2;
@@ -29,6 +30,7 @@ mod policy;
 mod project;
 mod registered_limit;
 mod reply;
+mod retired;
 mod role;
 mod settings;
 mod token;
@@ -141,7 +143,7 @@ impl Identity {
     pub fn service(self: &Arc<Self>) -> Service {
         let room = || Arc::clone(self);
         let routes = Routes::new(room())
-            .join(version::routes(room()))
+            .join(retired::routes(room()))
             .join(token::api::routes(room()))
             .join(token::revocations::routes(room()))
             .join(domain::api::routes(room()))
@@ -173,12 +175,15 @@ impl Identity {
             .join(registered_limit::api::routes(room()))
             .join(limit::api::routes(room()))
             .join(federation::routes(room()));
+        let mut routes = routes.into_list();
+        let home = json_home::document(&routes);
+        routes.extend(version::routes(room(), home).into_list());
         Service {
             name: "identity",
             prefix: "/identity",
             faults: FaultStyle::Keystone,
             versions: None,
-            routes: routes.into_list().into_iter().map(vary_by_token).collect(),
+            routes: routes.into_iter().map(vary_by_token).collect(),
         }
     }
 
@@ -237,6 +242,7 @@ impl Identity {
 pub fn policies() -> Vec<&'static Policy> {
     let mut all: Vec<&'static Policy> = vec![];
     all.extend(token::api::POLICIES);
+    all.extend(retired::POLICIES);
     all.extend(token::revocations::POLICIES);
     all.extend(domain::api::POLICIES);
     all.extend(domain_config::api::POLICIES);

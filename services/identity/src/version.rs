@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The version documents by which clients find their way: `/identity` and `/identity/v3`.
+//! The documents by which clients find their way, `/identity` and `/identity/v3`: the versions, or JSON Home.
 
 use std::sync::Arc;
 
@@ -7,13 +7,22 @@ use api::{Access, Cx, Fault, Reply, Routes, json};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::Identity;
+use crate::{Identity, json_home};
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room).get("/", Access::Public, list).get("/v3", Access::Public, show)
+pub fn routes(room: Arc<Identity>, home: Value) -> Routes<Identity> {
+    let root = Arc::new(json_home::below_version(&home));
+    let home = Arc::new(home);
+    Routes::new(room).get("/", Access::Public, move |_, cx| list(cx, Arc::clone(&root))).get(
+        "/v3",
+        Access::Public,
+        move |_, cx| show(cx, Arc::clone(&home)),
+    )
 }
 
-async fn list(_: Arc<Identity>, cx: Cx) -> Reply {
+async fn list(cx: Cx, home: Arc<Value>) -> Reply {
+    if json_home::is_preferred(&cx.headers) {
+        return in_json_home(&home);
+    }
     let document = json!({"versions": {"values": [version(&cx)]}});
     let mut response = json(StatusCode::MULTIPLE_CHOICES, &document)?;
     let location = HeaderValue::from_str(&cx.url("/v3/")).map_err(Fault::internal)?;
@@ -21,8 +30,17 @@ async fn list(_: Arc<Identity>, cx: Cx) -> Reply {
     Ok(response)
 }
 
-async fn show(_: Arc<Identity>, cx: Cx) -> Reply {
+async fn show(cx: Cx, home: Arc<Value>) -> Reply {
+    if json_home::is_preferred(&cx.headers) {
+        return in_json_home(&home);
+    }
     json(StatusCode::OK, &json!({"version": version(&cx)}))
+}
+
+fn in_json_home(document: &Value) -> Reply {
+    let mut response = json(StatusCode::OK, document)?;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(json_home::MEDIA_TYPE));
+    Ok(response)
 }
 
 fn version(cx: &Cx) -> Value {

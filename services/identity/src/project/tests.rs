@@ -245,3 +245,26 @@ async fn what_is_immutable_stays_until_it_is_freed() {
         assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 204, "{many}");
     }
 }
+
+#[tokio::test]
+async fn names_are_found_by_their_parts() {
+    let world = World::new().await;
+    for name in ["Alpha-One", "alpha-two", "beta_%", "One"] {
+        world.create("projects", "project", json!({"name": name})).await;
+    }
+    for (query, found) in [
+        ("name__contains=alpha", vec!["alpha-two"]),
+        ("name__icontains=ALPHA", vec!["Alpha-One", "alpha-two"]),
+        ("name__startswith=Alpha", vec!["Alpha-One"]),
+        ("name__istartswith=alpha", vec!["Alpha-One", "alpha-two"]),
+        ("name__endswith=One", vec!["Alpha-One", "One"]),
+        ("name__endswith=xxxOne", vec![]),
+        ("name__iendswith=TWO", vec!["alpha-two"]),
+        ("name__contains=_%25", vec!["beta_%"]),
+        ("name__contains=alpha&name__endswith=two", vec!["alpha-two"]),
+        ("name__resembles=alpha&name=One", vec!["One"]),
+    ] {
+        let list = world.get(&format!("/v3/projects?{query}"), &world.admin).await;
+        assert_eq!(list.all("projects", "name"), found, "{query}");
+    }
+}
