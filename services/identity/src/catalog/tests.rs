@@ -126,7 +126,9 @@ async fn every_route_but_login_and_discovery_wants_a_token() {
     let world = World::new().await;
     let public = ["GET /", "GET /v3", "POST /v3/auth/tokens", "POST /v3/OS-OAUTH2/token", "POST /v3/users/{user_id}/password"];
     // Federated logins, and what Keystone answers without a token.
-    let is_federated = |path: &str| path.contains("OS-SIMPLE-CERT") || path.contains("websso") || path.contains("saml2") || path.ends_with("/auth");
+    let is_federated = |path: &str| {
+        path.contains("OS-SIMPLE-CERT") || path.contains("websso") || path.contains("saml2") || path.ends_with("/auth")
+    };
     let mut asked = 0;
     let routes: Vec<(String, &str)> = world.door.routes().map(|(_, route)| (route.method.to_string(), route.path)).collect();
     for (method, path) in routes {

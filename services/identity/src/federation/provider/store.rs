@@ -13,6 +13,7 @@ use crate::{
     change,
     domain::{NewDomain, store as domains},
     error::{Error, Result},
+    options::ResourceOptions,
 };
 
 const COLUMNS: &str = "id, domain_id, enabled, description, authorization_ttl";
@@ -123,6 +124,7 @@ fn create_domain(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, provider:
         name: Name::parse(id.as_str()).map_err(Error::Invalid)?,
         description: Some(format!("Auto generated federated domain for Identity Provider: {provider}")),
         enabled: true,
+        options: ResourceOptions::default(),
         extra: Extra::new(),
     };
     Ok(domains::create(tx, allowed, actor, id, &new)?.id)

@@ -13,7 +13,8 @@ use crate::{
         login::{denied, resolve_domain},
         rules::MappedProject,
     },
-    project::{NewProject, store as projects},
+    options::ResourceOptions,
+    project::{NewProject, Tags, store as projects},
 };
 
 /// `domain`: where projects go for which the mapping names none. Answers whether anything may be new.
@@ -67,7 +68,8 @@ fn ensure_project(tx: &mut Tx, actor: &Actor, name: &str, domain: DomainId) -> R
         description: None,
         enabled: true,
         is_domain: false,
-        tags: vec![],
+        tags: Tags::default(),
+        options: ResourceOptions::default(),
         extra: Extra::new(),
     };
     Ok((projects::create(tx, &Allowed::for_work("provision a federated user"), actor, domain, &new)?.id, true))
