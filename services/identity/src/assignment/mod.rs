@@ -3,6 +3,7 @@
 
 pub mod effective;
 pub mod grants;
+mod lines;
 pub mod list;
 pub mod store;
 #[cfg(test)]

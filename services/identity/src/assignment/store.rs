@@ -2,7 +2,7 @@
 //! The table of role assignments.
 
 use access::Allowed;
-use store::{Actor, Row, Select, Tx, Value, params};
+use store::{Actor, Tx, Value, params};
 use types::RoleId;
 
 use super::{Assignment, Holder, Place};
@@ -11,8 +11,6 @@ use crate::{
     error::{Error, Result},
     role::{Role, store as roles},
 };
-
-const COLUMNS: &str = "actor_kind, actor_id, target_kind, target_id, role_id, inherited";
 
 /// Gives a role; that it was given already is no error.
 pub fn grant(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, assignment: &Assignment) -> Result<()> {
@@ -54,15 +52,6 @@ pub fn granted(tx: &mut Tx, _: &Allowed<()>, holder: &Holder, place: &Place, inh
     Ok(ids.iter().filter_map(|id| all.by_id.get(id)).cloned().collect())
 }
 
-/// Assignments that meet conditions, each on one column; `None` does not matter.
-pub fn find(tx: &mut Tx, conditions: &[(&'static str, Option<Value>)]) -> Result<Vec<Assignment>> {
-    let select = conditions.iter().fold(Select::new("role_assignments", COLUMNS), |select, (condition, value)| match value {
-        Some(value) => select.filter(condition, value),
-        None => select,
-    });
-    select.sort(&[("actor_id", store::Direction::Asc)], "role_id").rows(tx)?.iter().map(read).collect()
-}
-
 pub fn not_found(assignment: &Assignment) -> Error {
     let Assignment { holder, place, role, .. } = assignment;
     let id = format!("{role} of {} {} on {} {}", holder.kind(), holder.id(), place.kind(), place.id());
@@ -81,22 +70,5 @@ fn state(assignment: &Assignment) -> serde_json::Value {
         format!("{}_id", place.kind()): place.id(),
         "role_id": role,
         "inherited": inherited,
-    })
-}
-
-fn read(row: &Row) -> Result<Assignment> {
-    let (holder, place): (String, String) = (row.get(1)?, row.get(3)?);
-    Ok(Assignment {
-        holder: match row.get::<&str>(0)? {
-            "group" => Holder::Group(holder.into()),
-            _ => Holder::User(holder.into()),
-        },
-        place: match row.get::<&str>(2)? {
-            "project" => Place::Project(place.into()),
-            "domain" => Place::Domain(place.into()),
-            _ => Place::System,
-        },
-        role: row.get(4)?,
-        inherited: row.get(5)?,
     })
 }
