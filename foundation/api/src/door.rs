@@ -232,6 +232,8 @@ impl Door {
             let rest = path.strip_prefix(room.service.prefix)?;
             match rest {
                 "" | "/" => Some((room, "/".to_owned())),
+                // To Glance `/v2/images/` is an image whose id is empty, which there is not; others take it for the list.
+                _ if rest.starts_with('/') && room.service.faults == FaultStyle::Glance => Some((room, rest.to_owned())),
                 _ if rest.starts_with('/') => Some((room, rest.trim_end_matches('/').to_owned())),
                 _ => None,
             }

@@ -7,6 +7,7 @@
 mod cloud;
 mod floor;
 mod http;
+mod image;
 mod list;
 mod load;
 mod memory;
@@ -67,11 +68,14 @@ enum Measure {
     Token,
     /// Lists of 1,000 servers
     List,
+    /// Upload and download of an image, over a copy and a hash of the same file
+    Image,
     /// Server create until ACTIVE, over the same QEMU started by hand
     Server,
 }
 
-const WITHOUT_A_CLOUD: &[Measure] = &[Measure::Writes, Measure::Start, Measure::Memory, Measure::Token, Measure::List];
+const WITHOUT_A_CLOUD: &[Measure] =
+    &[Measure::Writes, Measure::Start, Measure::Memory, Measure::Token, Measure::List, Measure::Image];
 
 /// How the measures are to be taken.
 struct Plan {
@@ -129,6 +133,7 @@ fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()
             Measure::Memory => memory::measure(plan, report).await,
             Measure::Token => token::measure(plan, report).await,
             Measure::List => list::measure(plan, report).await,
+            Measure::Image => image::measure(plan, report).await,
             Measure::Server => server::measure(plan, report).await,
         }
     })
