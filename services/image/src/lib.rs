@@ -47,6 +47,7 @@ pub const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/0002_sharing_stores_and_tasks.sql"),
         },
         Step { number: 3, name: "metadata definitions", sql: include_str!("../migrations/0003_metadata_definitions.sql") },
+        Step { number: 4, name: "content", sql: include_str!("../migrations/0004_content.sql") },
     ],
 };
 

@@ -11,7 +11,7 @@ use super::{DataFacts, Place, Row, Status, Visibility};
 use crate::{Error, member};
 
 pub const COLUMNS: &str = "id, name, owner, status, visibility, protected, os_hidden, disk_format, container_format, min_disk, \
-     min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at, blob, holds, stores, \
+     min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at, content, holds, stores, \
      staged, reserved, importing, failed_import";
 
 pub fn from_columns(row: &Columns) -> Result<Row, store::Error> {
@@ -103,7 +103,7 @@ pub fn update(tx: &mut Tx, actor: &Actor, before: &Row, after: &Row) -> Result<R
     tx.execute_cas(
         "UPDATE images SET name = $2, owner = $3, status = $4, visibility = $5, protected = $6, os_hidden = $7, disk_format = $8, \
          container_format = $9, min_disk = $10, min_ram = $11, size = $12, virtual_size = $13, checksum = $14, sha512 = $15, \
-         properties = $16, tags = $17, generation = $18, created_at = $19, updated_at = $20, blob = $21, holds = $22, \
+         properties = $16, tags = $17, generation = $18, created_at = $19, updated_at = $20, content = $21, holds = $22, \
          stores = $23, staged = $24, importing = $25, failed_import = $26 WHERE id = $1 AND generation = $27",
         &values,
     )?;
@@ -139,7 +139,7 @@ pub struct Held {
 
 /// Everything that must be kept.
 pub fn held(tx: &mut Tx) -> Result<Vec<Held>, Error> {
-    let rows = tx.query("SELECT id, blob, holds, stores FROM images WHERE blob IS NOT NULL", &[])?;
+    let rows = tx.query("SELECT id, content, holds, stores FROM images WHERE content IS NOT NULL", &[])?;
     let read = |row: &Columns| -> Result<Held, store::Error> {
         Ok(Held { image: ImageId::new(row.get::<String>(0)?), blob: row.get(1)?, holds: row.json(2)?, stores: row.json(3)? })
     };
@@ -148,7 +148,7 @@ pub fn held(tx: &mut Tx) -> Result<Vec<Held>, Error> {
 
 /// Whether any image needs this blob in this store.
 pub fn is_held(tx: &mut Tx, store: &str, blob: &str) -> Result<bool, Error> {
-    let rows = tx.query("SELECT holds FROM images WHERE blob = $1", &params![blob])?;
+    let rows = tx.query("SELECT holds FROM images WHERE content = $1", &params![blob])?;
     for row in rows {
         let holds: BTreeSet<String> = row.json(0)?;
         if holds.contains(store) {

@@ -167,7 +167,7 @@ async fn data_of_the_first_layout_gets_its_place() {
     let blob = std::fs::read_dir(images.join("file")).unwrap().next().unwrap().unwrap().path();
     std::fs::rename(blob, images.join(&id)).unwrap();
     let wanted = id.clone();
-    let undo = "UPDATE images SET blob = NULL, holds = '[]', stores = '[]' WHERE id = $1";
+    let undo = "UPDATE images SET content = NULL, holds = '[]', stores = '[]' WHERE id = $1";
     it.world.store.write(move |tx| tx.execute(undo, &[wanted.as_str().into()])).await.unwrap();
     let it = it.restart().await;
     let said = it.member().get(&format!("/image/v2/images/{id}/file")).await;

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Quotas, and uploads that try to go past them.
 
+use bytes::Bytes;
+use futures_util::stream;
 use serde_json::{Value, json};
+use store::Actor;
+use types::ImageId;
 
 use super::{create, imports::import, show, stage, start_with, task_of, upload};
-use crate::Quota;
+use crate::{
+    Error, Quota,
+    data::{Judge, Meter, keep, partial_path, receive},
+    image::Status,
+};
 
 const MIB: usize = 1 << 20;
 
@@ -81,4 +89,27 @@ async fn counts_and_staged_bytes_are_limited() {
         (&json!("active"), &json!("file"), &json!("slow"))
     );
     assert_eq!((used(&talk, "image_size_total").await, it.files("slow")), (json!(3), 1));
+}
+
+/// OSSA-2015-003 and 2014-028: deleting an image while it is uploaded, again and again, fills the disk past the quota.
+#[tokio::test]
+async fn an_image_that_is_deleted_while_its_data_comes_in_keeps_nothing() {
+    let it = start_with(|settings| settings.quota = Quota { size_total: Some(2), ..Quota::default() }).await;
+    let talk = it.member();
+    let id = create(&talk, "raw").await;
+    let saving = id.clone();
+    let begin = "UPDATE images SET status = 'saving' WHERE id = $1";
+    it.world.store.write(move |tx| tx.execute(begin, &[saving.as_str().into()])).await.unwrap();
+    let (image, to) = (ImageId::new(id.as_str()), it.room.settings.stores[0].clone());
+    let mut meter = Meter::new(&it.room, &image, Status::Saving, None);
+    let chunks = stream::iter([Ok(Bytes::from(vec![1; 600]))]);
+    let received = receive(partial_path(&to), Judge::Later, &mut meter, chunks).await.unwrap();
+    // What is on its way counts, all that it may become.
+    assert_eq!((used(&talk, "image_size_total").await, it.files("file")), (json!(2), 1));
+    upload(&talk, &create(&talk, "raw").await, vec![1; 600]).await.expect(413);
+    talk.delete(&format!("/image/v2/images/{id}")).await.expect(204);
+    assert!(matches!(meter.grant(65 << 20).await, Err(Error::TooLarge(_) | Error::Gone)));
+    let kept = keep(&it.room, &Actor::system("test"), &image, &to, received).await;
+    assert!(matches!(kept, Err(Error::Gone)), "{kept:?}");
+    assert_eq!((used(&talk, "image_size_total").await, it.files("file")), (json!(0), 0));
 }
