@@ -301,6 +301,12 @@ mod tests {
             ("[node]\naccelerator = \"warp\"", "auto, kvm or tcg"),
             ("[[image.stores]]\nid = \"a\"\npath = \"images\"", "path is absolute"),
             ("[[image.stores]]\nid = \"a,b\"\npath = \"/images\"", "cannot be used"),
+            ("[[image.stores]]\nid = \"a\"", "either a path or s3"),
+            (
+                "[[image.stores]]\nid = \"a\"\n[image.stores.s3]\nendpoint = \"https://s3\"\nbucket = \"b\"\nprefix = \"x\"\n\
+                 access_key = \"k\"\nsecret_key_file = \"/k\"",
+                "the prefix ends with a slash",
+            ),
             ("[image.web_download]\nallow = [\"lan\"]", "understand"),
             ("not toml", "understand"),
         ];

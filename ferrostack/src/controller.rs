@@ -77,7 +77,7 @@ impl Rooms {
             KeyRepository::open(home.secret("credential-keys"), ACTIVE_KEYS).context("open the credential keys")?;
         let identity = Identity::open(store.clone(), keys, credential_keys, identity_settings(config)).await?;
         identity.federate(config.federation.settings(config.public_url())?).context("connect the identity providers")?;
-        let image = Arc::new(Image::open(store.clone(), config.image.settings(home, config)).await?);
+        let image = Arc::new(Image::open(store.clone(), config.image.settings(home, config)?).await?);
         let placement = Arc::new(Placement::new(store.clone()));
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
         let network = Arc::new(open_network(home, config, store.clone())?);

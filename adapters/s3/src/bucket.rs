@@ -81,7 +81,7 @@ impl Bucket {
 
     /// Whether the bucket is there and the keys are right.
     pub async fn check(&self) -> Result<(), Error> {
-        self.list_uploads().await.map(drop)
+        self.list_uploads("").await.map(drop)
     }
 
     /// Puts a file under `key`, which is there as a whole or not at all. `sent` hears of each part.
@@ -156,15 +156,24 @@ impl Bucket {
         }
     }
 
-    /// Takes away the parts of uploads that nobody will complete. Call it when no upload runs.
-    pub async fn abandon_uploads(&self) -> Result<(), Error> {
-        for (key, upload) in self.list_uploads().await? {
-            self.abort_upload(&key, &upload).await?;
+    /// Takes away the parts of uploads under `prefix` that nobody will complete. Call it when no upload runs.
+    pub async fn abandon_uploads(&self, prefix: &str) -> Result<(), Error> {
+        let mut before = Vec::new();
+        loop {
+            // A page at a time: those that were aborted are not listed again.
+            let uploads = self.list_uploads(prefix).await?;
+            let ours: Vec<_> = uploads.into_iter().filter(|(key, _)| key.starts_with(prefix)).collect();
+            if ours.is_empty() || ours == before {
+                return Ok(());
+            }
+            for (key, upload) in &ours {
+                self.abort_upload(key, upload).await?;
+            }
+            before = ours;
         }
-        Ok(())
     }
 
-    async fn begin_upload(&self, key: &str) -> Result<String, Error> {
+    pub(crate) async fn begin_upload(&self, key: &str) -> Result<String, Error> {
         let answer = self.ask(Method::POST, key, &[("uploads", "")], Bytes::new()).await?;
         xml::text(&answer, "UploadId").ok_or(Error::Answer("CreateMultipartUpload"))
     }
@@ -214,8 +223,8 @@ impl Bucket {
         }
     }
 
-    async fn list_uploads(&self) -> Result<Vec<(String, String)>, Error> {
-        let page = self.ask(Method::GET, "", &[("uploads", "")], Bytes::new()).await?;
+    pub(crate) async fn list_uploads(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+        let page = self.ask(Method::GET, "", &[("uploads", ""), ("prefix", prefix)], Bytes::new()).await?;
         let both = |upload: &str| Some((xml::text(upload, "Key")?, xml::text(upload, "UploadId")?));
         Ok(xml::all(&page, "Upload").filter_map(both).collect())
     }

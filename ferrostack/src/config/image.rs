@@ -3,10 +3,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::bail;
-use image::{Protection, Quota, Settings, StoreSettings};
+use anyhow::{Context, bail};
+use image::{InBucket, Place, Protection, Quota, Settings, StoreSettings};
 use ipnet::IpNet;
+use s3::{BucketAt, Keys, Style};
 use serde::{Deserialize, Serialize};
+use types::Secret;
 
 use super::Config;
 use crate::home::Home;
@@ -14,7 +16,7 @@ use crate::home::Home;
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub struct Image {
-    /// Folders for image data, the default one first; one in the state directory when there is none.
+    /// Folders and buckets for image data, the default one first; one folder in the state directory when there is none.
     pub stores: Vec<Store>,
     /// What each project may have.
     pub quota: Limits,
@@ -27,12 +29,44 @@ pub struct Image {
 #[serde(deny_unknown_fields)]
 pub struct Store {
     pub id: String,
-    pub path: PathBuf,
+    /// A folder of files, or else
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// a bucket of an object store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3: Option<Bucket>,
     #[serde(default)]
     pub description: String,
     /// Data is read from the store with the highest weight that has it.
     #[serde(default)]
     pub weight: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// `https://s3.example.com`
+    pub endpoint: String,
+    pub bucket: String,
+    #[serde(default = "Bucket::default_region")]
+    pub region: String,
+    /// Before the name of each object; what is under it belongs to this cloud alone.
+    #[serde(default = "Bucket::default_prefix")]
+    pub prefix: String,
+    #[serde(default)]
+    pub bucket_in: BucketIn,
+    pub access_key: String,
+    /// A file that holds the secret key and nothing else.
+    pub secret_key_file: PathBuf,
+}
+
+/// Where requests name the bucket: in the path, which every service takes, or before the host, which some insist on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum BucketIn {
+    #[default]
+    Path,
+    Host,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
@@ -75,10 +109,10 @@ impl Default for WebDownload {
 }
 
 impl Image {
-    pub fn settings(&self, home: &Home, config: &Config) -> Settings {
+    pub fn settings(&self, home: &Home, config: &Config) -> anyhow::Result<Settings> {
         let mut settings = Settings::in_folder(home.images());
         if !self.stores.is_empty() {
-            settings.stores = self.stores.iter().map(Store::settings).collect();
+            settings.stores = self.stores.iter().map(|store| store.settings(&settings)).collect::<Result<_, _>>()?;
         }
         settings.quota = Quota {
             size_total: self.quota.size_total_mb,
@@ -95,7 +129,7 @@ impl Image {
         settings.web = web::Client::new(self.web_download.rules(config), limits);
         settings.region.clone_from(&config.api.region);
         settings.protections = self.property_protection.iter().map(PropertyProtection::rule).collect();
-        settings
+        Ok(settings)
     }
 
     pub fn check(&self) -> anyhow::Result<()> {
@@ -106,12 +140,10 @@ impl Image {
                     store.id
                 );
             }
-            if !store.path.is_absolute() {
-                bail!("image.stores.{}: path is absolute, not {}", store.id, store.path.display());
-            }
-            let twin = |other: &Store| other.id == store.id || other.path == store.path;
+            store.check()?;
+            let twin = |other: &Store| other.id == store.id || (other.path == store.path && other.s3 == store.s3);
             if self.stores[..place].iter().any(twin) {
-                bail!("image.stores.{}: two stores have the same name or the same path", store.id);
+                bail!("image.stores.{}: two stores have the same name or the same place", store.id);
             }
         }
         Ok(())
@@ -119,13 +151,67 @@ impl Image {
 }
 
 impl Store {
-    fn settings(&self) -> StoreSettings {
-        StoreSettings {
-            id: self.id.clone(),
-            description: self.description.clone(),
-            folder: self.path.clone(),
-            weight: self.weight,
+    fn check(&self) -> anyhow::Result<()> {
+        match (&self.path, &self.s3) {
+            (Some(path), None) if !path.is_absolute() => {
+                bail!("image.stores.{}: path is absolute, not {}", self.id, path.display())
+            }
+            (Some(_), None) => Ok(()),
+            (None, Some(at)) if at.prefix.is_empty() || !at.prefix.ends_with('/') || at.prefix.starts_with('/') => {
+                bail!("image.stores.{}: the prefix ends with a slash, and does not begin with one, as in \"images/\"", self.id)
+            }
+            (None, Some(_)) => Ok(()),
+            _ => bail!("image.stores.{}: a store has either a path or s3", self.id),
         }
+    }
+
+    fn settings(&self, room: &Settings) -> anyhow::Result<StoreSettings> {
+        let place = match (&self.path, &self.s3) {
+            (Some(path), _) => Place::Folder(path.clone()),
+            (None, Some(at)) => {
+                let scratch = room.folder.join("outbound").join(&self.id);
+                let at = at.place(scratch, room.limits.bytes).with_context(|| format!("set up image.stores.{}", self.id))?;
+                Place::Bucket(at)
+            }
+            (None, None) => bail!("image.stores.{}: a store has either a path or s3", self.id),
+        };
+        Ok(StoreSettings { id: self.id.clone(), description: self.description.clone(), place, weight: self.weight })
+    }
+}
+
+impl Bucket {
+    fn default_region() -> String {
+        "us-east-1".into()
+    }
+
+    fn default_prefix() -> String {
+        "images/".into()
+    }
+
+    fn place(&self, scratch: PathBuf, largest: u64) -> anyhow::Result<InBucket> {
+        let secret = std::fs::read_to_string(&self.secret_key_file);
+        let secret = secret.with_context(|| format!("read {}", self.secret_key_file.display()))?;
+        let at = BucketAt {
+            endpoint: self.endpoint.clone(),
+            bucket: self.bucket.clone(),
+            region: self.region.clone(),
+            style: match self.bucket_in {
+                BucketIn::Path => Style::Path,
+                BucketIn::Host => Style::Host,
+            },
+            keys: Keys { access: self.access_key.clone(), secret: Secret::new(secret.trim().to_owned()) },
+        };
+        // The operator's own choice of an address: any will do. A day is enough for any image.
+        let limits = web::Limits {
+            total: Duration::from_secs(24 * 3600),
+            idle: Duration::from_secs(60),
+            bytes: largest,
+            ..web::Limits::default()
+        };
+        let host = self.endpoint.split("://").nth(1).unwrap_or_default().trim_end_matches('/');
+        let url = format!("s3://{host}/{}", self.bucket);
+        let bucket = s3::Bucket::new(at, web::Client::new(web::Rules::everything(), limits))?;
+        Ok(InBucket { bucket, prefix: self.prefix.clone(), url, scratch })
     }
 }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `/v2/cache`: images that the operator wants at hand.
 //!
-//! Glance's cache is a copy on the API host of what lies in a remote store. Here every store is local already, so what
-//! lies between an image and its reader is the disk: to cache an image is to read its data once, so that the kernel has it
-//! in memory when the hosts come for it. The list lives as long as the process, as the kernel's cache does not outlive the
-//! machine.
+//! Glance's cache is a copy on the API host of what lies in a remote store. Here that is done for whatever a host asks for
+//! from a bucket; to cache an image is to do so before, and to read its data once, so that the kernel has it in memory when
+//! the hosts come for it. The list lives as long as the process, as the kernel's memory does not outlive the machine.
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,8 +16,8 @@ use serde_json::json;
 use types::Timestamp;
 
 use crate::{
-    Image,
-    image::{Status, store},
+    Error, Image,
+    image::{Row, Status, store},
     policy,
 };
 
@@ -78,28 +76,37 @@ async fn list(room: Arc<Image>, _: Cx) -> Reply {
 async fn queue(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
     let image = room.store.read(move |tx| store::get(tx, &allowed, &id)).await?;
-    let path = room.data_path(&image).filter(|_| image.status == Status::Active);
-    let path = path.ok_or_else(|| Fault::bad_request(format!("Image {} has no data that could be cached.", image.id)))?;
+    if image.status != Status::Active {
+        return Err(Fault::bad_request(format!("Image {} has no data that could be cached.", image.id)));
+    }
     let (cache, id) = (room.cache.clone(), image.id.to_string());
     cache.lock().entry(id.clone()).or_default();
-    tokio::task::spawn_blocking(move || match read(&path) {
-        Ok(size) => {
-            // It may have been taken from the list meanwhile.
-            if let Some(entry) = cache.lock().get_mut(&id) {
-                let now = Timestamp::now().seconds();
-                *entry = Entry { is_read: true, size, since: now, last_hit: now, hits: 0 };
+    tokio::spawn(async move {
+        match read(&room, &image).await {
+            Ok(size) => {
+                // It may have been taken from the list meanwhile.
+                if let Some(entry) = cache.lock().get_mut(&id) {
+                    let now = Timestamp::now().seconds();
+                    *entry = Entry { is_read: true, size, since: now, last_hit: now, hits: 0 };
+                }
             }
-        }
-        Err(error) => {
-            tracing::warn!(image = id, %error, "an image could not be read into memory");
-            cache.forget(&id);
+            Err(error) => {
+                tracing::warn!(image = id, %error, "an image could not be read into memory");
+                cache.forget(&id);
+            }
         }
     });
     Ok(empty(StatusCode::ACCEPTED))
 }
 
-fn read(path: &PathBuf) -> std::io::Result<u64> {
-    std::io::copy(&mut std::fs::File::open(path)?, &mut std::io::sink())
+/// Answers how many bytes there were.
+async fn read(room: &Image, image: &Row) -> Result<u64, Error> {
+    let path = room.near(image).await?.ok_or(Error::Gone)?;
+    let reading = move || {
+        let copied = std::fs::File::open(&path).and_then(|mut file| std::io::copy(&mut file, &mut std::io::sink()));
+        copied.map_err(|cause| Error::file(&path, cause))
+    };
+    tokio::task::spawn_blocking(reading).await.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {

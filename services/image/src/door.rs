@@ -34,9 +34,11 @@ impl Images for Image {
         Box::pin(async move {
             let wanted = id.to_string();
             let image = self.store.read(move |tx| store::find(tx, &wanted)).await?;
-            let path = image.as_ref().and_then(|image| self.data_path(image));
-            let missing = || Refusal::not_found(format!("the data of image {id} is not on this controller"));
-            path.filter(|path| data::is_there(path)).ok_or_else(missing)
+            let near = match &image {
+                Some(image) => self.near(image).await?,
+                None => None,
+            };
+            near.ok_or_else(|| Refusal::not_found(format!("the data of image {id} is in no store")))
         })
     }
 }
@@ -52,16 +54,18 @@ impl Audit for Image {
                 detail: detail.into(),
             };
             let mut findings = Vec::new();
-            for path in data::leftovers(self).await? {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            for (_, name) in data::leftovers(self).await? {
                 // Partial files of uploads that are under way are as they should be.
                 if !name.ends_with(".partial") {
-                    findings.push(finding("leftover", name, "a file in an image folder belongs to no image"));
+                    findings.push(finding("leftover", name, "data in an image store belongs to no image"));
                 }
             }
             for held in self.store.list(store::held).await? {
                 for id in &held.stores {
-                    let is_there = self.settings.store(id).is_some_and(|store| data::is_there(&store.blob(&held.blob)));
+                    let is_there = match self.settings.store(id) {
+                        Some(store) => store.place.has(&held.blob).await?,
+                        None => false,
+                    };
                     if !is_there {
                         let detail = format!("the image is active but its data is not in the store {id}");
                         findings.push(finding("missing", held.image.to_string(), &detail));

@@ -29,6 +29,8 @@ pub enum Error {
     BrokenOff(std::io::Error),
     #[error("The data could not be fetched: {0}.")]
     Fetch(#[from] web::Error),
+    #[error("The object store that keeps this data cannot be used now. Try again later.")]
+    Bucket(#[from] s3::Error),
     #[error("The disk of the image store is full. Nothing was kept; free some space and try again.")]
     Full,
     #[error("keep image data in {path}: {cause}")]
@@ -67,6 +69,10 @@ impl From<Error> for Fault {
             Error::TooLarge(_) | Error::OverLimit(_) => Fault::too_large(message),
             Error::Full => Fault::new(StatusCode::INSUFFICIENT_STORAGE, message),
             Error::File { .. } => Fault::internal(message),
+            Error::Bucket(cause) => {
+                tracing::error!(error = &cause as &dyn std::error::Error, "an object store failed");
+                Fault::new(StatusCode::SERVICE_UNAVAILABLE, message)
+            }
             Error::Store(error) => error.into(),
         }
     }
@@ -77,6 +83,7 @@ impl From<Error> for Refusal {
         match error {
             Error::NotFound(_) => Refusal::not_found(error.to_string()),
             Error::Store(error) => Refusal::unavailable(format!("the image room cannot use its tables: {error}")),
+            Error::Bucket(_) => Refusal::unavailable(error.to_string()),
             other => Refusal::internal(other.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The image room: Glance v2 over folders of files.
+//! The image room: Glance v2 over folders of files and buckets of object stores.
 //!
-//! An image is a row; its data is a file that bears the name of its sha512 and is there, whole and synced, before the row says
+//! An image is a row; its data is a blob that bears the name of its sha512 and is there, whole and synced, before the row says
 //! `active`. What the data is was judged from its content while it streamed in (`disks::inspect`), and nothing of QEMU
 //! touches it before. What takes longer than a request is a task, and a reconciler's work.
 //!
@@ -30,12 +30,13 @@ use std::sync::Arc;
 
 use api::{FaultStyle, Routes, Service};
 use store::{Migrations, Step, Store};
-use tokio::{sync::Mutex, task::JoinHandle};
+use tokio::task::JoinHandle;
 use work::Bell;
 
 pub use error::Error;
 pub use policy::{POLICIES, RULES};
 pub use settings::{Protection, Quota, Settings, StoreSettings, UploadLimits};
+pub use stores::place::{InBucket, Place};
 
 pub const MIGRATIONS: Migrations = Migrations {
     room: "image",
@@ -56,8 +57,8 @@ pub const MIGRATIONS: Migrations = Migrations {
 pub struct Image {
     store: Store,
     settings: Arc<Settings>,
-    /// Held around each change of a store's folder together with the row that it follows from.
-    folders: Arc<Mutex<()>>,
+    /// A blob's is held around each change of a store together with the row that it follows from.
+    locks: Arc<stores::locks::BlobLocks>,
     cache: cache::Cache,
 }
 
@@ -67,7 +68,7 @@ impl Image {
         if settings.stores.is_empty() {
             return Err(Error::Invalid("The image room needs at least one store.".into()));
         }
-        let room = Self { store, settings: Arc::new(settings), folders: Arc::default(), cache: cache::Cache::default() };
+        let room = Self { store, settings: Arc::new(settings), locks: Arc::default(), cache: cache::Cache::default() };
         data::tidy(&room).await?;
         metadef::ensure_stock(&room).await?;
         Ok(room)

@@ -83,8 +83,8 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let image = room.store.read(move |tx| image::store::get(tx, &allowed, &id)).await?;
     let blob = image.place.blob.clone().unwrap_or_default();
     let location = |store: String| -> Option<Value> {
-        let path = room.settings.store(&store)?.blob(&blob);
-        Some(json!({"url": format!("file://{}", path.display()), "metadata": {"store": store}}))
+        let url = room.settings.store(&store)?.place.url(&blob);
+        Some(json!({"url": url, "metadata": {"store": store}}))
     };
     json(StatusCode::OK, &room.stores_of(&image).into_iter().filter_map(location).collect::<Vec<_>>())
 }

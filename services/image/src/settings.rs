@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use disks::inspect::Limits;
 
+use crate::stores::place::Place;
+
 /// How the room is set up.
 #[derive(Clone)]
 pub struct Settings {
@@ -18,15 +20,17 @@ pub struct Settings {
     pub web: web::Client,
     /// The region whose images `glance-download` finds: this cloud's own.
     pub region: String,
+    /// Bytes of data from buckets that are kept near by, for hosts to fetch.
+    pub near_bytes: u64,
     pub protections: Vec<Protection>,
 }
 
-/// A folder in which data is kept.
-#[derive(Debug, Clone)]
+/// Where data is kept.
+#[derive(Clone)]
 pub struct StoreSettings {
     pub id: String,
     pub description: String,
-    pub folder: PathBuf,
+    pub place: Place,
     /// Data is read from the store with the highest weight that has it.
     pub weight: i64,
 }
@@ -71,6 +75,11 @@ impl Settings {
         self.folder.join("staging")
     }
 
+    /// For data that lies in buckets alone and is wanted as a file.
+    pub(crate) fn near(&self) -> PathBuf {
+        self.folder.join("near")
+    }
+
     pub(crate) fn store(&self, id: &str) -> Option<&StoreSettings> {
         self.stores.iter().find(|store| store.id == id)
     }
@@ -87,7 +96,7 @@ impl Settings {
             stores: vec![StoreSettings {
                 id: "file".into(),
                 description: "Files on the controller".into(),
-                folder: folder.join("file"),
+                place: Place::Folder(folder.join("file")),
                 weight: 0,
             }],
             folder,
@@ -95,15 +104,9 @@ impl Settings {
             quota: Quota::default(),
             web: web::Client::new(web::Rules::public(), web_limits),
             region: "RegionOne".into(),
+            near_bytes: 20 << 30,
             protections: Vec::new(),
         }
-    }
-}
-
-impl StoreSettings {
-    /// Where the data with this sha512 lies, or will.
-    pub(crate) fn blob(&self, sha512: &str) -> PathBuf {
-        self.folder.join(sha512)
     }
 }
 

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::built::cache;
 
-const REQUIREMENTS: &str = include_str!("../requirements.txt");
+const CLIENTS: &str = include_str!("../requirements.txt");
+const OBJECT_STORE: &str = include_str!("../requirements-s3.txt");
 /// Its presence says that the environment is whole.
 const WHOLE: &str = "whole";
 
@@ -21,15 +22,25 @@ pub struct Python {
 }
 
 impl Python {
-    /// Makes the environment unless it is there; tests that run at the same time wait for the one that makes it.
+    /// With the stock clients.
     pub fn ensure() -> Result<Self> {
-        let digest = hex(&Sha256::digest(REQUIREMENTS)[..6]);
+        Self::with(CLIENTS)
+    }
+
+    /// With an S3 service, whose requirements do not go together with those of the clients.
+    pub(crate) fn with_object_store() -> Result<Self> {
+        Self::with(OBJECT_STORE)
+    }
+
+    /// Makes the environment unless it is there; tests that run at the same time wait for the one that makes it.
+    fn with(requirements: &str) -> Result<Self> {
+        let digest = hex(&Sha256::digest(requirements)[..6]);
         let folder = cache()?.join(format!("venv-{digest}"));
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let lock = File::create(folder.join("lock"))?;
         lock.lock().context("locking the Python environment")?;
         if !folder.join(WHOLE).try_exists()? {
-            install(&folder)?;
+            install(&folder, requirements)?;
         }
         Ok(Self { folder })
     }
@@ -40,9 +51,9 @@ impl Python {
     }
 }
 
-fn install(folder: &Path) -> Result<()> {
+fn install(folder: &Path, requirements: &str) -> Result<()> {
     let list = folder.join("requirements.txt");
-    fs::write(&list, REQUIREMENTS)?;
+    fs::write(&list, requirements)?;
     step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("environment")))?;
     step(
         Command::new(folder.join("environment/bin/pip")).args(["install", "--quiet", "--no-input", "--requirement"]).arg(&list),

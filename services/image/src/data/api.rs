@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `/v2/images/{id}/file` and `/v2/images/{id}/stage`
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use ::store::Actor;
 use access::{Allowed, Scope};
 use api::{Cx, Fault, Reply, Routes, empty, no_content, stream};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use disks::Format;
-use futures_util::{Stream, TryStreamExt, stream::try_unfold};
+use futures_util::{Stream, TryStreamExt};
 use http::{HeaderValue, StatusCode, header};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::{Judge, Meter, give_up, keep, partial_path, range, receive};
+use super::{Judge, Meter, give_up, keep, range, receive};
 use crate::{
     Error, Image, StoreSettings,
     image::{Row, Status, store},
@@ -27,9 +26,6 @@ pub fn routes(room: Arc<Image>) -> Routes<Image> {
         .put("/v2/images/{id}/stage", &policy::STAGE, stage)
         .streams_body()
 }
-
-/// How much of a file is read, and sent, at once.
-const CHUNK: usize = 512 * 1024;
 
 async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {
     check_type(&cx)?;
@@ -123,7 +119,7 @@ async fn take(
 ) -> Result<(), Error> {
     let judge = Judge::Now(declared(image), room.settings.limits.disk);
     let mut meter = Meter::new(room, &image.id, Status::Saving, length);
-    let received = receive(partial_path(to), judge, &mut meter, chunks).await?;
+    let received = receive(to.place.partial(), judge, Some(&mut meter), chunks).await?;
     work::crash::point("image.data.received");
     let facts = received.facts.clone();
     check_length(length, facts.size)?;
@@ -152,7 +148,7 @@ async fn take_staged(
 ) -> Result<(), Error> {
     let mut meter = Meter::new(room, &image.id, Status::Uploading, length);
     let partial = room.settings.staging().join(format!(".{}.partial", image.id));
-    let received = receive(partial, Judge::Later, &mut meter, chunks).await?;
+    let received = receive(partial, Judge::Later, Some(&mut meter), chunks).await?;
     work::crash::point("image.stage.received");
     let size = received.facts.size;
     check_length(length, size)?;
@@ -194,12 +190,11 @@ async fn download(room: Arc<Image>, cx: Cx) -> Reply {
         cx.check(&policy::DOWNLOAD_DEACTIVATED, &target)
             .map_err(|_| Fault::forbidden("The requested image has been deactivated. Image data download is forbidden."))?;
     }
-    let (Some(facts), Some(path)) = (&image.data, room.data_path(&image)) else {
-        return Ok(empty(StatusCode::NO_CONTENT));
-    };
+    let Some(facts) = &image.data else { return Ok(empty(StatusCode::NO_CONTENT)) };
     let size = facts.size.unsigned_abs();
     let part = range::read(&cx, size)?;
-    let chunks = file(path, part.first, part.length).await?;
+    let Some(chunks) = room.read_data(&image, part.first, part.length).await? else { return Ok(empty(StatusCode::NO_CONTENT)) };
+    let chunks = chunks.map_err(std::io::Error::other);
     room.cache.hit(image.id.as_str());
     let status = if part.is_range { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = stream(status, "application/octet-stream", chunks);
@@ -216,27 +211,4 @@ async fn download(room: Arc<Image>, cx: Cx) -> Reply {
         headers.insert(header::CONTENT_RANGE, range);
     }
     Ok(response)
-}
-
-/// `length` bytes of a file from `first` on.
-pub async fn file(
-    path: PathBuf,
-    first: u64,
-    length: u64,
-) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin, Error> {
-    let mut file = tokio::fs::File::open(&path).await.map_err(|cause| Error::file(&path, cause))?;
-    file.set_max_buf_size(CHUNK);
-    file.seek(std::io::SeekFrom::Start(first)).await.map_err(|cause| Error::file(&path, cause))?;
-    Ok(Box::pin(try_unfold((file, length), |(mut file, left)| async move {
-        if left == 0 {
-            return Ok(None);
-        }
-        let mut buffer = BytesMut::with_capacity(usize::try_from(left).unwrap_or(CHUNK).min(CHUNK));
-        if file.read_buf(&mut buffer).await? == 0 {
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-        }
-        buffer.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let left = left - buffer.len() as u64;
-        Ok(Some((buffer.freeze(), (file, left))))
-    })))
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Puts a received file in its place in a store, and removes the files that no image holds any longer.
 //!
-//! Both happen under one lock a process, around the row and the file together: else a delete that found nobody holding a
+//! Both happen under the blob's lock, around the row and the file together: else a delete that found nobody holding a
 //! blob could remove the file which an upload of the same data has just put there.
-
-use std::path::Path;
 
 use ::store::Actor;
 use types::ImageId;
@@ -13,14 +11,14 @@ use super::Received;
 use crate::{
     Error, Image, StoreSettings,
     image::{Row, Status, store},
+    stores::place::remove_file,
 };
 
 /// Keeps what was received as the data of `image` in `store`. The row is told first that the blob is held, and is told
 /// that it is there by whoever called this, together with whatever else is true from then on.
 pub async fn keep(room: &Image, actor: &Actor, image: &ImageId, to: &StoreSettings, received: Received) -> Result<(), Error> {
     let blob = received.facts.sha512.clone();
-    let path = to.blob(&blob);
-    let _one_at_a_time = room.folders.lock().await;
+    let _one_at_a_time = room.locks.lock(&blob).await;
     let (id, actor, store_id) = (image.clone(), actor.clone(), to.id.clone());
     let write = room.store.write(move |tx| {
         let before = store::find(tx, id.as_str())?.ok_or(Error::Gone)?;
@@ -34,8 +32,7 @@ pub async fn keep(room: &Image, actor: &Actor, image: &ImageId, to: &StoreSettin
     });
     write.await?;
     work::crash::point("image.data.held");
-    let published = tokio::task::spawn_blocking(move || received.publish(&path)).await;
-    published.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))?;
+    to.place.put(received).await?;
     work::crash::point("image.data.kept");
     Ok(())
 }
@@ -43,19 +40,19 @@ pub async fn keep(room: &Image, actor: &Actor, image: &ImageId, to: &StoreSettin
 /// Removes a blob from a store if no image holds it there. If this is interrupted, the next start does it.
 pub async fn release(room: &Image, from: &str, blob: &str) -> Result<(), Error> {
     let Some(from) = room.settings.store(from) else { return Ok(()) };
-    let _one_at_a_time = room.folders.lock().await;
+    let _one_at_a_time = room.locks.lock(blob).await;
     let (store_id, name) = (from.id.clone(), blob.to_owned());
     if room.store.read(move |tx| store::is_held(tx, &store_id, &name)).await? {
         return Ok(());
     }
-    remove(from.blob(blob)).await
+    from.place.remove(blob).await
 }
 
 /// After the row is gone, or says that it has no data: removes what only it held.
 pub async fn forget(room: &Image, image: &Row) {
     room.cache.forget(image.id.as_str());
     let outcome = async {
-        remove(room.staged_path(&image.id)).await?;
+        remove_file(room.staged_path(&image.id)).await?;
         for held in &image.place.holds {
             release(room, held, image.place.blob.as_deref().unwrap_or_default()).await?;
         }
@@ -64,13 +61,6 @@ pub async fn forget(room: &Image, image: &Row) {
     if let Err(error) = outcome.await {
         tracing::warn!(image = %image.id, %error, "data that nobody needs stays until the next start");
     }
-}
-
-async fn remove(path: std::path::PathBuf) -> Result<(), Error> {
-    let removed = tokio::task::spawn_blocking(move || {
-        disks::durable::remove(&path).map_err(|error| Error::file(&path, std::io::Error::other(error)))
-    });
-    removed.await.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
 }
 
 /// After broken or refused data: the image waits again, whatever it held is released, and no file is left.
@@ -90,9 +80,4 @@ pub async fn give_up(room: &Image, actor: &Actor, id: &ImageId) {
         Ok(None) => {}
         Err(error) => tracing::error!(image = %id, %error, "a broken upload is tidied at the next start"),
     }
-}
-
-/// Whether a file is there, for the audit and the door.
-pub fn is_there(path: &Path) -> bool {
-    path.try_exists().unwrap_or(false)
 }

@@ -39,11 +39,11 @@ pub struct Received {
     pub facts: DataFacts,
 }
 
-/// Streams `chunks` into `path`. When it returns, the file is synced but does not have its final name yet.
+/// Streams `chunks` into `path`, within what the meter grants, if there is one. When it returns, the file is synced but does not have its final name yet.
 pub async fn receive(
     path: PathBuf,
     judge: Judge,
-    meter: &mut Meter,
+    meter: Option<&mut Meter>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
     let mut guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing() };
@@ -72,14 +72,16 @@ enum Fed {
 
 async fn feed(
     mut chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
-    meter: &mut Meter,
+    mut meter: Option<&mut Meter>,
     workers: &[&mpsc::Sender<Bytes>],
 ) -> Result<(), Fed> {
     let mut total = 0;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(Fed::Broken)?;
         total += chunk.len() as u64;
-        meter.grant(total).await.map_err(Fed::Broken)?;
+        if let Some(meter) = &mut meter {
+            meter.grant(total).await.map_err(Fed::Broken)?;
+        }
         for worker in workers {
             worker.send(chunk.clone()).await.map_err(|_| Fed::HungUp)?;
         }
@@ -131,6 +133,10 @@ fn write(path: &Path, judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result
 }
 
 impl Received {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Gives the file its name, for good.
     pub fn publish(mut self, path: &Path) -> Result<(), Error> {
         disks::durable::publish(&self.path, path).map_err(|error| Error::file(path, std::io::Error::other(error)))?;

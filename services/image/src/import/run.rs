@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One import, from its source into each of its stores. What an earlier attempt has done already is not done again.
 
-use std::{collections::BTreeSet, path::PathBuf, pin::Pin};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use access::{Allowed, Scope};
-use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::TryStreamExt;
 use types::ProjectId;
 
 use super::{Method, Order};
 use crate::{
     Error, Image, StoreSettings,
     data::{self, Judge, Meter},
-    image::{self, DataFacts, Row, Status},
-    quota, task,
+    image::{self, Row, Status},
+    quota,
+    stores::place::{Chunks, open_file},
+    task,
 };
 
 /// Properties that follow an image which another one is made from, by their first letters.
 const FOLLOW: [&str; 3] = ["hw_", "trait:", "os_"];
-
-type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
 pub async fn run(room: &Image, task: &task::Row, order: &Order) -> Result<(), Error> {
     let id = task.image.clone().ok_or(Error::Gone)?;
@@ -76,7 +75,7 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
     let (chunks, length) = source(room, task, order, image).await?;
     let judge = Judge::Now(data::api::declared(image), room.settings.limits.disk);
     let mut meter = Meter::new(room, &image.id, image.status, length).told_by(&task.id);
-    let received = data::receive(data::partial_path(to), judge, &mut meter, chunks).await?;
+    let received = data::receive(to.place.partial(), judge, Some(&mut meter), chunks).await?;
     let facts = received.facts.clone();
     let known = image.data.as_ref().map(|data| &data.sha512).or(order.expected.as_ref().map(|expected| &expected.sha512));
     if known.is_some_and(|known| *known != facts.sha512) {
@@ -106,15 +105,13 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
 
 /// Where the data comes from: once one store has it, from there.
 async fn source(room: &Image, task: &task::Row, order: &Order, image: &Row) -> Result<(Chunks, Option<u64>), Error> {
-    if let Some((facts, path)) = image.data.as_ref().zip(room.data_path(image)) {
-        return from_file(path, facts).await;
+    if let Some(found) = from_image(room, image).await? {
+        return Ok(found);
     }
     match &order.method {
         Method::GlanceDirect => {
             let size = image.place.staged.ok_or(Error::Gone)?.unsigned_abs();
-            let file = data::api::file(room.staged_path(&image.id), 0, size).await?;
-            let chunks = file.map_err(Error::BrokenOff);
-            Ok((Box::pin(chunks), Some(size)))
+            Ok((open_file(room.staged_path(&image.id), 0, size).await?, Some(size)))
         }
         Method::WebDownload { uri } => {
             let response = room.settings.web.get(uri).await?;
@@ -123,17 +120,16 @@ async fn source(room: &Image, task: &task::Row, order: &Order, image: &Row) -> R
         }
         Method::GlanceDownload { glance_image_id, .. } => {
             let source = of_owner(room, task, glance_image_id).await?;
-            let (facts, path) = source.data.as_ref().zip(room.data_path(&source)).ok_or_else(|| no_data(glance_image_id))?;
-            from_file(path, facts).await
+            from_image(room, &source).await?.ok_or_else(|| no_data(glance_image_id))
         }
         Method::CopyImage => Err(Error::Invalid("The image has no data that could be copied.".into())),
     }
 }
 
-async fn from_file(path: PathBuf, facts: &DataFacts) -> Result<(Chunks, Option<u64>), Error> {
-    let size = facts.size.unsigned_abs();
-    let file = data::api::file(path, 0, size).await?;
-    Ok((Box::pin(file.map_err(Error::BrokenOff)), Some(size)))
+/// The data that an image has already.
+async fn from_image(room: &Image, image: &Row) -> Result<Option<(Chunks, Option<u64>)>, Error> {
+    let Some(size) = image.data.as_ref().map(|data| data.size.unsigned_abs()) else { return Ok(None) };
+    Ok(room.read_data(image, 0, size).await?.map(|chunks| (chunks, Some(size))))
 }
 
 /// Takes formats and properties over from the image that the data will come from.

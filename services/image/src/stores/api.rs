@@ -12,6 +12,7 @@ use crate::{
     image::{Status, store},
     import, policy, quota,
     settings::StoreSettings,
+    stores::place::Place,
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
@@ -35,11 +36,14 @@ async fn list(room: Arc<Image>, _: Cx) -> Reply {
 async fn list_in_detail(room: Arc<Image>, _: Cx) -> Reply {
     let detail = |store: &StoreSettings| {
         let mut view = view(&room, store);
-        view["type"] = json!("file");
+        view["type"] = json!(store.place.kind());
         view["weight"] = json!(store.weight);
-        let properties =
-            json!({"data_dir": store.folder.display().to_string(), "chunk_size": 524_288, "thin_provisioning": false});
-        view["properties"] = properties;
+        view["properties"] = match &store.place {
+            Place::Folder(folder) => {
+                json!({"data_dir": folder.display().to_string(), "chunk_size": 524_288, "thin_provisioning": false})
+            }
+            Place::Bucket(at) => json!({"s3_store_bucket": at.url, "s3_store_large_object_size": 16}),
+        };
         view
     };
     json(StatusCode::OK, &json!({"stores": room.settings.stores.iter().map(detail).collect::<Vec<_>>()}))

@@ -2,3 +2,5 @@
 //! The stores, as clients see them: which there are, and an image's data in one of them.
 
 pub mod api;
+pub mod locks;
+pub mod place;

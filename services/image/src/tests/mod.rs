@@ -4,6 +4,7 @@
 
 mod advisories;
 mod attributes;
+mod bucket;
 mod crash;
 mod imports;
 mod lists;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use world::{Talk, World};
 
-use crate::{Image, MIGRATIONS, POLICIES, RULES, Settings, StoreSettings, UploadLimits};
+use crate::{Image, MIGRATIONS, POLICIES, Place, RULES, Settings, StoreSettings, UploadLimits};
 
 /// A room with two stores, whose reconciler runs, and which may fetch from 127.0.0.1.
 pub struct Room {
@@ -31,7 +32,8 @@ pub struct Room {
 
 pub fn settings(folder: &Path) -> Settings {
     let mut settings = Settings::in_folder(folder.join("images"));
-    let second = StoreSettings { id: "slow".into(), description: String::new(), folder: folder.join("slow"), weight: -10 };
+    let second =
+        StoreSettings { id: "slow".into(), description: String::new(), place: Place::Folder(folder.join("slow")), weight: -10 };
     settings.stores.push(second);
     settings.limits = UploadLimits { bytes: 1 << 20, ..Default::default() };
     let rules = web::Rules::public().any_port().allow("127.0.0.1/32".parse().unwrap());
