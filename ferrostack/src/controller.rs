@@ -70,12 +70,8 @@ struct Rooms {
 
 impl Rooms {
     async fn open(home: &Home, config: &Config) -> anyhow::Result<Self> {
-        let store = Store::open(&config.database_url(home)).await.context("open the database")?;
-        store.migrate(MIGRATIONS).await.context("bring the tables up to date")?;
-        let keys = KeyRepository::open(home.secret("fernet-keys"), ACTIVE_KEYS).context("open the token keys")?;
-        let credential_keys =
-            KeyRepository::open(home.secret("credential-keys"), ACTIVE_KEYS).context("open the credential keys")?;
-        let identity = Identity::open(store.clone(), keys, credential_keys, identity_settings(config)).await?;
+        let store = open_store(home, config).await?;
+        let identity = open_identity(home, config, store.clone()).await?;
         identity.federate(config.federation.settings(config.public_url())?).context("connect the identity providers")?;
         let image = Arc::new(Image::open(store.clone(), config.image.settings(home, config)?).await?);
         let placement = Arc::new(Placement::new(store.clone()));
@@ -110,16 +106,41 @@ impl Rooms {
 
     /// What must be there before anybody can log in, found or made.
     async fn bootstrap(&self, home: &Home, config: &Config) -> anyhow::Result<()> {
-        let wanted = Bootstrap {
-            base_url: config.public_url(),
-            region: config.api.region.clone(),
-            catalog: CATALOG,
-            admin_password: secrets::ensure(home, secrets::ADMIN)?,
-        };
-        self.identity.bootstrap(&wanted).await.context("make the first domain, project and user")?;
-        self.identity.ensure_demo(&secrets::ensure(home, secrets::DEMO)?).await.context("make the demo project and user")?;
+        bootstrap_identity(&self.identity, home, config).await?;
         self.compute.ensure_standard_flavors().await.context("make the first flavors")
     }
+}
+
+pub async fn open_store(home: &Home, config: &Config) -> anyhow::Result<Store> {
+    let store = Store::open(&config.database_url(home)).await.context("open the database")?;
+    store.migrate(MIGRATIONS).await.context("bring the tables up to date")?;
+    Ok(store)
+}
+
+pub async fn open_identity(home: &Home, config: &Config, store: Store) -> anyhow::Result<Arc<Identity>> {
+    let (keys, credential_keys) = (token_keys(home)?, credential_keys(home)?);
+    Ok(Identity::open(store, keys, credential_keys, identity_settings(config)).await?)
+}
+
+pub fn token_keys(home: &Home) -> anyhow::Result<KeyRepository> {
+    KeyRepository::open(home.secret("fernet-keys"), ACTIVE_KEYS).context("open the token keys")
+}
+
+fn credential_keys(home: &Home) -> anyhow::Result<KeyRepository> {
+    KeyRepository::open(home.secret("credential-keys"), ACTIVE_KEYS).context("open the credential keys")
+}
+
+/// The first domain, roles, users and catalog, found or made.
+pub async fn bootstrap_identity(identity: &Identity, home: &Home, config: &Config) -> anyhow::Result<()> {
+    let wanted = Bootstrap {
+        base_url: config.public_url(),
+        region: config.api.region.clone(),
+        catalog: CATALOG,
+        admin_password: secrets::ensure(home, secrets::ADMIN)?,
+    };
+    identity.bootstrap(&wanted).await.context("make the first domain, project and user")?;
+    identity.ensure_demo(&secrets::ensure(home, secrets::DEMO)?).await.context("make the demo project and user")?;
+    Ok(())
 }
 
 fn identity_settings(config: &Config) -> identity::Settings {

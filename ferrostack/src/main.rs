@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Ferrostack: an OpenStack-compatible cloud in one binary. This is its front door: the verbs of the command line.
 
+mod accounts;
 mod allocator;
 mod client;
 mod clouds_yaml;
@@ -58,6 +59,8 @@ enum Verb {
     Events(operate::EventsArguments),
     /// Let another host join: prints the token for `ferrostack node --join`
     JoinToken,
+    /// Ways back in, without a password: make what must be there, rotate keys, set a password
+    Identity(accounts::Arguments),
     /// Load well-known cloud images from their makers
     Image(image::Arguments),
     /// Show every route with the policy that guards it
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Verb::Audit => operate::audit(&Home::find()),
         Verb::Events(arguments) => operate::events(&Home::find(), &arguments),
         Verb::JoinToken => operate::join_token(&Home::find()),
+        Verb::Identity(arguments) => accounts::run(&Home::find(), &arguments),
         Verb::Image(arguments) => image::run(&Home::find(), &arguments),
         Verb::Routes => operate::routes(),
         Verb::Policy(arguments) => policy::run(&Home::find(), &arguments),

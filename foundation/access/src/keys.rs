@@ -12,7 +12,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -42,6 +42,8 @@ pub struct KeyRepository {
     directory: PathBuf,
     active_keys: usize,
     ring: RwLock<Arc<KeyRing>>,
+    /// When the directory had last changed when the ring was loaded.
+    loaded: Mutex<Option<SystemTime>>,
 }
 
 pub struct KeyRing {
@@ -63,8 +65,9 @@ impl KeyRepository {
         if !present.contains_key(&STAGED) {
             write_key(&directory, STAGED)?;
         }
+        let loaded = Mutex::new(changed(&directory));
         let ring = RwLock::new(Arc::new(load(&directory)?));
-        Ok(Self { directory, active_keys: active_keys.max(2), ring })
+        Ok(Self { directory, active_keys: active_keys.max(2), ring, loaded })
     }
 
     pub fn ring(&self) -> Arc<KeyRing> {
@@ -73,9 +76,20 @@ impl KeyRepository {
 
     /// Reads the directory again, after another controller or a tool rotated it.
     pub fn reload(&self) -> Result<(), KeyError> {
+        // Before the keys are read: what changes meanwhile is read again next time.
+        *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = changed(&self.directory);
         let ring = Arc::new(load(&self.directory)?);
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
         Ok(())
+    }
+
+    /// Reads the directory again if a file came or went since. Says whether it did.
+    pub fn reload_if_changed(&self) -> Result<bool, KeyError> {
+        let is_new = *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) != changed(&self.directory);
+        if is_new {
+            self.reload()?;
+        }
+        Ok(is_new)
     }
 
     /// Makes the staged key primary and stages a new one. Keys beyond the number to keep are removed, but only
@@ -133,6 +147,10 @@ impl KeyRing {
     fn open_bytes(&self, bytes: &[u8]) -> Result<Opened, BadToken> {
         self.keys.iter().find_map(|key| key.open_bytes(bytes).ok()).ok_or(BadToken)
     }
+}
+
+fn changed(directory: &Path) -> Option<SystemTime> {
+    fs::metadata(directory).and_then(|metadata| metadata.modified()).ok()
 }
 
 fn load(directory: &Path) -> Result<KeyRing, KeyError> {

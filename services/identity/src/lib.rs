@@ -41,7 +41,10 @@ mod version;
 #[cfg(test)]
 mod world;
 
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::{
+    sync::{Arc, PoisonError, RwLock, Weak},
+    time::Duration,
+};
 
 use access::{Policy, keys::KeyRepository};
 use api::{Cx, Fault, FaultStyle, Route, Routes, Service};
@@ -88,6 +91,9 @@ pub struct Identity {
     federation: federation::Federation,
     settings: Settings,
 }
+
+/// A look at two directories, every so often.
+const KEYS_ARE_LOOKED_AT: Duration = Duration::from_secs(5);
 
 /// The kinds of events after which a token may mean something else.
 const MEANINGFUL: &[&str] = &[
@@ -136,6 +142,7 @@ impl Identity {
         room.load_revoked().await?;
         tokio::spawn(heed_changes(Arc::downgrade(&room), changes));
         tokio::spawn(heed_revocations(Arc::downgrade(&room), revocations));
+        tokio::spawn(heed_keys(Arc::downgrade(&room)));
         Ok(room)
     }
 
@@ -291,6 +298,22 @@ async fn heed_revocations(room: Weak<Identity>, mut revocations: Wake) {
         let Some(room) = room.upgrade() else { return };
         if let Err(error) = room.load_revoked().await {
             tracing::error!(cause = ?error, "revoked tokens cannot be read; those of other controllers may be accepted");
+        }
+    }
+}
+
+/// Follows keys that a tool or another controller has rotated. A token is opened with a key that was staged for long, so
+/// that it does not matter when exactly they are read.
+async fn heed_keys(room: Weak<Identity>) {
+    loop {
+        tokio::time::sleep(KEYS_ARE_LOOKED_AT).await;
+        let Some(room) = room.upgrade() else { return };
+        for keys in [&room.keys, &room.credential_keys] {
+            match keys.reload_if_changed() {
+                Ok(true) => tracing::info!("the keys were rotated and are read anew"),
+                Ok(false) => {}
+                Err(error) => tracing::error!(cause = ?error, "the keys cannot be read; those read before stay in use"),
+            }
         }
     }
 }

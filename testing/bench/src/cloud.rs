@@ -70,8 +70,17 @@ impl Home {
 
     /// A token of the operator.
     pub async fn log_in(&self) -> anyhow::Result<String> {
+        log_in(&self.authority, "admin", &self.admin_password()?, "admin").await
+    }
+
+    pub fn admin_password(&self) -> anyhow::Result<String> {
         let password = fs::read_to_string(self.folder.path().join("secrets/admin-password")).context("read the password")?;
-        log_in(&self.authority, "admin", password.trim(), "admin").await
+        Ok(password.trim().to_owned())
+    }
+
+    /// The database, to be touched while no controller runs.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("ferrostack.db")
     }
 
     fn log(&self) -> PathBuf {

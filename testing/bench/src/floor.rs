@@ -35,7 +35,7 @@ impl Floor {
         let said = child.stdout.take().context("read what the floor says")?;
         BufReader::new(said).read_line(&mut authority)?;
         let authority = authority.trim().to_owned();
-        let target = Target { authority, pid: child.id(), path: "/".to_owned(), headers: Vec::new() };
+        let target = Target { authority, pid: child.id(), path: "/".to_owned(), headers: Vec::new(), post: None };
         Ok(Self { child, target: Arc::new(target) })
     }
 }

@@ -38,6 +38,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
             pid: controller.pid(),
             path: format!("{path}?limit={SERVERS}"),
             headers: vec![("x-auth-token", token.clone()), ("openstack-api-version", "compute 2.79".to_owned())],
+            post: None,
         });
         let size = load::ask(&mut admin, &ours).await?.len();
         let floor = Floor::start(size)?;

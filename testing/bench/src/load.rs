@@ -19,6 +19,8 @@ pub struct Target {
     pub pid: u32,
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
+    /// What is posted; it is asked with GET when there is nothing.
+    pub post: Option<Bytes>,
 }
 
 /// What a turn came to.
@@ -64,7 +66,11 @@ pub async fn turn(target: &Arc<Target>, clients: usize, length: Duration) -> any
 
 pub async fn ask(connection: &mut Connection, target: &Target) -> anyhow::Result<Bytes> {
     let headers: Vec<(&str, &str)> = target.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let answer = connection.send(Method::GET, &target.path, &headers, Bytes::new()).await?;
-    ensure!(answer.status == 200, "GET {}: {}", target.path, answer.status);
+    let (method, body) = match &target.post {
+        None => (Method::GET, Bytes::new()),
+        Some(body) => (Method::POST, body.clone()),
+    };
+    let answer = connection.send(method, &target.path, &headers, body).await?;
+    ensure!(answer.status.is_success(), "{}: {}", target.path, answer.status);
     Ok(answer.body)
 }

@@ -10,6 +10,7 @@ mod http;
 mod image;
 mod list;
 mod load;
+mod login;
 mod memory;
 mod process;
 mod report;
@@ -66,6 +67,8 @@ enum Measure {
     Memory,
     /// Token validations a second, over a server with a fixed answer
     Token,
+    /// Tokens for tokens, passwords a second, a storm of logins, and 10,000 revoked tokens
+    Login,
     /// Lists of 1,000 servers
     List,
     /// Upload and download of an image, over a copy and a hash of the same file
@@ -75,7 +78,7 @@ enum Measure {
 }
 
 const WITHOUT_A_CLOUD: &[Measure] =
-    &[Measure::Writes, Measure::Start, Measure::Memory, Measure::Token, Measure::List, Measure::Image];
+    &[Measure::Writes, Measure::Start, Measure::Memory, Measure::Token, Measure::Login, Measure::List, Measure::Image];
 
 /// How the measures are to be taken.
 struct Plan {
@@ -132,6 +135,7 @@ fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()
             Measure::Start => start::measure(plan, report).await,
             Measure::Memory => memory::measure(plan, report).await,
             Measure::Token => token::measure(plan, report).await,
+            Measure::Login => login::measure(plan, report).await,
             Measure::List => list::measure(plan, report).await,
             Measure::Image => image::measure(plan, report).await,
             Measure::Server => server::measure(plan, report).await,

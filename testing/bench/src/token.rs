@@ -24,6 +24,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
         pid: controller.pid(),
         path: "/identity/v3/auth/tokens".to_owned(),
         headers: vec![("x-auth-token", token.clone()), ("x-subject-token", token)],
+        post: None,
     });
     let size = load::ask(&mut Connection::open(&ours.authority).await?, &ours).await?.len();
     let floor = Floor::start(size)?;

@@ -339,3 +339,21 @@ async fn rotating_keys_logs_nobody_out() {
     assert!(world.second_room().await.caller(&demo).await.is_ok());
     world.demo().await;
 }
+
+#[tokio::test]
+async fn keys_that_were_rotated_elsewhere_are_taken_up() {
+    let world = World::new().await;
+    let valid = world.room.check_token(&world.demo().await).await.unwrap();
+    let elsewhere = world.second_room().await;
+    // Twice: the first rotation makes the staged key primary, which this room knows already.
+    elsewhere.rotate_keys().unwrap();
+    elsewhere.rotate_keys().unwrap();
+    let token = elsewhere.keys.ring().seal(&valid.payload.pack(), types::Timestamp::now()).unwrap();
+    for _ in 0..600 {
+        if world.room.caller(&token).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the keys were not taken up");
+}

@@ -5,6 +5,7 @@ pub mod api;
 pub mod authenticate;
 pub mod options;
 pub mod password;
+mod reset;
 #[cfg(test)]
 mod rules_tests;
 pub mod store;

@@ -309,3 +309,22 @@ async fn an_imported_password_is_hashed_anew_at_the_first_login() {
         assert_eq!(world.get("/v3/auth/projects", &token.token()).await.status, 200, "the token stays good");
     }
 }
+
+#[tokio::test]
+async fn an_operator_finds_the_way_back_in() {
+    let world = world_with(SecurityCompliance { lockout_failure_attempts: Some(1), ..SecurityCompliance::default() }).await;
+    let id = user(&world, json!({"enabled": false})).await;
+    log_in(&world, &id, "wrong").await;
+    let token = world.demo().await;
+    let demo = world.id("users", "demo").await;
+    for (user, id) in [("ann", &id), (demo.as_str(), &demo)] {
+        world.room.reset_password(user, &types::Secret::new("way back".to_owned())).await.unwrap();
+        let again = log_in(&world, id, "way back").await;
+        assert_eq!(again.status, 201, "{}", again.body);
+        assert_eq!(world.get("/v3/auth/projects", &again.token()).await.status, 200);
+    }
+    assert_eq!(world.get("/v3/auth/projects", &token).await.status, 401, "whoever was in is out");
+    assert_eq!(log_in(&world, &id, "first-1").await.status, 401);
+    let nobody = world.room.reset_password("nobody", &types::Secret::new("x".to_owned())).await;
+    assert_eq!(nobody.unwrap_err().to_string(), "Could not find user: nobody.");
+}
