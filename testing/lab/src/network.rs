@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     thread,
     time::Duration,
 };
@@ -22,6 +22,11 @@ impl Host {
             TcpStream::connect_timeout(&address, CONNECT_DEADLINE)
                 .with_context(|| format!("connecting to {address} from {}", self.name()))
         })
+    }
+
+    /// A socket on which a program on this host would listen. It, too, stays in the host's network.
+    pub fn listen(&self, address: SocketAddr) -> Result<TcpListener> {
+        self.in_network(|| TcpListener::bind(address).with_context(|| format!("listening on {address} of {}", self.name())))
     }
 
     /// Does something in this host's network. A namespace is a thread's own: another one goes there, works, and ends.

@@ -50,19 +50,24 @@ impl Cloud {
 
     /// Without any host for machines.
     pub fn controller_alone() -> Result<Self> {
-        Self::controller_with(settings::controller)
+        Self::controller_with(|_, own| Ok(settings::controller(own)))
     }
 
     /// A controller that cannot reach OVN's databases.
     pub fn without_ovn() -> Result<Self> {
-        Self::controller_with(settings::controller_without_ovn)
+        Self::without_ovn_and(|_, _| Ok(String::new()))
     }
 
-    fn controller_with(settings: impl Fn(Ipv4Addr) -> String) -> Result<Self> {
+    /// The same with further settings, which may name files of the controller's host.
+    pub fn without_ovn_and(more: impl Fn(&Host, Ipv4Addr) -> Result<String>) -> Result<Self> {
+        Self::controller_with(|central, own| Ok(settings::controller_without_ovn(own) + &more(central, own)?))
+    }
+
+    fn controller_with(settings: impl Fn(&Host, Ipv4Addr) -> Result<String>) -> Result<Self> {
         let lab = Lab::new()?;
         let central = lab.host("central")?;
         let own = central.underlay()?;
-        write_settings(&central, &settings(own))?;
+        write_settings(&central, &settings(&central, own)?)?;
         let mut controller = spawn(&central, "controller", &[], &[])?;
         let door = Api::anonymous(&central, (own, settings::API_PORT).into());
         await_answer(&mut controller, &door)?;

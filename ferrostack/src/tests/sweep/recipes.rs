@@ -119,6 +119,7 @@ const BODIES: &[(&str, &str)] = &[
 
 /// What a part of a path means that is not one of the kinds above: after which literal it stands, and what is put there.
 const WORDS: &[(&str, &str)] = &[
+    ("websso", "openid"),
     ("tags", "red"),
     ("metadata", "a"),
     ("os-extra_specs", "a"),

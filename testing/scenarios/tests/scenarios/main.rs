@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod client_walk;
+mod federated_login;
 mod identity_walk;
 mod killed;
 mod provider_vlan;
