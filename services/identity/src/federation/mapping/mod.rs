@@ -7,7 +7,7 @@ pub mod store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{federation::rules::Version, reply::Resource};
+use crate::reply::Resource;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Mapping {
@@ -19,8 +19,9 @@ pub struct Mapping {
 #[derive(Debug, Clone, Deserialize)]
 pub struct NewMapping {
     pub rules: Value,
-    #[serde(default = "default_version")]
-    pub schema_version: String,
+    /// Absent or null: 1.0 for a new mapping, and what it was for an old one.
+    #[serde(default)]
+    pub schema_version: Option<String>,
 }
 
 impl Resource for Mapping {
@@ -34,8 +35,4 @@ impl Resource for Mapping {
     fn url(&self, cx: &::api::Cx) -> String {
         cx.url(&format!("/v3/OS-FEDERATION/mappings/{}", self.id))
     }
-}
-
-fn default_version() -> String {
-    Version::DEFAULT.to_owned()
 }

@@ -41,7 +41,7 @@ pub fn find(tx: &mut Tx, id: &str) -> Result<Option<Mapping>> {
 }
 
 pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &str, new: &NewMapping) -> Result<Mapping> {
-    let mapping = checked(id, new)?;
+    let mapping = checked(id, new, Version::DEFAULT)?;
     if find(tx, id)?.is_some() {
         return Err(Error::conflict("mapping", format!("Duplicate entry: {id}")));
     }
@@ -53,7 +53,7 @@ pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &str, new: &Ne
 
 pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, update: &NewMapping) -> Result<Mapping> {
     let before = get(tx, allowed, id)?;
-    let mapping = checked(id, update)?;
+    let mapping = checked(id, update, &before.schema_version)?;
     let sql = "UPDATE federation_mappings SET rules = $2, schema_version = $3 WHERE id = $1";
     tx.execute(sql, &params![id, &mapping.rules, &mapping.schema_version])?;
     change::record(tx, actor, KIND, id, Some(&before), Some(&mapping))?;
@@ -66,8 +66,9 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) ->
     change::record(tx, actor, KIND, id, Some(&mapping), None)
 }
 
-fn checked(id: &str, new: &NewMapping) -> Result<Mapping> {
-    let mapping = Mapping { id: id.to_owned(), rules: new.rules.clone(), schema_version: new.schema_version.clone() };
+fn checked(id: &str, new: &NewMapping, version: &str) -> Result<Mapping> {
+    let schema_version = new.schema_version.clone().unwrap_or_else(|| version.to_owned());
+    let mapping = Mapping { id: id.to_owned(), rules: new.rules.clone(), schema_version };
     mapping.read().map_err(|cause| Error::Invalid(format!("Invalid input for field/attribute mapping: {cause}.")))?;
     Ok(mapping)
 }

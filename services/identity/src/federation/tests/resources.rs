@@ -123,6 +123,9 @@ async fn a_mapping_is_checked_when_it_is_written() {
     let changed = json!([{"local": [{"user": {"id": "{0}"}}], "remote": [{"type": "email"}]}]);
     let changed = world.ask("PATCH", path, &world.admin, json!({"mapping": {"rules": changed}})).await;
     assert_eq!(changed.body["mapping"]["rules"][0]["remote"], json!([{"type": "email"}]));
+    assert_eq!(changed.body["mapping"]["schema_version"], "2.0", "what is not said stays");
+    let null = json!({"mapping": {"rules": simple_rules(), "schema_version": null}});
+    assert_eq!(world.ask("PATCH", path, &world.admin, null).await.status, 200, "the stock client says null");
     assert_eq!(world.ask("PATCH", path, &world.admin, json!({"mapping": {"rules": []}})).await.status, 400);
     assert_eq!(world.get("/v3/OS-FEDERATION/mappings", &world.admin).await.all("mappings", "id"), ["m1"]);
     assert_eq!(world.ask("DELETE", path, &world.admin, Value::Null).await.status, 204);

@@ -4,7 +4,7 @@
 use oidc::AccessTokens;
 use serde_json::{Value, json};
 
-use super::{Federated, usual_rules};
+use super::Federated;
 
 #[tokio::test]
 async fn only_what_the_mapping_leads_to() {
@@ -197,5 +197,4 @@ async fn a_mapping_names_the_domain_of_its_users() {
     assert_eq!(federated.come("anna", json!({"tenant": "nowhere"})).await.status, 401);
     let anna = federated.come("anna", json!({"tenant": "Default"})).await;
     assert_eq!(anna.body["token"]["user"]["domain"]["id"], "default");
-    federated.map(usual_rules(&federated.group)).await;
 }
