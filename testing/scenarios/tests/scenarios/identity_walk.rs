@@ -27,6 +27,9 @@ fn identity_walk() -> Result<()> {
     credentials(&operator, &tenant)?;
     let program = application_credential(&cloud, &tenant)?;
     ec2_keys(&cloud, &operator, &tenant, &program)?;
+    trusts(&cloud, &operator, &tenant)?;
+    limits(&operator, &tenant)?;
+    endpoint_groups(&cloud, &operator, &tenant)?;
     cloud.passed()
 }
 
@@ -96,4 +99,68 @@ fn worth(cloud: &Cloud, tenant: &OpenStack, key: &Value) -> Result<Value> {
     let anonymous = cloud.anonymous().ask("POST", path, &json!({"credentials": signed}))?;
     ensure!(anonymous.status == 401, "{anonymous}");
     Ok(cloud.admin.post(path, &json!({"credentials": signed}))?["token"].clone())
+}
+
+/// `openstack trust …`, and what a trustee can do and cannot.
+fn trusts(cloud: &Cloud, operator: &OpenStack, tenant: &OpenStack) -> Result<()> {
+    let (user, project) = (tenant.value("token issue", "user_id")?, tenant.value("token issue", "project_id")?);
+    let trustee = operator.value("user create --password trustee-canary trustee", "id")?;
+    let member = operator.value("role show member", "id")?;
+    let made = tenant.json(&format!("trust create --project {project} --role {member} --impersonate {user} {trustee}"))?;
+    let trust = text(&made["id"])?;
+    ensure!(made["is_impersonation"] == true && made["redelegation_count"] == 0, "{made}");
+    ensure!(tenant.json(&format!("trust show {trust}"))?["roles"][0]["name"] == "member", "its role is told");
+    ensure!(tenant.json(&format!("trust list --trustor {user}"))?[0]["ID"] == json!(trust), "the trustor sees it");
+
+    let variables = [
+        ("OS_USERNAME", "trustee"),
+        ("OS_PASSWORD", "trustee-canary"),
+        ("OS_USER_DOMAIN_NAME", "Default"),
+        ("OS_TRUST_ID", &trust),
+    ];
+    let by_trust = OpenStack::logging_in_with(&cloud.central, &cloud.admin, &variables)?;
+    let token = by_trust.json("token issue")?;
+    ensure!(token["user_id"] == json!(user) && token["project_id"] == json!(project), "in the trustor's name: {token}");
+    let refusal = by_trust.refused("application credential create backdoor")?;
+    ensure!(refusal.contains("403"), "{refusal}");
+
+    tenant.run(&format!("trust delete {trust}"))?;
+    let gone = by_trust.refused("token issue")?;
+    ensure!(gone.contains("401"), "{gone}");
+    Ok(())
+}
+
+/// `openstack registered limit …` and `openstack limit …`
+fn limits(operator: &OpenStack, tenant: &OpenStack) -> Result<()> {
+    let registered = operator.json("registered limit create --service nova --default-limit 10 --region RegionOne cores")?;
+    let registered = text(&registered["id"])?;
+    let limit = "limit create --project walker --service nova --region RegionOne --resource-limit 20 cores";
+    let limit = text(&operator.json(limit)?["id"])?;
+    ensure!(tenant.json("limit list")?[0]["Resource Limit"] == 20, "a project sees its own limits");
+    ensure!(operator.json(&format!("limit set --resource-limit 30 {limit}"))?["resource_limit"] == 30, "it is another now");
+    let refusal = operator.refused(&format!("registered limit delete {registered}"))?;
+    ensure!(refusal.contains("403"), "a limit hangs on it: {refusal}");
+    operator.run(&format!("limit delete {limit}"))?;
+    operator.run(&format!("registered limit delete {registered}"))?;
+    ensure!(operator.json("registered limit list")? == json!([]), "deleted, but still listed");
+    Ok(())
+}
+
+/// `openstack endpoint group …`: the catalog of a project holds what it was given.
+fn endpoint_groups(cloud: &Cloud, operator: &OpenStack, tenant: &OpenStack) -> Result<()> {
+    let filters = cloud.home().join("filters.json");
+    std::fs::write(&filters, r#"{"interface": "public"}"#)?;
+    operator.run(&format!("endpoint group create publics {}", filters.display()))?;
+    let interfaces = || -> Result<usize> {
+        let nova = tenant.json("catalog show nova")?;
+        nova["endpoints"].as_array().map(Vec::len).context("the service has endpoints")
+    };
+    ensure!(interfaces()? == 3, "nothing was given, so all are there");
+    operator.run("endpoint group add project publics walker")?;
+    ensure!(interfaces()? == 1, "the public ones only");
+    ensure!(operator.json("endpoint group list --project walker")?[0]["Name"] == "publics", "it is told");
+    operator.run("endpoint group remove project publics walker")?;
+    operator.run("endpoint group delete publics")?;
+    ensure!(interfaces()? == 3, "and all again");
+    Ok(())
 }
