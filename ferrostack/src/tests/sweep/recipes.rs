@@ -142,6 +142,8 @@ const WORDS: &[(&str, &str)] = &[
     ("{group}", "url"),
     ("authorize", "none"),
     ("access_tokens", "none"),
+    ("websso", "none"),
+    ("security_compliance", "password_regex"),
 ];
 
 /// Lists that are asked for the tenant's things by name: a filter is no way in.
@@ -220,10 +222,12 @@ async fn path(things: &mut Things<'_>, swept: &Swept) -> String {
 }
 
 async fn thing(things: &mut Things<'_>, literal: &str, swept: &Swept, is_last: bool) -> String {
-    let recipe = RECIPES.iter().find(|recipe| recipe.kind == literal);
-    let kind = recipe.unwrap_or_else(|| panic!("{}: tell recipes.rs what stands after «{literal}»", swept.key)).kind;
+    let Some(Recipe { kind, .. }) = RECIPES.iter().find(|recipe| recipe.kind == literal) else {
+        things.failed.push(format!("{}: tell recipes.rs what stands after «{literal}»", swept.key));
+        return "none".to_owned();
+    };
     // What others lean on must be there first.
-    match kind {
+    match *kind {
         "limits" => _ = things.one("the-registered").await,
         "floatingips" => _ = things.one("addresses").await,
         "servers" => _ = things.one("subnets").await,
