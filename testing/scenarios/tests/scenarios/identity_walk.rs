@@ -17,6 +17,26 @@ request["signature"] = Ec2Signer(secret).generate(request)
 print(json.dumps(request))
 "#;
 
+/// Logs in with a password and a passcode (RFC 6238), and asks with openstacksdk who it is and what it may reach.
+const SECOND_FACTOR: &str = r#"
+import base64, hashlib, hmac, json, struct, sys, time
+import openstack
+from keystoneauth1 import session
+from keystoneauth1.identity import v3
+url, user, password, project, seed = sys.argv[1:]
+counter = struct.pack(">Q", int(time.time()) // 30)
+digest = hmac.new(base64.b32decode(seed), counter, hashlib.sha1).digest()
+at = digest[-1] & 15
+passcode = "%06d" % ((struct.unpack(">I", digest[at:at + 4])[0] & 0x7fffffff) % 1000000)
+who = {"username": user, "user_domain_name": "Default"}
+methods = [v3.PasswordMethod(password=password, **who), v3.TOTPMethod(passcode=passcode, **who)]
+auth = v3.Auth(url, methods, project_name=project, project_domain_name="Default")
+cloud = openstack.connection.Connection(session=session.Session(auth=auth), region_name="RegionOne")
+token = cloud.identity.get("/auth/tokens", headers={"X-Subject-Token": cloud.auth_token}).json()["token"]
+flavors = [flavor.name for flavor in cloud.compute.flavors()]
+print(json.dumps({"methods": token["methods"], "user": cloud.current_user_id, "flavors": flavors}))
+"#;
+
 #[test]
 fn identity_walk() -> Result<()> {
     let cloud = Cloud::without_ovn()?;
@@ -30,6 +50,8 @@ fn identity_walk() -> Result<()> {
     trusts(&cloud, &operator, &tenant)?;
     limits(&operator, &tenant)?;
     endpoint_groups(&cloud, &operator, &tenant)?;
+    system_scope(&cloud, &tenant)?;
+    second_factor(&cloud, &operator, &tenant)?;
     cloud.passed()
 }
 
@@ -162,5 +184,52 @@ fn endpoint_groups(cloud: &Cloud, operator: &OpenStack, tenant: &OpenStack) -> R
     operator.run("endpoint group remove project publics walker")?;
     operator.run("endpoint group delete publics")?;
     ensure!(interfaces()? == 3, "and all again");
+    Ok(())
+}
+
+/// An administrator of the system, in no project: he sees what belongs to the whole cloud, and has no servers.
+fn system_scope(cloud: &Cloud, tenant: &OpenStack) -> Result<()> {
+    let account = cloud.admin.account()?;
+    let variables = [
+        ("OS_USERNAME", account.user.as_str()),
+        ("OS_PASSWORD", &account.password),
+        ("OS_USER_DOMAIN_NAME", "Default"),
+        ("OS_SYSTEM_SCOPE", "all"),
+    ];
+    let system = OpenStack::logging_in_with(&cloud.central, &cloud.admin, &variables)?;
+    let granted = system.json("role assignment list --system all --names")?;
+    ensure!(granted.to_string().contains("admin@Default"), "{granted}");
+    let reader = tenant.value("token issue", "user_id")?;
+    system.run(&format!("role add --system all --user {reader} reader"))?;
+    system.run(&format!("role remove --system all --user {reader} reader"))?;
+    ensure!(system.json("endpoint list")?.as_array().is_some_and(|endpoints| !endpoints.is_empty()), "the catalog");
+    let refusal = system.refused("server list")?;
+    ensure!(refusal.contains("403") || refusal.contains("ndpoint"), "a server is in a project: {refusal}");
+    Ok(())
+}
+
+/// A user who needs a passcode too: the password alone is a receipt, both are a token.
+fn second_factor(cloud: &Cloud, operator: &OpenStack, tenant: &OpenStack) -> Result<()> {
+    let seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let user = operator.value("user create --password factor-canary factor", "id")?;
+    operator.run(&format!("role add --user {user} --project walker member"))?;
+    operator.run(&format!("credential create --type totp {user} {seed}"))?;
+    operator.run(&format!("user set --multi-factor-auth-rule password,totp --enable-multi-factor-auth {user}"))?;
+    let variables = [
+        ("OS_USERNAME", "factor"),
+        ("OS_PASSWORD", "factor-canary"),
+        ("OS_USER_DOMAIN_NAME", "Default"),
+        ("OS_PROJECT_NAME", "walker"),
+        ("OS_PROJECT_DOMAIN_NAME", "Default"),
+    ];
+    let half = OpenStack::logging_in_with(&cloud.central, &cloud.admin, &variables)?.refused("token issue")?;
+    ensure!(half.contains("eceipt") || half.contains("401"), "a password is not enough: {half}");
+    let url = format!("{}/identity/v3", cloud.admin.url());
+    let said = tenant.python(SECOND_FACTOR, &[&url, "factor", "factor-canary", "walker", seed])?;
+    let said: Value = serde_json::from_str(&said).context("what the script says")?;
+    ensure!(said["user"] == json!(user), "{said}");
+    let methods = said["methods"].as_array().context("methods")?;
+    ensure!(methods.contains(&json!("password")) && methods.contains(&json!("totp")), "{said}");
+    ensure!(said["flavors"].as_array().is_some_and(|flavors| !flavors.is_empty()), "{said}");
     Ok(())
 }
