@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What must be there before anybody can log in. Each step ensures: run again, it finds things as they are.
 
+use std::sync::Arc;
+
 use access::Allowed;
 use store::{Actor, Tx, params};
 use types::{ProjectId, RoleId, Secret, ServiceId, UserId};
@@ -64,7 +66,7 @@ impl Identity {
     /// Ensures the default domain, the roles, the administrator, and the catalog. The password is for the first time.
     pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<Tenant> {
         let settings = wanted.clone();
-        self.change(move |tx| {
+        self.ensure(move |tx| {
             ensure_default_domain(tx)?;
             ensure_roles(tx)?;
             ensure_catalog(tx, &settings)
@@ -72,7 +74,7 @@ impl Identity {
         .await?;
         let admin = self.ensure_tenant("admin", "admin", &["admin"], &wanted.admin_password).await?;
         let user = admin.user.clone();
-        self.change(move |tx| grant(tx, &user, "admin", Place::System)).await?;
+        self.ensure(move |tx| grant(tx, &user, "admin", Place::System)).await?;
         Ok(admin)
     }
 
@@ -95,7 +97,7 @@ impl Identity {
         // A password that the user has is his: he may have changed it since, and a restart must not put it back.
         let has_password = known.is_some_and(|account| account.password_hash.is_some());
         let hash = if has_password { None } else { Some(self.hash_for_bootstrap(password).await?) };
-        self.change(move |tx| {
+        self.ensure(move |tx| {
             let project = ensure_project(tx, project)?;
             let account = users::account(tx, &by_name(user))?;
             let user = ensure_user(tx, user, account, hash.as_ref())?;
@@ -106,7 +108,26 @@ impl Identity {
         })
         .await
     }
+
+    /// Makes what is missing. Where another controller makes the same at the same moment, it is found the next time.
+    async fn ensure<T: Send + 'static>(&self, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+        let f = Arc::new(f);
+        let once = || {
+            let f = Arc::clone(&f);
+            self.change(move |tx| f(tx))
+        };
+        for _ in 0..RACES {
+            match once().await {
+                Err(Error::Conflict { .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        once().await
+    }
 }
+
+/// How often a bootstrap may find that it was not alone.
+const RACES: usize = 5;
 
 fn actor() -> Actor {
     Actor::system("bootstrap")

@@ -2,7 +2,8 @@
 //! The few words by which PostgreSQL's table definitions differ from SQLite's.
 
 /// Translates a migration: `BLOB` is `BYTEA`, `INTEGER` holds 64 bits as it does on SQLite, `TEXT` compares byte by
-/// byte as it does on SQLite, whatever the database's locale, and `WITHOUT ROWID` has no counterpart.
+/// byte as it does on SQLite, whatever the database's locale, and `WITHOUT ROWID` has no counterpart. Types are written in
+/// capitals, so that a column may be called `blob`.
 pub(crate) fn ddl(sql: &str) -> String {
     let mut translated = String::with_capacity(sql.len() + sql.len() / 4);
     let mut previous = String::new();
@@ -12,7 +13,7 @@ pub(crate) fn ddl(sql: &str) -> String {
         let (token, after) = rest.split_at(length);
         if first.is_alphabetic() {
             let word = token.to_ascii_uppercase();
-            match word.as_str() {
+            match token {
                 "BLOB" => translated.push_str("BYTEA"),
                 "INTEGER" => translated.push_str("BIGINT"),
                 // CAST(x AS TEXT) names a type, not a column.
@@ -45,5 +46,17 @@ fn token_length(text: &str, first: char) -> usize {
         '/' if text.starts_with("/*") => until("*/"),
         _ if first.is_alphabetic() => text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len()),
         _ => first.len_utf8(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ddl;
+
+    #[test]
+    fn types_are_translated_and_names_are_not() {
+        let ours = "CREATE TABLE t (blob TEXT, text BLOB, n INTEGER PRIMARY KEY) WITHOUT ROWID; -- TEXT\nSELECT CAST(n AS TEXT), 'BLOB' FROM t";
+        let theirs = "CREATE TABLE t (blob TEXT COLLATE \"C\", text BYTEA, n BIGINT PRIMARY KEY) ; -- TEXT\nSELECT CAST(n AS TEXT), 'BLOB' FROM t";
+        assert_eq!(ddl(ours), theirs);
     }
 }
