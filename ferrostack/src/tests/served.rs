@@ -20,7 +20,8 @@ use crate::{
     secrets,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// On a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Ports that were free a moment ago.
 fn free_port() -> u16 {
