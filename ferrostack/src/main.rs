@@ -16,6 +16,7 @@ mod image;
 mod logging;
 mod operate;
 mod operator;
+mod pipe;
 mod policy;
 mod role;
 mod secrets;
@@ -73,6 +74,16 @@ enum Verb {
     Node(role::NodeArguments),
 }
 
+impl Verb {
+    fn only_tells(&self) -> bool {
+        match self {
+            Self::Env(_) | Self::Status | Self::Audit | Self::Events(_) | Self::Routes | Self::Policy(_) => true,
+            Self::Image(arguments) => arguments.only_tells(),
+            _ => false,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct Foreground {
     /// The state directory; as FERROSTACK_HOME
@@ -85,6 +96,9 @@ fn main() -> ExitCode {
     // One provider of cryptography for all TLS in the process.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let verb = Arguments::parse().verb;
+    if verb.only_tells() {
+        pipe::end_with_the_reader();
+    }
     let outcome = match verb {
         Verb::Up(arguments) => up::run(&Home::find(), &arguments),
         Verb::Down(arguments) => down::down(&Home::find(), &arguments),

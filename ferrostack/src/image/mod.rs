@@ -59,6 +59,12 @@ pub struct FetchArguments {
     from: CatalogueArguments,
 }
 
+impl Arguments {
+    pub fn only_tells(&self) -> bool {
+        matches!(self.verb, Verb::Catalogue(_))
+    }
+}
+
 pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.verb {
         Verb::Catalogue(from) => {
