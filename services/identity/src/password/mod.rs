@@ -5,20 +5,16 @@
 //!
 //! Invariant: whether a user exists cannot be told from how long a refusal takes (test: `an_unknown_user_costs_a_hash_too`).
 
+mod argon;
 mod pool;
 
 use std::sync::Arc;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
 use types::Secret;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use pool::Pool;
-
-/// OWASP's least setting for argon2id: 19 MiB, two passes.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
 
 /// Keystone's longest password.
 pub const LONGEST: usize = 4096;
@@ -45,7 +41,7 @@ impl Passwords {
 
     pub async fn hash(&self, password: &Secret<String>) -> Result<String> {
         let password = password.clone();
-        self.pool.run(move || hash(password.reveal().as_bytes())).await?
+        self.pool.run(move || argon::hash(password.reveal().as_bytes())).await?
     }
 
     /// Compares with the kept hash; with none, spends the same time and says no.
@@ -58,24 +54,11 @@ impl Passwords {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|error| Error::Hash(error.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-fn hash(password: &[u8]) -> Result<String> {
-    let hash = argon2()?.hash_password(password).map_err(|error| Error::Hash(error.to_string()))?;
-    Ok(hash.to_string())
-}
-
 /// Looks like a hash, and a comparison with it costs as much, but it is drawn at random: no password leads to it, and
 /// no start of the cloud waits for one to be hashed.
 fn hash_of_nobody() -> Result<String> {
-    let mut random = [0; 48];
-    getrandom::fill(&mut random).map_err(|error| Error::Hash(error.to_string()))?;
-    let (salt, output) = random.split_at(16);
-    let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
-    Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${output}"))
+    let (salt, output) = argon::random()?;
+    Ok(argon::kept(&salt, &output))
 }
 
 fn verify(password: &[u8], kept: &str) -> Verdict {
@@ -90,13 +73,17 @@ fn verify(password: &[u8], kept: &str) -> Verdict {
             Ok(false) | Err(_) => Verdict::Wrong,
         };
     }
+    match argon::verify(password, kept) {
+        Some(true) => return Verdict::Right,
+        Some(false) => return Verdict::Wrong,
+        None => {}
+    }
     let Ok(parsed) = PasswordHash::new(kept) else {
         tracing::error!("a password is kept in a form that cannot be read; its owner cannot log in");
         return Verdict::Wrong;
     };
     // The parameters are read from the hash itself, so that older ones stay verifiable.
     match Argon2::default().verify_password(password, &parsed) {
-        Ok(()) if kept.contains(&format!("m={MEMORY_KIB},t={PASSES},")) => Verdict::Right,
         Ok(()) => Verdict::RightAndOutdated,
         Err(_) => Verdict::Wrong,
     }

@@ -14,6 +14,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use super::argon;
 use crate::error::{Error, Result};
 
 /// How many wait for each thread: some seconds' work.
@@ -66,12 +67,22 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     if !is_low && let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::warn!(%error, "the threads that hash passwords keep an ordinary priority");
     }
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
+    while let Some(job) = next(jobs) {
         // A job that panics has no result to give, which its caller sees; the thread goes on.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
     }
+}
+
+/// A thread keeps its memory while there is more to do, and waits without it.
+fn next(jobs: &Mutex<Receiver<Job>>) -> Option<Job> {
+    // Where another thread waits already, there is nothing to do.
+    if let Ok(jobs) = jobs.try_lock()
+        && let Ok(job) = jobs.try_recv()
+    {
+        return Some(job);
+    }
+    argon::let_go();
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 #[cfg(test)]
