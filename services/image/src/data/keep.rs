@@ -53,10 +53,11 @@ pub async fn forget(room: &Image, image: &Row) {
     room.cache.forget(image.id.as_str());
     let outcome = async {
         remove_file(room.staged_path(&image.id)).await?;
+        let Some(blob) = image.place.blob.as_deref() else { return Ok(()) };
         for held in &image.place.holds {
-            release(room, held, image.place.blob.as_deref().unwrap_or_default()).await?;
+            release(room, held, blob).await?;
         }
-        Ok::<_, Error>(())
+        room.forget_near(blob).await
     };
     if let Err(error) = outcome.await {
         tracing::warn!(image = %image.id, %error, "data that nobody needs stays until the next start");

@@ -10,7 +10,7 @@ use std::{
 use super::{Judge, receive};
 use crate::{
     Error, Image,
-    image::Row,
+    image::{Row, store},
     stores::place::{files_in, remove_file},
 };
 
@@ -40,6 +40,16 @@ impl Image {
         let published = tokio::task::spawn_blocking(move || received.publish(&to)).await;
         published.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))?;
         Ok(Some(path))
+    }
+
+    /// Removes the copy of a blob that no image has any more.
+    pub(crate) async fn forget_near(&self, blob: &str) -> Result<(), Error> {
+        let _once = self.locks.lock(blob).await;
+        let name = blob.to_owned();
+        if self.store.read(move |tx| store::is_known(tx, &name)).await? {
+            return Ok(());
+        }
+        remove_file(self.settings.near().join(blob)).await
     }
 
     /// Removes what was not used for longest until `wanted` bytes have room. Whoever reads such a file reads on.

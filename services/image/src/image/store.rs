@@ -158,6 +158,11 @@ pub fn is_held(tx: &mut Tx, store: &str, blob: &str) -> Result<bool, Error> {
     Ok(false)
 }
 
+/// Whether any image has this blob, wherever.
+pub fn is_known(tx: &mut Tx, blob: &str) -> Result<bool, Error> {
+    Ok(tx.query_opt("SELECT id FROM images WHERE content = $1 LIMIT 1", &params![blob])?.is_some())
+}
+
 /// Ids of images whose data waits in the staging folder.
 pub fn staged(tx: &mut Tx) -> Result<Vec<ImageId>, Error> {
     let rows = tx.query("SELECT id FROM images WHERE staged IS NOT NULL", &[])?;

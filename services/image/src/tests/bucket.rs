@@ -62,8 +62,11 @@ async fn data_in_a_bucket_is_as_good_as_in_a_folder() {
         talk.delete(&format!("/image/v2/images/{id}")).await.expect(204);
     }
     assert!(far.names().await.unwrap().is_empty());
-    let it = it.restart().await;
     assert_eq!(it.files("near"), 0, "what no image has any more is not kept near");
+    assert!(it.room.audit().await.unwrap().is_empty());
+    std::fs::write(&near, b"left by a crash between the row and the file").unwrap();
+    let it = it.restart().await;
+    assert_eq!(it.files("near"), 0, "nor what a crash left");
     assert!(it.room.audit().await.unwrap().is_empty());
 }
 
