@@ -16,7 +16,7 @@ use web::{Body, Request, Response};
 
 use crate::{
     Error, Keys,
-    sign::{Signed, escape, pair},
+    sign::{Signed, escape_name, escape_path, pair},
     xml,
 };
 
@@ -73,7 +73,7 @@ impl Bucket {
         let scheme = if scheme.eq_ignore_ascii_case("https") { "https" } else { "http" };
         let authority = authority.to_ascii_lowercase();
         let (host, base) = match at.style {
-            Style::Path => (authority, format!("/{}/", escape(&at.bucket, false))),
+            Style::Path => (authority, format!("/{}/", escape_name(&at.bucket))),
             Style::Host => (format!("{}.{authority}", at.bucket), "/".to_owned()),
         };
         Ok(Self { inner: Arc::new(Inner { client, scheme, host, base, region: at.region, keys: at.keys }) })
@@ -246,7 +246,7 @@ impl Bucket {
 
     fn request(&self, method: &Method, key: &str, query: &[(&str, &str)], body: Bytes) -> Request {
         let inner = &self.inner;
-        let path = format!("{}{}", inner.base, escape(key, true));
+        let path = format!("{}{}", inner.base, escape_path(key));
         let signed = Signed { method, host: &inner.host, path: &path, query, body: &body };
         let headers = signed.headers(&inner.keys, &inner.region, Timestamp::now());
         let query: Vec<String> = query.iter().map(|(name, value)| pair(name, value)).collect();

@@ -3,11 +3,16 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use types::{Secret, Timestamp};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SIGNED: &str = "host;x-amz-content-sha256;x-amz-date";
+
+/// All but what RFC 3986 calls unreserved.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const PATH: &AsciiSet = &NAME.remove(b'/');
 
 #[derive(Debug, Clone)]
 pub struct Keys {
@@ -58,20 +63,16 @@ impl Signed<'_> {
 
 /// `name=value`, as both the URL and the signature have it.
 pub(crate) fn pair(name: &str, value: &str) -> String {
-    format!("{}={}", escape(name, false), escape(value, false))
+    format!("{}={}", escape_name(name), escape_name(value))
 }
 
-/// RFC 3986, all but the unreserved characters; a path keeps its slashes.
-pub(crate) fn escape(text: &str, keep_slashes: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            b'/' if keep_slashes => out.push('/'),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
+pub(crate) fn escape_name(text: &str) -> String {
+    utf8_percent_encode(text, NAME).to_string()
+}
+
+/// A path keeps its slashes.
+pub(crate) fn escape_path(text: &str) -> String {
+    utf8_percent_encode(text, PATH).to_string()
 }
 
 fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn names_are_escaped_as_the_signature_wants_them() {
-        assert_eq!(escape("a b/ü~", true), "a%20b/%C3%BC~");
+        assert_eq!(escape_path("a b/ü~"), "a%20b/%C3%BC~");
         assert_eq!(pair("upload id", "a/b+"), "upload%20id=a%2Fb%2B");
     }
 }

@@ -196,7 +196,8 @@ fn neutron_type(status: StatusCode) -> &'static str {
     }
 }
 
-fn escape_html(text: &str) -> String {
+/// Text as it may stand in HTML, in quotes too.
+pub fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

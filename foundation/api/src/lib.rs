@@ -22,7 +22,7 @@ mod tests;
 
 pub use cx::Cx;
 pub use door::{Door, DoorParts, Front, Peer};
-pub use fault::{Fault, FaultStyle};
+pub use fault::{Fault, FaultStyle, escape_html};
 pub use negotiate::Microversions;
 pub use paging::{Paging, PagingHabits, Sort};
 pub use query::Query;

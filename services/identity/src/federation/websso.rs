@@ -127,8 +127,8 @@ fn hand_over(origin: &str, token: &str) -> Result<Response, Fault> {
          <input type=\"hidden\" name=\"token\" id=\"token\" value=\"{}\">\n\
          <noscript><button type=\"submit\">Continue to the dashboard</button></noscript>\n</form>\n\
          <script nonce=\"{nonce}\">document.getElementById(\"sso\").submit();</script>\n</body>\n</html>\n",
-        escaped(origin),
-        escaped(token),
+        api::escape_html(origin),
+        api::escape_html(token),
     );
     let mut response = text(StatusCode::OK, "text/html; charset=utf-8", page);
     let policy = format!("default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'");
@@ -153,19 +153,4 @@ fn set_cookie(response: &mut Response, room: &Identity, value: &str, seconds: i6
     cookie.set_sensitive(true);
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(())
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#x27;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

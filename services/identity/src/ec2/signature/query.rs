@@ -3,10 +3,14 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::Mac;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Map, Value};
 use types::Secret;
 
 use super::{BadSignature, SignedRequest, is, sha1, sha256, text};
+
+/// All but what RFC 3986 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The action and its time.
 pub fn verify_v0(secret: &Secret<String>, request: &SignedRequest) -> Result<(), BadSignature> {
@@ -44,16 +48,8 @@ pub fn canonical_query(params: &Map<String, Value>, without: &[&str]) -> String 
     pairs.join("&")
 }
 
-/// RFC 3986: all but the unreserved characters.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
+fn escape(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 fn in_base64(request: &SignedRequest) -> Result<Vec<u8>, BadSignature> {
