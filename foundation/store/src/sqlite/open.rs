@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::session::Session;
 use crate::{Error, Result};
@@ -45,6 +45,10 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Session> {
     let connection =
         Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|error| unwritable(path, error))?;
     connection.set_prepared_statement_cache_capacity(128);
+    // Otherwise a prepared statement is parsed and planned anew whenever other values are bound to it, for the sake of
+    // statistics (STAT4) that we do not gather.
+    let plans_are_kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+    plans_are_kept.map_err(|error| unwritable(path, error))?;
     let mut session = Session::new(connection, shared_path);
     session.busy_timeout(Duration::from_secs(5)).map_err(|e| session.explain(e))?;
     // LIKE distinguishes case, as on PostgreSQL.

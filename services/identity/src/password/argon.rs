@@ -10,6 +10,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use subtle::ConstantTimeEq;
 
+use super::pages;
 use crate::error::{Error, Result};
 
 /// OWASP's least setting for argon2id: 19 MiB, two passes.
@@ -46,8 +47,8 @@ pub fn random() -> Result<([u8; SALT], [u8; OUTPUT])> {
 }
 
 pub fn hash(password: &[u8]) -> Result<String> {
-    let (salt, _) = random()?;
-    let mut output = [0; OUTPUT];
+    let (mut salt, mut output) = ([0; SALT], [0; OUTPUT]);
+    getrandom::fill(&mut salt).map_err(|error| Error::Hash(error.to_string()))?;
     fill(password, &salt, &mut output)?;
     Ok(kept(&salt, &output))
 }
@@ -69,7 +70,9 @@ fn fill(password: &[u8], salt: &[u8], output: &mut [u8]) -> Result<()> {
     let needed = params.block_count();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     BLOCKS.with_borrow_mut(|blocks| {
-        blocks.resize(needed, Block::default());
+        if blocks.is_empty() {
+            *blocks = pages::blocks(needed);
+        }
         argon2.hash_password_into_with_memory(password, salt, output, blocks).map_err(wrong)
     })
 }

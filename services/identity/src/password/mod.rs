@@ -6,6 +6,7 @@
 //! Invariant: whether a user exists cannot be told from how long a refusal takes (test: `an_unknown_user_costs_a_hash_too`).
 
 mod argon;
+mod pages;
 mod pool;
 
 use std::sync::Arc;

@@ -5,11 +5,10 @@
 //! requests; and since a queue that grows for ever helps nobody in it, who comes when it is full is told so.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -23,24 +22,44 @@ const WAITING: usize = 256;
 /// A weight of a tenth beside an ordinary thread: little when others want to work, and not nothing.
 const NICE: i32 = 10;
 
+/// How long a thread that has nothing to do keeps its memory: longer than the gaps in a storm.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Its threads end when nobody has it any more.
 #[derive(Clone)]
 pub struct Pool {
-    queue: SyncSender<Job>,
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    queue: Arc<Queue>,
+}
+
+struct Queue {
+    room: usize,
+    jobs: Mutex<Jobs>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    are_over: bool,
 }
 
 impl Pool {
     pub fn start() -> Result<Self> {
         let threads = thread::available_parallelism().map_or(2, usize::from);
-        let (queue, jobs) = sync_channel(threads * WAITING);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let queue = Arc::new(Queue { room: threads * WAITING, jobs: Mutex::default(), changed: Condvar::new() });
+        let pool = Self { owner: Arc::new(Owner { queue: Arc::clone(&queue) }) };
         for _ in 0..threads {
-            let jobs = Arc::clone(&jobs);
-            let thread = thread::Builder::new().name("passwords".to_owned()).spawn(move || work(&jobs));
+            let queue = Arc::clone(&queue);
+            let thread = thread::Builder::new().name("passwords".to_owned()).spawn(move || work(&queue));
             thread.map_err(|error| Error::Hash(error.to_string()))?;
         }
-        Ok(Self { queue })
+        Ok(pool)
     }
 
     /// Runs this when its turn has come, unless nobody waits for it any more.
@@ -52,37 +71,58 @@ impl Pool {
                 let _ = done.send(job());
             }
         };
-        self.queue.try_send(Box::new(job)).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Busy,
-            TrySendError::Disconnected(_) => Error::Hash("the threads for it have ended".to_owned()),
-        })?;
+        self.owner.queue.push(Box::new(job))?;
         result.await.map_err(|_| Error::Hash("the thread for it has ended".to_owned()))
     }
 }
 
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.queue.jobs().are_over = true;
+        self.queue.changed.notify_all();
+    }
+}
+
+impl Queue {
+    fn push(&self, job: Job) -> Result<()> {
+        let mut jobs = self.jobs();
+        if jobs.waiting.len() >= self.room {
+            return Err(Error::Busy);
+        }
+        jobs.waiting.push_back(job);
+        drop(jobs);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The next one, once there is one; `None` when no more will come.
+    fn pop(&self) -> Option<Job> {
+        let nothing = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.are_over;
+        let waited = self.changed.wait_timeout_while(self.jobs(), PATIENCE, nothing);
+        let (mut jobs, gap) = waited.unwrap_or_else(PoisonError::into_inner);
+        if gap.timed_out() {
+            argon::let_go();
+            jobs = self.changed.wait_while(jobs, nothing).unwrap_or_else(PoisonError::into_inner);
+        }
+        jobs.waiting.pop_front()
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Until the pool is dropped.
-fn work(jobs: &Mutex<Receiver<Job>>) {
+fn work(queue: &Queue) {
     // On Linux this is the priority of the thread. Where it is refused, logins only weigh more.
     let is_low = rustix::process::getpriority_process(None).is_ok_and(|now| now >= NICE);
     if !is_low && let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::warn!(%error, "the threads that hash passwords keep an ordinary priority");
     }
-    while let Some(job) = next(jobs) {
+    while let Some(job) = queue.pop() {
         // A job that panics has no result to give, which its caller sees; the thread goes on.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
     }
-}
-
-/// A thread keeps its memory while there is more to do, and waits without it.
-fn next(jobs: &Mutex<Receiver<Job>>) -> Option<Job> {
-    // Where another thread waits already, there is nothing to do.
-    if let Ok(jobs) = jobs.try_lock()
-        && let Ok(job) = jobs.try_recv()
-    {
-        return Some(job);
-    }
-    argon::let_go();
-    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 #[cfg(test)]
