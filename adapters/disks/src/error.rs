@@ -3,7 +3,7 @@
 //! [`Refusal`](crate::Refusal) instead.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Format;
@@ -28,6 +28,21 @@ pub enum Error {
 
     #[error("qemu-img did not end within {0:?}")]
     Deadline(Duration),
+
+    #[error("the disk is full on which {} was to be", path.display())]
+    Full { path: PathBuf },
+}
+
+impl Error {
+    /// What `qemu-img` says of a full disk names none, as it knows its files by numbers only.
+    pub(crate) fn of_disk(self, path: &Path) -> Self {
+        match self {
+            Self::QemuImg { said, .. } if said.contains("No space left on device") || said.contains("Disk quota exceeded") => {
+                Self::Full { path: path.to_owned() }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Turns an `io::Error` into a sentence about what we were doing.

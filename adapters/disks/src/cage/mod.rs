@@ -12,13 +12,14 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{OpenOptionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
@@ -65,28 +66,28 @@ impl Cage {
     ///
     /// The source is opened up to the cage's user if it cannot read it, by giving it the file.
     pub async fn convert(&self, from: Image<'_>, to: Image<'_>, progress: impl FnMut(f32)) -> Result<()> {
-        let partial = durable::partial_name(to.path)?;
+        let partial = Partial(durable::partial_name(to.path)?);
         let source = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(from.path);
         let source = source.doing(|| format!("open {}", from.path.display()))?;
         self.give(&source).doing(|| format!("give {} to the cage", from.path.display()))?;
-        let target = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&partial);
-        let target = target.doing(|| format!("make {}", partial.display()))?;
-        self.give(&target).doing(|| format!("give {} to the cage", partial.display()))?;
+        let target = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&partial.0);
+        let target = target.doing(|| format!("make {}", partial.0.display()))?;
+        self.give(&target).doing(|| format!("give {} to the cage", partial.0.display()))?;
 
         let arguments = ["convert", "-p", "-f", driver(from.format)?, "-O", driver(to.format)?];
-        let done = self.run(&arguments, &[&source, &target], progress).await;
-        if done.is_err() {
-            // What is half done is of no use, and its removal is tidiness: the failure is what matters.
-            let _ = std::fs::remove_file(&partial);
-            return done;
-        }
-        fchown(&target, Some(0), Some(0)).doing(|| format!("take {} back", partial.display()))?;
-        let (partial, path) = (partial.clone(), to.path.to_owned());
+        self.run(&arguments, &[&source, &target], progress).await.map_err(|error| error.of_disk(to.path))?;
+        fchown(&target, Some(0), Some(0)).doing(|| format!("take {} back", partial.0.display()))?;
+        let path = to.path.to_owned();
         let publish = move || {
-            target.sync_all().doing(|| format!("sync {}", partial.display()))?;
-            durable::publish(&partial, &path)
+            target.sync_all().doing(|| format!("sync {}", partial.0.display()))?;
+            durable::publish(&partial.0, &path)
         };
         tokio::task::spawn_blocking(publish).await.map_err(|error| Error::Unusable(error.to_string()))?
+    }
+
+    /// Whether `qemu-img` is there and runs in this cage.
+    pub async fn check(&self) -> Result<()> {
+        self.run(&["--version"], &[], |_| ()).await
     }
 
     fn give(&self, file: &File) -> io::Result<()> {
@@ -128,10 +129,22 @@ impl Cage {
         setresgid(gid, gid, gid)?;
         setresuid(uid, uid, uid)?;
         nix::sys::prctl::set_no_new_privs()?;
+        // With us dead nobody keeps its deadline. Only now: to become another user clears it.
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
         for fd in inherited {
             fcntl(sys::borrow(*fd), FcntlArg::F_SETFD(FdFlag::empty()))?;
         }
         Ok(())
+    }
+}
+
+/// What is half done is of no use to anybody: it goes, also when nobody waits for the end any more.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Tidiness; why it came to this is what matters. Once it has its own name there is nothing to remove.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

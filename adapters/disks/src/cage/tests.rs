@@ -90,3 +90,15 @@ async fn one_that_takes_too_much_is_ended() {
     assert!(matches!(cramped.convert(from, to, |_| ()).await, Err(Error::QemuImg { .. })));
     assert!(!target.exists());
 }
+
+#[tokio::test]
+async fn one_that_nobody_waits_for_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, target) = (qcow2(&dir), dir.path().join("raw"));
+    let (from, to) = (Image { path: &source, format: Format::Qcow2 }, Image { path: &target, format: Format::Raw });
+    let cage = Cage::new(USER, USER);
+    cage.check().await.unwrap();
+    let waited = tokio::time::timeout(Duration::ZERO, cage.convert(from, to, |_| ())).await;
+    assert!(waited.is_err());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}

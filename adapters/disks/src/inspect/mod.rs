@@ -6,13 +6,17 @@
 //! 1536 bytes, and the length; of a VHDX the first 320 KiB and its metadata. Whatever is dangerous is refused as early as
 //! its bytes are there.
 
+mod container;
 mod qcow2;
+mod tar;
 #[cfg(test)]
 mod tests;
 mod vdi;
 mod vhd;
 mod vhdx;
 mod vmdk;
+
+pub use container::{Container, ContainerInspector};
 
 use crate::Format;
 use crate::format;
@@ -114,6 +118,8 @@ pub enum Refusal {
     TooLarge { size: u64, limit: u64 },
     #[error("the image's header is not well-formed: {what}")]
     Malformed { what: &'static str },
+    #[error("the data is not in a container of the format {}: {what}", container.as_str())]
+    NotAContainer { container: Container, what: &'static str },
 }
 
 impl Inspector {

@@ -2,6 +2,7 @@
 //! Images by QEMU, images by an attacker, and noise.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod container;
 mod foreign;
 
 use std::process::Command;
