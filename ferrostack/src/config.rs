@@ -110,6 +110,8 @@ pub struct Node {
     /// Kept back for the host itself, MiB and GiB.
     pub reserved_memory_mb: i64,
     pub reserved_disk_gb: i64,
+    /// GiB of images that no machine uses any more; a tenth of the disk if not said.
+    pub image_cache_gb: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -180,6 +182,7 @@ impl Default for Node {
             accelerator: "auto".into(),
             reserved_memory_mb: 512,
             reserved_disk_gb: 2,
+            image_cache_gb: None,
         }
     }
 }
@@ -308,6 +311,7 @@ mod tests {
                 "the prefix ends with a slash",
             ),
             ("[image.web_download]\nallow = [\"lan\"]", "understand"),
+            ("[image.import]\nconversion = \"vmdk\"", "`raw` or `qcow2`"),
             ("not toml", "understand"),
         ];
         for (text, words) in table {

@@ -82,7 +82,7 @@ fn node_config(home: &Home, config: &Config, join_token: Option<Secret<String>>)
         },
         reserved_memory_mb: config.node.reserved_memory_mb,
         reserved_disk_gb: config.node.reserved_disk_gb,
-        image_cache_gb: 20,
+        image_cache_gb: config.node.image_cache_gb,
         stop_seconds: 60,
         first_uid: 200_000,
     })

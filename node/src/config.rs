@@ -39,9 +39,9 @@ pub struct NodeConfig {
     /// GiB kept for the host itself.
     #[serde(default)]
     pub reserved_disk_gb: i64,
-    /// Images that no machine uses any more are kept up to this many GiB.
-    #[serde(default = "twenty")]
-    pub image_cache_gb: u64,
+    /// Images that no machine uses any more are kept up to this many GiB; a tenth of the disk if not said.
+    #[serde(default)]
+    pub image_cache_gb: Option<u64>,
     /// Seconds that a guest has to power itself off before it is turned off.
     #[serde(default = "sixty")]
     pub stop_seconds: u64,
@@ -102,10 +102,6 @@ impl NodeConfig {
 
 fn half_a_gibibyte() -> i64 {
     512
-}
-
-fn twenty() -> u64 {
-    20
 }
 
 fn sixty() -> u64 {

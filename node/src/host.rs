@@ -48,7 +48,7 @@ impl Host {
         let link = Link::new();
         let chassis = Chassis { node: identity.node_id().clone(), tls: identity.tls_files() };
         let switch = Switching::open(&config, &state, &chassis).await?;
-        let room = config.image_cache_gb.saturating_mul(GIBIBYTE);
+        let room = config.image_cache_gb.map_or(disk_bytes(&state) / 10, |gb| gb.saturating_mul(GIBIBYTE));
         let images = ImageCache::open(state.images(), room, link.clone(), cage(&config))?;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing(|| "read the boot id".into())?;
         Ok(Self {
@@ -176,13 +176,13 @@ async fn accelerator(config: &NodeConfig, state: &StateDir) -> Result<Finding> {
     })
 }
 
-/// `QEMU emulator version 10.0.2 (Debian …)` has it as its fourth word.
 /// Images are converted by the user below those of the machines, who owns nothing else.
 fn cage(config: &NodeConfig) -> Cage {
     let user = config.first_uid - 1;
     Cage::new(user, user)
 }
 
+/// `QEMU emulator version 10.0.2 (Debian …)` has it as its fourth word.
 async fn hypervisor_version() -> Result<String> {
     let asked = tokio::process::Command::new(qemu::EMULATOR).arg("--version").output().await;
     let said = asked.doing(|| format!("run {}; is QEMU installed?", qemu::EMULATOR))?.stdout;
@@ -198,5 +198,9 @@ fn memory_mb() -> i64 {
 }
 
 fn disk_gb(state: &StateDir) -> i64 {
-    statvfs(state.root()).map_or(0, |fs| i64::try_from(fs.blocks() * fs.fragment_size() / GIBIBYTE).unwrap_or(i64::MAX))
+    i64::try_from(disk_bytes(state) / GIBIBYTE).unwrap_or(i64::MAX)
+}
+
+fn disk_bytes(state: &StateDir) -> u64 {
+    statvfs(state.root()).map_or(0, |fs| fs.blocks() * fs.fragment_size())
 }

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `[image]`: where images are kept, how much of them a project may have, and what they may be fetched from.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use image::{InBucket, Place, Protection, Quota, Settings, StoreSettings};
+use disks::{Format, cage::Cage};
+use image::{Conversion, Importing, InBucket, Injection, Place, Protection, Quota, Settings, StoreSettings};
 use ipnet::IpNet;
+use nix::sys::statvfs::statvfs;
 use s3::{BucketAt, Keys, Style};
 use serde::{Deserialize, Serialize};
 use types::Secret;
 
 use super::Config;
 use crate::home::Home;
+
+const GIBIBYTE: u64 = 1 << 30;
+/// The user that converts images on the controller, and owns nothing.
+const CONVERTER: u32 = 199_998;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -21,6 +27,9 @@ pub struct Image {
     /// What each project may have.
     pub quota: Limits,
     pub web_download: WebDownload,
+    pub import: Import,
+    /// GiB for copies of what lies in buckets alone, for hosts to fetch; a tenth of the disk if not said.
+    pub near_gb: Option<u64>,
     /// Properties that only some roles may touch.
     pub property_protection: Vec<PropertyProtection>,
 }
@@ -90,6 +99,27 @@ pub struct WebDownload {
     pub hours: u64,
 }
 
+/// What becomes of data that is imported; uploads are kept as they come.
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Import {
+    /// The format in which disks are kept, whatever they come in.
+    pub conversion: Option<Kept>,
+    /// Disks in containers of the format `compressed` (gzip) are unpacked, up to this size; none is, if not said.
+    pub unpack_up_to_gb: Option<u64>,
+    /// Properties that imported images get.
+    pub properties: BTreeMap<String, String>,
+    /// Who has one of these roles imports without them.
+    pub properties_except_roles: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    Raw,
+    Qcow2,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub struct PropertyProtection {
@@ -128,6 +158,8 @@ impl Image {
         };
         settings.web = web::Client::new(self.web_download.rules(config), limits);
         settings.region.clone_from(&config.api.region);
+        settings.import = self.import.settings();
+        settings.near_bytes = self.near_gb.map_or_else(|| tenth_of_disk(home), |gb| gb.saturating_mul(GIBIBYTE));
         settings.protections = self.property_protection.iter().map(PropertyProtection::rule).collect();
         Ok(settings)
     }
@@ -223,6 +255,29 @@ impl WebDownload {
         let rules = self.allow.iter().copied().fold(rules, web::Rules::allow);
         if self.ports.is_empty() { rules.any_port() } else { rules.ports(self.ports.clone()) }
     }
+}
+
+impl Import {
+    fn settings(&self) -> Importing {
+        // Below the machines' users and the one in the cage of a node on the same host.
+        let cage = Cage::new(CONVERTER, CONVERTER);
+        let to = self.conversion.map(|kept| match kept {
+            Kept::Raw => Format::Raw,
+            Kept::Qcow2 => Format::Qcow2,
+        });
+        Importing {
+            conversion: to.map(|to| Conversion { to, cage }),
+            unpacked_bytes: self.unpack_up_to_gb.map(|gb| gb.saturating_mul(GIBIBYTE)),
+            injection: Injection {
+                properties: self.properties.clone(),
+                except_roles: self.properties_except_roles.clone().unwrap_or_else(|| vec!["admin".into()]),
+            },
+        }
+    }
+}
+
+fn tenth_of_disk(home: &Home) -> u64 {
+    statvfs(&home.state).map_or(20 * GIBIBYTE, |disk| disk.blocks() * disk.fragment_size() / 10)
 }
 
 impl PropertyProtection {

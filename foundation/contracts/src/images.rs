@@ -15,6 +15,8 @@ pub struct ImageFacts {
     pub status: String,
     /// `raw`, `qcow2`, …: what the content was checked to be.
     pub disk_format: String,
+    /// `bare`, `ova`, …: what the disk is in.
+    pub container_format: String,
     pub size: u64,
     pub virtual_size: u64,
     /// GiB.

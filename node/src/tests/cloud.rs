@@ -142,7 +142,7 @@ impl Cloud {
             accelerator: AcceleratorChoice::Tcg,
             reserved_memory_mb: 0,
             reserved_disk_gb: 0,
-            image_cache_gb: 1,
+            image_cache_gb: Some(1),
             stop_seconds: 30,
             first_uid: 298_000,
         }

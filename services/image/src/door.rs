@@ -85,6 +85,7 @@ fn facts(image: Row) -> Result<ImageFacts, Refusal> {
         name: image.name.unwrap_or_default(),
         status: image.status.as_str().to_owned(),
         disk_format: image.disk_format.unwrap_or_default(),
+        container_format: image.container_format.unwrap_or_default(),
         size: data.map(|data| unsigned(data.size)).unwrap_or_default(),
         virtual_size: data.map(|data| unsigned(data.virtual_size)).unwrap_or_default(),
         min_disk: unsigned(image.min_disk),

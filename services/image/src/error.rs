@@ -29,6 +29,12 @@ pub enum Error {
     BrokenOff(std::io::Error),
     #[error("The data could not be fetched: {0}.")]
     Fetch(#[from] web::Error),
+    #[error("The data could not be converted: {0}.")]
+    Conversion(#[source] disks::Error),
+    #[error(
+        "image.import.conversion is set, but qemu-img cannot be used here: {0}. Install QEMU's tools (qemu-utils), or leave the setting out."
+    )]
+    NoConverter(#[source] disks::Error),
     #[error("The object store that keeps this data cannot be used now. Try again later.")]
     Bucket(#[from] s3::Error),
     #[error("The disk of the image store is full. Nothing was kept; free some space and try again.")]
@@ -51,8 +57,20 @@ impl Error {
     /// For whoever owns the image: what he can act on, and nothing of the cloud's inside.
     pub fn for_tenant(&self) -> String {
         match self {
-            Self::File { .. } | Self::Store(_) => "An error of the cloud itself; the operator's log has it.".to_owned(),
+            Self::File { .. } | Self::Store(_) | Self::Conversion(disks::Error::Io { .. }) => {
+                "An error of the cloud itself; the operator's log has it.".to_owned()
+            }
             other => other.to_string(),
+        }
+    }
+}
+
+impl From<disks::Error> for Error {
+    fn from(error: disks::Error) -> Self {
+        match error {
+            disks::Error::Full { .. } => Self::Full,
+            disks::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::Full,
+            other => Self::Conversion(other),
         }
     }
 }
@@ -68,7 +86,7 @@ impl From<Error> for Fault {
             Error::Gone => Fault::new(StatusCode::GONE, message),
             Error::TooLarge(_) | Error::OverLimit(_) => Fault::too_large(message),
             Error::Full => Fault::new(StatusCode::INSUFFICIENT_STORAGE, message),
-            Error::File { .. } => Fault::internal(message),
+            Error::File { .. } | Error::Conversion(_) | Error::NoConverter(_) => Fault::internal(message),
             Error::Bucket(cause) => {
                 tracing::error!(error = &cause as &dyn std::error::Error, "an object store failed");
                 Fault::new(StatusCode::SERVICE_UNAVAILABLE, message)

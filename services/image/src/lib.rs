@@ -30,12 +30,12 @@ use std::sync::Arc;
 
 use api::{FaultStyle, Routes, Service};
 use store::{Migrations, Step, Store};
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use work::Bell;
 
 pub use error::Error;
 pub use policy::{POLICIES, RULES};
-pub use settings::{Protection, Quota, Settings, StoreSettings, UploadLimits};
+pub use settings::{Conversion, Importing, Injection, Protection, Quota, Settings, StoreSettings, UploadLimits};
 pub use stores::place::{InBucket, Place};
 
 pub const MIGRATIONS: Migrations = Migrations {
@@ -49,6 +49,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         },
         Step { number: 3, name: "metadata definitions", sql: include_str!("../migrations/0003_metadata_definitions.sql") },
         Step { number: 4, name: "content", sql: include_str!("../migrations/0004_content.sql") },
+        Step { number: 6, name: "declared formats", sql: include_str!("../migrations/0006_declared_formats.sql") },
     ],
 };
 
@@ -60,7 +61,11 @@ pub struct Image {
     /// A blob's is held around each change of a store together with the row that it follows from.
     locks: Arc<stores::locks::BlobLocks>,
     cache: cache::Cache,
+    conversions: Arc<Semaphore>,
 }
+
+/// Conversions at a time: each takes a core, and up to a gibibyte of memory.
+const CONVERSIONS: usize = 2;
 
 impl Image {
     /// Opens the room and tidies what a crash may have left in its folders and tables.
@@ -68,7 +73,14 @@ impl Image {
         if settings.stores.is_empty() {
             return Err(Error::Invalid("The image room needs at least one store.".into()));
         }
-        let room = Self { store, settings: Arc::new(settings), locks: Arc::default(), cache: cache::Cache::default() };
+        import::check(&settings.import).await?;
+        let room = Self {
+            store,
+            settings: Arc::new(settings),
+            locks: Arc::default(),
+            cache: cache::Cache::default(),
+            conversions: Arc::new(Semaphore::new(CONVERSIONS)),
+        };
         data::tidy(&room).await?;
         metadef::ensure_stock(&room).await?;
         Ok(room)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the operator decides: where data lies, how much of it a project may have, what it may be fetched from.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use disks::inspect::Limits;
+use disks::{Format, cage::Cage, inspect::Limits};
 
 use crate::stores::place::Place;
 
@@ -22,6 +22,7 @@ pub struct Settings {
     pub region: String,
     /// Bytes of data from buckets that are kept near by, for hosts to fetch.
     pub near_bytes: u64,
+    pub import: Importing,
     pub protections: Vec<Protection>,
 }
 
@@ -56,6 +57,29 @@ pub struct Quota {
     pub count_total: Option<u64>,
     /// Images that are being uploaded, staged or imported.
     pub count_uploading: Option<u64>,
+}
+
+/// What becomes of data that is imported, and of its image.
+#[derive(Debug, Clone, Default)]
+pub struct Importing {
+    /// Disks are kept in this format, whatever they come in.
+    pub conversion: Option<Conversion>,
+    /// Compressed disks are unpacked, if they are no larger than so many bytes then; else they are kept as they come.
+    pub unpacked_bytes: Option<u64>,
+    pub injection: Injection,
+}
+
+#[derive(Debug, Clone)]
+pub struct Conversion {
+    pub to: Format,
+    pub cage: Cage,
+}
+
+/// Properties that each imported image gets, unless one of these roles imports it.
+#[derive(Debug, Clone, Default)]
+pub struct Injection {
+    pub properties: BTreeMap<String, String>,
+    pub except_roles: Vec<String>,
 }
 
 /// Who may see and touch the properties whose name begins so. Of several that match, the first counts.
@@ -105,8 +129,17 @@ impl Settings {
             web: web::Client::new(web::Rules::public(), web_limits),
             region: "RegionOne".into(),
             near_bytes: 20 << 30,
+            import: Importing::default(),
             protections: Vec::new(),
         }
+    }
+}
+
+impl Injection {
+    /// What images get that somebody with these roles imports.
+    pub(crate) fn given_to<'a>(&self, mut roles: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+        let is_excepted = roles.any(|role| self.except_roles.iter().any(|except| except.eq_ignore_ascii_case(role)));
+        if is_excepted { BTreeMap::new() } else { self.properties.clone() }
     }
 }
 

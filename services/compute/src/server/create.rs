@@ -37,6 +37,8 @@ use crate::{
 
 /// Disk formats that hosts can make a root disk of.
 const BOOTABLE: [&str; 6] = ["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi"];
+/// Containers whose data is not the disk itself.
+const CLOSED: [&str; 3] = ["ova", "docker", "compressed"];
 
 /// Where the server shall run, as `availability_zone` and `host` say.
 struct Destination {
@@ -140,6 +142,12 @@ async fn find_image(room: &Compute, project: &ProjectId, ask: &Ask) -> Read<Imag
     if !BOOTABLE.contains(&image.disk_format.as_str()) {
         let message = format!("Image {} is unacceptable: no server boots from the format {}.", ask.image, image.disk_format);
         return Err(Fault::bad_request(message));
+    }
+    if CLOSED.contains(&image.container_format.as_str()) {
+        return Err(Fault::bad_request(format!(
+            "Image {} is unacceptable: its disk is in a container of the format {}; no server boots from inside one.",
+            ask.image, image.container_format
+        )));
     }
     Ok(image)
 }

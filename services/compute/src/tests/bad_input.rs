@@ -32,6 +32,11 @@ async fn a_wrong_create_is_refused_and_leaves_nothing() {
         (server_with("imageRef", json!("no-such")), 400, "Image no-such could not be found"),
         (server_with("imageRef", json!("99999999-0000-4000-8000-000000000000")), 400, "not active"),
         (server_with("imageRef", json!("88888888-0000-4000-8000-000000000000")), 400, "iso"),
+        (
+            server_with("imageRef", json!("77777777-0000-4000-8000-000000000000")),
+            400,
+            "is unacceptable: its disk is in a container of the format ova",
+        ),
         (server_with("networks", json!([{"uuid": NOBODY}])), 400, "could not be found"),
         (server_with("networks", json!([{"uuid": "x"}])), 400, "not a UUID"),
         (server_with("networks", json!([{}])), 400, "missing 'uuid'"),

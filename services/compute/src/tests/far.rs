@@ -251,6 +251,7 @@ impl Images for Far {
             name: "small".to_owned(),
             status: if id.as_str().starts_with("99") { "queued" } else { "active" }.to_owned(),
             disk_format: if id.as_str().starts_with("88") { "iso" } else { "qcow2" }.to_owned(),
+            container_format: if id.as_str().starts_with("77") { "ova" } else { "bare" }.to_owned(),
             size: 1 << 20,
             virtual_size: 112 << 20,
             min_disk: 0,
@@ -258,7 +259,7 @@ impl Images for Far {
             sha512: "ab".repeat(64),
             properties: BTreeMap::new(),
         };
-        let known = id.as_str() == IMAGE || id.as_str().starts_with("99") || id.as_str().starts_with("88");
+        let known = id.as_str() == IMAGE || ["99", "88", "77"].iter().any(|first| id.as_str().starts_with(first));
         Box::pin(async move { if known { Ok(facts) } else { Err(Refusal::not_found("No such image.")) } })
     }
 

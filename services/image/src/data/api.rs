@@ -7,7 +7,7 @@ use ::store::Actor;
 use access::{Allowed, Scope};
 use api::{Cx, Fault, Reply, Routes, empty, no_content, stream};
 use bytes::Bytes;
-use disks::Format;
+use disks::{Format, inspect::Container};
 use futures_util::{Stream, TryStreamExt};
 use http::{HeaderValue, StatusCode, header};
 
@@ -117,7 +117,7 @@ async fn take(
     length: Option<u64>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<(), Error> {
-    let judge = Judge::Now(declared(image), room.settings.limits.disk);
+    let judge = declared(room, image);
     let mut meter = Meter::new(room, &image.id, Status::Saving, length);
     let received = receive(to.place.partial(), judge, Some(&mut meter), chunks).await?;
     work::crash::point("image.data.received");
@@ -177,8 +177,16 @@ fn check_length(announced: Option<u64>, size: i64) -> Result<(), Error> {
     }
 }
 
-/// What the data has to be. Kernels and ramdisks are plain files.
-pub fn declared(image: &Row) -> Format {
+/// What the data has to be.
+pub fn declared(room: &Image, image: &Row) -> Judge {
+    match image.container_format.as_deref().and_then(Container::of_name) {
+        Some(container) => Judge::Container(container),
+        None => Judge::Disk(disk(image), room.settings.limits.disk),
+    }
+}
+
+/// The format of the disk, in a container or not. Kernels and ramdisks are plain files.
+pub fn disk(image: &Row) -> Format {
     image.disk_format.as_deref().and_then(|format| format.parse().ok()).unwrap_or(Format::Raw)
 }
 

@@ -18,7 +18,7 @@ mod tidy;
 
 pub use keep::{forget, give_up, keep, release};
 pub use meter::Meter;
-pub use receive::{Judge, Received, receive};
+pub use receive::{Judge, Received, receive, survey};
 pub use tidy::{leftovers, tidy};
 
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use disks::{
     Format,
-    inspect::{Inspector, Limits},
+    inspect::{Container, ContainerInspector, Inspector, Limits},
 };
 use futures_util::{Stream, StreamExt};
 use md5::{Digest, Md5};
@@ -19,15 +19,16 @@ use sha2::Sha512;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::Meter;
-use crate::{Error, image::DataFacts};
+use crate::{Error, image::DataFacts, stores::place::open_file};
 
 /// Chunks that wait between the connection and the disk: enough to keep both busy, and flat in memory.
 const IN_FLIGHT: usize = 8;
 
-/// Whether what comes in is looked into now, or when it is imported.
+/// What comes in is said to be this; it is looked into now, or when it is imported.
 #[derive(Debug, Clone, Copy)]
 pub enum Judge {
-    Now(Format, Limits),
+    Disk(Format, Limits),
+    Container(Container),
     Later,
 }
 
@@ -46,8 +47,25 @@ pub async fn receive(
     meter: Option<&mut Meter>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
-    let mut guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing() };
-    let (writer, written) = worker(move |chunks| write(&path, judge, chunks));
+    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing() };
+    take_in(guard, move |chunks| write(&path, judge, chunks), meter, chunks).await
+}
+
+/// Takes a file as received that is there already, whole and synced: it is read once, and judged and hashed on the way.
+pub async fn survey(path: PathBuf, judge: Judge) -> Result<Received, Error> {
+    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing() };
+    let is = tokio::fs::metadata(&path).await.map_err(|cause| Error::file(&path, cause))?;
+    let chunks = open_file(path, 0, is.len()).await?;
+    take_in(guard, move |chunks| look(judge, chunks), None, chunks).await
+}
+
+async fn take_in(
+    mut guard: Received,
+    first: impl FnOnce(mpsc::Receiver<Bytes>) -> Result<(u64, u64), Error> + Send + 'static,
+    meter: Option<&mut Meter>,
+    chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
+) -> Result<Received, Error> {
+    let (writer, written) = worker(first);
     let (md5, md5_done) = worker(|chunks| Ok(digest::<Md5>(chunks)));
     let (sha512, sha512_done) = worker(|chunks| Ok(digest::<Sha512>(chunks)));
     let fed = feed(chunks, meter, &[&writer, &md5, &sha512]).await;
@@ -112,24 +130,58 @@ fn digest<D: Digest>(mut chunks: mpsc::Receiver<Bytes>) -> String {
 fn write(path: &Path, judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<(u64, u64), Error> {
     let failed = |cause| Error::file(path, cause);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let mut inspector = match judge {
-        Judge::Now(format, limits) => Some(Inspector::new(format, limits)),
-        Judge::Later => None,
-    };
-    let mut size = 0;
+    let (mut judging, mut size) = (Judging::new(judge), 0);
     while let Some(chunk) = chunks.blocking_recv() {
         size += chunk.len() as u64;
-        if let Some(inspector) = &mut inspector {
-            inspector.feed(&chunk)?;
-        }
+        judging.feed(&chunk)?;
         file.write_all(&chunk).map_err(failed)?;
     }
-    let virtual_size = match inspector {
-        Some(inspector) => inspector.finish()?.virtual_size,
-        None => 0,
-    };
+    let virtual_size = judging.finish()?;
     file.sync_all().map_err(failed)?;
     Ok((size, virtual_size))
+}
+
+/// The same of what need not be written.
+fn look(judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<(u64, u64), Error> {
+    let (mut judging, mut size) = (Judging::new(judge), 0);
+    while let Some(chunk) = chunks.blocking_recv() {
+        size += chunk.len() as u64;
+        judging.feed(&chunk)?;
+    }
+    Ok((size, judging.finish()?))
+}
+
+enum Judging {
+    Disk(Box<Inspector>),
+    Container(Box<ContainerInspector>),
+    Later,
+}
+
+impl Judging {
+    fn new(judge: Judge) -> Self {
+        match judge {
+            Judge::Disk(format, limits) => Self::Disk(Box::new(Inspector::new(format, limits))),
+            Judge::Container(container) => Self::Container(Box::new(ContainerInspector::new(container))),
+            Judge::Later => Self::Later,
+        }
+    }
+
+    fn feed(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Disk(inspector) => Ok(inspector.feed(chunk)?),
+            Self::Container(inspector) => Ok(inspector.feed(chunk)?),
+            Self::Later => Ok(()),
+        }
+    }
+
+    /// Answers how many bytes a guest sees; none are known of what is in a container.
+    fn finish(self) -> Result<u64, Error> {
+        match self {
+            Self::Disk(inspector) => Ok(inspector.finish()?.virtual_size),
+            Self::Container(inspector) => Ok(inspector.finish().map(|()| 0)?),
+            Self::Later => Ok(0),
+        }
+    }
 }
 
 impl Received {

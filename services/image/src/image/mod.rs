@@ -25,6 +25,7 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
 use crate::Error;
@@ -79,6 +80,14 @@ pub struct Place {
     /// Stores that an import has still to fill, and those where it failed; both once there was an import.
     pub importing: Option<BTreeSet<String>>,
     pub failed: Option<BTreeSet<String>>,
+    /// What the owner had said of data that an import under way keeps as something else.
+    pub declared: Option<Formats>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Formats {
+    pub disk: Option<String>,
+    pub container: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,11 +160,7 @@ impl Row {
     /// An image whose formats were not said cannot take data.
     pub fn check_formats(&self) -> Result<(), Error> {
         match (&self.disk_format, self.container_format.as_deref()) {
-            (Some(_), Some("bare" | "ovf" | "ami" | "ari" | "aki")) => Ok(()),
-            (Some(_), Some(other)) => Err(Error::Invalid(format!(
-                "Data in a container of the format '{other}' cannot be looked into, so this cloud does not take it; unpack it and \
-                 upload the disk as 'bare'."
-            ))),
+            (Some(_), Some(_)) => Ok(()),
             _ => Err(Error::Invalid("Properties disk_format and container_format must be set prior to saving data.".into())),
         }
     }
@@ -168,6 +173,15 @@ impl Row {
     /// No data, and none on its way; the data of a shared blob is released by whoever calls this.
     pub fn without_data(&self) -> Self {
         let place = Place { importing: self.place.importing.clone(), failed: self.place.failed.clone(), ..Place::default() };
-        Self { status: Status::Queued, data: None, place, ..self.clone() }
+        let formats = self.place.declared.clone().unwrap_or_else(|| self.formats());
+        Self { status: Status::Queued, data: None, place, ..self.clone() }.in_formats(formats)
+    }
+
+    pub fn formats(&self) -> Formats {
+        Formats { disk: self.disk_format.clone(), container: self.container_format.clone() }
+    }
+
+    pub fn in_formats(self, formats: Formats) -> Self {
+        Self { disk_format: formats.disk, container_format: formats.container, ..self }
     }
 }

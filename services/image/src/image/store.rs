@@ -12,7 +12,7 @@ use crate::{Error, member};
 
 pub const COLUMNS: &str = "id, name, owner, status, visibility, protected, os_hidden, disk_format, container_format, min_disk, \
      min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at, content, holds, stores, \
-     staged, reserved, importing, failed_import";
+     staged, reserved, importing, failed_import, declared";
 
 pub fn from_columns(row: &Columns) -> Result<Row, store::Error> {
     let size: Option<i64> = row.get(11)?;
@@ -46,6 +46,7 @@ pub fn from_columns(row: &Columns) -> Result<Row, store::Error> {
             reserved: row.get(24)?,
             importing: row.json(25)?,
             failed: row.json(26)?,
+            declared: row.json(27)?,
         },
     })
 }
@@ -104,7 +105,7 @@ pub fn update(tx: &mut Tx, actor: &Actor, before: &Row, after: &Row) -> Result<R
         "UPDATE images SET name = $2, owner = $3, status = $4, visibility = $5, protected = $6, os_hidden = $7, disk_format = $8, \
          container_format = $9, min_disk = $10, min_ram = $11, size = $12, virtual_size = $13, checksum = $14, sha512 = $15, \
          properties = $16, tags = $17, generation = $18, created_at = $19, updated_at = $20, content = $21, holds = $22, \
-         stores = $23, staged = $24, importing = $25, failed_import = $26 WHERE id = $1 AND generation = $27",
+         stores = $23, staged = $24, importing = $25, failed_import = $26, declared = $27 WHERE id = $1 AND generation = $28",
         &values,
     )?;
     record(tx, actor, "image.update", Some(before), Some(&after))?;
@@ -199,7 +200,8 @@ fn columns(image: &Row) -> Vec<store::Value> {
         place.staged,
         place.reserved,
         place.importing.as_ref().map(list),
-        place.failed.as_ref().map(list)
+        place.failed.as_ref().map(list),
+        place.declared.as_ref().map(|formats| serde_json::json!(formats).to_string())
     ]
     .to_vec()
 }

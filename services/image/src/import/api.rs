@@ -70,6 +70,8 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
     let stores = targets(&room, &before, &method, named, ask.all_stores)?;
     let order = Order { method, stores, all_must_succeed: ask.all_stores_must_succeed, expected: None };
     let name = order.method.name();
+    let roles = &cx.caller()?.roles;
+    let injected = room.settings.import.injection.given_to(roles.iter().map(|role| role.name.as_str()));
     let input = json!({
         "image_id": before.id, "backend": order.stores, "order": order,
         "import_req": {"method": {"name": name}, "all_stores": ask.all_stores, "all_stores_must_succeed": order.all_must_succeed},
@@ -81,13 +83,13 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
             return Err(Error::Conflict(format!("Image {id} has an import under way already; wait for it to end.")));
         }
         quota::check_uploading(tx, &limits, &before.owner, &before.id)?;
-        if order.method != Method::CopyImage {
-            image::store::update(tx, &actor, &before, &begun(&before, &order))?;
-        } else {
-            let mut after = begun(&before, &order);
+        let mut after = begun(&before, &order);
+        if order.method == Method::CopyImage {
             after.status = before.status;
-            image::store::update(tx, &actor, &before, &after)?;
+        } else {
+            after.properties.extend(injected.clone());
         }
+        image::store::update(tx, &actor, &before, &after)?;
         task::store::insert(tx, &actor, &task::Row::new(task::Kind::Import, &before, &actor, input.clone()))
     });
     write.await?;

@@ -6,8 +6,10 @@
 //! Invariant: an acknowledged import ends in `active` or in `queued` with its cause, whenever the process dies (test: `an_import_goes_on_after_a_crash`).
 
 pub mod api;
+mod prepare;
 mod reconcile;
 mod run;
+mod unpack;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::{Row, Status};
 
+pub use prepare::check;
 pub use reconcile::Importer;
 
 pub const METHODS: [&str; 4] = ["glance-direct", "web-download", "copy-image", "glance-download"];

@@ -7,11 +7,14 @@ use access::{Allowed, Scope};
 use futures_util::TryStreamExt;
 use types::ProjectId;
 
-use super::{Method, Order};
+use super::{
+    Method, Order,
+    prepare::{Prepared, prepare},
+};
 use crate::{
     Error, Image, StoreSettings,
     data::{self, Judge, Meter},
-    image::{self, Row, Status},
+    image::{self, DataFacts, Row, Status},
     quota,
     stores::place::{Chunks, open_file},
     task,
@@ -62,6 +65,7 @@ pub async fn run(room: &Image, task: &task::Row, order: &Order) -> Result<(), Er
         if image.status == Status::Importing {
             image.status = Status::Active;
         }
+        image.place.declared = None;
         image.place.staged = None;
         image.place.importing = Some(BTreeSet::new());
     })
@@ -72,13 +76,13 @@ pub async fn run(room: &Image, task: &task::Row, order: &Order) -> Result<(), Er
 
 /// Brings the data into one store.
 async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &StoreSettings) -> Result<(), Error> {
-    let (chunks, length) = source(room, task, order, image).await?;
-    let judge = Judge::Now(data::api::declared(image), room.settings.limits.disk);
-    let mut meter = Meter::new(room, &image.id, image.status, length).told_by(&task.id);
-    let received = data::receive(to.place.partial(), judge, Some(&mut meter), chunks).await?;
+    let source = source(room, task, order, image).await?;
+    let Prepared { received, formats } = match &image.data {
+        Some(known) => copy(room, task, image, known, to, source).await?,
+        None => prepare(room, task, order, image, to, source).await?,
+    };
     let facts = received.facts.clone();
-    let known = image.data.as_ref().map(|data| &data.sha512).or(order.expected.as_ref().map(|expected| &expected.sha512));
-    if known.is_some_and(|known| *known != facts.sha512) {
+    if order.expected.as_ref().is_some_and(|expected| expected.sha512 != facts.sha512) {
         return Err(Error::Invalid("The data does not have the hash that it should have.".into()));
     }
     work::crash::point("image.import.received");
@@ -88,11 +92,13 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
     let actor = task.actor();
     let write = room.store.write(move |tx| {
         let before = image::store::find(tx, &id)?.ok_or(Error::Gone)?;
-        let mut after = Row { data: Some(facts.clone()), ..before.clone() };
+        let mut after = Row { data: Some(facts.clone()), ..before.clone() }.in_formats(formats.clone());
+        after.place.declared = before.place.declared.clone().or_else(|| Some(before.formats()).filter(|said| *said != formats));
         after.place.stores.insert(store.clone());
         after.place.importing.get_or_insert_default().remove(&store);
         if !must_all && after.status == Status::Importing {
             after.status = Status::Active;
+            after.place.declared = None;
         }
         quota::check_bytes(tx, &limits, &before.owner, &before.id, after.bytes_kept())?;
         image::store::reserve(tx, &before.id, 0)?;
@@ -101,6 +107,24 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
     write.await?;
     work::crash::point("image.import.kept");
     Ok(())
+}
+
+/// Data that another store has was judged when it came; its hash says that it is the same.
+async fn copy(
+    room: &Image,
+    task: &task::Row,
+    image: &Row,
+    known: &DataFacts,
+    to: &StoreSettings,
+    (chunks, length): (Chunks, Option<u64>),
+) -> Result<Prepared, Error> {
+    let mut meter = Meter::new(room, &image.id, image.status, length).told_by(&task.id);
+    let mut received = data::receive(to.place.partial(), Judge::Later, Some(&mut meter), chunks).await?;
+    if received.facts.sha512 != known.sha512 {
+        return Err(Error::Invalid("The data does not have the hash that it should have.".into()));
+    }
+    received.facts = known.clone();
+    Ok(Prepared { received, formats: image.formats() })
 }
 
 /// Where the data comes from: once one store has it, from there.

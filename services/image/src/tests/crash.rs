@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use store::Store;
 use world::{Talk, World};
 
-use super::{Room, create, imports::import, message, settings, show, stage, start, task_of, upload};
+use super::{
+    Room, conversion::converting, create, imports::import, message, qemu_img, settings, show, stage, start, task_of, upload,
+};
 use crate::{Image, MIGRATIONS, POLICIES, RULES};
 
 const FOLDER: &str = "IMAGE_CRASH_FOLDER";
@@ -22,6 +24,8 @@ const POINTS: &[&str] = &[
     "image.data.active",
     "image.stage.received",
     "image.stage.kept",
+    "image.import.converting",
+    "image.import.converted",
     "image.import.received",
     "image.import.received:2",
     "image.data.held:2",
@@ -34,13 +38,17 @@ const POINTS: &[&str] = &[
     "image.import.failed",
     "image.store.released",
     "image.deleted",
+    // Of the disk that is converted, between its two stores.
+    "image.import.kept:3",
 ];
 
 async fn room_in(folder: &Path, database: &str) -> (Image, Talk) {
     let store = Store::open(database).await.unwrap();
     store.migrate(&[MIGRATIONS]).await.unwrap();
     let world = World { store, folder: tempfile::tempdir().unwrap() };
-    let room = Image::open(world.store.clone(), settings(folder)).await.unwrap();
+    let mut settings = settings(folder);
+    converting(&mut settings, disks::Format::Raw);
+    let room = Image::open(world.store.clone(), settings).await.unwrap();
     let talk = world.talk(vec![room.service()], POLICIES, RULES);
     room.spawn();
     (room, talk)
@@ -67,6 +75,10 @@ async fn a_life_in_a_process_of_its_own() {
     talk.post(&import(&bad), json!({"method": {"name": "glance-direct"}})).await.expect(202);
     assert_eq!(task_of(&talk, &bad).await["status"], "failure");
     talk.delete(&format!("/image/v2/images/{id}")).await.expect(204);
+    let disk = create(&talk, "qcow2").await;
+    stage(&talk, &disk, qemu_img(Path::new(&folder), &["-f", "qcow2", "FILE", "1M"])).await.expect(204);
+    talk.post(&import(&disk), json!({"method": {"name": "glance-direct"}, "all_stores": true})).await.expect(202);
+    assert_eq!(task_of(&talk, &disk).await["status"], "success");
 }
 
 #[tokio::test]
@@ -99,6 +111,7 @@ async fn a_crash_at_any_point_leaves_nothing_half_made() {
             let stores = image["stores"].as_str().map_or(0, |stores| stores.split(',').count() as u64);
             match image["status"].as_str().unwrap() {
                 "active" => {
+                    assert_eq!(image["disk_format"], "raw", "{point}");
                     let said = talk.get(&format!("/image/v2/images/{id}/file")).await;
                     assert_eq!(
                         (said.status.as_u16(), message(&said.body).len() as u64),

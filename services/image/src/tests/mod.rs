@@ -5,6 +5,8 @@
 mod advisories;
 mod attributes;
 mod bucket;
+mod containers;
+mod conversion;
 mod crash;
 mod imports;
 mod lists;
