@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::{Select, Tx, params};
 use types::{NetworkId, SubnetId};
 
-use crate::{Error, Result, Room, listing, network, subnet};
+use crate::{Error, Result, Room, listing, network, resource::Kept, subnet};
 
 pub static GET: Policy = Policy::new(
     "get_network_ip_availability",
@@ -30,7 +30,7 @@ const FILTERS: [(&str, &str); 4] =
     [("network_id", "network_id"), ("network_name", "network_name"), ("project_id", "project_id"), ("tenant_id", "project_id")];
 
 async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let all = room.list(|tx| availabilities(tx, Select::new("networks", network::COLUMNS))).await?;
+    let all = room.list(|tx| availabilities(tx, network::Row::select())).await?;
     let version = cx.query().get("ip_version").map(|text| text.parse::<u64>().unwrap_or_default());
     let fits = |item: &Value| {
         FILTERS.iter().all(|(name, field)| cx.query().get(name).is_none_or(|wanted| item[*field] == wanted))
@@ -47,7 +47,7 @@ async fn show(room: Arc<Room>, cx: Cx) -> Reply {
     let id = cx.param("id").to_owned();
     let found = room
         .list(move |tx| {
-            let found = availabilities(tx, Select::new("networks", network::COLUMNS).filter("id = ", &id))?;
+            let found = availabilities(tx, network::Row::select().filter("id = ", &id))?;
             found.into_iter().next().ok_or_else(|| Error::NetworkNotFound { net_id: id.clone() })
         })
         .await?;
@@ -56,7 +56,7 @@ async fn show(room: Arc<Room>, cx: Cx) -> Reply {
 
 /// The networks of a query with what their subnets hold; three statements however many there are.
 fn availabilities(tx: &mut Tx, select: Select) -> Result<Vec<Value>> {
-    let networks = select.rows(tx)?.iter().map(network::Row::from_row).collect::<Result<Vec<_>, _>>()?;
+    let networks = network::Row::rows(tx, select)?;
     let mut subnets: HashMap<NetworkId, Vec<subnet::Row>> = HashMap::new();
     for row in subnet::store::of_networks(tx, networks.iter().map(|network| &network.id))? {
         subnets.entry(row.network_id.clone()).or_default().push(row);

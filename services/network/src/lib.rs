@@ -22,6 +22,7 @@ mod network;
 mod northbound;
 mod port;
 mod quota;
+mod resource;
 mod room;
 mod router;
 mod security_group;

@@ -3,8 +3,9 @@
 
 use access::Scope;
 use api::Cx;
-use serde::Serialize;
 use store::{Actor, Event, Result, Select, Tx};
+
+use crate::resource::Kept;
 
 /// The author of a change.
 #[derive(Clone)]
@@ -12,14 +13,6 @@ pub struct Doer {
     pub actor: Actor,
     /// Whose ports an error may name to him.
     pub sees: Scope,
-}
-
-/// What happened to a thing, for the stream of events.
-pub struct Change<'a> {
-    pub action: &'static str,
-    pub kind: &'static str,
-    pub id: &'a str,
-    pub project: &'a str,
 }
 
 impl Doer {
@@ -40,14 +33,26 @@ impl Doer {
         }
     }
 
-    pub fn record<S: Serialize>(&self, tx: &mut Tx, change: Change<'_>, before: Option<&S>, after: Option<&S>) -> Result<()> {
-        let state = |row: Option<&S>| row.and_then(|row| serde_json::to_value(row).ok());
+    pub fn made<R: Kept>(&self, tx: &mut Tx, row: &R) -> Result<()> {
+        self.record(tx, "create", row, None, Some(row))
+    }
+
+    pub fn changed<R: Kept>(&self, tx: &mut Tx, before: &R, after: &R) -> Result<()> {
+        self.record(tx, "update", after, Some(before), Some(after))
+    }
+
+    pub fn removed<R: Kept>(&self, tx: &mut Tx, row: &R) -> Result<()> {
+        self.record(tx, "delete", row, Some(row), None)
+    }
+
+    fn record<R: Kept>(&self, tx: &mut Tx, verb: &str, row: &R, before: Option<&R>, after: Option<&R>) -> Result<()> {
+        let state = |row: Option<&R>| row.and_then(|row| serde_json::to_value(row).ok());
         tx.record(Event {
             actor: self.actor.clone(),
-            action: change.action.to_owned(),
-            resource_type: change.kind,
-            resource_id: change.id.to_owned(),
-            project_id: Some(change.project.to_owned()),
+            action: format!("{}.{verb}", R::KIND),
+            resource_type: R::KIND,
+            resource_id: row.id().to_owned(),
+            project_id: Some(row.project_id().to_string()),
             before: state(before),
             after: state(after),
         })

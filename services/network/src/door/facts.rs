@@ -10,12 +10,13 @@ use types::{NetworkId, PortId, SubnetId};
 use crate::{
     Result, floating_ip, network,
     port::{self, DISTRIBUTED, Row},
+    resource::Kept,
     subnet,
 };
 
 /// The facts of ports with the ids of their devices, in order; seven statements however many ports there are.
 pub fn of(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<(String, PortFacts)>> {
-    let found = port::store::found(tx, rows)?;
+    let found = port::store::with_rest(tx, rows)?;
     let networks: HashSet<&NetworkId> = found.iter().map(|port| &port.row.network_id).collect();
     let about = About::gather(tx, &networks, &found)?;
     let facts = |port: &port::store::Found| (port.row.device_id.clone(), about.facts(port));
@@ -32,8 +33,8 @@ struct About {
 
 impl About {
     fn gather(tx: &mut Tx, networks: &HashSet<&NetworkId>, found: &[port::store::Found]) -> Result<Self> {
-        let rows = Select::new("networks", network::COLUMNS).filter_in("id", networks.iter().copied()).rows(tx)?;
-        let rows = rows.iter().map(network::Row::from_row).collect::<Result<Vec<_>, _>>()?;
+        let rows = network::Row::select().filter_in("id", networks.iter().copied());
+        let rows = network::Row::rows(tx, rows)?;
         let subnets = subnet::store::of_networks(tx, networks.iter().copied())?;
         let subnets: HashMap<SubnetId, subnet::Row> = subnets.into_iter().map(|row| (row.id.clone(), row)).collect();
         let doors = doors(tx, networks, &subnets)?;
@@ -87,9 +88,8 @@ fn doors(
     networks: &HashSet<&NetworkId>,
     subnets: &HashMap<SubnetId, subnet::Row>,
 ) -> Result<HashMap<NetworkId, MetadataDoor>> {
-    let select = Select::new("ports", port::COLUMNS).filter("device_owner = ", DISTRIBUTED);
-    let rows = select.filter_in("network_id", networks.iter().copied()).rows(tx)?;
-    let ports = rows.iter().map(Row::from_row).collect::<Result<Vec<_>, _>>()?;
+    let select = port::Row::select().filter("device_owner = ", DISTRIBUTED);
+    let ports = port::Row::rows(tx, select.filter_in("network_id", networks.iter().copied()))?;
     let mut addresses = port::store::addresses_of_many(tx, ports.iter().map(|port| &port.id))?;
     let mut doors = HashMap::new();
     for port in ports {

@@ -13,14 +13,16 @@ use contracts::{
     BoxFuture, Refusal,
     ports::{NicAsk, NicWish, PortFacts, Ports},
 };
-use store::{Select, Tx};
+use store::Tx;
 use tokio::time::timeout;
 use types::{NodeId, PortId, ProjectId, ServerId};
 
 use crate::{
     Error, Network, Result, floating_ip, keys, network,
     port::{self, addresses::Wish, store::Create},
-    quota, security_group,
+    quota,
+    resource::Kept,
+    security_group,
     settings::Settings,
     who::Doer,
 };
@@ -74,7 +76,7 @@ impl Ports for Network {
             }
             work::crash::point("network.port.ensured");
             let facts = self.room.store.read(move |tx| {
-                let row = port::store::get(tx, &port)?;
+                let row = port::Row::get(tx, &port)?;
                 let facts = facts::of(tx, vec![row])?.pop().map(|(_, facts)| facts);
                 facts.ok_or_else(|| Error::PortNotFound { port_id: port.to_string() })
             });
@@ -114,7 +116,7 @@ fn claim(tx: &mut Tx, settings: &Settings, nic: &Nic) -> Result<PortId> {
     let doer = Doer::system("compute");
     let device_owner = format!("{OWNER}{}", settings.availability_zone);
     let ask = &nic.ask;
-    let before = match port::store::get(tx, &ask.port_id) {
+    let before = match port::Row::get(tx, &ask.port_id) {
         Ok(row) => row,
         Err(Error::PortNotFound { .. }) if ask.made_by_compute => {
             make(tx, settings, &doer, nic, device_owner)?;
@@ -142,7 +144,7 @@ fn claim(tx: &mut Tx, settings: &Settings, nic: &Nic) -> Result<PortId> {
 
 fn make(tx: &mut Tx, settings: &Settings, doer: &Doer, nic: &Nic, device_owner: String) -> Result<()> {
     let ask = &nic.ask;
-    let network = network::store::get(tx, &ask.network_id)?;
+    let network = network::Row::get(tx, &ask.network_id)?;
     quota::take(tx, &nic.project, quota::Resource::Port, 1, settings)?;
     security_group::store::ensure_default(tx, doer, &nic.project, settings)?;
     let create = Create {
@@ -161,7 +163,7 @@ fn make(tx: &mut Tx, settings: &Settings, doer: &Doer, nic: &Nic, device_owner: 
 /// Deletes or frees the port, if it is still this server's. True if something was done.
 fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
     let doer = Doer::system("compute");
-    let before = match port::store::get(tx, &ask.port_id) {
+    let before = match port::Row::get(tx, &ask.port_id) {
         Ok(row) => row,
         Err(Error::PortNotFound { .. }) => return Ok(false),
         Err(error) => return Err(error),
@@ -172,7 +174,7 @@ fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
     if ask.made_by_compute {
         floating_ip::store::disassociate_port(tx, &doer, &before.id)?;
         port::store::erase(tx, &before.id)?;
-        doer.record(tx, port::store::change("port.delete", &before), Some(&before), None)?;
+        doer.removed(tx, &before)?;
         return Ok(true);
     }
     let mut row = before.clone();
@@ -185,9 +187,8 @@ fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
 }
 
 fn of_servers(tx: &mut Tx, servers: &[ServerId]) -> Result<HashMap<ServerId, Vec<PortFacts>>> {
-    let select = Select::new("ports", port::COLUMNS).filter_in("device_id", servers).condition(PLUGGED);
-    let rows = select.sort(&[("created_at", store::Direction::Asc)], "id").rows(tx)?;
-    let rows = rows.iter().map(port::Row::from_row).collect::<Result<Vec<_>, _>>()?;
+    let select = port::Row::select().filter_in("device_id", servers).condition(PLUGGED);
+    let rows = port::Row::rows(tx, select.sort(&[("created_at", store::Direction::Asc)], "id"))?;
     let mut all: HashMap<ServerId, Vec<PortFacts>> = HashMap::new();
     for (device, facts) in facts::of(tx, rows)? {
         all.entry(ServerId::new(device)).or_default().push(facts);

@@ -7,10 +7,12 @@ use contracts::{
     Refusal, RefusalKind,
     ports::{NicAsk, NicWish},
 };
-use store::{Select, Tx, params};
+use store::{Tx, params};
 use types::{NetworkId, PortId, ProjectId, SecurityGroupId};
 
-use crate::{Error, Result, ipam::range, network, port, quota, security_group::DEFAULT, settings::Settings, subnet};
+use crate::{
+    Error, Result, ipam::range, network, port, quota, resource::Kept, security_group::DEFAULT, settings::Settings, subnet,
+};
 
 pub fn plan(
     tx: &mut Tx,
@@ -89,7 +91,7 @@ fn fresh(network: &network::Row, fixed_ip: Option<IpAddr>, groups: &[SecurityGro
 /// A port that the user made himself: his own, free, and with an address.
 fn brought(tx: &mut Tx, project: &ProjectId, id: &PortId) -> Result<NicAsk, Unplanned> {
     let unknown = || Refusal::invalid(format!("Port id {id} could not be found."));
-    let row = match port::store::get(tx, id) {
+    let row = match port::Row::get(tx, id) {
         Ok(row) if row.project_id == *project => row,
         Ok(_) | Err(Error::PortNotFound { .. }) => return Err(unknown().into()),
         Err(error) => return Err(error.into()),
@@ -112,7 +114,7 @@ fn brought(tx: &mut Tx, project: &ProjectId, id: &PortId) -> Result<NicAsk, Unpl
 
 /// A network that the project may plug machines into.
 fn usable(tx: &mut Tx, project: &ProjectId, id: &NetworkId) -> Result<network::Row, Unplanned> {
-    let row = match network::store::get(tx, id) {
+    let row = match network::Row::get(tx, id) {
         Ok(row) if row.project_id == *project || row.shared || row.external => row,
         Ok(_) | Err(Error::NetworkNotFound { .. }) => {
             return Err(Refusal::invalid(format!("Network {id} could not be found.")).into());
@@ -131,7 +133,7 @@ fn usable(tx: &mut Tx, project: &ProjectId, id: &NetworkId) -> Result<network::R
 
 /// The one network that the project can mean when it names none.
 fn only_network(tx: &mut Tx, project: &ProjectId) -> Result<Option<network::Row>, Unplanned> {
-    let select = Select::new("networks", network::COLUMNS)
+    let select = network::Row::select()
         .condition("external = 0 OR shared = 1")
         .filter("shared = 1 OR project_id = ", project)
         .condition("EXISTS (SELECT 1 FROM subnets s WHERE s.network_id = networks.id)")
@@ -140,7 +142,7 @@ fn only_network(tx: &mut Tx, project: &ProjectId) -> Result<Option<network::Row>
     let rows = select.rows(tx)?;
     match rows.as_slice() {
         [] => Ok(None),
-        [row] => Ok(Some(network::Row::from_row(row)?)),
+        [row] => Ok(Some(network::Row::read(row)?)),
         _ => Err(Refusal::conflict("Multiple possible networks found, use a Network ID to be more specific.").into()),
     }
 }

@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes, no_content};
-use http::StatusCode;
+use api::{Cx, Fault, Routes};
 
 use super::{
     Row, STATUS, View,
-    store::{self, Create, Goal, Update},
+    store::{self, Create, Found, Goal, Update},
 };
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
-    listing::{self, Attribute, Listing, number, text},
+    listing::{Attribute, number, text},
     network, port,
-    who::Doer,
+    resource::{self, By, Managed, Shown},
 };
 
 pub static GET: Policy = Policy::new("get_floatingip", "rule:project_reader_or_admin", "See floating IPs");
@@ -28,11 +28,11 @@ pub static DELETE: Policy = Policy::new("delete_floatingip", "rule:project_membe
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/floatingips", &GET, list)
-        .post("/v2.0/floatingips", &CREATE, create)
-        .get("/v2.0/floatingips/{id}", &GET, show)
-        .put("/v2.0/floatingips/{id}", &UPDATE, update)
-        .delete("/v2.0/floatingips/{id}", &DELETE, delete)
+        .get("/v2.0/floatingips", &GET, resource::list::<Row>)
+        .post("/v2.0/floatingips", &CREATE, resource::create::<Row>)
+        .get("/v2.0/floatingips/{id}", &GET, resource::show::<Row>)
+        .put("/v2.0/floatingips/{id}", &UPDATE, resource::update::<Row>)
+        .delete("/v2.0/floatingips/{id}", &DELETE, resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 12] = [
@@ -50,61 +50,63 @@ static ATTRIBUTES: [Attribute; 12] = [
     number("revision_number", "generation"),
 ];
 
-async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let scope = cx.allowed()?.clone();
-    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
-    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
-    let views: Vec<View> = found.into_iter().map(View::new).collect();
-    listing.answer(&cx, "floatingips", &views, |view| view.id.as_str())
+impl Shown for Row {
+    const ONE: &'static str = "floatingip";
+    const MANY: &'static str = "floatingips";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+
+    type Found = Found;
+    type View = View;
+
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
+        store::with_rest(tx, rows)
+    }
+
+    fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
+        View::new(found)
+    }
+
+    fn id_of(view: &View) -> &str {
+        view.id.as_str()
+    }
 }
 
-async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let input = input::document(&mut cx, "floatingip").await?;
-    let ask = read_create(&room, &cx, input).await?;
-    let proof = cx.check(&CREATE, &Target::in_project(&ask.project_id))?;
-    let (doer, settings) = (Doer::of(&cx)?, room.settings.clone());
-    let found = room.write(move |tx| store::create(tx, &doer, &proof, &settings, &ask)).await?;
-    listing::one(&cx, StatusCode::CREATED, "floatingip", &View::new(found))
-}
+impl Managed for Row {
+    const CREATE: &'static Policy = &CREATE;
+    const UPDATE: &'static Policy = &UPDATE;
+    const DELETE: &'static Policy = &DELETE;
 
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let found = room
-        .read(move |tx| {
-            let row = store::find(tx, &scope, &id)?;
-            Ok(store::found(tx, vec![row])?.remove(0))
-        })
-        .await?;
-    listing::one(&cx, StatusCode::OK, "floatingip", &View::new(found))
-}
+    type Create = Create;
+    type Update = Update;
 
-async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
-    visible(&room, &cx, cx.param("id")).await?;
-    let input = input::document(&mut cx, "floatingip").await?;
-    let ask = read_update(&room, &cx, input).await?;
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    let found = room.write(move |tx| store::update(tx, &doer, &scope, &id, revision, &ask)).await?;
-    listing::one(&cx, StatusCode::OK, "floatingip", &View::new(found))
-}
+    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
+        let ask = read_create(room, cx, input).await?;
+        let target = Target::in_project(&ask.project_id);
+        Ok((ask, target))
+    }
 
-async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &scope, &id, revision)).await?;
-    no_content()
-}
+    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
+        read_update(room, cx, input).await
+    }
 
-/// The floating IP, if the caller may see it at all; else it does not exist for him.
-pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<Row, Fault> {
-    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
-    room.read(move |tx| store::find(tx, &scope, &id)).await
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
+        store::create(tx, by, ask)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
+        store::update(tx, by, self, ask)
+    }
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
+        store::delete(tx, by, self)
+    }
 }
 
 async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<Create, Fault> {
     input.fixed(&READ_ONLY)?;
     let project_id = input.owner(cx)?;
-    let network = network::api::visible(room, cx, &input.required_text("floating_network_id")?).await?;
+    let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_text("floating_network_id")?).await?;
     let address = input.address("floating_ip_address")?.flatten();
     if address.is_some() {
         cx.check(&CREATE_ADDRESS, &Target::in_project(&project_id))?;
@@ -140,7 +142,7 @@ async fn read_goal(room: &Arc<Room>, cx: &Cx, input: &mut Input) -> Result<Optio
         (None, None) => Ok(None),
         (Some(None), None) => Ok(Some(None)),
         (Some(Some(id)), fixed_ip) => {
-            let (port, _) = port::api::visible(room, cx, &id).await?;
+            let (port, _) = resource::visible::<port::Row>(room, cx, &id).await?;
             Ok(Some(Some(Goal { port: port.id, fixed_ip })))
         }
     }

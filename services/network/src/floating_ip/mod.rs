@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
-use crate::port;
+use crate::{Error, port, resource::Kept};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -29,14 +29,16 @@ pub struct Row {
     pub generation: i64,
 }
 
-pub const COLUMNS: &str = "id, project_id, description, floating_port_id, floating_network_id, floating_ip_address, port_id, \
-    fixed_ip_address, router_id, created_at, updated_at, generation";
-
 /// The status word in SQL, so that lists can be filtered by it; the same as [`Row::status`].
 pub const STATUS: &str = "CASE WHEN port_id IS NULL THEN 'DOWN' ELSE 'ACTIVE' END";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+impl Kept for Row {
+    const TABLE: &'static str = "floating_ips";
+    const COLUMNS: &'static str = "id, project_id, description, floating_port_id, floating_network_id, floating_ip_address, port_id, \
+    fixed_ip_address, router_id, created_at, updated_at, generation";
+    const KIND: &'static str = "floatingip";
+
+    fn read(row: &Stored) -> ::store::Result<Self> {
         let unreadable = |index| ::store::Error::Column { index, wanted: "address", found: "text" };
         let fixed: Option<&str> = row.get(7)?;
         Ok(Self {
@@ -55,6 +57,24 @@ impl Row {
         })
     }
 
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::FloatingIPNotFound { floatingip_id: id.to_owned() }
+    }
+}
+
+impl Row {
     pub fn status(&self) -> &'static str {
         if self.port_id.is_none() { "DOWN" } else { "ACTIVE" }
     }

@@ -3,20 +3,17 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use access::{Allowed, Scope};
-use store::{Select, Tx, params};
+use store::{Tx, params};
 use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, SubnetId, Timestamp};
 
-use super::{COLUMNS, Row};
+use super::Row;
 use crate::{
-    Error, Result, keys,
-    listing::{Listing, check_revision},
-    network,
+    Error, Result, keys, network,
     port::{self, FLOATING_IP, addresses::Wish},
     quota,
-    settings::Settings,
+    resource::{By, Kept, Shown},
     subnet, tag,
-    who::{Change, Doer, within},
+    who::Doer,
 };
 
 /// A floating IP with the port it leads to.
@@ -50,8 +47,9 @@ pub struct Update {
     pub goal: Option<Option<Goal>>,
 }
 
-pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
-    let network = network::store::get(tx, &ask.network_id)?;
+pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    let By { doer, settings, .. } = by;
+    let network = network::Row::get(tx, &ask.network_id)?;
     if !network.external {
         return Err(Error::bad(format!("Bad floatingip request: Network {} is not a valid external network.", network.id)));
     }
@@ -98,9 +96,8 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
     if let Some(goal) = &ask.goal {
         associate(tx, &mut row, goal)?;
     }
-    let sql = format!("INSERT INTO floating_ips ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
-    tx.execute(
-        &sql,
+    Row::insert(
+        tx,
         &params![
             &row.id,
             &row.project_id,
@@ -117,8 +114,8 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
         ],
     )?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
-    doer.record(tx, change("floatingip.create", &row), None, Some(&row))?;
-    Ok(found(tx, vec![row])?.remove(0))
+    doer.made(tx, &row)?;
+    row.with_rest_of_one(tx)
 }
 
 /// Any IPv4 subnet whose pools are not used up; only looked for where there are several.
@@ -133,35 +130,12 @@ fn with_room(tx: &mut Tx, subnets: &[subnet::Row]) -> Result<Option<SubnetId>> {
     Ok(None)
 }
 
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let select = Select::new("floating_ips", COLUMNS).filter("id = ", id);
-    let rows = within(select, scope.scope(), "project_id = ").rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::FloatingIPNotFound { floatingip_id: id.to_owned() }),
-    }
-}
-
-pub fn get(tx: &mut Tx, id: &FloatingIpId) -> Result<Row> {
-    let sql = format!("SELECT {COLUMNS} FROM floating_ips WHERE id = $1");
-    match tx.query_opt(&sql, &params![id])? {
-        Some(row) => Ok(Row::from_row(&row)?),
-        None => Err(Error::FloatingIPNotFound { floatingip_id: id.to_string() }),
-    }
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
-    let select = listing.apply(within(Select::new("floating_ips", COLUMNS), scope.scope(), "project_id = "));
-    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
-    found(tx, listing.ordered(rows))
-}
-
 /// Adds ports and tags, in two statements however many rows there are.
-pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     let mut ports: HashMap<PortId, port::Row> = HashMap::new();
-    let select = Select::new("ports", port::COLUMNS).filter_in("id", rows.iter().filter_map(|row| row.port_id.as_ref()));
+    let select = port::Row::select().filter_in("id", rows.iter().filter_map(|row| row.port_id.as_ref()));
     for row in select.rows(tx)? {
-        let port = port::Row::from_row(&row)?;
+        let port = port::Row::read(&row)?;
         ports.insert(port.id.clone(), port);
     }
     let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
@@ -175,9 +149,8 @@ pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
 
 /// The floating addresses that lead to these ports, in one statement.
 pub fn of_ports<'a>(tx: &mut Tx, ports: impl IntoIterator<Item = &'a PortId>) -> Result<Vec<Row>> {
-    let select = Select::new("floating_ips", COLUMNS).filter_in("port_id", ports);
-    let rows = select.sort(&[], "id").rows(tx)?;
-    Ok(rows.iter().map(Row::from_row).collect::<Result<_, _>>()?)
+    let select = Row::select().filter_in("port_id", ports);
+    Row::rows(tx, select.sort(&[], "id"))
 }
 
 /// Whether floating addresses lead through this router to this subnet.
@@ -187,9 +160,8 @@ pub fn any_behind(tx: &mut Tx, router: &RouterId, subnet: &SubnetId) -> Result<b
     Ok(tx.query_opt(sql, &params![router, subnet])?.is_some())
 }
 
-pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>, ask: &Update) -> Result<Found> {
-    let before = find(tx, scope, id)?;
-    check_revision(revision, before.generation)?;
+pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
+    let By { doer, .. } = by;
     let mut row = before.clone();
     if let Some(description) = &ask.description {
         row.description.clone_from(description);
@@ -199,8 +171,8 @@ pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revisi
         Some(None) => (row.port_id, row.fixed_ip_address, row.router_id) = (None, None, None),
         Some(Some(goal)) => associate(tx, &mut row, goal)?,
     }
-    write(tx, doer, &before, &mut row)?;
-    Ok(found(tx, vec![row])?.remove(0))
+    write(tx, doer, before, &mut row)?;
+    row.with_rest_of_one(tx)
 }
 
 /// The port is about to go: its floating addresses lead nowhere.
@@ -212,17 +184,15 @@ pub fn disassociate_port(tx: &mut Tx, doer: &Doer, port: &PortId) -> Result<()> 
     Ok(())
 }
 
-pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>) -> Result<()> {
-    let row = find(tx, scope, id)?;
-    check_revision(revision, row.generation)?;
-    erase(tx, doer, &row)
+pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
+    erase(tx, &by.doer, row)
 }
 
 /// An external network goes, and with it the floating addresses that lead nowhere.
 pub fn delete_idle(tx: &mut Tx, doer: &Doer, network: &NetworkId) -> Result<()> {
-    let select = Select::new("floating_ips", COLUMNS).filter("floating_network_id = ", network).condition("port_id IS NULL");
+    let select = Row::select().filter("floating_network_id = ", network).condition("port_id IS NULL");
     for row in select.rows(tx)? {
-        erase(tx, doer, &Row::from_row(&row)?)?;
+        erase(tx, doer, &Row::read(&row)?)?;
     }
     Ok(())
 }
@@ -232,7 +202,7 @@ fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     tx.execute("DELETE FROM floating_ips WHERE id = $1", &params![&row.id])?;
     port::store::erase(tx, &row.floating_port_id)?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
-    doer.record(tx, change("floatingip.delete", row), Some(row), None)?;
+    doer.removed(tx, row)?;
     Ok(())
 }
 
@@ -254,13 +224,13 @@ fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()> {
         ],
     )?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
-    doer.record(tx, change("floatingip.update", row), Some(before), Some(row))?;
+    doer.changed(tx, before, row)?;
     Ok(())
 }
 
 /// Leads the address to a port, through a router that reaches both.
 fn associate(tx: &mut Tx, row: &mut Row, goal: &Goal) -> Result<()> {
-    let port = port::store::get(tx, &goal.port)?;
+    let port = port::Row::get(tx, &goal.port)?;
     if port.project_id != row.project_id && !port.project_id.as_str().is_empty() {
         let message = "Bad floatingip request: the port belongs to a different project than the floating IP.";
         return Err(Error::bad(message));
@@ -315,8 +285,4 @@ fn router_between(tx: &mut Tx, subnet: &SubnetId, network: &NetworkId) -> Result
                WHERE a.subnet_id = $1 AND g.network_id = $2 \
                ORDER BY CASE WHEN a.address = s.gateway_ip THEN 0 ELSE 1 END, r.id LIMIT 1";
     Ok(tx.query_opt(sql, &params![subnet, network])?.map(|row| row.get(0)).transpose()?)
-}
-
-fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "floatingip", id: row.id.as_str(), project: row.project_id.as_str() }
 }

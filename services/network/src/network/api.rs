@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes, no_content};
-use http::StatusCode;
+use api::{Cx, Fault, Routes};
 
 use super::{
     Row, View,
@@ -15,8 +15,8 @@ use super::{
 use crate::{
     Room,
     input::{self, Input, LONGEST, READ_ONLY},
-    listing::{self, Attribute, Listing, flag, number, text},
-    who::Doer,
+    listing::{Attribute, Listing, flag, number, text},
+    resource::{self, By, Managed, Shown},
 };
 
 pub static GET: Policy = Policy::new(
@@ -39,11 +39,11 @@ pub static DELETE: Policy = Policy::new("delete_network", "rule:project_member_o
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/networks", &GET, list)
-        .post("/v2.0/networks", &CREATE, create)
-        .get("/v2.0/networks/{id}", &GET, show)
-        .put("/v2.0/networks/{id}", &UPDATE, update)
-        .delete("/v2.0/networks/{id}", &DELETE, delete)
+        .get("/v2.0/networks", &GET, resource::list::<Row>)
+        .post("/v2.0/networks", &CREATE, resource::create::<Row>)
+        .get("/v2.0/networks/{id}", &GET, resource::show::<Row>)
+        .put("/v2.0/networks/{id}", &UPDATE, resource::update::<Row>)
+        .delete("/v2.0/networks/{id}", &DELETE, resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 18] = [
@@ -67,71 +67,66 @@ static ATTRIBUTES: [Attribute; 18] = [
     number("revision_number", "generation"),
 ];
 
-async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let scope = cx.allowed()?.clone();
-    if !sees_provider(&cx) && cx.query().pairs().any(|(key, _)| key.starts_with("provider:")) {
-        return listing_of_nothing(&cx);
+impl Shown for Row {
+    const ONE: &'static str = "network";
+    const MANY: &'static str = "networks";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+
+    type Found = Found;
+    type View = View;
+
+    /// Who may not see an attribute learns nothing by filtering on it.
+    fn listing(cx: &Cx) -> Result<Option<Listing>, Fault> {
+        if !sees_provider(cx) && cx.query().pairs().any(|(key, _)| key.starts_with("provider:")) {
+            return Ok(None);
+        }
+        Listing::read(cx, Self::ATTRIBUTES, &[]).map(Some)
     }
-    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
-    let found = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
-    let (listing, found) = found;
-    let views: Vec<View> = found.into_iter().map(|found| view(&room, &cx, found)).collect();
-    listing.answer(&cx, "networks", &views, |view| view.id.as_str())
-}
 
-async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (inputs, in_bulk) = input::documents(&mut cx, "network", "networks").await?;
-    let doer = Doer::of(&cx)?;
-    let mut asks = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let ask = read_create(&room, &cx, input)?;
-        let proof = cx.check(&CREATE, &Target::in_project(&ask.project_id))?;
-        asks.push((proof, ask));
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
+        store::with_rest(tx, rows)
     }
-    let settings = room.settings.clone();
-    let made = room
-        .write(move |tx| {
-            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
-        })
-        .await?;
-    let views: Vec<View> = made.into_iter().map(|found| view(&room, &cx, found)).collect();
-    listing::created(&cx, "network", "networks", &views, in_bulk)
+
+    fn view(room: &Room, cx: &Cx, found: Found) -> View {
+        let view = View::new(found, &room.settings);
+        if sees_provider(cx) { view } else { view.without_provider() }
+    }
+
+    fn id_of(view: &View) -> &str {
+        view.id.as_str()
+    }
 }
 
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let found = room
-        .read(move |tx| {
-            let row = store::find(tx, &scope, &id)?;
-            Ok(store::found(tx, vec![row])?.remove(0))
-        })
-        .await?;
-    listing::one(&cx, StatusCode::OK, "network", &view(&room, &cx, found))
-}
+impl Managed for Row {
+    const CREATE: &'static Policy = &CREATE;
+    const UPDATE: &'static Policy = &UPDATE;
+    const DELETE: &'static Policy = &DELETE;
 
-async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let row = visible(&room, &cx, cx.param("id")).await?;
-    let input = input::document(&mut cx, "network").await?;
-    let ask = read_update(&room, &cx, input, &row)?;
-    let proof = cx.check(&UPDATE, &Target::in_project(&row.project_id))?;
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    let settings = room.settings.clone();
-    let found = room.write(move |tx| store::update(tx, &doer, &proof, &settings, &row.id, revision, &ask)).await?;
-    listing::one(&cx, StatusCode::OK, "network", &view(&room, &cx, found))
-}
+    type Create = Create;
+    type Update = Update;
 
-async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let row = visible(&room, &cx, cx.param("id")).await?;
-    let proof = cx.check(&DELETE, &Target::in_project(&row.project_id))?;
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &proof, &row.id, revision)).await?;
-    no_content()
-}
+    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
+        let ask = read_create(room, cx, input)?;
+        let target = Target::in_project(&ask.project_id);
+        Ok((ask, target))
+    }
 
-/// The network, if the caller may see it at all; else it does not exist for him.
-pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<Row, Fault> {
-    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
-    room.read(move |tx| store::find(tx, &scope, &id)).await
+    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
+        read_update(room, cx, input, self)
+    }
+
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
+        store::create(tx, by, ask)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
+        store::update(tx, by, self, ask)
+    }
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
+        store::delete(tx, by, self)
+    }
 }
 
 /// What a rule may ask about a network's owner when the thing in question lies on the network.
@@ -139,18 +134,8 @@ pub fn with_owner(target: Target, network_owner: &types::ProjectId) -> Target {
     target.with("network:project_id", network_owner.as_str()).with("network:tenant_id", network_owner.as_str())
 }
 
-fn view(room: &Room, cx: &Cx, found: Found) -> View {
-    let view = View::new(found, &room.settings);
-    if sees_provider(cx) { view } else { view.without_provider() }
-}
-
 fn sees_provider(cx: &Cx) -> bool {
     cx.may(&GET_PROVIDER, &Target::new())
-}
-
-/// Who may not see an attribute learns nothing by filtering on it.
-fn listing_of_nothing(cx: &Cx) -> Reply {
-    listing::one(cx, StatusCode::OK, "networks", &[(); 0])
 }
 
 fn read_create(room: &Room, cx: &Cx, mut input: Input) -> Result<Create, Fault> {

@@ -10,7 +10,7 @@ use ::store::Row as Stored;
 use serde::Serialize;
 use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
-use crate::settings::Settings;
+use crate::{Error, resource::Kept, settings::Settings};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -41,12 +41,15 @@ pub struct Segment {
     pub segmentation_id: Option<i64>,
 }
 
-pub const COLUMNS: &str = "id, project_id, name, description, admin_state_up, shared, external, is_default, \
+impl Kept for Row {
+    const TABLE: &'static str = "networks";
+    const COLUMNS: &'static str = "id, project_id, name, description, admin_state_up, shared, external, is_default, \
     port_security_enabled, mtu, network_type, physical_network, segmentation_id, availability_zone_hints, dns_domain, \
     created_at, updated_at, generation";
+    const KIND: &'static str = "network";
+    const VISIBLE: &'static str = "shared = 1 OR external = 1 OR project_id = ";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+    fn read(row: &Stored) -> ::store::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             project_id: row.get(1)?,
@@ -65,6 +68,22 @@ impl Row {
             updated_at: row.get(16)?,
             generation: row.get(17)?,
         })
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::NetworkNotFound { net_id: id.to_owned() }
     }
 }
 

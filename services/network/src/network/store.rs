@@ -3,18 +3,14 @@
 
 use std::collections::HashMap;
 
-use access::{Allowed, Scope};
 use store::{Select, Tx, params};
 use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
-use super::{COLUMNS, Row, segment::Wish};
+use super::{Row, segment::Wish};
 use crate::{
-    Error, Result, floating_ip, keys,
-    listing::{Listing, check_revision},
-    quota, security_group,
-    settings::Settings,
-    tag,
-    who::{Change, Doer, within},
+    Error, Result, floating_ip, keys, quota,
+    resource::{By, Kept, Shown},
+    security_group, tag,
 };
 
 /// A network with what its view shows beside the row.
@@ -53,10 +49,8 @@ pub struct Update {
     pub dns_domain: Option<String>,
 }
 
-/// Everybody sees shared and external networks.
-const VISIBLE: &str = "shared = 1 OR external = 1 OR project_id = ";
-
-pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
+pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    let By { doer, settings, .. } = by;
     quota::take(tx, &ask.project_id, quota::Resource::Network, 1, settings)?;
     security_group::store::ensure_default(tx, doer, &ask.project_id, settings)?;
     let segment = ask.segment.allocate(tx, settings)?;
@@ -81,11 +75,8 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
         updated_at: now,
         generation: 1,
     };
-    let sql = format!(
-        "INSERT INTO networks ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
-    );
-    tx.execute(
-        &sql,
+    Row::insert(
+        tx,
         &params![
             &row.id,
             &row.project_id,
@@ -108,37 +99,12 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
         ],
     )?;
     keys::mark(tx, &keys::network(&row.id))?;
-    doer.record(tx, change("network.create", &row), None, Some(&row))?;
+    doer.made(tx, &row)?;
     Ok(Found { row, subnets: Vec::new(), tags: Vec::new() })
 }
 
-/// The network, if it is within the scope, shared or external.
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let select = Select::new("networks", COLUMNS).filter("id = ", id);
-    let rows = within(select, scope.scope(), VISIBLE).rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::NetworkNotFound { net_id: id.to_owned() }),
-    }
-}
-
-/// The network, whoever asks: for what follows from something already allowed.
-pub fn get(tx: &mut Tx, id: &NetworkId) -> Result<Row> {
-    let sql = format!("SELECT {COLUMNS} FROM networks WHERE id = $1");
-    match tx.query_opt(&sql, &params![id])? {
-        Some(row) => Ok(Row::from_row(&row)?),
-        None => Err(Error::NetworkNotFound { net_id: id.to_string() }),
-    }
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
-    let select = listing.apply(within(Select::new("networks", COLUMNS), scope.scope(), VISIBLE));
-    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
-    found(tx, listing.ordered(rows))
-}
-
 /// Adds subnets and tags, in two statements however many rows there are.
-pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     let ids: Vec<&NetworkId> = rows.iter().map(|row| &row.id).collect();
     let mut subnets: HashMap<NetworkId, Vec<SubnetId>> = HashMap::new();
     let select = Select::new("subnets", "network_id, id").filter_in("network_id", ids.iter().copied());
@@ -154,25 +120,16 @@ pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     Ok(rows.into_iter().map(with).collect())
 }
 
-pub fn update(
-    tx: &mut Tx,
-    doer: &Doer,
-    _proof: &Allowed<()>,
-    settings: &Settings,
-    id: &NetworkId,
-    revision: Option<i64>,
-    ask: &Update,
-) -> Result<Found> {
-    let before = get(tx, id)?;
-    check_revision(revision, before.generation)?;
+pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
+    let By { doer, settings, .. } = by;
     if before.shared && ask.shared == Some(false) {
-        refuse_if_others_use(tx, &before)?;
+        refuse_if_others_use(tx, before)?;
     }
     if before.external && ask.external == Some(false) {
         let sql =
             "SELECT 1 FROM ports WHERE network_id = $1 AND device_owner IN ('network:router_gateway', 'network:floatingip')";
-        if tx.query_opt(sql, &params![id])?.is_some() {
-            return Err(Error::ExternalNetworkInUse { net_id: id.to_string() });
+        if tx.query_opt(sql, &params![&before.id])?.is_some() {
+            return Err(Error::ExternalNetworkInUse { net_id: before.id.to_string() });
         }
     }
     let mut row = before.clone();
@@ -199,7 +156,7 @@ pub fn update(
          is_default = $8, port_security_enabled = $9, mtu = $10, updated_at = $11, generation = $12 \
          WHERE id = $1 AND generation = $13",
         &params![
-            id,
+            &row.id,
             &row.name,
             &row.description,
             &row.dns_domain,
@@ -214,25 +171,24 @@ pub fn update(
             before.generation,
         ],
     )?;
-    keys::mark(tx, &keys::network(id))?;
+    keys::mark(tx, &keys::network(&row.id))?;
     if row.mtu != before.mtu {
-        keys::mark_routers_on(tx, id.as_str())?;
+        keys::mark_routers_on(tx, row.id.as_str())?;
     }
     if row.admin_state_up != before.admin_state_up || row.mtu != before.mtu {
-        keys::mark_ports(tx, "network_id = $1", id.as_str())?;
+        keys::mark_ports(tx, "network_id = $1", row.id.as_str())?;
     }
-    doer.record(tx, change("network.update", &row), Some(&before), Some(&row))?;
-    Ok(found(tx, vec![row])?.remove(0))
+    doer.changed(tx, before, &row)?;
+    row.with_rest_of_one(tx)
 }
 
 /// Deletes the network with its subnets. The ports that only serve the network itself go with it, and floating addresses
 /// that lead nowhere.
-pub fn delete(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &NetworkId, revision: Option<i64>) -> Result<()> {
-    let row = get(tx, id)?;
-    check_revision(revision, row.generation)?;
-    floating_ip::store::delete_idle(tx, doer, id)?;
+pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
+    let By { doer, .. } = by;
+    floating_ip::store::delete_idle(tx, doer, &row.id)?;
     let sql = "SELECT id, project_id FROM ports WHERE network_id = $1 AND device_owner <> 'network:distributed' LIMIT 20";
-    let ports = tx.query(sql, &params![id])?;
+    let ports = tx.query(sql, &params![&row.id])?;
     if !ports.is_empty() {
         let mut names = Vec::new();
         for port in &ports {
@@ -246,22 +202,18 @@ pub fn delete(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &NetworkId, re
                 format!("There are one or more ports still in use on the network, id for these ports is: {}.", names.join(", "))
             }
         };
-        return Err(Error::NetworkInUse { net_id: id.to_string(), reason });
+        return Err(Error::NetworkInUse { net_id: row.id.to_string(), reason });
     }
-    for port in tx.query("SELECT id FROM ports WHERE network_id = $1", &params![id])? {
+    for port in tx.query("SELECT id FROM ports WHERE network_id = $1", &params![&row.id])? {
         crate::port::store::erase(tx, &port.get(0)?)?;
     }
-    tag::forget_all(tx, "SELECT id FROM subnets WHERE network_id = $1", id.as_str())?;
-    tag::forget(tx, id.as_str())?;
-    tx.execute("DELETE FROM subnets WHERE network_id = $1", &params![id])?;
-    tx.execute("DELETE FROM networks WHERE id = $1", &params![id])?;
-    keys::mark(tx, &keys::network(id))?;
-    doer.record(tx, change("network.delete", &row), Some(&row), None)?;
+    tag::forget_all(tx, "SELECT id FROM subnets WHERE network_id = $1", row.id.as_str())?;
+    tag::forget(tx, row.id.as_str())?;
+    tx.execute("DELETE FROM subnets WHERE network_id = $1", &params![&row.id])?;
+    tx.execute("DELETE FROM networks WHERE id = $1", &params![&row.id])?;
+    keys::mark(tx, &keys::network(&row.id))?;
+    doer.removed(tx, row)?;
     Ok(())
-}
-
-fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "network", id: row.id.as_str(), project: row.project_id.as_str() }
 }
 
 fn checked_mtu(asked: Option<u32>, greatest: u32) -> Result<u32> {

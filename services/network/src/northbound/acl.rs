@@ -14,9 +14,10 @@ use types::SecurityGroupId;
 use super::rows::Rows;
 use crate::{
     Result, keys,
+    resource::Kept,
     security_group::{
+        self,
         rule::{self, Says, check},
-        store,
     },
 };
 
@@ -38,7 +39,7 @@ fn group_name(id: &SecurityGroupId) -> String {
 pub fn group(tx: &mut Tx, id: &SecurityGroupId) -> Result<Rows> {
     let mut rows = vec![DesiredRow::new(Table::PortGroup, group_key(id)).set("name", group_name(id))];
     let mut needs = Vec::new();
-    let group = store::get(tx, id)?;
+    let group = security_group::Row::get(tx, id)?;
     for rule in rule::store::of_groups(tx, [id])? {
         let Some(expression) = expression(id, &rule.says) else { continue };
         if let Some(remote) = rule.says.remote_group_id.as_ref().filter(|remote| *remote != id) {

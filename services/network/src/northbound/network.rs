@@ -9,7 +9,7 @@ use store::Tx;
 use types::{NetworkId, SubnetId};
 
 use super::{dhcp, rows::Rows};
-use crate::{Result, keys, network, port, subnet};
+use crate::{Result, keys, network, port, resource::Kept, subnet};
 
 pub fn switch_key(id: &NetworkId) -> String {
     format!("{}/switch", keys::network(id))
@@ -20,7 +20,7 @@ pub fn dhcp_key(network: &NetworkId, subnet: &SubnetId) -> String {
 }
 
 pub fn rows(tx: &mut Tx, id: &NetworkId) -> Result<Rows> {
-    let network = network::store::get(tx, id)?;
+    let network = network::Row::get(tx, id)?;
     let mut rows = vec![switch(&network)];
     rows.extend(localnet(&network));
     let metadata = match port::distributed::find(tx, id)? {

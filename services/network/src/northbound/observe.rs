@@ -7,11 +7,7 @@ use ovn::southbound::Chassis;
 use store::params;
 use types::PortId;
 
-use crate::{
-    Room, keys,
-    port::{self, Row},
-    who::Doer,
-};
+use crate::{Room, keys, port::Row, resource::Kept, who::Doer};
 
 /// How fast the hosts notice that one of them does not answer, so that gateways move: 1.5 seconds instead of OVN's five.
 const OPTIONS: [(&str, &str); 3] = [("bfd-min-rx", "500"), ("bfd-min-tx", "500"), ("bfd-mult", "3")];
@@ -107,11 +103,11 @@ impl Observer {
 }
 
 fn note(tx: &mut store::Tx, id: &str, up: bool) -> crate::Result<()> {
-    let sql = format!("SELECT {} FROM ports WHERE id = $1 AND up <> $2", port::COLUMNS);
+    let sql = format!("SELECT {} FROM ports WHERE id = $1 AND up <> $2", Row::COLUMNS);
     let Some(found) = tx.query_opt(&sql, &params![id, up])? else { return Ok(()) };
-    let before = Row::from_row(&found)?;
+    let before = Row::read(&found)?;
     tx.execute("UPDATE ports SET up = $2 WHERE id = $1", &params![&PortId::from(id), up])?;
     let after = Row { up, ..before.clone() };
-    Doer::system("network").record(tx, port::store::change("port.update", &after), Some(&before), Some(&after))?;
+    Doer::system("network").changed(tx, &before, &after)?;
     Ok(())
 }

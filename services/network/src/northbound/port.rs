@@ -19,6 +19,8 @@ use super::{
 use crate::{
     Result, keys, network,
     port::{DISTRIBUTED, FLOATING_IP, FixedIp, ROUTER_GATEWAY, ROUTER_INTERFACE, Row, distributed, store},
+    resource::Kept,
+    resource::Shown,
     subnet,
 };
 
@@ -34,13 +36,13 @@ pub fn router_port_name(id: &PortId) -> String {
 }
 
 pub fn rows(tx: &mut Tx, around: &Surroundings, id: &PortId) -> Result<Rows> {
-    let row = store::get(tx, id)?;
+    let row = Row::get(tx, id)?;
     if row.device_owner == FLOATING_IP {
         // It only holds the address; the router answers for it.
         return Ok(Rows::default());
     }
-    let network = network::store::get(tx, &row.network_id)?;
-    let found = store::found(tx, vec![row])?.remove(0);
+    let network = network::Row::get(tx, &row.network_id)?;
+    let found = row.with_rest_of_one(tx)?;
     let (row, fixed) = (&found.row, &found.fixed_ips);
     let plain = DesiredRow::new(Table::LogicalSwitchPort, key(id))
         .set("name", id.as_str())

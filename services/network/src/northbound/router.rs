@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Error, Result, floating_ip, keys, network,
     port::{self, FixedIp},
+    resource::Kept,
     router::{self, interface::Interface},
     subnet,
 };
@@ -31,7 +32,7 @@ fn key(id: &RouterId) -> String {
 }
 
 pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
-    let row = router::store::get(tx, id)?;
+    let row = router::Row::get(tx, id)?;
     let prefix = keys::router(id);
     let mut rows = vec![
         DesiredRow::new(Table::LogicalRouter, key(id))
@@ -50,7 +51,7 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
     let mut inside = Vec::new();
     for interface in router::interface::of_router(tx, id)? {
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
-        let network = network::store::get(tx, &interface.port.network_id)?;
+        let network = network::Row::get(tx, &interface.port.network_id)?;
         let port = router_port(id, &interface, &subnets);
         rows.push(match advertisements(&subnets, network.mtu) {
             Some(configs) => port.set("ipv6_ra_configs", configs),
@@ -60,9 +61,9 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
     }
     if let Some(gateway) = &row.gateway_port_id {
         let fixed_ips = port::store::addresses_of(tx, gateway)?;
-        let interface = Interface { port: port::store::get(tx, gateway)?, fixed_ips };
+        let interface = Interface { port: port::Row::get(tx, gateway)?, fixed_ips };
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
-        let network = network::store::get(tx, &interface.port.network_id)?;
+        let network = network::Row::get(tx, &interface.port.network_id)?;
         rows.push(router_port(id, &interface, &subnets).set("options", Datum::map([("gateway_mtu", network.mtu.to_string())])));
         // Without candidates the gateway would fall silent, so nothing is said of it before the hosts are known.
         let chassis = around.chassis.as_ref().ok_or(Error::HostsUnknown)?;
@@ -94,7 +95,7 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
 
 /// The translation of a floating IP; none while it leads nowhere.
 pub fn floating_ip(tx: &mut Tx, around: &Surroundings, id: &FloatingIpId) -> Result<Rows> {
-    let row = floating_ip::store::get(tx, id)?;
+    let row = floating_ip::Row::get(tx, id)?;
     let (Some(port), Some(fixed), Some(router)) = (&row.port_id, row.fixed_ip_address, &row.router_id) else {
         return Ok(Rows::default());
     };
@@ -107,7 +108,7 @@ pub fn floating_ip(tx: &mut Tx, around: &Surroundings, id: &FloatingIpId) -> Res
         .external_id("neutron:fip_port_id", port.as_str())
         .member_of(Table::LogicalRouter, key(router));
     if around.settings.distributed_floating_ips {
-        let holder = port::store::get(tx, &row.floating_port_id)?;
+        let holder = port::Row::get(tx, &row.floating_port_id)?;
         nat = nat.set("logical_port", port.as_str()).set("external_mac", holder.mac_address.to_string());
         needs.push(keys::port(port));
     }
@@ -115,7 +116,7 @@ pub fn floating_ip(tx: &mut Tx, around: &Surroundings, id: &FloatingIpId) -> Res
 }
 
 fn subnets_of(tx: &mut Tx, fixed: &[FixedIp]) -> Result<Vec<subnet::Row>> {
-    fixed.iter().map(|fixed| subnet::store::get(tx, &fixed.subnet_id)).collect()
+    fixed.iter().map(|fixed| subnet::Row::get(tx, &fixed.subnet_id)).collect()
 }
 
 fn router_port(router: &RouterId, interface: &Interface, subnets: &[subnet::Row]) -> DesiredRow {

@@ -7,7 +7,7 @@ use store::{Tx, params};
 use types::{Mac, NetworkId, PortId, SubnetId};
 
 use super::{FixedIp, ROUTER_INTERFACE};
-use crate::{Error, Result, ipam, keys, subnet, who::Doer};
+use crate::{Error, Result, ipam, keys, resource::Kept, subnet, who::Doer};
 
 /// An entry of `fixed_ips` as a client writes it; at least one of the two is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ fn grant(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], wish: &Wish)
         (Some(id), _) => match subnets.iter().find(|subnet| subnet.id == *id) {
             Some(subnet) => subnet,
             // It may exist elsewhere; here it cannot be meant.
-            None if subnet::store::get(tx, id).is_ok_and(|found| found.network_id != *seeker.network) => {
+            None if subnet::Row::get(tx, id).is_ok_and(|found| found.network_id != *seeker.network) => {
                 return Err(Error::invalid(format!("subnet {id} is not on network {}", seeker.network)));
             }
             None => return Err(Error::SubnetNotFound { subnet_id: id.to_string() }),

@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::{Policy, Target};
-use api::{Access, Cx, Fault, Reply, Routes, no_content};
-use http::StatusCode;
+use api::{Access, Cx, Fault, Routes};
 use serde_json::{Map, Value};
-use types::ProjectId;
 
 pub use super::check::read_fixed_ips;
 use super::{
@@ -20,9 +19,9 @@ use super::{
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
-    listing::{self, Attribute, Listing, flag, number, text},
+    listing::{Attribute, Listing, flag, number, text},
     network,
-    who::Doer,
+    resource::{self, By, Kept, Managed, Shown},
 };
 
 /// Admins, and members of the project that owns the network.
@@ -58,11 +57,11 @@ const NETWORK_OWNER_OR_OWN: &str =
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/ports", &GET, list)
-        .post("/v2.0/ports", &CREATE, create)
-        .get("/v2.0/ports/{id}", &GET, show)
-        .put("/v2.0/ports/{id}", &UPDATE, update)
-        .delete("/v2.0/ports/{id}", Access::Asks(&DELETE), delete)
+        .get("/v2.0/ports", &GET, resource::list::<Row>)
+        .post("/v2.0/ports", &CREATE, resource::create::<Row>)
+        .get("/v2.0/ports/{id}", &GET, resource::show::<Row>)
+        .put("/v2.0/ports/{id}", &UPDATE, resource::update::<Row>)
+        .delete("/v2.0/ports/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 17] = [
@@ -86,88 +85,78 @@ static ATTRIBUTES: [Attribute; 17] = [
     number("revision_number", "generation"),
 ];
 
-async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let scope = cx.allowed()?.clone();
-    let attributes = if sees_binding(&cx) { &ATTRIBUTES[..] } else { &ATTRIBUTES[1..] };
-    let listing = Listing::read(&cx, attributes, &["fixed_ips", "security_groups"])?;
-    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
-    let views: Vec<View> = found.into_iter().map(|found| view(&room, &cx, found)).collect();
-    listing.answer(&cx, "ports", &views, |view| view.id.as_str())
+impl Shown for Row {
+    const ONE: &'static str = "port";
+    const MANY: &'static str = "ports";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+
+    type Found = Found;
+    type View = View;
+
+    fn listing(cx: &Cx) -> Result<Option<Listing>, Fault> {
+        let attributes = if sees_binding(cx) { &ATTRIBUTES[..] } else { &ATTRIBUTES[1..] };
+        Listing::read(cx, attributes, &["fixed_ips", "security_groups"]).map(Some)
+    }
+
+    fn narrow(select: ::store::Select, listing: &Listing) -> crate::Result<::store::Select> {
+        store::narrow(select, listing)
+    }
+
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
+        store::with_rest(tx, rows)
+    }
+
+    fn view(room: &Room, cx: &Cx, found: Found) -> View {
+        let view = View::new(found, &room.settings);
+        if sees_binding(cx) { view } else { view.without_binding() }
+    }
+
+    fn id_of(view: &View) -> &str {
+        view.id.as_str()
+    }
+
+    fn target(&self, tx: &mut Tx) -> crate::Result<Target> {
+        let network = network::Row::get(tx, &self.network_id)?;
+        Ok(network::api::with_owner(Target::in_project(&self.project_id), &network.project_id))
+    }
 }
 
-async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (inputs, in_bulk) = input::documents(&mut cx, "port", "ports").await?;
-    let doer = Doer::of(&cx)?;
-    let mut asks = Vec::with_capacity(inputs.len());
-    for mut input in inputs {
-        let project_id = input.owner(&cx)?;
-        let network = network::api::visible(&room, &cx, &input.required_text("network_id")?).await?;
-        let target = target(&project_id, &network.project_id);
-        let proof = cx.check(&CREATE, &target)?;
+impl Managed for Row {
+    const CREATE: &'static Policy = &CREATE;
+    const UPDATE: &'static Policy = &UPDATE;
+    const DELETE: &'static Policy = &DELETE;
+
+    type Create = Create;
+    type Update = Update;
+
+    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
+        let mut input = input;
+        let project_id = input.owner(cx)?;
+        let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_text("network_id")?).await?;
+        let target = network::api::with_owner(Target::in_project(&project_id), &network.project_id);
         if network.external && !network.shared {
             cx.check(&CREATE_FIXED_IP, &target)?;
         }
-        let ask = read_create(&cx, input, Create::on(project_id, network.id.clone()), &target)?;
-        asks.push((proof, ask));
+        let ask = read_create(cx, input, Create::on(project_id, network.id), &target)?;
+        Ok((ask, target))
     }
-    let settings = room.settings.clone();
-    let made = room
-        .write(move |tx| {
-            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
-        })
-        .await?;
-    let views: Vec<View> = made.into_iter().map(|found| view(&room, &cx, found)).collect();
-    listing::created(&cx, "port", "ports", &views, in_bulk)
-}
 
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let found = room
-        .read(move |tx| {
-            let row = store::find(tx, &scope, &id)?;
-            Ok(store::found(tx, vec![row])?.remove(0))
-        })
-        .await?;
-    listing::one(&cx, StatusCode::OK, "port", &view(&room, &cx, found))
-}
+    async fn read_update(&self, _room: &Arc<Room>, cx: &Cx, input: Input, target: &Target) -> Result<Update, Fault> {
+        read_update(cx, input, self, target)
+    }
 
-async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (row, target) = visible(&room, &cx, cx.param("id")).await?;
-    let input = input::document(&mut cx, "port").await?;
-    let ask = read_update(&cx, input, &row, &target)?;
-    let proof = cx.check(&UPDATE, &target)?;
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    let found = room.write(move |tx| store::update(tx, &doer, &proof, &row.id, revision, &ask)).await?;
-    listing::one(&cx, StatusCode::OK, "port", &view(&room, &cx, found))
-}
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
+        store::create(tx, by, ask)
+    }
 
-async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let (row, target) = visible(&room, &cx, cx.param("id")).await?;
-    let proof = cx.check(&DELETE, &target)?;
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &proof, &row.id, revision)).await?;
-    no_content()
-}
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
+        store::update(tx, by, self, ask)
+    }
 
-/// The port, if the caller may see it at all, and what a rule may ask about it.
-pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<(Row, Target), Fault> {
-    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
-    room.read(move |tx| {
-        let row = store::find(tx, &scope, &id)?;
-        let network = network::store::get(tx, &row.network_id)?;
-        let target = target(&row.project_id, &network.project_id);
-        Ok((row, target))
-    })
-    .await
-}
-
-fn target(project: &ProjectId, network_owner: &ProjectId) -> Target {
-    network::api::with_owner(Target::in_project(project), network_owner)
-}
-
-fn view(room: &Room, cx: &Cx, found: Found) -> View {
-    let view = View::new(found, &room.settings);
-    if sees_binding(cx) { view } else { view.without_binding() }
+    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
+        store::delete(tx, by, self)
+    }
 }
 
 fn sees_binding(cx: &Cx) -> bool {

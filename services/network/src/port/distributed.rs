@@ -10,7 +10,7 @@ use super::{
     addresses::{Seeker, Wish, reassign},
     store::{self, Create},
 };
-use crate::{Result, keys, network, subnet, who::Doer};
+use crate::{Result, keys, network, resource::Kept, subnet, who::Doer};
 
 /// Makes sure that the port is there if a subnet of the network has DHCP, and has an address in each that does.
 pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
@@ -33,7 +33,7 @@ pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
             Ok(())
         }
         Some(id) => {
-            let port = store::get(tx, &id)?;
+            let port = super::Row::get(tx, &id)?;
             let current = store::addresses_of(tx, &id)?;
             let seeker = Seeker { doer, network: &network.id, port: &id, mac: port.mac_address, device_owner: DISTRIBUTED };
             reassign(tx, &seeker, &current, &wanted)?;

@@ -10,12 +10,18 @@ pub mod store;
 
 use std::net::IpAddr;
 
-use ::store::Row as Stored;
+use ::store::{Row as Stored, Select};
+use access::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use types::{Mac, NetworkId, PortId, ProjectId, SecurityGroupId, SubnetId, Timestamp};
 
-use crate::settings::Settings;
+use crate::{
+    Error,
+    resource::Kept,
+    settings::Settings,
+    who::{Reach, reach},
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -62,10 +68,6 @@ pub struct FixedIp {
     pub ip_address: IpAddr,
 }
 
-pub const COLUMNS: &str = "id, network_id, project_id, name, description, admin_state_up, mac_address, device_id, \
-    device_owner, port_security_enabled, allowed_address_pairs, extra_dhcp_opts, dns_name, host_id, vnic_type, profile, up, \
-    created_at, updated_at, generation";
-
 /// The status word in SQL, so that lists can be filtered by it; the same as [`Row::status`].
 pub const STATUS: &str = "CASE WHEN device_owner = 'network:floatingip' THEN 'N/A' \
     WHEN up = 1 AND admin_state_up = 1 THEN 'ACTIVE' ELSE 'DOWN' END";
@@ -75,8 +77,14 @@ pub const ROUTER_GATEWAY: &str = "network:router_gateway";
 pub const FLOATING_IP: &str = "network:floatingip";
 pub const DISTRIBUTED: &str = "network:distributed";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+impl Kept for Row {
+    const TABLE: &'static str = "ports";
+    const COLUMNS: &'static str = "id, network_id, project_id, name, description, admin_state_up, mac_address, device_id, \
+    device_owner, port_security_enabled, allowed_address_pairs, extra_dhcp_opts, dns_name, host_id, vnic_type, profile, up, \
+    created_at, updated_at, generation";
+    const KIND: &'static str = "port";
+
+    fn read(row: &Stored) -> ::store::Result<Self> {
         let unreadable = ::store::Error::Column { index: 6, wanted: "MAC", found: "text" };
         Ok(Self {
             id: row.get(0)?,
@@ -102,6 +110,36 @@ impl Row {
         })
     }
 
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::PortNotFound { port_id: id.to_owned() }
+    }
+
+    /// A network's owner sees who is on it.
+    fn within(select: Select, scope: &Scope) -> Select {
+        match reach(scope) {
+            Reach::All => select,
+            Reach::Project(project) => select.condition_with(
+                "project_id = ? OR network_id IN (SELECT n.id FROM networks n WHERE n.project_id = ?)",
+                vec![project.into(), project.into()],
+            ),
+            Reach::Nothing => select.condition("1 = 0"),
+        }
+    }
+}
+
+impl Row {
     pub fn status(&self) -> &'static str {
         match (self.device_owner.as_str(), self.up && self.admin_state_up) {
             (FLOATING_IP, _) => "N/A",

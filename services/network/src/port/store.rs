@@ -3,24 +3,25 @@
 
 use std::collections::HashMap;
 
-use access::{Allowed, Scope};
+use access::Scope;
 use serde_json::{Map, Value};
 use store::{Direction, Select, Tx, params};
 use types::{Mac, NetworkId, PortId, ProjectId, SecurityGroupId, Timestamp};
 
 use super::{
-    AddressPair, COLUMNS, DhcpOption, FLOATING_IP, FixedIp, ROUTER_GATEWAY, ROUTER_INTERFACE, Row,
+    AddressPair, DhcpOption, FLOATING_IP, FixedIp, ROUTER_GATEWAY, ROUTER_INTERFACE, Row,
     addresses::{self, Seeker, Wish},
     check::PairWish,
     is_trusted,
 };
 use crate::{
     Error, Result, floating_ip, ipam, keys,
-    listing::{Listing, check_revision},
-    network, quota, security_group,
-    settings::Settings,
-    tag,
-    who::{Change, Doer, Reach, reach},
+    listing::Listing,
+    network, quota,
+    resource::Shown,
+    resource::{By, Kept},
+    security_group, tag,
+    who::Doer,
 };
 
 /// A port with what its view shows beside the row.
@@ -102,8 +103,9 @@ impl Create {
     }
 }
 
-pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
-    let network = network::store::get(tx, &ask.network_id)?;
+pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    let By { doer, settings, .. } = by;
+    let network = network::Row::get(tx, &ask.network_id)?;
     quota::take(tx, &ask.project_id, quota::Resource::Port, 1, settings)?;
     security_group::store::ensure_default(tx, doer, &ask.project_id, settings)?;
     insert(tx, doer, &network, ask)
@@ -159,30 +161,12 @@ pub fn insert(tx: &mut Tx, doer: &Doer, network: &network::Row, ask: &Create) ->
     }
     join_groups(tx, doer, &row, &groups)?;
     keys::mark(tx, &keys::port(&row.id))?;
-    doer.record(tx, change("port.create", &row), None, Some(&row))?;
+    doer.made(tx, &row)?;
     Ok(Found { row, fixed_ips, security_groups: groups, tags: Vec::new() })
 }
 
-/// The port, if it is within the scope or lies on a network that is.
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let rows = visible(Select::new("ports", COLUMNS).filter("id = ", id), scope.scope()).rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::PortNotFound { port_id: id.to_owned() }),
-    }
-}
-
-/// The port, whoever asks: for what follows from something already allowed.
-pub fn get(tx: &mut Tx, id: &PortId) -> Result<Row> {
-    let sql = format!("SELECT {COLUMNS} FROM ports WHERE id = $1");
-    match tx.query_opt(&sql, &params![id])? {
-        Some(row) => Ok(Row::from_row(&row)?),
-        None => Err(Error::PortNotFound { port_id: id.to_string() }),
-    }
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
-    let mut select = listing.apply(visible(Select::new("ports", COLUMNS), scope.scope()));
+/// The filters that look into other tables.
+pub fn narrow(mut select: Select, listing: &Listing) -> Result<Select> {
     for wish in listing.special("fixed_ips") {
         let (condition, value) = match wish.split_once('=') {
             Some(("ip_address", address)) => ("id IN (SELECT port_id FROM port_addresses WHERE address = ?)", address.to_owned()),
@@ -198,12 +182,11 @@ pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Ve
         let condition = "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id = ?)";
         select = select.condition_with(condition, vec![group.into()]);
     }
-    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
-    found(tx, listing.ordered(rows))
+    Ok(select)
 }
 
 /// Adds what the view shows beside the row, in three statements however many rows there are.
-pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     let mut addresses = addresses_of_many(tx, rows.iter().map(|row| &row.id))?;
     let mut groups: HashMap<PortId, Vec<SecurityGroupId>> = HashMap::new();
     let select = Select::new("port_security_groups", "port_id, security_group_id");
@@ -237,9 +220,8 @@ pub fn addresses_of_many<'a>(tx: &mut Tx, ports: impl IntoIterator<Item = &'a Po
     Ok(addresses)
 }
 
-pub fn update(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &PortId, revision: Option<i64>, ask: &Update) -> Result<Found> {
-    let before = get(tx, id)?;
-    check_revision(revision, before.generation)?;
+pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
+    let By { doer, .. } = by;
     let mut row = before.clone();
     let replace = |field: &mut String, value: &Option<String>| {
         if let Some(value) = value {
@@ -257,7 +239,7 @@ pub fn update(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &PortId, revis
     row.port_security_enabled = ask.port_security_enabled.unwrap_or(row.port_security_enabled);
     if let Some(mac) = ask.mac_address.filter(|mac| *mac != before.mac_address) {
         if !before.host_id.is_empty() {
-            return Err(Error::PortBound { port_id: id.to_string(), host: before.host_id.clone() });
+            return Err(Error::PortBound { port_id: row.id.to_string(), host: before.host_id.clone() });
         }
         refuse_taken_mac(tx, &row.network_id, mac)?;
         row.mac_address = mac;
@@ -271,30 +253,31 @@ pub fn update(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &PortId, revis
     if let Some(profile) = &ask.profile {
         row.profile.clone_from(profile);
     }
-    let mut extras = found(tx, vec![before.clone()])?.remove(0);
+    let mut extras = before.clone().with_rest_of_one(tx)?;
     if let Some(wishes) = &ask.fixed_ips {
-        let seeker = Seeker { doer, network: &row.network_id, port: id, mac: row.mac_address, device_owner: &row.device_owner };
+        let seeker =
+            Seeker { doer, network: &row.network_id, port: &row.id, mac: row.mac_address, device_owner: &row.device_owner };
         let kept = addresses::reassign(tx, &seeker, &extras.fixed_ips, wishes)?;
-        refuse_if_floating_needs(tx, id, &kept)?;
+        refuse_if_floating_needs(tx, &row.id, &kept)?;
         extras.fixed_ips = kept;
     }
     if let Some(groups) = &ask.security_groups {
-        tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![id])?;
+        tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![&row.id])?;
         join_groups(tx, doer, &row, groups)?;
         extras.security_groups.clone_from(groups);
     }
     if !row.port_security_enabled {
         if !extras.security_groups.is_empty() {
             return Err(match ask.port_security_enabled {
-                Some(_) => Error::PortSecurityPortHasSecurityGroup { port_id: id.to_string() },
-                None => Error::PortSecurityAndIPRequiredForSecurityGroups { port_id: id.to_string() },
+                Some(_) => Error::PortSecurityPortHasSecurityGroup { port_id: row.id.to_string() },
+                None => Error::PortSecurityAndIPRequiredForSecurityGroups { port_id: row.id.to_string() },
             });
         }
         if !row.allowed_address_pairs.is_empty() {
-            return Err(Error::AddressPairAndPortSecurityRequired { port_id: id.to_string() });
+            return Err(Error::AddressPairAndPortSecurityRequired { port_id: row.id.to_string() });
         }
     }
-    write(tx, doer, &before, &mut row)?;
+    write(tx, doer, before, &mut row)?;
     if row.is_router_interface() || row.device_owner == ROUTER_GATEWAY {
         keys::mark(tx, &keys::router(&row.device_id))?;
     }
@@ -330,14 +313,13 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
         ],
     )?;
     keys::mark(tx, &keys::port(&row.id))?;
-    doer.record(tx, change("port.update", row), Some(before), Some(row))?;
+    doer.changed(tx, before, row)?;
     Ok(())
 }
 
 /// Deletes a port on a user's wish. What belongs to a router or a floating address goes with that.
-pub fn delete(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &PortId, revision: Option<i64>) -> Result<()> {
-    let row = get(tx, id)?;
-    check_revision(revision, row.generation)?;
+pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
+    let By { doer, .. } = by;
     let holder = match row.device_owner.as_str() {
         ROUTER_INTERFACE => Some(("routers", "it is an interface of router")),
         ROUTER_GATEWAY => Some(("routers", "it is the gateway of router")),
@@ -348,12 +330,12 @@ pub fn delete(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &PortId, revis
         let sql = format!("SELECT 1 FROM {table} WHERE id = $1");
         if tx.query_opt(&sql, &params![&row.device_id])?.is_some() {
             let reason = format!("{what} {}.", row.device_id);
-            return Err(Error::ServicePortInUse { port_id: id.to_string(), reason });
+            return Err(Error::ServicePortInUse { port_id: row.id.to_string(), reason });
         }
     }
-    floating_ip::store::disassociate_port(tx, doer, id)?;
-    erase(tx, id)?;
-    doer.record(tx, change("port.delete", &row), Some(&row), None)?;
+    floating_ip::store::disassociate_port(tx, doer, &row.id)?;
+    erase(tx, &row.id)?;
+    doer.removed(tx, row)?;
     Ok(())
 }
 
@@ -367,29 +349,9 @@ pub fn erase(tx: &mut Tx, id: &PortId) -> Result<()> {
     Ok(())
 }
 
-pub fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "port", id: row.id.as_str(), project: row.project_id.as_str() }
-}
-
-/// One sees one's own ports and those on one's own networks.
-fn visible(select: Select, scope: &Scope) -> Select {
-    match reach(scope) {
-        Reach::All => select,
-        Reach::Project(project) => select.condition_with(
-            "project_id = ? OR network_id IN (SELECT n.id FROM networks n WHERE n.project_id = ?)",
-            vec![project.into(), project.into()],
-        ),
-        Reach::Nothing => select.condition("1 = 0"),
-    }
-}
-
 fn insert_row(tx: &mut Tx, row: &Row) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO ports ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-         $19, $20)"
-    );
-    tx.execute(
-        &sql,
+    Row::insert(
+        tx,
         &params![
             &row.id,
             &row.network_id,

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes, json, no_content};
+use api::{Cx, Fault, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::Value;
 use types::ProjectId;
@@ -18,8 +19,9 @@ use super::{
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
-    listing::{self, Attribute, Listing, flag, number, text},
+    listing::{self, Attribute, flag, number, text},
     network, port,
+    resource::{self, By, Kept, Managed, Shown},
     subnet::{self, Route, check::read_routes},
     who::Doer,
 };
@@ -49,11 +51,11 @@ pub static INTERFACE_ON: Policy = Policy::new(
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/routers", &GET, list)
-        .post("/v2.0/routers", &CREATE, create)
-        .get("/v2.0/routers/{id}", &GET, show)
-        .put("/v2.0/routers/{id}", &UPDATE, update)
-        .delete("/v2.0/routers/{id}", &DELETE, delete)
+        .get("/v2.0/routers", &GET, resource::list::<Row>)
+        .post("/v2.0/routers", &CREATE, resource::create::<Row>)
+        .get("/v2.0/routers/{id}", &GET, resource::show::<Row>)
+        .put("/v2.0/routers/{id}", &UPDATE, resource::update::<Row>)
+        .delete("/v2.0/routers/{id}", &DELETE, resource::delete::<Row>)
         .put("/v2.0/routers/{id}/add_router_interface", &ADD_INTERFACE, add_interface)
         .put("/v2.0/routers/{id}/remove_router_interface", &REMOVE_INTERFACE, remove_interface)
         .put("/v2.0/routers/{id}/add_extraroutes", &UPDATE, add_routes)
@@ -72,68 +74,67 @@ static ATTRIBUTES: [Attribute; 9] = [
     number("revision_number", "generation"),
 ];
 
-async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let scope = cx.allowed()?.clone();
-    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
-    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
-    let views: Vec<View> = found.into_iter().map(|found| View::new(found, &room.settings)).collect();
-    listing.answer(&cx, "routers", &views, |view| view.id.as_str())
-}
+impl Shown for Row {
+    const ONE: &'static str = "router";
+    const MANY: &'static str = "routers";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (inputs, in_bulk) = input::documents(&mut cx, "router", "routers").await?;
-    let doer = Doer::of(&cx)?;
-    let mut asks = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let ask = read_create(&room, &cx, input).await?;
-        asks.push((cx.check(&CREATE, &Target::in_project(&ask.project_id))?, ask));
+    type Found = Found;
+    type View = View;
+
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
+        store::with_rest(tx, rows)
     }
-    let settings = room.settings.clone();
-    let made = room
-        .write(move |tx| {
-            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
-        })
-        .await?;
-    let views: Vec<View> = made.into_iter().map(|found| View::new(found, &room.settings)).collect();
-    listing::created(&cx, "router", "routers", &views, in_bulk)
+
+    fn view(room: &Room, _cx: &Cx, found: Found) -> View {
+        View::new(found, &room.settings)
+    }
+
+    fn id_of(view: &View) -> &str {
+        view.id.as_str()
+    }
 }
 
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let found = room
-        .read(move |tx| {
-            let row = store::find(tx, &scope, &id)?;
-            Ok(store::found(tx, vec![row])?.remove(0))
-        })
-        .await?;
-    answer(&room, &cx, found)
-}
+impl Managed for Row {
+    const CREATE: &'static Policy = &CREATE;
+    const UPDATE: &'static Policy = &UPDATE;
+    const DELETE: &'static Policy = &DELETE;
 
-async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let row = visible(&room, &cx, cx.param("id")).await?;
-    let input = input::document(&mut cx, "router").await?;
-    let ask = read_update(&room, &cx, input, &row).await?;
-    let (scope, id) = (cx.allowed()?.clone(), row.id.to_string());
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    let found = room.write(move |tx| store::update(tx, &doer, &scope, &id, revision, &ask)).await?;
-    answer(&room, &cx, found)
-}
+    type Create = Create;
+    type Update = Update;
 
-async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &scope, &id, revision)).await?;
-    no_content()
+    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
+        let ask = read_create(room, cx, input).await?;
+        let target = Target::in_project(&ask.project_id);
+        Ok((ask, target))
+    }
+
+    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
+        read_update(room, cx, input, self).await
+    }
+
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
+        store::create(tx, by, ask)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
+        store::update(tx, by, self, ask)
+    }
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
+        store::delete(tx, by, self)
+    }
 }
 
 async fn add_interface(room: Arc<Room>, mut cx: Cx) -> Reply {
-    visible(&room, &cx, cx.param("id")).await?;
+    resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
     let named = read_named(&mut cx).await?;
     // What the caller may not see is not there for him, and only a network's owner gives away its gateway's place.
     let target = match (&named.subnet, &named.port) {
-        (Some(subnet), None) => Some(subnet::api::visible(&room, &cx, subnet.as_str()).await?.1),
+        (Some(subnet), None) => Some(resource::visible::<subnet::Row>(&room, &cx, subnet.as_str()).await?.1),
         (None, Some(port)) => {
-            port::api::visible(&room, &cx, port.as_str()).await?;
+            resource::visible::<port::Row>(&room, &cx, port.as_str()).await?;
             None
         }
         _ => None,
@@ -153,39 +154,35 @@ async fn remove_interface(room: Arc<Room>, mut cx: Cx) -> Reply {
     json(StatusCode::OK, &connection)
 }
 
-async fn add_routes(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let named = read_extra_routes(&mut cx).await?;
-    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
-    let found = room
-        .write(move |tx| {
-            store::edit_routes(tx, &doer, &scope, &id, |mut routes| {
-                let new: Vec<Route> = named.iter().filter(|route| !routes.contains(route)).cloned().collect();
-                routes.extend(new);
-                routes
-            })
-        })
-        .await?;
-    answer(&room, &cx, found)
+async fn add_routes(room: Arc<Room>, cx: Cx) -> Reply {
+    edit_routes(room, cx, |mut routes, named| {
+        let new: Vec<Route> = named.iter().filter(|route| !routes.contains(route)).cloned().collect();
+        routes.extend(new);
+        routes
+    })
+    .await
 }
 
-async fn remove_routes(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let named = read_extra_routes(&mut cx).await?;
-    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
-    let found = room
-        .write(move |tx| {
-            store::edit_routes(tx, &doer, &scope, &id, |mut routes| {
-                routes.retain(|route| !named.contains(route));
-                routes
-            })
-        })
-        .await?;
-    answer(&room, &cx, found)
+async fn remove_routes(room: Arc<Room>, cx: Cx) -> Reply {
+    edit_routes(room, cx, |mut routes, named| {
+        routes.retain(|route| !named.contains(route));
+        routes
+    })
+    .await
 }
 
-/// The router, if the caller may see it at all; else it does not exist for him.
-pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<Row, Fault> {
-    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
-    room.read(move |tx| store::find(tx, &scope, &id)).await
+/// Adds routes to those that are there, or takes some away, whatever else changes them at the same time.
+async fn edit_routes(room: Arc<Room>, mut cx: Cx, edit: fn(Vec<Route>, &[Route]) -> Vec<Route>) -> Reply {
+    let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
+    let by = By::caller(&room, &cx, cx.check(&UPDATE, &target)?)?;
+    let named = read_extra_routes(&mut cx).await?;
+    let found = room.write(move |tx| {
+        let row = Row::get(tx, &row.id)?;
+        let routes = edit(row.routes.clone(), &named);
+        store::update(tx, &by, &row, &Update { routes: Some(routes), ..Update::default() })
+    });
+    let found = found.await?;
+    answer(&room, &cx, found)
 }
 
 fn answer(room: &Room, cx: &Cx, found: Found) -> Reply {
@@ -266,7 +263,7 @@ async fn read_gateway(
         cx.check(&EXTERNAL_FIXED_IPS, &target)?;
     }
     info.finish().map_err(|error| input::bad(NAME, error))?;
-    let network = network::api::visible(room, cx, &network_id).await?;
+    let (network, _) = resource::visible::<network::Row>(room, cx, &network_id).await?;
     Ok(Some(Some(GatewayWish { network_id: network.id, enable_snat, external_fixed_ips })))
 }
 

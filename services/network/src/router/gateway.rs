@@ -8,6 +8,7 @@ use super::Row;
 use crate::{
     Error, Result, network,
     port::{self, ROUTER_GATEWAY, addresses, addresses::Wish},
+    resource::Kept,
     who::Doer,
 };
 
@@ -21,12 +22,12 @@ pub struct GatewayWish {
 
 /// Gives the router this gateway. One on the same network stays, with its address unless another is wished for.
 pub fn set(tx: &mut Tx, doer: &Doer, row: &mut Row, wish: &GatewayWish) -> Result<()> {
-    let network = network::store::get(tx, &wish.network_id)?;
+    let network = network::Row::get(tx, &wish.network_id)?;
     if !network.external {
         return Err(Error::bad(format!("Bad router request: network {} is not an external network.", network.id)));
     }
     let current = match &row.gateway_port_id {
-        Some(id) => Some(port::store::get(tx, id)?),
+        Some(id) => Some(port::Row::get(tx, id)?),
         None => None,
     };
     match current {
@@ -63,7 +64,7 @@ pub fn set(tx: &mut Tx, doer: &Doer, row: &mut Row, wish: &GatewayWish) -> Resul
 /// Takes the gateway away, unless floating addresses need it.
 pub fn clear(tx: &mut Tx, doer: &Doer, row: &mut Row) -> Result<()> {
     let Some(id) = row.gateway_port_id.take() else { return Ok(()) };
-    let gateway = port::store::get(tx, &id)?;
+    let gateway = port::Row::get(tx, &id)?;
     let sql = "SELECT 1 FROM floating_ips WHERE router_id = $1 AND floating_network_id = $2";
     if tx.query_opt(sql, &params![&row.id, &gateway.network_id])?.is_some() {
         let (router_id, net_id) = (row.id.to_string(), gateway.network_id.to_string());
@@ -72,7 +73,7 @@ pub fn clear(tx: &mut Tx, doer: &Doer, row: &mut Row) -> Result<()> {
     // The router's row points to the port, so it lets go first.
     tx.execute("UPDATE routers SET gateway_port_id = NULL WHERE id = $1", &params![&row.id])?;
     port::store::erase(tx, &id)?;
-    doer.record(tx, port::store::change("port.delete", &gateway), Some(&gateway), None)?;
+    doer.removed(tx, &gateway)?;
     row.enable_snat = true;
     Ok(())
 }

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use access::{Allowed, Scope};
 use ipnet::IpNet;
 use serde::Serialize;
-use store::{Select, Tx, params};
+use store::{Tx, params};
 use types::{NetworkId, PortId, ProjectId, RouterId, SubnetId};
 
 use super::Row;
 use crate::{
     Error, Result, floating_ip, ipam, keys, network,
     port::{self, FixedIp, ROUTER_INTERFACE, addresses::Wish},
+    resource::Kept,
     subnet, tag,
     who::Doer,
 };
@@ -44,8 +45,8 @@ pub struct Interface {
 }
 
 pub fn of_router(tx: &mut Tx, router: &RouterId) -> Result<Vec<Interface>> {
-    let select = Select::new("ports", port::COLUMNS).filter("device_id = ", router).filter("device_owner = ", ROUTER_INTERFACE);
-    let ports: Vec<port::Row> = select.sort(&[], "id").rows(tx)?.iter().map(port::Row::from_row).collect::<Result<_, _>>()?;
+    let select = port::Row::select().filter("device_id = ", router).filter("device_owner = ", ROUTER_INTERFACE);
+    let ports = port::Row::rows(tx, select.sort(&[], "id"))?;
     let mut addresses = port::store::addresses_of_many(tx, ports.iter().map(|port| &port.id))?;
     let with = |port: port::Row| Interface { fixed_ips: addresses.remove(&port.id).unwrap_or_default(), port };
     Ok(ports.into_iter().map(with).collect())
@@ -57,8 +58,7 @@ pub fn connected_subnets(tx: &mut Tx, router: &Row) -> Result<Vec<subnet::Row>> 
     if let Some(gateway) = &router.gateway_port_id {
         fixed.extend(port::store::addresses_of(tx, gateway)?);
     }
-    let rows = Select::new("subnets", subnet::COLUMNS).filter_in("id", fixed.iter().map(|fixed| &fixed.subnet_id)).rows(tx)?;
-    Ok(rows.iter().map(subnet::Row::from_row).collect::<Result<_, _>>()?)
+    subnet::Row::rows(tx, subnet::Row::select().filter_in("id", fixed.iter().map(|fixed| &fixed.subnet_id)))
 }
 
 pub fn own_addresses(tx: &mut Tx, router: &Row) -> Result<Vec<IpAddr>> {
@@ -70,7 +70,7 @@ pub fn own_addresses(tx: &mut Tx, router: &Row) -> Result<Vec<IpAddr>> {
 }
 
 pub fn add(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named: &Named) -> Result<Connection> {
-    let router = super::store::find(tx, scope, id)?;
+    let router = super::Row::find(tx, scope, id)?;
     let connection = match (&named.subnet, &named.port) {
         (Some(subnet), None) => add_subnet(tx, doer, &router, subnet)?,
         (None, Some(port)) => add_port(tx, doer, &router, port)?,
@@ -82,7 +82,7 @@ pub fn add(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named: &N
 }
 
 fn add_subnet(tx: &mut Tx, doer: &Doer, router: &Row, id: &SubnetId) -> Result<Connection> {
-    let subnet = subnet::store::get(tx, id)?;
+    let subnet = subnet::Row::get(tx, id)?;
     let Some(gateway) = subnet.gateway_ip else {
         return Err(Error::bad("Bad router request: Subnet for router interface must have a gateway IP."));
     };
@@ -100,7 +100,7 @@ fn add_subnet(tx: &mut Tx, doer: &Doer, router: &Row, id: &SubnetId) -> Result<C
         all.push(fixed);
         return connection(tx, router, &interface.port.id, &subnet.network_id, &subnet.id, &all);
     }
-    let network = network::store::get(tx, &subnet.network_id)?;
+    let network = network::Row::get(tx, &subnet.network_id)?;
     let ask = port::store::Create {
         device_id: router.id.to_string(),
         device_owner: ROUTER_INTERFACE.to_owned(),
@@ -112,7 +112,7 @@ fn add_subnet(tx: &mut Tx, doer: &Doer, router: &Row, id: &SubnetId) -> Result<C
 }
 
 fn add_port(tx: &mut Tx, doer: &Doer, router: &Row, id: &PortId) -> Result<Connection> {
-    let before = port::store::get(tx, id)?;
+    let before = port::Row::get(tx, id)?;
     if !before.device_id.is_empty() {
         return Err(Error::PortInUse { port_id: id.to_string(), device_id: before.device_id });
     }
@@ -124,7 +124,7 @@ fn add_port(tx: &mut Tx, doer: &Doer, router: &Row, id: &PortId) -> Result<Conne
         return Err(Error::bad("Bad router request: Cannot have multiple IPv4 subnets on router port."));
     }
     for fixed in &fixed {
-        let subnet = subnet::store::get(tx, &fixed.subnet_id)?;
+        let subnet = subnet::Row::get(tx, &fixed.subnet_id)?;
         refuse_overlap(tx, router, &subnet)?;
     }
     let mut row = before.clone();
@@ -138,7 +138,7 @@ fn add_port(tx: &mut Tx, doer: &Doer, router: &Row, id: &PortId) -> Result<Conne
 }
 
 pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named: &Named) -> Result<Connection> {
-    let router = super::store::find(tx, scope, id)?;
+    let router = super::Row::find(tx, scope, id)?;
     let interfaces = of_router(tx, &router.id)?;
     let has = |interface: &Interface, subnet: &SubnetId| interface.fixed_ips.iter().any(|fixed| fixed.subnet_id == *subnet);
     let router_id = router.id.to_string();
@@ -161,7 +161,7 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
         }
     };
     for subnet in &subnets {
-        let row = subnet::store::get(tx, subnet)?;
+        let row = subnet::Row::get(tx, subnet)?;
         let (router_id, subnet_id) = (router.id.to_string(), subnet.to_string());
         if floating_ip::store::any_behind(tx, &router.id, subnet)? {
             return Err(Error::RouterInterfaceInUseByFloatingIP { router_id, subnet_id });
@@ -174,7 +174,7 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
     let rest: Vec<&FixedIp> = interface.fixed_ips.iter().filter(|fixed| !subnets.contains(&fixed.subnet_id)).collect();
     if rest.is_empty() {
         port::store::erase(tx, &interface.port.id)?;
-        doer.record(tx, port::store::change("port.delete", &interface.port), Some(&interface.port), None)?;
+        doer.removed(tx, &interface.port)?;
     } else {
         for gone in interface.fixed_ips.iter().filter(|fixed| subnets.contains(&fixed.subnet_id)) {
             ipam::store::release(tx, &gone.subnet_id, gone.ip_address)?;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use types::{NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
-use crate::{port::FixedIp, settings::Settings, subnet::Route};
+use crate::{Error, port::FixedIp, resource::Kept, settings::Settings, subnet::Route};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -30,11 +30,13 @@ pub struct Row {
     pub generation: i64,
 }
 
-pub const COLUMNS: &str = "id, project_id, name, description, admin_state_up, gateway_port_id, enable_snat, routes, \
+impl Kept for Row {
+    const TABLE: &'static str = "routers";
+    const COLUMNS: &'static str = "id, project_id, name, description, admin_state_up, gateway_port_id, enable_snat, routes, \
     availability_zone_hints, created_at, updated_at, generation";
+    const KIND: &'static str = "router";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+    fn read(row: &Stored) -> ::store::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             project_id: row.get(1)?,
@@ -49,6 +51,22 @@ impl Row {
             updated_at: row.get(10)?,
             generation: row.get(11)?,
         })
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::RouterNotFound { router_id: id.to_owned() }
     }
 }
 

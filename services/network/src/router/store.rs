@@ -3,19 +3,15 @@
 
 use std::collections::HashMap;
 
-use access::{Allowed, Scope};
 use store::{Select, Tx, params};
 use types::{PortId, ProjectId, RouterId, Timestamp};
 
-use super::{COLUMNS, Gateway, Row, gateway, gateway::GatewayWish, interface};
+use super::{Gateway, Row, gateway, gateway::GatewayWish, interface};
 use crate::{
-    Error, Result, keys,
-    listing::{Listing, check_revision},
-    port, quota,
-    settings::Settings,
+    Error, Result, keys, port, quota,
+    resource::{By, Kept, Shown},
     subnet::Route,
     tag,
-    who::{Change, Doer, within},
 };
 
 /// A router with what its view shows beside the row.
@@ -47,7 +43,8 @@ pub struct Update {
 
 const MOST_ROUTES: usize = 30;
 
-pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
+pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    let By { doer, settings, .. } = by;
     quota::take(tx, &ask.project_id, quota::Resource::Router, 1, settings)?;
     let now = Timestamp::now();
     let row = Row {
@@ -64,9 +61,8 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
         updated_at: now,
         generation: 1,
     };
-    let sql = format!("INSERT INTO routers ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
-    tx.execute(
-        &sql,
+    Row::insert(
+        tx,
         &params![
             &row.id,
             &row.project_id,
@@ -88,36 +84,12 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
         write(tx, &row, &mut made)?;
     }
     keys::mark(tx, &keys::router(&made.id))?;
-    doer.record(tx, change("router.create", &made), None, Some(&made))?;
-    Ok(found(tx, vec![made])?.remove(0))
-}
-
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let select = Select::new("routers", COLUMNS).filter("id = ", id);
-    let rows = within(select, scope.scope(), "project_id = ").rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::RouterNotFound { router_id: id.to_owned() }),
-    }
-}
-
-/// The router, whoever asks: for what follows from something already allowed.
-pub fn get(tx: &mut Tx, id: &RouterId) -> Result<Row> {
-    let sql = format!("SELECT {COLUMNS} FROM routers WHERE id = $1");
-    match tx.query_opt(&sql, &params![id])? {
-        Some(row) => Ok(Row::from_row(&row)?),
-        None => Err(Error::RouterNotFound { router_id: id.to_string() }),
-    }
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
-    let select = listing.apply(within(Select::new("routers", COLUMNS), scope.scope(), "project_id = "));
-    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
-    found(tx, listing.ordered(rows))
+    doer.made(tx, &made)?;
+    made.with_rest_of_one(tx)
 }
 
 /// Adds gateways and tags, in three statements however many rows there are.
-pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     let ports: Vec<PortId> = rows.iter().filter_map(|row| row.gateway_port_id.clone()).collect();
     let mut addresses = port::store::addresses_of_many(tx, &ports)?;
     let mut gateways: HashMap<PortId, Gateway> = HashMap::new();
@@ -135,9 +107,8 @@ pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     Ok(rows.into_iter().map(with).collect())
 }
 
-pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>, ask: &Update) -> Result<Found> {
-    let before = find(tx, scope, id)?;
-    check_revision(revision, before.generation)?;
+pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
+    let By { doer, .. } = by;
     let mut row = before.clone();
     if let Some(name) = &ask.name {
         row.name.clone_from(name);
@@ -155,35 +126,22 @@ pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revisi
         check_routes(tx, &row, routes)?;
         row.routes.clone_from(routes);
     }
-    write(tx, &before, &mut row)?;
-    doer.record(tx, change("router.update", &row), Some(&before), Some(&row))?;
-    Ok(found(tx, vec![row])?.remove(0))
+    write(tx, before, &mut row)?;
+    doer.changed(tx, before, &row)?;
+    row.with_rest_of_one(tx)
 }
 
-/// Adds routes to those that are there, or takes some away, whatever else changes them at the same time.
-pub fn edit_routes(
-    tx: &mut Tx,
-    doer: &Doer,
-    scope: &Allowed<Scope>,
-    id: &str,
-    edit: impl FnOnce(Vec<Route>) -> Vec<Route>,
-) -> Result<Found> {
-    let routes = edit(find(tx, scope, id)?.routes);
-    update(tx, doer, scope, id, None, &Update { routes: Some(routes), ..Update::default() })
-}
-
-pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>) -> Result<()> {
-    let before = find(tx, scope, id)?;
-    check_revision(revision, before.generation)?;
+pub fn delete(tx: &mut Tx, by: &By, before: &Row) -> Result<()> {
+    let By { doer, .. } = by;
     if !interface::of_router(tx, &before.id)?.is_empty() {
-        return Err(Error::RouterInUse { router_id: id.to_owned(), reason: "it still has interfaces".to_owned() });
+        return Err(Error::RouterInUse { router_id: before.id.to_string(), reason: "it still has interfaces".to_owned() });
     }
     let mut row = before.clone();
     gateway::clear(tx, doer, &mut row)?;
-    tag::forget(tx, id)?;
-    tx.execute("DELETE FROM routers WHERE id = $1", &params![id])?;
-    keys::mark(tx, &keys::router(id))?;
-    doer.record(tx, change("router.delete", &before), Some(&before), None)?;
+    tag::forget(tx, row.id.as_str())?;
+    tx.execute("DELETE FROM routers WHERE id = $1", &params![&row.id])?;
+    keys::mark(tx, &keys::router(&row.id))?;
+    doer.removed(tx, before)?;
     Ok(())
 }
 
@@ -231,8 +189,4 @@ fn check_routes(tx: &mut Tx, row: &Row, routes: &[Route]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "router", id: row.id.as_str(), project: row.project_id.as_str() }
 }

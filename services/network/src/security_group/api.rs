@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes, no_content};
-use http::StatusCode;
+use api::{Cx, Fault, Reply, Routes};
 
 use super::{
     Row, View,
-    store::{self, Create, Update},
+    store::{self, Create, Found, Update},
 };
 use crate::{
-    Room,
-    input::{self, Input, READ_ONLY},
-    listing::{self, Attribute, Listing, flag, number, text},
+    Error, Room,
+    input::{Input, READ_ONLY},
+    listing::{Attribute, flag, number, text},
+    resource::{self, By, Managed, Shown},
     who::Doer,
 };
 
@@ -26,10 +27,10 @@ pub static DELETE: Policy = Policy::new("delete_security_group", "rule:project_m
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
         .get("/v2.0/security-groups", &GET, list)
-        .post("/v2.0/security-groups", &CREATE, create)
-        .get("/v2.0/security-groups/{id}", &GET, show)
-        .put("/v2.0/security-groups/{id}", &UPDATE, update)
-        .delete("/v2.0/security-groups/{id}", &DELETE, delete)
+        .post("/v2.0/security-groups", &CREATE, resource::create::<Row>)
+        .get("/v2.0/security-groups/{id}", &GET, resource::show::<Row>)
+        .put("/v2.0/security-groups/{id}", &UPDATE, resource::update::<Row>)
+        .delete("/v2.0/security-groups/{id}", &DELETE, resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 8] = [
@@ -43,63 +44,70 @@ static ATTRIBUTES: [Attribute; 8] = [
     number("revision_number", "generation"),
 ];
 
+impl Shown for Row {
+    const ONE: &'static str = "security_group";
+    const MANY: &'static str = "security_groups";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+
+    type Found = Found;
+    type View = View;
+
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
+        store::with_rest(tx, rows)
+    }
+
+    fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
+        View::new(found)
+    }
+
+    fn id_of(view: &View) -> &str {
+        view.id.as_str()
+    }
+}
+
+impl Managed for Row {
+    const CREATE: &'static Policy = &CREATE;
+    const UPDATE: &'static Policy = &UPDATE;
+    const DELETE: &'static Policy = &DELETE;
+
+    type Create = Create;
+    type Update = Update;
+
+    async fn read_create(_room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
+        let ask = read_create(cx, input)?;
+        let target = Target::in_project(&ask.project_id);
+        Ok((ask, target))
+    }
+
+    async fn read_update(&self, _room: &Arc<Room>, _cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
+        read_update(input)
+    }
+
+    /// Only an administrator may delete a default group; it comes again when the project needs it.
+    fn check_delete(&self, cx: &Cx) -> Result<(), Fault> {
+        match self.is_default && !cx.scope(&DELETE)?.scope().is_all() {
+            true => Err(Error::SecurityGroupCannotRemoveDefault { id: self.id.to_string() }.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
+        store::create(tx, by, ask)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
+        store::update(tx, by, self, ask)
+    }
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
+        store::delete(tx, by, self)
+    }
+}
+
 async fn list(room: Arc<Room>, cx: Cx) -> Reply {
     ensure_default(&room, &cx).await?;
-    let scope = cx.allowed()?.clone();
-    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
-    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
-    let views: Vec<View> = found.into_iter().map(View::new).collect();
-    listing.answer(&cx, "security_groups", &views, |view| view.id.as_str())
-}
-
-async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (inputs, in_bulk) = input::documents(&mut cx, "security_group", "security_groups").await?;
-    let doer = Doer::of(&cx)?;
-    let mut asks = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let ask = read_create(&cx, input)?;
-        asks.push((cx.check(&CREATE, &Target::in_project(&ask.project_id))?, ask));
-    }
-    let settings = room.settings.clone();
-    let made = room
-        .write(move |tx| {
-            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
-        })
-        .await?;
-    let views: Vec<View> = made.into_iter().map(View::new).collect();
-    listing::created(&cx, "security_group", "security_groups", &views, in_bulk)
-}
-
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let found = room
-        .read(move |tx| {
-            let row = store::find(tx, &scope, &id)?;
-            Ok(store::found(tx, vec![row])?.remove(0))
-        })
-        .await?;
-    listing::one(&cx, StatusCode::OK, "security_group", &View::new(found))
-}
-
-async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let ask = read_update(input::document(&mut cx, "security_group").await?)?;
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    let found = room.write(move |tx| store::update(tx, &doer, &scope, &id, revision, &ask)).await?;
-    listing::one(&cx, StatusCode::OK, "security_group", &View::new(found))
-}
-
-async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &scope, &id, revision)).await?;
-    no_content()
-}
-
-/// The group, if the caller may see it at all; else it does not exist for him.
-pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<Row, Fault> {
-    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
-    room.read(move |tx| store::find(tx, &scope, &id)).await
+    resource::list::<Row>(room, cx).await
 }
 
 /// A project finds its default group whenever it looks, also if it never made anything.

@@ -9,6 +9,8 @@ use ::store::Row as Stored;
 use serde::Serialize;
 use types::{ProjectId, SecurityGroupId, Timestamp};
 
+use crate::{Error, resource::Kept};
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub id: SecurityGroupId,
@@ -22,13 +24,15 @@ pub struct Row {
     pub generation: i64,
 }
 
-pub const COLUMNS: &str = "id, project_id, name, description, stateful, is_default, created_at, updated_at, generation";
-
 /// The name of the group that every project has.
 pub const DEFAULT: &str = "default";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+impl Kept for Row {
+    const TABLE: &'static str = "security_groups";
+    const COLUMNS: &'static str = "id, project_id, name, description, stateful, is_default, created_at, updated_at, generation";
+    const KIND: &'static str = "security_group";
+
+    fn read(row: &Stored) -> ::store::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             project_id: row.get(1)?,
@@ -40,6 +44,22 @@ impl Row {
             updated_at: row.get(7)?,
             generation: row.get(8)?,
         })
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::SecurityGroupNotFound { id: id.to_owned() }
     }
 }
 

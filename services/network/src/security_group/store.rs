@@ -3,18 +3,16 @@
 
 use std::collections::HashMap;
 
-use access::{Allowed, Scope};
-use store::{Select, Tx, params};
+use store::{Tx, params};
 use types::{ProjectId, SecurityGroupId, Timestamp};
 
-use super::{COLUMNS, DEFAULT, Row, rule};
+use super::{DEFAULT, Row, rule};
 use crate::{
-    Error, Result, keys,
-    listing::{Listing, check_revision},
-    quota,
+    Error, Result, keys, quota,
+    resource::{By, Kept, Shown},
     settings::Settings,
     tag,
-    who::{Change, Doer, within},
+    who::Doer,
 };
 
 /// A group with its rules.
@@ -39,7 +37,8 @@ pub struct Update {
     pub stateful: Option<bool>,
 }
 
-pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
+pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    let By { doer, settings, .. } = by;
     ensure_default(tx, doer, &ask.project_id, settings)?;
     if ask.name.eq_ignore_ascii_case(DEFAULT) {
         return Err(Error::SecurityGroupDefaultAlreadyExists { project: ask.project_id.to_string() });
@@ -88,9 +87,8 @@ fn insert(tx: &mut Tx, doer: &Doer, ask: &Create, settings: &Settings) -> Result
         updated_at: now,
         generation: 1,
     };
-    let sql = format!("INSERT INTO security_groups ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-    tx.execute(
-        &sql,
+    Row::insert(
+        tx,
         &params![
             &row.id,
             &row.project_id,
@@ -108,7 +106,7 @@ fn insert(tx: &mut Tx, doer: &Doer, ask: &Create, settings: &Settings) -> Result
     quota::take(tx, &row.project_id, quota::Resource::SecurityGroupRule, more, settings)?;
     let rules = standard.iter().map(|says| rule::store::insert(tx, &row, "", says)).collect::<Result<Vec<_>>>()?;
     keys::mark(tx, &keys::security_group(&row.id))?;
-    doer.record(tx, change("security_group.create", &row), None, Some(&row))?;
+    doer.made(tx, &row)?;
     Ok(Found { row, rules, tags: Vec::new() })
 }
 
@@ -130,32 +128,8 @@ fn standard_rules(group: &Row) -> Vec<rule::Says> {
     rules
 }
 
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let select = Select::new("security_groups", COLUMNS).filter("id = ", id);
-    let rows = within(select, scope.scope(), "project_id = ").rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::SecurityGroupNotFound { id: id.to_owned() }),
-    }
-}
-
-/// The group, whoever asks: for the reconciler.
-pub fn get(tx: &mut Tx, id: &SecurityGroupId) -> Result<Row> {
-    let sql = format!("SELECT {COLUMNS} FROM security_groups WHERE id = $1");
-    match tx.query_opt(&sql, &params![id])? {
-        Some(row) => Ok(Row::from_row(&row)?),
-        None => Err(Error::SecurityGroupNotFound { id: id.to_string() }),
-    }
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
-    let select = listing.apply(within(Select::new("security_groups", COLUMNS), scope.scope(), "project_id = "));
-    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
-    found(tx, listing.ordered(rows))
-}
-
 /// Adds rules and tags, in two statements however many groups there are.
-pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     let mut rules: HashMap<SecurityGroupId, Vec<rule::Row>> = HashMap::new();
     for row in rule::store::of_groups(tx, rows.iter().map(|row| &row.id))? {
         rules.entry(row.security_group_id.clone()).or_default().push(row);
@@ -169,13 +143,12 @@ pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     Ok(rows.into_iter().map(with).collect())
 }
 
-pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>, ask: &Update) -> Result<Found> {
-    let before = find(tx, scope, id)?;
-    check_revision(revision, before.generation)?;
+pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
+    let By { doer, .. } = by;
     let mut row = before.clone();
     if let Some(name) = &ask.name {
         if before.is_default && *name != before.name {
-            return Err(Error::SecurityGroupCannotUpdateDefault { id: id.to_owned() });
+            return Err(Error::SecurityGroupCannotUpdateDefault { id: row.id.to_string() });
         }
         if !before.is_default && name.eq_ignore_ascii_case(DEFAULT) {
             return Err(Error::SecurityGroupDefaultAlreadyExists { project: row.project_id.to_string() });
@@ -186,7 +159,7 @@ pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revisi
         row.description.clone_from(description);
     }
     if let Some(stateful) = ask.stateful.filter(|stateful| *stateful != before.stateful) {
-        refuse_if_used(tx, &before)?;
+        refuse_if_used(tx, before)?;
         row.stateful = stateful;
     }
     row.updated_at = Timestamp::now();
@@ -194,31 +167,26 @@ pub fn update(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revisi
     tx.execute_cas(
         "UPDATE security_groups SET name = $2, description = $3, stateful = $4, updated_at = $5, generation = $6 \
          WHERE id = $1 AND generation = $7",
-        &params![id, &row.name, &row.description, row.stateful, row.updated_at, row.generation, before.generation],
+        &params![&row.id, &row.name, &row.description, row.stateful, row.updated_at, row.generation, before.generation],
     )?;
-    keys::mark(tx, &keys::security_group(id))?;
-    doer.record(tx, change("security_group.update", &row), Some(&before), Some(&row))?;
-    Ok(found(tx, vec![row])?.remove(0))
+    keys::mark(tx, &keys::security_group(&row.id))?;
+    doer.changed(tx, before, &row)?;
+    row.with_rest_of_one(tx)
 }
 
-/// Deletes a group that no port is in and no rule of another group names. Only an administrator may delete a default
-/// group; it comes again when the project needs it.
-pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>) -> Result<()> {
-    let row = find(tx, scope, id)?;
-    check_revision(revision, row.generation)?;
-    if row.is_default && !scope.scope().is_all() {
-        return Err(Error::SecurityGroupCannotRemoveDefault { id: id.to_owned() });
-    }
-    refuse_if_used(tx, &row)?;
+/// Deletes a group that no port is in and no rule of another group names.
+pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
+    let By { doer, .. } = by;
+    refuse_if_used(tx, row)?;
     let sql = "SELECT 1 FROM security_group_rules WHERE remote_group_id = $1 AND security_group_id <> $1";
-    if tx.query_opt(sql, &params![id])?.is_some() {
-        return Err(Error::SecurityGroupInUse { id: id.to_owned() });
+    if tx.query_opt(sql, &params![&row.id])?.is_some() {
+        return Err(Error::SecurityGroupInUse { id: row.id.to_string() });
     }
-    tag::forget(tx, id)?;
-    tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![id])?;
-    tx.execute("DELETE FROM security_groups WHERE id = $1", &params![id])?;
-    keys::mark(tx, &keys::security_group(id))?;
-    doer.record(tx, change("security_group.delete", &row), Some(&row), None)?;
+    tag::forget(tx, row.id.as_str())?;
+    tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![&row.id])?;
+    tx.execute("DELETE FROM security_groups WHERE id = $1", &params![&row.id])?;
+    keys::mark(tx, &keys::security_group(&row.id))?;
+    doer.removed(tx, row)?;
     Ok(())
 }
 
@@ -228,8 +196,4 @@ fn refuse_if_used(tx: &mut Tx, row: &Row) -> Result<()> {
         Some(_) => Err(Error::SecurityGroupInUse { id: row.id.to_string() }),
         None => Ok(()),
     }
-}
-
-fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "security_group", id: row.id.as_str(), project: row.project_id.as_str() }
 }

@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::{Policy, Target};
-use api::{Access, Cx, Fault, Reply, Routes, no_content};
-use http::StatusCode;
+use api::{Access, Cx, Fault, Routes};
 
 use super::{
     Row, View, check,
-    store::{self, Create, Source, Update},
+    store::{self, Create, Found, Source, Update},
 };
 use crate::{
     Error, Room,
-    input::{self, Input, LONGEST, READ_ONLY},
-    listing::{self, Attribute, Listing, flag, number, text},
+    input::{Input, LONGEST, READ_ONLY},
+    listing::{Attribute, flag, number, text},
     network,
+    resource::{self, By, Kept, Managed, Shown},
     subnet_pool::store::{Choice, Wish},
-    who::Doer,
 };
 
 pub static GET: Policy = Policy::new(
@@ -44,11 +44,11 @@ pub static DELETE: Policy = Policy::new(
 /// What a subnet may be depends on its network's owner, so the handlers ask the policies when they know the network.
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/subnets", &GET, list)
-        .post("/v2.0/subnets", Access::Asks(&CREATE), create)
-        .get("/v2.0/subnets/{id}", &GET, show)
-        .put("/v2.0/subnets/{id}", Access::Asks(&UPDATE), update)
-        .delete("/v2.0/subnets/{id}", Access::Asks(&DELETE), delete)
+        .get("/v2.0/subnets", &GET, resource::list::<Row>)
+        .post("/v2.0/subnets", Access::Asks(&CREATE), resource::create::<Row>)
+        .get("/v2.0/subnets/{id}", &GET, resource::show::<Row>)
+        .put("/v2.0/subnets/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .delete("/v2.0/subnets/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 15] = [
@@ -69,72 +69,63 @@ static ATTRIBUTES: [Attribute; 15] = [
     number("revision_number", "generation"),
 ];
 
-async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let scope = cx.allowed()?.clone();
-    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
-    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
-    let views: Vec<View> = found.into_iter().map(View::new).collect();
-    listing.answer(&cx, "subnets", &views, |view| view.id.as_str())
-}
+impl Shown for Row {
+    const ONE: &'static str = "subnet";
+    const MANY: &'static str = "subnets";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (inputs, in_bulk) = input::documents(&mut cx, "subnet", "subnets").await?;
-    let doer = Doer::of(&cx)?;
-    let mut asks = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let (network_id, ask) = read_create(&cx, input)?;
-        let network = network::api::visible(&room, &cx, &network_id).await?;
-        let target = network::api::with_owner(Target::in_project(&ask.project_id), &network.project_id);
-        asks.push((cx.check(&CREATE, &target)?, ask));
+    type Found = Found;
+    type View = View;
+
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
+        store::with_rest(tx, rows)
     }
-    let settings = room.settings.clone();
-    let made = room
-        .write(move |tx| {
-            asks.iter().map(|(proof, ask)| store::create(tx, &doer, proof, &settings, ask)).collect::<crate::Result<Vec<_>>>()
-        })
-        .await?;
-    let views: Vec<View> = made.into_iter().map(View::new).collect();
-    listing::created(&cx, "subnet", "subnets", &views, in_bulk)
+
+    fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
+        View::new(found)
+    }
+
+    fn id_of(view: &View) -> &str {
+        view.id.as_str()
+    }
+
+    fn target(&self, tx: &mut Tx) -> crate::Result<Target> {
+        let network = network::Row::get(tx, &self.network_id)?;
+        Ok(network::api::with_owner(Target::in_project(&self.project_id), &network.project_id))
+    }
 }
 
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let found = room
-        .read(move |tx| {
-            let row = store::find(tx, &scope, &id)?;
-            Ok(store::found(tx, vec![row])?.remove(0))
-        })
-        .await?;
-    listing::one(&cx, StatusCode::OK, "subnet", &View::new(found))
-}
+impl Managed for Row {
+    const CREATE: &'static Policy = &CREATE;
+    const UPDATE: &'static Policy = &UPDATE;
+    const DELETE: &'static Policy = &DELETE;
 
-async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (row, target) = visible(&room, &cx, cx.param("id")).await?;
-    let ask = read_update(input::document(&mut cx, "subnet").await?)?;
-    let proof = cx.check(&UPDATE, &target)?;
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    let found = room.write(move |tx| store::update(tx, &doer, &proof, &row.id, revision, &ask)).await?;
-    listing::one(&cx, StatusCode::OK, "subnet", &View::new(found))
-}
+    type Create = Create;
+    type Update = Update;
 
-async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let (row, target) = visible(&room, &cx, cx.param("id")).await?;
-    let proof = cx.check(&DELETE, &target)?;
-    let (doer, revision) = (Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &proof, &row.id, revision)).await?;
-    no_content()
-}
+    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
+        let (network_id, ask) = read_create(cx, input)?;
+        let (network, _) = resource::visible::<network::Row>(room, cx, &network_id).await?;
+        let target = network::api::with_owner(Target::in_project(&ask.project_id), &network.project_id);
+        Ok((ask, target))
+    }
 
-/// The subnet, if the caller may see it at all, and what a rule may ask about it.
-pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<(Row, Target), Fault> {
-    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
-    room.read(move |tx| {
-        let row = store::find(tx, &scope, &id)?;
-        let network = network::store::get(tx, &row.network_id)?;
-        let target = network::api::with_owner(Target::in_project(&row.project_id), &network.project_id);
-        Ok((row, target))
-    })
-    .await
+    async fn read_update(&self, _room: &Arc<Room>, _cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
+        read_update(input)
+    }
+
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
+        store::create(tx, by, ask)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
+        store::update(tx, by, self, ask)
+    }
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
+        store::delete(tx, by, self)
+    }
 }
 
 /// The network's id, as it was written, and the rest.

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
-use crate::ipam::Pool;
+use crate::{Error, ipam::Pool, resource::Kept};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -44,12 +44,16 @@ pub struct Route {
     pub nexthop: IpAddr,
 }
 
-pub const COLUMNS: &str = "id, network_id, project_id, name, description, cidr, gateway_ip, enable_dhcp, ipv6_ra_mode, \
+impl Kept for Row {
+    const TABLE: &'static str = "subnets";
+    const COLUMNS: &'static str = "id, network_id, project_id, name, description, cidr, gateway_ip, enable_dhcp, ipv6_ra_mode, \
     ipv6_address_mode, allocation_pools, dns_nameservers, host_routes, service_types, created_at, updated_at, generation, \
     subnetpool_id";
+    const KIND: &'static str = "subnet";
+    const VISIBLE: &'static str = "EXISTS (SELECT 1 FROM networks n WHERE n.id = subnets.network_id AND (n.shared = 1 OR n.external = 1)) \
+        OR project_id = ";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+    fn read(row: &Stored) -> ::store::Result<Self> {
         let unreadable = |index| ::store::Error::Column { index, wanted: "address", found: "text" };
         let gateway: Option<&str> = row.get(6)?;
         Ok(Self {
@@ -74,6 +78,24 @@ impl Row {
         })
     }
 
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::SubnetNotFound { subnet_id: id.to_owned() }
+    }
+}
+
+impl Row {
     pub fn is_v4(&self) -> bool {
         matches!(self.cidr, IpNet::V4(_))
     }

@@ -3,21 +3,17 @@
 
 use std::net::IpAddr;
 
-use access::{Allowed, Scope};
 use ipnet::IpNet;
 use store::{Direction, Select, Tx, params};
 use types::{NetworkId, PortId, ProjectId, SubnetId, Timestamp};
 
-use super::{COLUMNS, Route, Row, check};
+use super::{Route, Row, check};
 use crate::{
     Error, Result,
     ipam::{Pool, range},
-    keys,
-    listing::{Listing, check_revision},
-    network, port, quota,
-    settings::Settings,
+    keys, network, port, quota,
+    resource::{By, Kept, Shown},
     subnet_pool, tag,
-    who::{Change, Doer, within},
 };
 
 /// A subnet with what its view shows beside the row.
@@ -66,12 +62,9 @@ pub struct Update {
     pub service_types: Option<Vec<String>>,
 }
 
-/// Everybody sees the subnets of shared and external networks.
-const VISIBLE: &str = "EXISTS (SELECT 1 FROM networks n WHERE n.id = subnets.network_id AND (n.shared = 1 OR n.external = 1)) \
-    OR project_id = ";
-
-pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Settings, ask: &Create) -> Result<Found> {
-    let network = network::store::get(tx, &ask.network_id)?;
+pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    let By { doer, settings, .. } = by;
+    let network = network::Row::get(tx, &ask.network_id)?;
     quota::take(tx, &ask.project_id, quota::Resource::Subnet, 1, settings)?;
     let (subnetpool_id, cidr) = match &ask.source {
         Source::Given(cidr) => (None, *cidr),
@@ -150,27 +143,8 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, settings: &Setting
     if row.is_auto_address() {
         port::addresses::derive_for_all(tx, &row)?;
     }
-    doer.record(tx, change("subnet.create", &row), None, Some(&row))?;
+    doer.made(tx, &row)?;
     Ok(Found { row, external: network.external, tags: Vec::new() })
-}
-
-/// The subnet, if it is within the scope or its network is shared or external.
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let select = Select::new("subnets", COLUMNS).filter("id = ", id);
-    let rows = within(select, scope.scope(), VISIBLE).rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::SubnetNotFound { subnet_id: id.to_owned() }),
-    }
-}
-
-/// The subnet, whoever asks: for what follows from something already allowed.
-pub fn get(tx: &mut Tx, id: &SubnetId) -> Result<Row> {
-    let sql = format!("SELECT {COLUMNS} FROM subnets WHERE id = $1");
-    match tx.query_opt(&sql, &params![id])? {
-        Some(row) => Ok(Row::from_row(&row)?),
-        None => Err(Error::SubnetNotFound { subnet_id: id.to_string() }),
-    }
 }
 
 pub fn of_network(tx: &mut Tx, network: &NetworkId) -> Result<Vec<Row>> {
@@ -179,19 +153,12 @@ pub fn of_network(tx: &mut Tx, network: &NetworkId) -> Result<Vec<Row>> {
 
 /// The subnets of many networks, oldest first, in one statement.
 pub fn of_networks<'a>(tx: &mut Tx, networks: impl IntoIterator<Item = &'a NetworkId>) -> Result<Vec<Row>> {
-    let select = Select::new("subnets", COLUMNS).filter_in("network_id", networks);
-    let rows = select.sort(&[("created_at", Direction::Asc)], "id").rows(tx)?;
-    Ok(rows.iter().map(Row::from_row).collect::<Result<_, _>>()?)
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Found>> {
-    let select = listing.apply(within(Select::new("subnets", COLUMNS), scope.scope(), VISIBLE));
-    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
-    found(tx, listing.ordered(rows))
+    let select = Row::select().filter_in("network_id", networks);
+    Row::rows(tx, select.sort(&[("created_at", Direction::Asc)], "id"))
 }
 
 /// Adds what the view shows beside the row, in two statements however many rows there are.
-pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
+pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     let networks = Select::new("networks", "id").filter_in("id", rows.iter().map(|row| &row.network_id));
     let external = networks.condition("external = 1").rows(tx)?;
     let external: Vec<NetworkId> = external.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
@@ -204,16 +171,8 @@ pub fn found(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     Ok(rows.into_iter().map(with).collect())
 }
 
-pub fn update(
-    tx: &mut Tx,
-    doer: &Doer,
-    _proof: &Allowed<()>,
-    id: &SubnetId,
-    revision: Option<i64>,
-    ask: &Update,
-) -> Result<Found> {
-    let before = get(tx, id)?;
-    check_revision(revision, before.generation)?;
+pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
+    let By { doer, .. } = by;
     let mut row = before.clone();
     if let Some(name) = &ask.name {
         row.name.clone_from(name);
@@ -236,7 +195,7 @@ pub fn update(
     if let Some(gateway) = ask.gateway_ip
         && gateway != before.gateway_ip
     {
-        refuse_if_gateway_in_use(tx, &before)?;
+        refuse_if_gateway_in_use(tx, before)?;
         if let Some(gateway) = gateway {
             check::check_gateway(&row.cidr, gateway)?;
         }
@@ -254,7 +213,7 @@ pub fn update(
          dns_nameservers = $7, host_routes = $8, service_types = $9, updated_at = $10, generation = $11 \
          WHERE id = $1 AND generation = $12",
         &params![
-            id,
+            &row.id,
             &row.name,
             &row.description,
             row.gateway_ip.map(|address| address.to_string()),
@@ -270,24 +229,23 @@ pub fn update(
     )?;
     keys::mark(tx, &keys::network(&row.network_id))?;
     if row.enable_dhcp != before.enable_dhcp {
-        let network = network::store::get(tx, &row.network_id)?;
+        let network = network::Row::get(tx, &row.network_id)?;
         port::distributed::settle(tx, doer, &network)?;
     }
     // Ports say which DHCP options apply to them, and those with options of their own repeat the subnet's.
-    keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", id.as_str())?;
-    mark_routers(tx, id)?;
-    doer.record(tx, change("subnet.update", &row), Some(&before), Some(&row))?;
-    Ok(found(tx, vec![row])?.remove(0))
+    keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", row.id.as_str())?;
+    mark_routers(tx, &row.id)?;
+    doer.changed(tx, before, &row)?;
+    row.with_rest_of_one(tx)
 }
 
 /// Deletes the subnet unless somebody still uses its addresses. Those that ports derived from their MACs go with it.
-pub fn delete(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &SubnetId, revision: Option<i64>) -> Result<()> {
-    let row = get(tx, id)?;
-    check_revision(revision, row.generation)?;
+pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
+    let By { doer, .. } = by;
     let users = tx.query(
         "SELECT p.id, p.project_id, p.device_owner FROM ports p JOIN port_addresses a ON a.port_id = p.id \
          WHERE a.subnet_id = $1 AND p.device_owner <> 'network:distributed' LIMIT 100",
-        &params![id],
+        &params![&row.id],
     )?;
     let mut names = Vec::new();
     for user in &users {
@@ -304,21 +262,17 @@ pub fn delete(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, id: &SubnetId, rev
     if !names.is_empty() {
         names.truncate(5);
         let reason = format!("one or more ports have an IP allocation from this subnet ({}).", names.join(", "));
-        return Err(Error::SubnetInUse { subnet_id: id.to_string(), reason });
+        return Err(Error::SubnetInUse { subnet_id: row.id.to_string(), reason });
     }
-    keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", id.as_str())?;
-    tx.execute("DELETE FROM port_addresses WHERE subnet_id = $1", &params![id])?;
-    tag::forget(tx, id.as_str())?;
-    tx.execute("DELETE FROM subnets WHERE id = $1", &params![id])?;
+    keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", row.id.as_str())?;
+    tx.execute("DELETE FROM port_addresses WHERE subnet_id = $1", &params![&row.id])?;
+    tag::forget(tx, row.id.as_str())?;
+    tx.execute("DELETE FROM subnets WHERE id = $1", &params![&row.id])?;
     keys::mark(tx, &keys::network(&row.network_id))?;
-    let network = network::store::get(tx, &row.network_id)?;
+    let network = network::Row::get(tx, &row.network_id)?;
     port::distributed::settle(tx, doer, &network)?;
-    doer.record(tx, change("subnet.delete", &row), Some(&row), None)?;
+    doer.removed(tx, row)?;
     Ok(())
-}
-
-fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "subnet", id: row.id.as_str(), project: row.project_id.as_str() }
 }
 
 /// Routers say in their advertisements what the subnet says, and route by its gateway.

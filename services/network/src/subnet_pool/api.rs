@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes, json, no_content};
+use api::{Cx, Fault, Reply, Routes, json};
 use http::StatusCode;
 use ipnet::IpNet;
 use serde_json::json;
@@ -12,14 +13,14 @@ use types::Timestamp;
 
 use super::{
     Row, View,
-    store::{self, Update},
+    store::{self, Found, Update},
 };
 use crate::{
     Error, Room,
-    input::{self, Input, LONGEST, READ_ONLY},
-    listing::{self, Attribute, Listing, flag, number, text},
+    input::{Input, LONGEST, READ_ONLY},
+    listing::{Attribute, flag, number, text},
+    resource::{self, By, Kept, Managed, Shown},
     subnet::check::read_cidr,
-    who::Doer,
 };
 
 pub static GET: Policy =
@@ -32,11 +33,11 @@ pub static DELETE: Policy = Policy::new("delete_subnetpool", "rule:project_membe
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/subnetpools", &GET, list)
-        .post("/v2.0/subnetpools", &CREATE, create)
-        .get("/v2.0/subnetpools/{id}", &GET, show)
-        .put("/v2.0/subnetpools/{id}", &UPDATE, update)
-        .delete("/v2.0/subnetpools/{id}", &DELETE, delete)
+        .get("/v2.0/subnetpools", &GET, resource::list::<Row>)
+        .post("/v2.0/subnetpools", &CREATE, resource::create::<Row>)
+        .get("/v2.0/subnetpools/{id}", &GET, resource::show::<Row>)
+        .put("/v2.0/subnetpools/{id}", &UPDATE, resource::update::<Row>)
+        .delete("/v2.0/subnetpools/{id}", &DELETE, resource::delete::<Row>)
         .put("/v2.0/subnetpools/{id}/add_prefixes", &UPDATE, add_prefixes)
         .put("/v2.0/subnetpools/{id}/remove_prefixes", &UPDATE, remove_prefixes)
 }
@@ -57,46 +58,57 @@ static ATTRIBUTES: [Attribute; 13] = [
     number("revision_number", "generation"),
 ];
 
-async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let scope = cx.allowed()?.clone();
-    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
-    let (listing, found) = room.list(move |tx| store::page(tx, &scope, &listing).map(|found| (listing.clone(), found))).await?;
-    let views: Vec<View> = found.into_iter().map(|(row, tags)| View::new(row, tags)).collect();
-    listing.answer(&cx, "subnetpools", &views, |view| view.id.as_str())
+impl Shown for Row {
+    const ONE: &'static str = "subnetpool";
+    const MANY: &'static str = "subnetpools";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+
+    type Found = Found;
+    type View = View;
+
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
+        store::with_rest(tx, rows)
+    }
+
+    fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
+        View::new(found.0, found.1)
+    }
+
+    fn id_of(view: &View) -> &str {
+        &view.id
+    }
 }
 
-async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let input = input::document(&mut cx, "subnetpool").await?;
-    let row = read_create(&cx, input)?;
-    let proof = cx.check(&CREATE, &Target::in_project(&row.project_id))?;
-    let doer = Doer::of(&cx)?;
-    let (row, tags) = room.write(move |tx| store::create(tx, &doer, &proof, &row)).await?;
-    listing::one(&cx, StatusCode::CREATED, "subnetpool", &View::new(row, tags))
-}
+impl Managed for Row {
+    const CREATE: &'static Policy = &CREATE;
+    const UPDATE: &'static Policy = &UPDATE;
+    const DELETE: &'static Policy = &DELETE;
 
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let row = visible(&room, &cx, cx.param("id")).await?;
-    let id = row.id.clone();
-    let tags = room.read(move |tx| crate::tag::of_one(tx, &id)).await?;
-    listing::one(&cx, StatusCode::OK, "subnetpool", &View::new(row, tags))
-}
+    type Create = Row;
+    type Update = Update;
 
-async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let row = visible(&room, &cx, cx.param("id")).await?;
-    cx.check(&UPDATE, &Target::in_project(&row.project_id))?;
-    let input = input::document(&mut cx, "subnetpool").await?;
-    let ask = read_update(&cx, input, &row)?;
-    let (scope, doer, revision) = (cx.allowed()?.clone(), Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    let (row, tags) = room.write(move |tx| store::update(tx, &doer, &scope, &row.id, revision, &ask)).await?;
-    listing::one(&cx, StatusCode::OK, "subnetpool", &View::new(row, tags))
-}
+    async fn read_create(_room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Row, Target), Fault> {
+        let row = read_create(cx, input)?;
+        let target = Target::in_project(&row.project_id);
+        Ok((row, target))
+    }
 
-async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let row = visible(&room, &cx, cx.param("id")).await?;
-    cx.check(&DELETE, &Target::in_project(&row.project_id))?;
-    let (scope, doer, revision) = (cx.allowed()?.clone(), Doer::of(&cx)?, listing::demanded_revision(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &scope, &row.id, revision)).await?;
-    no_content()
+    async fn read_update(&self, _room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
+        read_update(cx, input, self)
+    }
+
+    fn create(tx: &mut Tx, by: &By, ask: &Row) -> crate::Result<Found> {
+        store::create(tx, by, ask)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
+        store::update(tx, by, self, ask)
+    }
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
+        store::delete(tx, by, self)
+    }
 }
 
 async fn add_prefixes(room: Arc<Room>, cx: Cx) -> Reply {
@@ -116,40 +128,19 @@ async fn remove_prefixes(room: Arc<Room>, cx: Cx) -> Reply {
 }
 
 async fn change_prefixes(room: Arc<Room>, mut cx: Cx, change: fn(Vec<IpNet>, Vec<IpNet>) -> Vec<IpNet>) -> Reply {
-    let row = visible(&room, &cx, cx.param("id")).await?;
-    cx.check(&UPDATE, &Target::in_project(&row.project_id))?;
+    let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
+    let by = By::caller(&room, &cx, cx.check(&UPDATE, &target)?)?;
     let mut input = Input::new(cx.json().await?);
     let named = read_prefixes(&mut input)?.unwrap_or_default();
     input.finish()?;
     check_versions(&named, row.ip_version)?;
-    let (scope, doer) = (cx.allowed()?.clone(), Doer::of(&cx)?);
-    let row = room
-        .write(move |tx| {
-            let current = store::find(tx, &scope, &row.id)?.prefixes;
-            let ask = Update { prefixes: Some(change(current, named.clone())), ..nothing() };
-            store::update(tx, &doer, &scope, &row.id, None, &ask).map(|(row, _)| row)
-        })
-        .await?;
+    let changed = room.write(move |tx| {
+        let row = Row::get(tx, &row.id)?;
+        let ask = Update { prefixes: Some(change(row.prefixes.clone(), named.clone())), ..Update::default() };
+        store::update(tx, &by, &row, &ask)
+    });
+    let (row, _) = changed.await?;
     json(StatusCode::OK, &json!({ "prefixes": row.prefixes }))
-}
-
-/// The pool, if the caller may see it at all; else it does not exist for him.
-pub async fn visible(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<Row, Fault> {
-    let (scope, id) = (cx.scope(&GET)?, id.to_owned());
-    room.read(move |tx| store::find(tx, &scope, &id)).await
-}
-
-fn nothing() -> Update {
-    Update {
-        name: None,
-        description: None,
-        prefixes: None,
-        default_prefixlen: None,
-        min_prefixlen: None,
-        max_prefixlen: None,
-        default_quota: None,
-        is_default: None,
-    }
 }
 
 fn read_create(cx: &Cx, mut input: Input) -> Result<Row, Fault> {

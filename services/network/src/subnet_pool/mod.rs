@@ -11,6 +11,8 @@ use ipnet::IpNet;
 use serde::Serialize;
 use types::{ProjectId, Timestamp};
 
+use crate::{Error, resource::Kept};
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub id: String,
@@ -30,11 +32,14 @@ pub struct Row {
     pub generation: i64,
 }
 
-pub const COLUMNS: &str = "id, project_id, name, description, ip_version, prefixes, default_prefixlen, min_prefixlen, \
+impl Kept for Row {
+    const TABLE: &'static str = "subnet_pools";
+    const COLUMNS: &'static str = "id, project_id, name, description, ip_version, prefixes, default_prefixlen, min_prefixlen, \
     max_prefixlen, default_quota, shared, is_default, created_at, updated_at, generation";
+    const KIND: &'static str = "subnetpool";
+    const VISIBLE: &'static str = "shared = 1 OR project_id = ";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+    fn read(row: &Stored) -> ::store::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             project_id: row.get(1)?,
@@ -52,6 +57,22 @@ impl Row {
             updated_at: row.get(13)?,
             generation: row.get(14)?,
         })
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::SubnetPoolNotFound { subnetpool_id: id.to_owned() }
     }
 }
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of subnet pools, and cutting subnets from them.
 
-use access::{Allowed, Scope};
 use ipnet::IpNet;
-use store::{Select, Tx, params};
+use store::{Tx, params};
 use types::{ProjectId, Timestamp};
 
-use super::{COLUMNS, Row, cut};
+use super::{Row, cut};
 use crate::{
     Error, Result,
-    listing::{Listing, check_revision},
+    resource::{By, Kept},
     tag,
-    who::{Change, Doer, within},
 };
 
 /// What a subnet's maker wants of a pool.
@@ -29,7 +27,7 @@ pub enum Choice {
     Default(u16),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Update {
     pub name: Option<String>,
     pub description: Option<String>,
@@ -41,16 +39,14 @@ pub struct Update {
     pub is_default: Option<bool>,
 }
 
-/// Everybody sees shared pools.
-const VISIBLE: &str = "shared = 1 OR project_id = ";
+/// A pool with its tags.
+pub type Found = (Row, Vec<String>);
 
-pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, row: &Row) -> Result<(Row, Vec<String>)> {
+pub fn create(tx: &mut Tx, by: &By, row: &Row) -> Result<Found> {
     check(row)?;
     refuse_second_default(tx, row)?;
-    let sql =
-        format!("INSERT INTO subnet_pools ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)");
-    tx.execute(
-        &sql,
+    Row::insert(
+        tx,
         &params![
             &row.id,
             &row.project_id,
@@ -69,37 +65,18 @@ pub fn create(tx: &mut Tx, doer: &Doer, _proof: &Allowed<()>, row: &Row) -> Resu
             row.generation,
         ],
     )?;
-    doer.record(tx, change("subnetpool.create", row), None, Some(row))?;
+    by.doer.made(tx, row)?;
     Ok((row.clone(), Vec::new()))
 }
 
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let select = Select::new("subnet_pools", COLUMNS).filter("id = ", id);
-    let rows = within(select, scope.scope(), VISIBLE).rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::SubnetPoolNotFound { subnetpool_id: id.to_owned() }),
-    }
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<(Row, Vec<String>)>> {
-    let select = listing.apply(within(Select::new("subnet_pools", COLUMNS), scope.scope(), VISIBLE));
-    let rows: Vec<Row> = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
+pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
     let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
     let with = |row: Row| (tags.remove(&row.id).unwrap_or_default(), row);
-    Ok(listing.ordered(rows).into_iter().map(with).map(|(tags, row)| (row, tags)).collect())
+    Ok(rows.into_iter().map(with).map(|(tags, row)| (row, tags)).collect())
 }
 
-pub fn update(
-    tx: &mut Tx,
-    doer: &Doer,
-    scope: &Allowed<Scope>,
-    id: &str,
-    revision: Option<i64>,
-    ask: &Update,
-) -> Result<(Row, Vec<String>)> {
-    let before = find(tx, scope, id)?;
-    check_revision(revision, before.generation)?;
+pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
+    let By { doer, .. } = by;
     let mut row = before.clone();
     if let Some(name) = &ask.name {
         row.name.clone_from(name);
@@ -119,7 +96,7 @@ pub fn update(
     if row.is_default && !before.is_default {
         refuse_second_default(tx, &row)?;
     }
-    for subnet in subnets_of(tx, id)? {
+    for subnet in subnets_of(tx, &row.id)? {
         if !row.prefixes.iter().any(|prefix| prefix.contains(&subnet)) {
             return Err(Error::IllegalSubnetPoolPrefixUpdate { msg: format!("the subnet {subnet} was cut from what is to go") });
         }
@@ -131,7 +108,7 @@ pub fn update(
          max_prefixlen = $7, default_quota = $8, is_default = $9, updated_at = $10, generation = $11 \
          WHERE id = $1 AND generation = $12",
         &params![
-            id,
+            &row.id,
             &row.name,
             &row.description,
             serde_json::json!(row.prefixes),
@@ -145,20 +122,19 @@ pub fn update(
             before.generation,
         ],
     )?;
-    doer.record(tx, change("subnetpool.update", &row), Some(&before), Some(&row))?;
-    let tags = tag::of_one(tx, id)?;
+    doer.changed(tx, before, &row)?;
+    let tags = tag::of_one(tx, &row.id)?;
     Ok((row, tags))
 }
 
-pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revision: Option<i64>) -> Result<()> {
-    let row = find(tx, scope, id)?;
-    check_revision(revision, row.generation)?;
-    if !subnets_of(tx, id)?.is_empty() {
+pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
+    let By { doer, .. } = by;
+    if !subnets_of(tx, &row.id)?.is_empty() {
         return Err(Error::SubnetPoolDeleteError { reason: "Subnet pool has existing allocations".to_owned() });
     }
-    tag::forget(tx, id)?;
-    tx.execute("DELETE FROM subnet_pools WHERE id = $1", &params![id])?;
-    doer.record(tx, change("subnetpool.delete", &row), Some(&row), None)?;
+    tag::forget(tx, row.id.as_str())?;
+    tx.execute("DELETE FROM subnet_pools WHERE id = $1", &params![&row.id])?;
+    doer.removed(tx, row)?;
     Ok(())
 }
 
@@ -166,17 +142,17 @@ pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, revisi
 pub fn allocate(tx: &mut Tx, project: &ProjectId, wish: &Wish) -> Result<(String, IpNet)> {
     let pool = match &wish.pool {
         Choice::Named(id) => {
-            let sql = format!("SELECT {COLUMNS} FROM subnet_pools WHERE id = $1 AND (shared = 1 OR project_id = $2)");
+            let sql = format!("SELECT {} FROM subnet_pools WHERE id = $1 AND (shared = 1 OR project_id = $2)", Row::COLUMNS);
             let found = tx.query_opt(&sql, &params![id, project])?;
             found.ok_or_else(|| Error::SubnetPoolNotFound { subnetpool_id: id.clone() })?
         }
         Choice::Default(version) => {
-            let sql = format!("SELECT {COLUMNS} FROM subnet_pools WHERE is_default = 1 AND ip_version = $1");
+            let sql = format!("SELECT {} FROM subnet_pools WHERE is_default = 1 AND ip_version = $1", Row::COLUMNS);
             tx.query_opt(&sql, &params![*version])?
                 .ok_or_else(|| Error::bad(format!("No default subnetpool found for IPv{version}")))?
         }
     };
-    let pool = Row::from_row(&pool)?;
+    let pool = Row::read(&pool)?;
     let taken = subnets_of(tx, &pool.id)?;
     let length = match (wish.cidr, wish.prefixlen) {
         (Some(cidr), _) => u16::from(cidr.prefix_len()),
@@ -260,8 +236,4 @@ fn check(row: &Row) -> Result<()> {
 /// Without prefixes that lie in others, in order.
 pub fn merged(prefixes: &[IpNet]) -> Vec<IpNet> {
     IpNet::aggregate(&prefixes.to_vec())
-}
-
-fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "subnetpool", id: &row.id, project: row.project_id.as_str() }
 }

@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::Policy;
 use api::{Cx, Fault, Reply, Routes, no_content};
-use http::StatusCode;
 
 use super::{
-    View, check,
+    Row, View, check,
     store::{self, Create},
 };
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST},
-    listing::{self, Attribute, Listing, number, text},
+    listing::{self, Attribute, number, text},
+    resource::{self, Shown},
     security_group,
     who::Doer,
 };
@@ -29,7 +30,7 @@ pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
         .get("/v2.0/security-group-rules", &GET, list)
         .post("/v2.0/security-group-rules", &CREATE, create)
-        .get("/v2.0/security-group-rules/{id}", &GET, show)
+        .get("/v2.0/security-group-rules/{id}", &GET, resource::show::<Row>)
         .delete("/v2.0/security-group-rules/{id}", &DELETE, delete)
 }
 
@@ -50,34 +51,44 @@ static ATTRIBUTES: [Attribute; 14] = [
     number("revision_number", "generation"),
 ];
 
+impl Shown for Row {
+    const ONE: &'static str = "security_group_rule";
+    const MANY: &'static str = "security_group_rules";
+    const GET: &'static Policy = &GET;
+    const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+
+    type Found = Self;
+    type View = View;
+
+    fn with_rest(_tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Self>> {
+        Ok(rows)
+    }
+
+    fn view(_room: &Room, _cx: &Cx, found: Self) -> View {
+        View::new(found)
+    }
+
+    fn id_of(view: &View) -> &str {
+        view.id.as_str()
+    }
+}
+
 async fn list(room: Arc<Room>, cx: Cx) -> Reply {
     security_group::api::ensure_default(&room, &cx).await?;
-    let scope = cx.allowed()?.clone();
-    let listing = Listing::read(&cx, &ATTRIBUTES, &[])?;
-    let (listing, rows) = room.list(move |tx| store::page(tx, &scope, &listing).map(|rows| (listing.clone(), rows))).await?;
-    let views: Vec<View> = rows.into_iter().map(View::new).collect();
-    listing.answer(&cx, "security_group_rules", &views, |view| view.id.as_str())
+    resource::list::<Row>(room, cx).await
 }
 
 async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let (inputs, in_bulk) = input::documents(&mut cx, "security_group_rule", "security_group_rules").await?;
-    let scope = cx.allowed()?.clone();
-    let doer = Doer::of(&cx)?;
+    let (inputs, in_bulk) = input::documents(&mut cx, Row::ONE, Row::MANY).await?;
     let asks = inputs.into_iter().map(|input| read_create(&cx, input)).collect::<Result<Vec<_>, Fault>>()?;
-    let settings = room.settings.clone();
+    let (scope, doer, settings) = (cx.allowed()?.clone(), Doer::of(&cx)?, room.settings.clone());
     let made = room
         .write(move |tx| {
             asks.iter().map(|ask| store::create(tx, &doer, &settings, &scope, ask)).collect::<crate::Result<Vec<_>>>()
         })
         .await?;
     let views: Vec<View> = made.into_iter().map(View::new).collect();
-    listing::created(&cx, "security_group_rule", "security_group_rules", &views, in_bulk)
-}
-
-async fn show(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let row = room.read(move |tx| store::find(tx, &scope, &id)).await?;
-    listing::one(&cx, StatusCode::OK, "security_group_rule", &View::new(row))
+    listing::created(&cx, Row::ONE, Row::MANY, &views, in_bulk)
 }
 
 async fn delete(room: Arc<Room>, cx: Cx) -> Reply {

@@ -9,6 +9,8 @@ use ::store::Row as Stored;
 use serde::Serialize;
 use types::{ProjectId, SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
+use crate::{Error, resource::Kept};
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub id: SecurityGroupRuleId,
@@ -40,12 +42,14 @@ pub struct Says {
     pub remote_ip_prefix: Option<String>,
 }
 
-pub const COLUMNS: &str = "id, security_group_id, project_id, description, direction, ethertype, protocol, port_range_min, \
+impl Kept for Row {
+    const TABLE: &'static str = "security_group_rules";
+    const COLUMNS: &'static str = "id, security_group_id, project_id, description, direction, ethertype, protocol, port_range_min, \
     port_range_max, remote_group_id, remote_ip_prefix, created_at, updated_at, generation, \
     (SELECT g.is_default FROM security_groups g WHERE g.id = security_group_rules.security_group_id)";
+    const KIND: &'static str = "security_group_rule";
 
-impl Row {
-    pub fn from_row(row: &Stored) -> ::store::Result<Self> {
+    fn read(row: &Stored) -> ::store::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             security_group_id: row.get(1)?,
@@ -65,6 +69,22 @@ impl Row {
             generation: row.get(13)?,
             belongs_to_default: row.get::<Option<bool>>(14)?.unwrap_or(false),
         })
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn project_id(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    fn missing(id: &str) -> Error {
+        Error::SecurityGroupRuleNotFound { id: id.to_owned() }
     }
 }
 

@@ -2,17 +2,11 @@
 //! The rows of rules.
 
 use access::{Allowed, Scope};
-use store::{Direction, Select, Tx, params};
+use store::{Direction, Tx, params};
 use types::{SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
-use super::{COLUMNS, Row, Says};
-use crate::{
-    Error, Result, keys,
-    listing::Listing,
-    quota, security_group,
-    settings::Settings,
-    who::{Change, Doer, within},
-};
+use super::{Row, Says};
+use crate::{Error, Result, keys, quota, resource::Kept, security_group, settings::Settings, who::Doer};
 
 #[derive(Debug, Clone)]
 pub struct Create {
@@ -22,12 +16,12 @@ pub struct Create {
 }
 
 pub fn create(tx: &mut Tx, doer: &Doer, settings: &Settings, scope: &Allowed<Scope>, ask: &Create) -> Result<Row> {
-    let group = security_group::store::find(tx, scope, ask.security_group_id.as_str())?;
+    let group = security_group::Row::find(tx, scope, ask.security_group_id.as_str())?;
     quota::take(tx, &group.project_id, quota::Resource::SecurityGroupRule, 1, settings)?;
     if let Some(remote) = &ask.says.remote_group_id
         && *remote != group.id
     {
-        security_group::store::find(tx, scope, remote.as_str())?;
+        security_group::Row::find(tx, scope, remote.as_str())?;
     }
     let twin = "SELECT id FROM security_group_rules WHERE security_group_id = $1 AND sameness = $2";
     if let Some(twin) = tx.query_opt(twin, &params![&group.id, ask.says.sameness()])? {
@@ -37,7 +31,7 @@ pub fn create(tx: &mut Tx, doer: &Doer, settings: &Settings, scope: &Allowed<Sco
     let sql = "UPDATE security_groups SET generation = generation + 1, updated_at = $2 WHERE id = $1";
     tx.execute(sql, &params![&group.id, Timestamp::now()])?;
     keys::mark(tx, &keys::security_group(&group.id))?;
-    doer.record(tx, change("security_group_rule.create", &row), None, Some(&row))?;
+    doer.made(tx, &row)?;
     Ok(row)
 }
 
@@ -80,38 +74,18 @@ pub fn insert(tx: &mut Tx, group: &security_group::Row, description: &str, says:
     Ok(row)
 }
 
-pub fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Row> {
-    let select = Select::new("security_group_rules", COLUMNS).filter("id = ", id);
-    let rows = within(select, scope.scope(), "project_id = ").rows(tx)?;
-    match rows.first() {
-        Some(row) => Ok(Row::from_row(row)?),
-        None => Err(Error::SecurityGroupRuleNotFound { id: id.to_owned() }),
-    }
-}
-
-pub fn page(tx: &mut Tx, scope: &Allowed<Scope>, listing: &Listing) -> Result<Vec<Row>> {
-    let select = listing.apply(within(Select::new("security_group_rules", COLUMNS), scope.scope(), "project_id = "));
-    let rows = select.rows(tx)?.iter().map(Row::from_row).collect::<Result<_, _>>()?;
-    Ok(listing.ordered(rows))
-}
-
 /// The rules of many groups, oldest first, in one statement.
 pub fn of_groups<'a>(tx: &mut Tx, groups: impl IntoIterator<Item = &'a SecurityGroupId>) -> Result<Vec<Row>> {
-    let select = Select::new("security_group_rules", COLUMNS).filter_in("security_group_id", groups);
-    let rows = select.sort(&[("created_at", Direction::Asc)], "id").rows(tx)?;
-    Ok(rows.iter().map(Row::from_row).collect::<Result<_, _>>()?)
+    let select = Row::select().filter_in("security_group_id", groups);
+    Row::rows(tx, select.sort(&[("created_at", Direction::Asc)], "id"))
 }
 
 pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str) -> Result<()> {
-    let row = find(tx, scope, id)?;
+    let row = Row::find(tx, scope, id)?;
     tx.execute("DELETE FROM security_group_rules WHERE id = $1", &params![id])?;
     let sql = "UPDATE security_groups SET generation = generation + 1, updated_at = $2 WHERE id = $1";
     tx.execute(sql, &params![&row.security_group_id, Timestamp::now()])?;
     keys::mark(tx, &keys::security_group(&row.security_group_id))?;
-    doer.record(tx, change("security_group_rule.delete", &row), Some(&row), None)?;
+    doer.removed(tx, &row)?;
     Ok(())
-}
-
-fn change<'a>(action: &'static str, row: &'a Row) -> Change<'a> {
-    Change { action, kind: "security_group_rule", id: row.id.as_str(), project: row.project_id.as_str() }
 }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The handlers that serve every kind of resource.
+
+use std::sync::Arc;
+
+use access::Target;
+use api::{Cx, Fault, Reply, no_content};
+use http::StatusCode;
+
+use super::{By, Managed, Shown};
+use crate::{
+    Result, Room, input,
+    listing::{self, check_revision},
+};
+
+pub async fn list<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
+    let scope = cx.allowed()?.clone();
+    let Some(listing) = R::listing(&cx)? else {
+        return listing::one(&cx, StatusCode::OK, R::MANY, &[(); 0]);
+    };
+    let page = listing.clone();
+    let found = room.list(move |tx| {
+        let select = R::narrow(page.apply(R::within(R::select(), scope.scope())), &page)?;
+        let rows = R::rows(tx, select)?;
+        R::with_rest(tx, page.ordered(rows))
+    });
+    let views: Vec<_> = found.await?.into_iter().map(|found| R::view(&room, &cx, found)).collect();
+    listing.answer(&cx, R::MANY, &views, R::id_of)
+}
+
+pub async fn show<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
+    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let found = room.read(move |tx| R::find(tx, &scope, &id)?.with_rest_of_one(tx)).await?;
+    listing::one(&cx, StatusCode::OK, R::ONE, &R::view(&room, &cx, found))
+}
+
+/// One, or in one transaction as many as the request lists.
+pub async fn create<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let (inputs, in_bulk) = input::documents(&mut cx, R::ONE, R::MANY).await?;
+    let mut asks = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let (ask, target) = R::read_create(&room, &cx, input).await?;
+        asks.push((By::caller(&room, &cx, cx.check(R::CREATE, &target)?)?, ask));
+    }
+    let made = room.write(move |tx| asks.iter().map(|(by, ask)| R::create(tx, by, ask)).collect::<Result<Vec<_>>>()).await?;
+    let views: Vec<_> = made.into_iter().map(|found| R::view(&room, &cx, found)).collect();
+    listing::created(&cx, R::ONE, R::MANY, &views, in_bulk)
+}
+
+pub async fn update<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
+    let input = input::document(&mut cx, R::ONE).await?;
+    let ask = row.read_update(&room, &cx, input, &target).await?;
+    let by = By::caller(&room, &cx, cx.check(R::UPDATE, &target)?)?;
+    let revision = listing::demanded_revision(&cx)?;
+    let found = room.write(move |tx| {
+        let row = R::get(tx, row.id())?;
+        check_revision(revision, row.generation())?;
+        row.update(tx, &by, &ask)
+    });
+    let found = found.await?;
+    listing::one(&cx, StatusCode::OK, R::ONE, &R::view(&room, &cx, found))
+}
+
+pub async fn delete<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
+    let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
+    let by = By::caller(&room, &cx, cx.check(R::DELETE, &target)?)?;
+    row.check_delete(&cx)?;
+    let revision = listing::demanded_revision(&cx)?;
+    let gone = room.write(move |tx| {
+        let row = R::get(tx, row.id())?;
+        check_revision(revision, row.generation())?;
+        row.delete(tx, &by)
+    });
+    gone.await?;
+    no_content()
+}
+
+/// The row, if the caller may see it at all, and what a rule may ask about it; else it does not exist for him.
+pub async fn visible<R: Shown>(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<(R, Target), Fault> {
+    let (scope, id) = (cx.scope(R::GET)?, id.to_owned());
+    let seen = room.read(move |tx| {
+        let row = R::find(tx, &scope, &id)?;
+        let target = row.target(tx)?;
+        Ok((row, target))
+    });
+    seen.await
+}
