@@ -11,6 +11,7 @@ use super::{By, Managed, Shown};
 use crate::{
     Result, Room, input,
     listing::{self, check_revision},
+    who::Doer,
 };
 
 pub async fn list<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
@@ -37,10 +38,11 @@ pub async fn show<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
 /// One, or in one transaction as many as the request lists.
 pub async fn create<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (inputs, in_bulk) = input::documents(&mut cx, R::ONE, R::MANY).await?;
+    let doer = Doer::of(&cx)?;
     let mut asks = Vec::with_capacity(inputs.len());
     for input in inputs {
         let (ask, target) = R::read_create(&room, &cx, input).await?;
-        asks.push((By::caller(&room, &cx, cx.check(R::CREATE, &target)?)?, ask));
+        asks.push((By::new(&room, doer.clone(), cx.check(R::CREATE, &target)?), ask));
     }
     let made = room.write(move |tx| asks.iter().map(|(by, ask)| R::create(tx, by, ask)).collect::<Result<Vec<_>>>()).await?;
     let views: Vec<_> = made.into_iter().map(|found| R::view(&room, &cx, found)).collect();
@@ -51,7 +53,7 @@ pub async fn update<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
     let input = input::document(&mut cx, R::ONE).await?;
     let ask = row.read_update(&room, &cx, input, &target).await?;
-    let by = By::caller(&room, &cx, cx.check(R::UPDATE, &target)?)?;
+    let by = By::new(&room, Doer::of(&cx)?, cx.check(R::UPDATE, &target)?);
     let revision = listing::demanded_revision(&cx)?;
     let found = room.write(move |tx| {
         let row = R::get(tx, row.id())?;
@@ -64,7 +66,7 @@ pub async fn update<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
 
 pub async fn delete<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
-    let by = By::caller(&room, &cx, cx.check(R::DELETE, &target)?)?;
+    let by = By::new(&room, Doer::of(&cx)?, cx.check(R::DELETE, &target)?);
     row.check_delete(&cx)?;
     let revision = listing::demanded_revision(&cx)?;
     let gone = room.write(move |tx| {

@@ -174,7 +174,7 @@ async fn remove_routes(room: Arc<Room>, cx: Cx) -> Reply {
 /// Adds routes to those that are there, or takes some away, whatever else changes them at the same time.
 async fn edit_routes(room: Arc<Room>, mut cx: Cx, edit: fn(Vec<Route>, &[Route]) -> Vec<Route>) -> Reply {
     let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
-    let by = By::caller(&room, &cx, cx.check(&UPDATE, &target)?)?;
+    let by = By::new(&room, Doer::of(&cx)?, cx.check(&UPDATE, &target)?);
     let named = read_extra_routes(&mut cx).await?;
     let found = room.write(move |tx| {
         let row = Row::get(tx, &row.id)?;

@@ -21,6 +21,7 @@ use crate::{
     listing::{Attribute, flag, number, text},
     resource::{self, By, Kept, Managed, Shown},
     subnet::check::read_cidr,
+    who::Doer,
 };
 
 pub static GET: Policy =
@@ -129,7 +130,7 @@ async fn remove_prefixes(room: Arc<Room>, cx: Cx) -> Reply {
 
 async fn change_prefixes(room: Arc<Room>, mut cx: Cx, change: fn(Vec<IpNet>, Vec<IpNet>) -> Vec<IpNet>) -> Reply {
     let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
-    let by = By::caller(&room, &cx, cx.check(&UPDATE, &target)?)?;
+    let by = By::new(&room, Doer::of(&cx)?, cx.check(&UPDATE, &target)?);
     let mut input = Input::new(cx.json().await?);
     let named = read_prefixes(&mut input)?.unwrap_or_default();
     input.finish()?;
