@@ -19,7 +19,7 @@ const GIBIBYTE: u64 = 1 << 30;
 /// The user that converts images on the controller, and owns nothing.
 const CONVERTER: u32 = 199_998;
 
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Image {
     /// Folders and buckets for image data, the default one first; one folder in the state directory when there is none.
@@ -30,6 +30,8 @@ pub struct Image {
     pub import: Import,
     /// GiB for copies of what lies in buckets alone, for hosts to fetch; a tenth of the disk if not said.
     pub near_gb: Option<u64>,
+    /// Whether tenants see the locations of images, and set them. What they name is fetched as web downloads are.
+    pub show_multiple_locations: bool,
     /// Properties that only some roles may touch.
     pub property_protection: Vec<PropertyProtection>,
 }
@@ -132,6 +134,20 @@ pub struct PropertyProtection {
     pub delete: Vec<String>,
 }
 
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            stores: Vec::new(),
+            quota: Limits::default(),
+            web_download: WebDownload::default(),
+            import: Import::default(),
+            near_gb: None,
+            show_multiple_locations: true,
+            property_protection: Vec::new(),
+        }
+    }
+}
+
 impl Default for WebDownload {
     fn default() -> Self {
         Self { allow: Vec::new(), refuse: Vec::new(), ports: vec![80, 443], hours: 6 }
@@ -160,6 +176,7 @@ impl Image {
         settings.region.clone_from(&config.api.region);
         settings.import = self.import.settings();
         settings.near_bytes = self.near_gb.map_or_else(|| tenth_of_disk(home), |gb| gb.saturating_mul(GIBIBYTE));
+        settings.show_multiple_locations = self.show_multiple_locations;
         settings.protections = self.property_protection.iter().map(PropertyProtection::rule).collect();
         Ok(settings)
     }

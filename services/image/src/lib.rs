@@ -49,6 +49,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         },
         Step { number: 3, name: "metadata definitions", sql: include_str!("../migrations/0003_metadata_definitions.sql") },
         Step { number: 4, name: "content", sql: include_str!("../migrations/0004_content.sql") },
+        Step { number: 5, name: "locations", sql: include_str!("../migrations/0005_locations.sql") },
         Step { number: 6, name: "declared formats", sql: include_str!("../migrations/0006_declared_formats.sql") },
     ],
 };
@@ -62,10 +63,14 @@ pub struct Image {
     locks: Arc<stores::locks::BlobLocks>,
     cache: cache::Cache,
     conversions: Arc<Semaphore>,
+    /// How many locations are compared with data that is there, at the same time.
+    comparing: Arc<Semaphore>,
 }
 
 /// Conversions at a time: each takes a core, and up to a gibibyte of memory.
 const CONVERSIONS: usize = 2;
+/// Each holds a connection to wherever a tenant pointed.
+const COMPARED_AT_ONCE: usize = 4;
 
 impl Image {
     /// Opens the room and tidies what a crash may have left in its folders and tables.
@@ -80,6 +85,7 @@ impl Image {
             locks: Arc::default(),
             cache: cache::Cache::default(),
             conversions: Arc::new(Semaphore::new(CONVERSIONS)),
+            comparing: Arc::new(Semaphore::new(COMPARED_AT_ONCE)),
         };
         data::tidy(&room).await?;
         metadef::ensure_stock(&room).await?;
@@ -97,7 +103,7 @@ impl Image {
             .join(import::api::routes(room.clone()))
             .join(task::api::routes(room.clone()))
             .join(stores::api::routes(room.clone()))
-            .join(location::routes(room.clone()))
+            .join(location::api::routes(room.clone()))
             .join(cache::routes(room.clone()))
             .join(metadef::api::routes(room));
         Service { name: "image", prefix: "/image", faults: FaultStyle::Glance, versions: None, routes: routes.into_list() }

@@ -8,6 +8,7 @@ pub const RULES: &[(&str, &str)] = &[];
 
 const READER: &str = "rule:context_is_admin or (role:reader and project_id:%(project_id)s)";
 const MEMBER: &str = "rule:context_is_admin or (role:member and project_id:%(project_id)s)";
+const SERVICE_OR_MEMBER: &str = "rule:context_is_admin or rule:service_role or (role:member and project_id:%(project_id)s)";
 const ADMIN: &str = "rule:context_is_admin";
 const METADEF_READER: &str = "rule:context_is_admin or role:reader";
 
@@ -34,8 +35,10 @@ policies! {
     DEACTIVATE = "deactivate", MEMBER, "Take an image out of use";
     REACTIVATE = "reactivate", MEMBER, "Put an image in use again";
     DOWNLOAD_DEACTIVATED = "download_deactivated_image", ADMIN, "Download the data of a deactivated image";
-    DELETE_FROM_STORE = "delete_image_location", ADMIN, "Delete an image's data from one store";
-    ADD_LOCATION = "add_image_location", "rule:context_is_admin or rule:service_role", "Give an image its data by a URL";
+    DELETE_FROM_STORE = "delete_image_location", ADMIN, "Delete an image's data from one store, or a location";
+    SHOW_LOCATIONS = "get_image_location", READER, "See the locations of an image";
+    SET_LOCATION = "set_image_location", MEMBER, "Set the locations of an image";
+    ADD_LOCATION = "add_image_location", SERVICE_OR_MEMBER, "Give an image its data by a URL";
     GET_LOCATION = "fetch_image_location", "rule:context_is_admin or rule:service_role", "Show where an image's data lies";
     MEMBERS = "get_members", READER, "List the members of an image";
     MEMBER_SHOW = "get_member", READER, "Show a member of an image";

@@ -73,7 +73,7 @@ fn image() -> Value {
     ]);
     let tags = json!({"type": "array", "items": {"type": "string", "maxLength": 255}, "description": "Labels"});
     let locations = json!({
-        "type": "array", "description": "Where the data lies; shown to services only",
+        "type": "array", "description": "Where the data lies, or was fetched from",
         "items": {"type": "object", "required": ["url", "metadata"], "properties": {
             "url": {"type": "string", "maxLength": 255}, "metadata": {"type": "object"}, "validation_data": {"type": "object"}}},
     });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the operator decides: where data lies, how much of it a project may have, what it may be fetched from.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use disks::{Format, cage::Cage, inspect::Limits};
 
@@ -24,6 +24,10 @@ pub struct Settings {
     pub near_bytes: u64,
     pub import: Importing,
     pub protections: Vec<Protection>,
+    /// Whether tenants see and set locations.
+    pub show_multiple_locations: bool,
+    /// How long the request that sets a location waits for its data.
+    pub patience: Duration,
 }
 
 /// Where data is kept.
@@ -111,8 +115,8 @@ impl Settings {
     /// One store named `file` in this folder, no quotas, and web downloads from the public Internet.
     pub fn in_folder(folder: PathBuf) -> Self {
         let web_limits = web::Limits {
-            total: std::time::Duration::from_secs(6 * 3600),
-            idle: std::time::Duration::from_secs(60),
+            total: Duration::from_secs(6 * 3600),
+            idle: Duration::from_secs(60),
             bytes: UploadLimits::default().bytes,
             ..web::Limits::default()
         };
@@ -131,6 +135,8 @@ impl Settings {
             near_bytes: 20 << 30,
             import: Importing::default(),
             protections: Vec::new(),
+            show_multiple_locations: true,
+            patience: Duration::from_secs(30),
         }
     }
 }

@@ -52,6 +52,8 @@ impl Limits {
 #[derive(Debug)]
 pub struct Inspector {
     declared: Format,
+    /// Whether an image that was declared as raw is taken for what it turns out to be.
+    takes_what_it_finds: bool,
     limits: Limits,
     head: Window,
     /// What else is to be seen, once the head has said where it is.
@@ -125,7 +127,22 @@ pub enum Refusal {
 impl Inspector {
     pub fn new(declared: Format, limits: Limits) -> Self {
         let head = Window::new(0, if declared == Format::Vhdx { vhdx::HEAD } else { HEAD });
-        Self { declared, limits, head, metadata: None, tail: Vec::new(), length: 0, judged_head: false }
+        Self {
+            declared,
+            takes_what_it_finds: false,
+            limits,
+            head,
+            metadata: None,
+            tail: Vec::new(),
+            length: 0,
+            judged_head: false,
+        }
+    }
+
+    /// For an image of which nobody has said what it is: judges it as what its head says that it is. What only a longer look
+    /// would tell (a VHDX, a VHD of fixed size) is refused, as if it had been declared as raw.
+    pub fn of_anything(limits: Limits) -> Self {
+        Self { takes_what_it_finds: true, ..Self::new(Format::Raw, limits) }
     }
 
     /// Takes the next bytes. Once it has refused, there is no point in sending more.
@@ -169,8 +186,12 @@ impl Inspector {
 
     fn judge_head(&mut self) -> Result<(), Refusal> {
         self.judged_head = true;
+        let found = format::of_head(&self.head.bytes);
+        if self.takes_what_it_finds && matches!(found, Format::Qcow2 | Format::Vmdk | Format::Vhd | Format::Vdi) {
+            self.declared = found;
+        }
         let (head, limits) = (&self.head.bytes, &self.limits);
-        match (self.declared, format::of_head(head)) {
+        match (self.declared, found) {
             // A bootable ISO is also a plain disk, and may be declared as one.
             (Format::Raw, Format::Raw | Format::Iso) | (Format::Iso, Format::Iso) => Ok(()),
             (Format::Qcow2, Format::Qcow2) => qcow2::judge_head(head, limits),

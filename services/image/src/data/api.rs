@@ -102,7 +102,9 @@ async fn begin(room: &Image, allowed: &Allowed<Scope>, actor: &Actor, id: String
         }
         before.check_formats()?;
         quota::check_uploading(tx, &limits, &before.owner, &before.id)?;
-        store::update(tx, &actor, &before, &Row { status, ..before.clone() })
+        let mut after = Row { status, ..before.clone() };
+        after.forget_locations();
+        store::update(tx, &actor, &before, &after)
     });
     let image = write.await?;
     work::crash::point("image.data.begun");

@@ -28,6 +28,8 @@ const IN_FLIGHT: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub enum Judge {
     Disk(Format, Limits),
+    /// Nobody said what it is; it is looked into as what it turns out to be.
+    Anything(Limits),
     Container(Container),
     Later,
 }
@@ -38,6 +40,8 @@ pub struct Received {
     path: PathBuf,
     kept: bool,
     pub facts: DataFacts,
+    /// What it turned out to be, if it was looked into and is a disk.
+    pub format: Option<Format>,
 }
 
 /// Streams `chunks` into `path`, within what the meter grants, if there is one. When it returns, the file is synced but does not have its final name yet.
@@ -47,13 +51,13 @@ pub async fn receive(
     meter: Option<&mut Meter>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
-    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing() };
+    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing(), format: None };
     take_in(guard, move |chunks| write(&path, judge, chunks), meter, chunks).await
 }
 
 /// Takes a file as received that is there already, whole and synced: it is read once, and judged and hashed on the way.
 pub async fn survey(path: PathBuf, judge: Judge) -> Result<Received, Error> {
-    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing() };
+    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing(), format: None };
     let is = tokio::fs::metadata(&path).await.map_err(|cause| Error::file(&path, cause))?;
     let chunks = open_file(path, 0, is.len()).await?;
     take_in(guard, move |chunks| look(judge, chunks), None, chunks).await
@@ -61,7 +65,7 @@ pub async fn survey(path: PathBuf, judge: Judge) -> Result<Received, Error> {
 
 async fn take_in(
     mut guard: Received,
-    first: impl FnOnce(mpsc::Receiver<Bytes>) -> Result<(u64, u64), Error> + Send + 'static,
+    first: impl FnOnce(mpsc::Receiver<Bytes>) -> Result<Seen, Error> + Send + 'static,
     meter: Option<&mut Meter>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
@@ -76,9 +80,10 @@ async fn take_in(
         Ok(()) | Err(Fed::HungUp) => {}
         Err(Fed::Broken(error)) => return Err(error),
     }
-    let (size, virtual_size) = written?;
+    let Seen { size, found: Found { virtual_size, format } } = written?;
     let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     guard.facts = DataFacts { size: whole(size), virtual_size: whole(virtual_size), md5: md5?, sha512: sha512? };
+    guard.format = format;
     Ok(guard)
 }
 
@@ -126,8 +131,20 @@ fn digest<D: Digest>(mut chunks: mpsc::Receiver<Bytes>) -> String {
     hex::encode(digest.finalize())
 }
 
-/// Answers how many bytes there were, and how many a guest sees.
-fn write(path: &Path, judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<(u64, u64), Error> {
+struct Seen {
+    size: u64,
+    found: Found,
+}
+
+/// What a look into the data told.
+#[derive(Default)]
+struct Found {
+    /// How many bytes a guest sees; none are known of what is in a container.
+    virtual_size: u64,
+    format: Option<Format>,
+}
+
+fn write(path: &Path, judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<Seen, Error> {
     let failed = |cause| Error::file(path, cause);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let (mut judging, mut size) = (Judging::new(judge), 0);
@@ -136,19 +153,19 @@ fn write(path: &Path, judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result
         judging.feed(&chunk)?;
         file.write_all(&chunk).map_err(failed)?;
     }
-    let virtual_size = judging.finish()?;
+    let found = judging.finish()?;
     file.sync_all().map_err(failed)?;
-    Ok((size, virtual_size))
+    Ok(Seen { size, found })
 }
 
 /// The same of what need not be written.
-fn look(judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<(u64, u64), Error> {
+fn look(judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<Seen, Error> {
     let (mut judging, mut size) = (Judging::new(judge), 0);
     while let Some(chunk) = chunks.blocking_recv() {
         size += chunk.len() as u64;
         judging.feed(&chunk)?;
     }
-    Ok((size, judging.finish()?))
+    Ok(Seen { size, found: judging.finish()? })
 }
 
 enum Judging {
@@ -161,6 +178,7 @@ impl Judging {
     fn new(judge: Judge) -> Self {
         match judge {
             Judge::Disk(format, limits) => Self::Disk(Box::new(Inspector::new(format, limits))),
+            Judge::Anything(limits) => Self::Disk(Box::new(Inspector::of_anything(limits))),
             Judge::Container(container) => Self::Container(Box::new(ContainerInspector::new(container))),
             Judge::Later => Self::Later,
         }
@@ -174,12 +192,14 @@ impl Judging {
         }
     }
 
-    /// Answers how many bytes a guest sees; none are known of what is in a container.
-    fn finish(self) -> Result<u64, Error> {
+    fn finish(self) -> Result<Found, Error> {
         match self {
-            Self::Disk(inspector) => Ok(inspector.finish()?.virtual_size),
-            Self::Container(inspector) => Ok(inspector.finish().map(|()| 0)?),
-            Self::Later => Ok(0),
+            Self::Disk(inspector) => {
+                let seen = inspector.finish()?;
+                Ok(Found { virtual_size: seen.virtual_size, format: Some(seen.format) })
+            }
+            Self::Container(inspector) => Ok(inspector.finish().map(|()| Found::default())?),
+            Self::Later => Ok(Found::default()),
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Reply, Routes, created, json, no_content};
+use api::{Cx, Fault, Reply, Routes, created, json, no_content};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::{Row, action, attributes::Attributes, list, patch, protect::readable, store, tag};
-use crate::{Error, Image, data, policy, quota};
+use super::{Row, action, attributes::Attributes, list, patch, store, tag};
+use crate::{Error, Image, data, location, policy, quota};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room.clone())
@@ -34,7 +34,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
         store::insert(tx, &actor, &kept)
     });
     write.await?;
-    let mut response = created(&room.view(&readable(&room.settings, cx.caller()?, image.clone())))?;
+    let mut response = created(&room.view(&cx, image.clone())?)?;
     if let Ok(location) = HeaderValue::from_str(&cx.url(&format!("/v2/images/{}", image.id))) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -50,20 +50,34 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
     let image = room.store.read(move |tx| store::get(tx, &allowed, &id)).await?;
-    json(StatusCode::OK, &room.view(&readable(&room.settings, cx.caller()?, image)))
+    json(StatusCode::OK, &room.view(&cx, image)?)
 }
 
 async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
-    let changes = patch::read(&mut cx).await?;
+    let (edits, changes) = patch::read(&mut cx).await?;
     let (id, allowed, actor) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor());
     let before = room.store.read(move |tx| store::get_own(tx, &allowed, &id)).await?;
     let mut after = before.clone();
+    if !edits.is_empty() {
+        location::check_may(&room, &cx, &before, &edits)?;
+        let edited = location::edit(&room, &before, edits)?;
+        if edited.new.is_some() {
+            if !changes.is_empty() {
+                return Err(Fault::bad_request(
+                    "A location is fetched before it is added; make other changes by another request.",
+                ));
+            }
+            let image = location::set(&room, &cx, before, edited).await?;
+            return json(StatusCode::OK, &room.view(&cx, image)?);
+        }
+        after.locations = edited.labels;
+    }
     let attributes = Attributes { cx: &cx, settings: &room.settings };
     for change in changes {
         change.apply(&attributes, &mut after)?;
     }
     let image = room.store.write(move |tx| store::update(tx, &actor, &before, &after)).await?;
-    json(StatusCode::OK, &room.view(&readable(&room.settings, cx.caller()?, image)))
+    json(StatusCode::OK, &room.view(&cx, image)?)
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use types::{ProjectId, Timestamp};
 
-use super::{Row, Visibility, protect::readable, store};
+use super::{Row, Visibility, store};
 use crate::{Image, member};
 
 const HABITS: PagingHabits =
@@ -28,8 +28,7 @@ pub async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let images: Vec<Row> = rows.iter().map(store::from_columns).collect::<Result<_, _>>()?;
     let full = paging.limit.is_some_and(|limit| limit > 0 && images.len() >= limit);
     let last = images.last().filter(|_| full).map(|last| last.id.to_string());
-    let caller = cx.caller()?;
-    let views: Vec<Value> = images.into_iter().map(|image| room.view(&readable(&room.settings, caller, image))).collect();
+    let views: Vec<Value> = images.into_iter().map(|image| room.view(&cx, image)).collect::<Result<_, _>>()?;
     let first = if cx.query().is_empty() {
         "/v2/images".to_owned()
     } else {

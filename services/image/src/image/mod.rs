@@ -28,7 +28,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
-use crate::Error;
+use crate::{
+    Error,
+    location::{Label, Said},
+};
 
 pub use attributes::{Attributes, check_property_name, check_text};
 pub use protect::{Deed, check_property};
@@ -53,6 +56,9 @@ pub struct Row {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub place: Place,
+    /// Where a tenant said that the data is to be found; for show.
+    pub locations: Vec<Label>,
+    pub said: Option<Said>,
 }
 
 /// What was found out while the data streamed in.
@@ -154,6 +160,8 @@ impl Row {
             created_at: now,
             updated_at: now,
             place: Place::default(),
+            locations: Vec::new(),
+            said: None,
         }
     }
 
@@ -174,7 +182,15 @@ impl Row {
     pub fn without_data(&self) -> Self {
         let place = Place { importing: self.place.importing.clone(), failed: self.place.failed.clone(), ..Place::default() };
         let formats = self.place.declared.clone().unwrap_or_else(|| self.formats());
-        Self { status: Status::Queued, data: None, place, ..self.clone() }.in_formats(formats)
+        let mut waiting = Self { status: Status::Queued, data: None, place, ..self.clone() }.in_formats(formats);
+        waiting.forget_locations();
+        waiting
+    }
+
+    /// What was said of data that this image does not have, or gets otherwise.
+    pub fn forget_locations(&mut self) {
+        self.locations.clear();
+        self.said = None;
     }
 
     pub fn formats(&self) -> Formats {

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use super::{Deed, Row, attributes::Attributes, check_property, check_property_name};
+use crate::location::Edit;
 
 pub struct Change {
     path: Vec<String>,
@@ -41,21 +42,11 @@ const READ_ONLY: &[&str] = &[
     "deleted_at",
 ];
 /// Attributes that can be emptied but not taken away.
-const BASIC: &[&str] = &[
-    "name",
-    "visibility",
-    "protected",
-    "os_hidden",
-    "owner",
-    "disk_format",
-    "container_format",
-    "min_disk",
-    "min_ram",
-    "tags",
-    "locations",
-];
+const BASIC: &[&str] =
+    &["name", "visibility", "protected", "os_hidden", "owner", "disk_format", "container_format", "min_disk", "min_ram", "tags"];
 
-pub async fn read(cx: &mut Cx) -> Result<Vec<Change>, Fault> {
+/// The changes: those of locations, which take longer, and all others.
+pub async fn read(cx: &mut Cx) -> Result<(Vec<Edit>, Vec<Change>), Fault> {
     let kind = cx.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
     let is_old = kind == TYPES[1];
     if !TYPES.contains(&kind.as_str()) {
@@ -72,7 +63,16 @@ pub async fn read(cx: &mut Cx) -> Result<Vec<Change>, Fault> {
         .json_of_any_kind()
         .await
         .map_err(|fault| Fault::bad_request(format!("Operations must be JSON objects. {}", fault.message)))?;
-    lines.into_iter().map(|line| if is_old { Change::read_old(line) } else { Change::read(line) }).collect()
+    let (mut edits, mut changes) = (Vec::new(), Vec::new());
+    for line in lines {
+        let change = if is_old { Change::read_old(line)? } else { Change::read(line)? };
+        if change.path.first().is_some_and(|name| name == "locations") {
+            edits.push(change.edit()?);
+        } else {
+            changes.push(change);
+        }
+    }
+    Ok((edits, changes))
 }
 
 impl Change {
@@ -106,15 +106,21 @@ impl Change {
         Ok(Self { path, what })
     }
 
+    /// `/locations/-`, `/locations/2`, or `/locations` as a whole.
+    fn edit(self) -> Result<Edit, Fault> {
+        match (self.what, self.path.as_slice()) {
+            (What::Add(location), [_, place]) => Ok(Edit::Add { place: place.clone(), location }),
+            (What::Replace(locations), [_]) => Ok(Edit::Replace { locations }),
+            (What::Remove, [_, place]) => Ok(Edit::Remove { place: place.clone() }),
+            _ => Err(Fault::bad_request(format!("Invalid JSON pointer for this resource: '/{}'", self.path.join("/")))),
+        }
+    }
+
     pub fn apply(self, attributes: &Attributes<'_>, image: &mut Row) -> Result<(), Fault> {
         let Self { path, what } = self;
         let name = path.first().map(String::as_str).unwrap_or_default();
         if READ_ONLY.contains(&name) {
             return Err(Fault::forbidden(format!("Attribute '{name}' is read-only.")));
-        }
-        if name == "locations" {
-            // Whoever sets a location makes the cloud read it, with the cloud's own rights.
-            return Err(Fault::forbidden("It's not allowed to add, replace or remove locations. Upload or import the data."));
         }
         if BASIC.contains(&name) {
             return match what {

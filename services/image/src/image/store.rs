@@ -8,11 +8,11 @@ use store::{Actor, Event, Row as Columns, Tx, params};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
 use super::{DataFacts, Place, Row, Status, Visibility};
-use crate::{Error, member};
+use crate::{Error, location::Label, member};
 
 pub const COLUMNS: &str = "id, name, owner, status, visibility, protected, os_hidden, disk_format, container_format, min_disk, \
      min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at, content, holds, stores, \
-     staged, reserved, importing, failed_import, declared";
+     staged, reserved, importing, failed_import, declared, locations, said";
 
 pub fn from_columns(row: &Columns) -> Result<Row, store::Error> {
     let size: Option<i64> = row.get(11)?;
@@ -48,6 +48,8 @@ pub fn from_columns(row: &Columns) -> Result<Row, store::Error> {
             failed: row.json(26)?,
             declared: row.json(27)?,
         },
+        locations: row.json(28)?,
+        said: row.json(29)?,
     })
 }
 
@@ -105,7 +107,8 @@ pub fn update(tx: &mut Tx, actor: &Actor, before: &Row, after: &Row) -> Result<R
         "UPDATE images SET name = $2, owner = $3, status = $4, visibility = $5, protected = $6, os_hidden = $7, disk_format = $8, \
          container_format = $9, min_disk = $10, min_ram = $11, size = $12, virtual_size = $13, checksum = $14, sha512 = $15, \
          properties = $16, tags = $17, generation = $18, created_at = $19, updated_at = $20, content = $21, holds = $22, \
-         stores = $23, staged = $24, importing = $25, failed_import = $26, declared = $27 WHERE id = $1 AND generation = $28",
+         stores = $23, staged = $24, importing = $25, failed_import = $26, declared = $27, locations = $28, said = $29 \
+         WHERE id = $1 AND generation = $30",
         &values,
     )?;
     record(tx, actor, "image.update", Some(before), Some(&after))?;
@@ -201,21 +204,30 @@ fn columns(image: &Row) -> Vec<store::Value> {
         place.reserved,
         place.importing.as_ref().map(list),
         place.failed.as_ref().map(list),
-        place.declared.as_ref().map(|formats| serde_json::json!(formats).to_string())
+        place.declared.as_ref().map(|formats| serde_json::json!(formats).to_string()),
+        serde_json::json!(image.locations).to_string(),
+        image.said.as_ref().map(|said| serde_json::json!(said).to_string())
     ]
     .to_vec()
 }
 
 fn record(tx: &mut Tx, actor: &Actor, action: &str, before: Option<&Row>, after: Option<&Row>) -> Result<(), Error> {
     let Some(image) = after.or(before) else { return Ok(()) };
+    let view = |image: &Row| {
+        let mut view = super::view::view(image);
+        if !image.locations.is_empty() {
+            view["locations"] = image.locations.iter().map(Label::without_query).collect();
+        }
+        view
+    };
     tx.record(Event {
         actor: actor.clone(),
         action: action.to_owned(),
         resource_type: "image",
         resource_id: image.id.to_string(),
         project_id: Some(image.owner.to_string()),
-        before: before.map(super::view::view),
-        after: after.map(super::view::view),
+        before: before.map(view),
+        after: after.map(view),
     })?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An image as Glance v2 shows it: attributes and the user's properties side by side.
 
+use access::Target;
+use api::{Cx, Fault};
 use serde_json::{Map, Value, json};
 
-use super::Row;
-use crate::Image;
+use super::{Row, protect::readable};
+use crate::{Image, location::Said, policy};
 
 impl Image {
     /// The stores that have this image, the one to read from first.
@@ -15,24 +17,34 @@ impl Image {
         known.into_iter().map(|store| store.id.clone()).collect()
     }
 
-    pub(crate) fn view(&self, image: &Row) -> Value {
-        let mut view = view(image);
-        if !image.place.stores.is_empty() {
-            view["stores"] = json!(self.stores_of(image).join(","));
+    /// The image as this caller sees it.
+    pub(crate) fn view(&self, cx: &Cx, image: Row) -> Result<Value, Fault> {
+        let image = readable(&self.settings, cx.caller()?, image);
+        let mut view = view(&image);
+        let mut stores = self.stores_of(&image);
+        if stores.is_empty() {
+            stores.extend(image.locations.iter().filter_map(|label| label.store.clone()));
         }
-        view
+        if !stores.is_empty() {
+            view["stores"] = json!(stores.join(","));
+        }
+        if self.settings.show_multiple_locations {
+            let may_see = cx.may(&policy::SHOW_LOCATIONS, &Target::in_project(&image.owner));
+            view["locations"] = json!(if may_see { self.locations_of(&image) } else { Vec::new() });
+        }
+        Ok(view)
     }
 }
 
-/// Of what is inside a container nothing is known, its virtual size least of all.
+/// Of what is inside a container nothing is known, its virtual size least of all. For events, too: without what only some may see.
 pub fn view(image: &Row) -> Value {
-    let data = image.data.as_ref();
+    let (data, said) = (image.data.as_ref(), Said::of(image));
     let own = json!({
         "id": image.id, "name": image.name, "owner": image.owner, "status": image.status.as_str(), "visibility": image.visibility.as_str(),
         "protected": image.protected, "os_hidden": image.hidden, "disk_format": image.disk_format, "container_format": image.container_format,
         "min_disk": image.min_disk, "min_ram": image.min_ram, "size": data.map(|data| data.size),
-        "virtual_size": data.map(|data| data.virtual_size).filter(|size| *size > 0), "checksum": data.map(|data| &data.md5),
-        "os_hash_algo": data.map(|_| "sha512"), "os_hash_value": data.map(|data| &data.sha512), "tags": image.tags,
+        "virtual_size": data.map(|data| data.virtual_size).filter(|size| *size > 0), "checksum": said.checksum,
+        "os_hash_algo": said.algorithm, "os_hash_value": said.value, "tags": image.tags,
         "created_at": image.created_at.zulu(), "updated_at": image.updated_at.zulu(), "self": format!("/v2/images/{}", image.id),
         "file": format!("/v2/images/{}/file", image.id), "schema": "/v2/schemas/image",
     });

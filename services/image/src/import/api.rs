@@ -68,7 +68,7 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
         (stores, _, header) => stores.or_else(|| header.map(|name| vec![name.to_owned()])),
     };
     let stores = targets(&room, &before, &method, named, ask.all_stores)?;
-    let order = Order { method, stores, all_must_succeed: ask.all_stores_must_succeed, expected: None };
+    let order = Order { method, stores, all_must_succeed: ask.all_stores_must_succeed, expected: None, label_stays: false };
     let name = order.method.name();
     let roles = &cx.caller()?.roles;
     let injected = room.settings.import.injection.given_to(roles.iter().map(|role| role.name.as_str()));

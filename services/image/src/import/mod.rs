@@ -15,7 +15,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Row, Status};
+use crate::{
+    image::{Row, Status},
+    location::Expected,
+};
 
 pub use prepare::check;
 pub use reconcile::Importer;
@@ -32,6 +35,9 @@ pub struct Order {
     /// What the data has to be, where the one who ordered it knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
+    /// Whether the location that the data should come from stays on the image if it cannot be had.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub label_stays: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +47,6 @@ pub enum Method {
     WebDownload { uri: String },
     CopyImage,
     GlanceDownload { glance_image_id: String, glance_region: String },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expected {
-    pub sha512: String,
 }
 
 impl Method {
@@ -81,5 +82,8 @@ pub fn begun(image: &Row, order: &Order) -> Row {
     let mut after = Row { status: order.method.waits_in(), ..image.clone() };
     after.place.importing = Some(order.stores.iter().cloned().collect());
     after.place.failed = Some(BTreeSet::new());
+    if image.status == Status::Queued {
+        after.forget_locations();
+    }
     after
 }

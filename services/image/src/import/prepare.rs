@@ -65,7 +65,14 @@ pub async fn prepare(
         }
         None => {
             let mut meter = Meter::new(room, &image.id, image.status, length).told_by(&task.id);
-            data::receive(to.place.partial(), data::api::declared(room, image), Some(&mut meter), chunks).await?
+            // What is at an address was often called raw for want of a better word; it is kept as what it is.
+            let is_open = task.kind == Kind::Location && formats == raw_disk();
+            let judge = if is_open { Judge::Anything(limits) } else { data::api::declared(room, image) };
+            let received = data::receive(to.place.partial(), judge, Some(&mut meter), chunks).await?;
+            if let Some(found) = received.format.filter(|_| is_open) {
+                formats.disk = Some(found.to_string());
+            }
+            received
         }
     };
     let is_disk = formats.container.as_deref() == Some("bare");
@@ -79,6 +86,10 @@ pub async fn prepare(
     let converted = convert(room, task, image, conversion, from, &received, to.place.partial()).await?;
     formats.disk = Some(conversion.to.to_string());
     Ok(Prepared { received: converted, formats })
+}
+
+fn raw_disk() -> Formats {
+    Formats { disk: Some("raw".into()), container: Some("bare".into()) }
 }
 
 /// Makes a file of another format at `path`; nothing is left of it if that fails, or nobody needs it any more.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use api::Fault;
 use serde_json::json;
 use work::{KeyedReconciler, Step};
 
@@ -62,8 +63,11 @@ impl KeyedReconciler for Importer {
                 self.fail(&task, order.ok().as_ref()).await.map_err(|error| error.to_string())?;
                 work::crash::point("image.import.failed");
                 let message = error.for_tenant();
+                // For the request that waits for it.
+                let result = (task.kind == Kind::Location).then(|| json!({"status_code": Fault::from(error).status.as_u16()}));
                 self.set(&task, |task| {
                     task.status = task::Status::Failure;
+                    task.result.clone_from(&result);
                     task.message.clone_from(&message);
                 })
                 .await?;
@@ -92,6 +96,7 @@ impl Importer {
         let Some(id) = task.image.clone() else { return Ok(()) };
         let targets: BTreeSet<String> = order.map(|order| order.stores.iter().cloned().collect()).unwrap_or_default();
         let is_copy = order.is_some_and(|order| order.method == Method::CopyImage);
+        let label_stays = order.is_some_and(|order| order.label_stays);
         let (kind, actor) = (task.kind, task.actor());
         let write = self.room.store.write(move |tx| {
             let Some(before) = image::store::find(tx, &id)? else { return Ok(None) };
@@ -100,7 +105,7 @@ impl Importer {
                 image::store::delete(tx, &actor, &before)?;
                 return Ok(Some(before));
             }
-            let after = if is_copy { copy_undone(&before, &targets) } else { import_undone(&before, &targets) };
+            let after = if is_copy { copy_undone(&before, &targets) } else { import_undone(&before, &targets, label_stays) };
             image::store::update(tx, &actor, &before, &after)?;
             Ok::<_, Error>(Some(before))
         });
@@ -111,11 +116,14 @@ impl Importer {
     }
 }
 
-fn import_undone(before: &Row, targets: &BTreeSet<String>) -> Row {
+fn import_undone(before: &Row, targets: &BTreeSet<String>, label_stays: bool) -> Row {
     if before.status != Status::Importing {
         return before.clone();
     }
     let mut after = before.without_data();
+    if label_stays {
+        after.locations.clone_from(&before.locations);
+    }
     after.place.importing = Some(BTreeSet::new());
     after.place.failed = Some(targets.clone());
     after

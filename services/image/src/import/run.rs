@@ -15,6 +15,7 @@ use crate::{
     Error, Image, StoreSettings,
     data::{self, Judge, Meter},
     image::{self, DataFacts, Row, Status},
+    location::{Expected, Hashing, Said},
     quota,
     stores::place::{Chunks, open_file},
     task,
@@ -76,15 +77,18 @@ pub async fn run(room: &Image, task: &task::Row, order: &Order) -> Result<(), Er
 
 /// Brings the data into one store.
 async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &StoreSettings) -> Result<(), Error> {
-    let source = source(room, task, order, image).await?;
+    let (chunks, length) = source(room, task, order, image).await?;
+    let hashing = Hashing::of(order.expected.as_ref());
+    let source = (hashing.watch(chunks), length);
     let Prepared { received, formats } = match &image.data {
         Some(known) => copy(room, task, image, known, to, source).await?,
         None => prepare(room, task, order, image, to, source).await?,
     };
     let facts = received.facts.clone();
-    if order.expected.as_ref().is_some_and(|expected| expected.sha512 != facts.sha512) {
+    if order.expected.as_ref().is_some_and(|expected| !hashing.fits(expected, &facts)) {
         return Err(Error::Invalid("The data does not have the hash that it should have.".into()));
     }
+    let said = order.expected.as_ref().and_then(|expected| said(expected, &facts));
     work::crash::point("image.import.received");
     data::keep(room, &task.actor(), &image.id, to, received).await?;
     let (id, store, must_all) = (image.id.to_string(), to.id.clone(), order.all_must_succeed);
@@ -94,6 +98,9 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
         let before = image::store::find(tx, &id)?.ok_or(Error::Gone)?;
         let mut after = Row { data: Some(facts.clone()), ..before.clone() }.in_formats(formats.clone());
         after.place.declared = before.place.declared.clone().or_else(|| Some(before.formats()).filter(|said| *said != formats));
+        if let Some(said) = &said {
+            after.said = Some(said.clone());
+        }
         after.place.stores.insert(store.clone());
         after.place.importing.get_or_insert_default().remove(&store);
         if !must_all && after.status == Status::Importing {
@@ -107,6 +114,15 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
     write.await?;
     work::crash::point("image.import.kept");
     Ok(())
+}
+
+/// What is shown where the hash was verified by another algorithm than this cloud's own.
+fn said(expected: &Expected, facts: &DataFacts) -> Option<Said> {
+    (expected.algorithm() != "sha512").then(|| Said {
+        checksum: Some(facts.md5.clone()),
+        algorithm: Some(expected.algorithm().to_owned()),
+        value: Some(expected.value().to_owned()),
+    })
 }
 
 /// Data that another store has was judged when it came; its hash says that it is the same.

@@ -101,6 +101,7 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
             return Err(Error::Forbidden("Cannot delete image data from the only store that has it. Delete the image.".into()));
         }
         after.place.holds.remove(&from);
+        after.locations.retain(|label| label.store.as_ref() != Some(&from));
         store::update(tx, &actor, &before, &after)?;
         Ok(before.place.blob)
     });

@@ -138,7 +138,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
     wanted.check_formats()?;
     let stores = vec![room.default_store().id.clone()];
     let method = Method::WebDownload { uri: input.import_from.clone() };
-    let order = import::Order { method, stores, all_must_succeed: true, expected: None };
+    let order = import::Order { method, stores, all_must_succeed: true, expected: None, label_stays: false };
     let (actor, limits) = (cx.actor(), room.settings.quota);
     let mut shown = serde_json::to_value(&order).unwrap_or_default();
     shown["import_from"] = json!(input.import_from);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Past advisories on the image API, one test each.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -57,29 +57,59 @@ async fn a_web_download_reaches_nothing_inside() {
     assert!(knock.is_err());
 }
 
-/// CVE-2015-1195 and its kin: a tenant points an image at a file or a store of the cloud.
+/// CVE-2015-1195 and its kin: a tenant points an image at a file or a store of the cloud, or at what only the cloud reaches.
 #[tokio::test]
-async fn tenants_set_no_locations() {
-    let it = start().await;
+async fn a_location_reaches_nothing_inside() {
+    let it = start_with(|settings| {
+        let rules = web::Rules::public().any_port().allow("127.0.0.2/32".parse().unwrap());
+        settings.web = web::Client::new(rules, web::Limits::default());
+    })
+    .await;
     let talk = it.member();
+    let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = inside.local_addr().unwrap().port();
     let id = create(&talk, "raw").await;
-    for url in ["file:///etc/shadow", "filesystem:///etc/shadow", "swift+config://x/y", "http://127.0.0.1/x"] {
-        let location = json!({"url": url, "metadata": {}});
-        for (op, path, value) in [
-            ("add", "/locations/-", location.clone()),
-            ("add", "/locations/0", location.clone()),
-            ("replace", "/locations", json!([location])),
-            ("remove", "/locations/0", Value::Null),
-        ] {
-            patch(&talk, &id, json!([{"op": op, "path": path, "value": value}])).await.expect(403);
+    let add = |url: &str| json!([{"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}}]);
+    for url in [
+        "file:///etc/shadow".to_owned(),
+        "filesystem:///etc/shadow".to_owned(),
+        "swift+config://x/y".to_owned(),
+        "cinder://7f000001".to_owned(),
+        format!("store://file/{id}"),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+        "http://10.0.0.1/".to_owned(),
+        format!("http://127.0.0.1:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        format!("http://user@127.0.0.2:{port}/"),
+    ] {
+        let value = json!([{"url": url, "metadata": {}}]);
+        patch(&talk, &id, add(&url)).await.expect(400);
+        patch(&talk, &id, json!([{"op": "replace", "path": "/locations", "value": value}])).await.expect(400);
+        for talk in [&talk, &it.admin()] {
+            let said = talk.post(&format!("/image/v2/images/{id}/locations"), json!({"url": url})).await.expect(400);
+            assert!(message(&said).contains("does not pass filtering"), "{url}: {said}");
         }
-        talk.post(&format!("/image/v2/images/{id}/locations"), location.clone()).await.expect(403);
-        let made = talk.post("/image/v2/images", json!({"name": "n", "locations": [location]})).await;
-        assert_eq!(made.status, 403);
+        talk.post("/image/v2/images", json!({"name": "n", "locations": value})).await.expect(403);
     }
-    // Nor does an administrator name a file of the host.
-    let ask = json!({"url": "file:///etc/shadow"});
-    it.admin().post(&format!("/image/v2/images/{id}/locations"), ask).await.expect(400);
+    // Past the look at the text: by a name, and by a redirect.
+    let outside = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let redirect = format!("http://{}/", outside.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = outside.accept().await {
+            let _ = stream.read(&mut [0; 1024]).await;
+            let answer = format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{port}/\r\ncontent-length: 0\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    for url in [redirect, format!("http://2130706433:{port}/"), format!("http://localhost:{port}/")] {
+        let said = patch(&talk, &id, add(&url)).await.expect(400);
+        assert!(message(&said).contains("may not be fetched from"), "{url}: {said}");
+        let shown = show(&talk, &id).await;
+        assert_eq!((&shown["status"], &shown["locations"]), (&json!("queued"), &json!([])), "{url}");
+    }
+    let knock = tokio::time::timeout(std::time::Duration::from_millis(50), inside.accept()).await;
+    assert!(knock.is_err());
+    assert_eq!(it.files("file"), 0);
 }
 
 /// OSSA-2013-027: data that is at hand is still given to those only whom the policy admits.

@@ -9,7 +9,11 @@ use store::Store;
 use world::{Talk, World};
 
 use super::{
-    Room, conversion::converting, create, imports::import, message, qemu_img, settings, show, stage, start, task_of, upload,
+    Room,
+    conversion::converting,
+    create,
+    imports::{import, serve},
+    message, patch, qemu_img, settings, show, stage, start, task_of, upload,
 };
 use crate::{Image, MIGRATIONS, POLICIES, RULES};
 
@@ -38,8 +42,12 @@ const POINTS: &[&str] = &[
     "image.import.failed",
     "image.store.released",
     "image.deleted",
-    // Of the disk that is converted, between its two stores.
+    "image.location.begun",
+    "image.import.received:3",
     "image.import.kept:3",
+    "image.location.compared",
+    // Of the disk that is converted, between its two stores.
+    "image.import.kept:4",
 ];
 
 async fn room_in(folder: &Path, database: &str) -> (Image, Talk) {
@@ -75,6 +83,11 @@ async fn a_life_in_a_process_of_its_own() {
     talk.post(&import(&bad), json!({"method": {"name": "glance-direct"}})).await.expect(202);
     assert_eq!(task_of(&talk, &bad).await["status"], "failure");
     talk.delete(&format!("/image/v2/images/{id}")).await.expect(204);
+    let (url, id) = (serve(vec![4; 800]).await, create(&talk, "raw").await);
+    for url in [url.clone(), format!("{url}#again")] {
+        let location = json!({"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}});
+        patch(&talk, &id, json!([location])).await.expect(200);
+    }
     let disk = create(&talk, "qcow2").await;
     stage(&talk, &disk, qemu_img(Path::new(&folder), &["-f", "qcow2", "FILE", "1M"])).await.expect(204);
     talk.post(&import(&disk), json!({"method": {"name": "glance-direct"}, "all_stores": true})).await.expect(202);
@@ -120,7 +133,9 @@ async fn a_crash_at_any_point_leaves_nothing_half_made() {
                     );
                     bytes += image["size"].as_u64().unwrap() * stores;
                 }
-                "queued" => assert_eq!((&image["size"], stores), (&Value::Null, 0), "{point}"),
+                "queued" => {
+                    assert_eq!((&image["size"], &image["locations"], stores), (&Value::Null, &json!([]), 0), "{point}");
+                }
                 // Staged data that was acknowledged waits for its import.
                 "uploading" => assert!(folder.path().join("images/staging").join(id).exists(), "{point}"),
                 other => panic!("{point}: {other}"),

@@ -3,7 +3,6 @@
 
 use contracts::audit::Audit;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha512};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -188,27 +187,4 @@ async fn tasks_are_for_administrators_and_make_their_image() {
     }
     assert_eq!(admin.get(&path).await.expect(200)["status"], "failure");
     admin.get(&format!("/image/v2/images/{}", made["image_id"].as_str().unwrap())).await.expect(404);
-}
-
-#[tokio::test]
-async fn a_location_is_fetched_and_must_have_its_hash() {
-    let it = start().await;
-    let (talk, admin) = (it.member(), it.admin());
-    let content = vec![6; 700];
-    let (url, hash) = (serve(content.clone()).await, hex::encode(Sha512::digest(&content)));
-    let id = create(&talk, "raw").await;
-    let path = format!("/image/v2/images/{id}/locations");
-    let ask = |value: &str| json!({"url": url, "validation_data": {"os_hash_algo": "sha512", "os_hash_value": value}});
-    admin.post(&path, ask("beef")).await.expect(400);
-    admin.post(&path, json!({"url": url, "validation_data": {"os_hash_value": hash}})).await.expect(400);
-    admin.post(&path, ask(&"be".repeat(64))).await.expect(202);
-    assert_eq!(task_of(&talk, &id).await["status"], "failure");
-    assert_eq!((show(&talk, &id).await["status"].clone(), it.files("file")), (json!("queued"), 0));
-    admin.post(&path, ask(&hash)).await.expect(202);
-    assert_eq!(task_of(&talk, &id).await["status"], "success");
-    assert_eq!(show(&talk, &id).await["os_hash_value"], hash);
-    admin.post(&path, ask(&hash)).await.expect(409);
-    let listed = it.talk.as_("service@p9").get(&path).await.expect(200);
-    assert_eq!(listed[0]["metadata"]["store"], "file");
-    talk.get(&path).await.expect(403);
 }

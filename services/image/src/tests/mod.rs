@@ -10,6 +10,7 @@ mod conversion;
 mod crash;
 mod imports;
 mod lists;
+mod locations;
 mod members;
 mod metadefs;
 mod quota;

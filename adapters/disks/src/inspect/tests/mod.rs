@@ -148,6 +148,24 @@ fn an_image_that_is_two_formats_at_once_is_taken_for_the_dangerous_one() {
 }
 
 #[test]
+fn an_image_that_nobody_described_is_judged_as_what_it_is() {
+    let judge = |content: &[u8]| {
+        let mut inspector = Inspector::of_anything(Limits::default());
+        content.chunks(4096).try_for_each(|chunk| inspector.feed(chunk))?;
+        inspector.finish()
+    };
+    for format in ["qcow2", "vmdk", "vdi"] {
+        let found = judge(&made(format, "", "16M")).unwrap();
+        assert_eq!((found.format.as_str(), found.virtual_size), (format, 16 << 20));
+    }
+    assert_eq!(judge(&[7; 5000]).unwrap().format, Format::Raw);
+    let backed = patched(made("qcow2", "", "16M"), 8, &[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 8]);
+    assert_eq!(judge(&backed), Err(Refusal::BackingFile));
+    let vhdx = judge(&made("vhdx", "", "16M"));
+    assert_eq!(vhdx, Err(Refusal::NotAsDeclared { declared: Format::Raw, found: Format::Vhdx }));
+}
+
+#[test]
 fn a_hostile_qcow2_is_refused_with_its_cause() {
     let image = || made("qcow2", "", "1M");
     let malformed = |what| Refusal::Malformed { what };
