@@ -54,6 +54,20 @@ impl Error {
         }
     }
 
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) | Self::NoSuch(_) => StatusCode::NOT_FOUND,
+            Self::Invalid(_) | Self::Refused(_) | Self::BrokenOff(_) | Self::Fetch(_) => StatusCode::BAD_REQUEST,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Gone => StatusCode::GONE,
+            Self::TooLarge(_) | Self::OverLimit(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Full => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Bucket(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::File { .. } | Self::Store(_) | Self::Conversion(_) | Self::NoConverter(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
     /// For whoever owns the image: what he can act on, and nothing of the cloud's inside.
     pub fn for_tenant(&self) -> String {
         match self {
@@ -77,21 +91,15 @@ impl From<disks::Error> for Error {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
+        let (status, message) = (error.status(), error.to_string());
         match error {
-            Error::NotFound(_) | Error::NoSuch(_) => Fault::not_found(message),
-            Error::Invalid(_) | Error::Refused(_) | Error::BrokenOff(_) | Error::Fetch(_) => Fault::bad_request(message),
-            Error::Forbidden(_) => Fault::forbidden(message),
-            Error::Conflict(_) => Fault::conflict(message),
-            Error::Gone => Fault::new(StatusCode::GONE, message),
-            Error::TooLarge(_) | Error::OverLimit(_) => Fault::too_large(message),
-            Error::Full => Fault::new(StatusCode::INSUFFICIENT_STORAGE, message),
             Error::File { .. } | Error::Conversion(_) | Error::NoConverter(_) => Fault::internal(message),
             Error::Bucket(cause) => {
                 tracing::error!(error = &cause as &dyn std::error::Error, "an object store failed");
-                Fault::new(StatusCode::SERVICE_UNAVAILABLE, message)
+                Fault::new(status, message)
             }
             Error::Store(error) => error.into(),
+            _ => Fault::new(status, message),
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use api::Fault;
 use serde_json::json;
 use work::{KeyedReconciler, Step};
 
@@ -64,7 +63,7 @@ impl KeyedReconciler for Importer {
                 work::crash::point("image.import.failed");
                 let message = error.for_tenant();
                 // For the request that waits for it.
-                let result = (task.kind == Kind::Location).then(|| json!({"status_code": Fault::from(error).status.as_u16()}));
+                let result = (task.kind == Kind::Location).then(|| json!({"status_code": error.status().as_u16()}));
                 self.set(&task, |task| {
                     task.status = task::Status::Failure;
                     task.result.clone_from(&result);
