@@ -129,14 +129,14 @@ impl Listing {
         rows
     }
 
-    pub fn answer<V: Serialize>(&self, cx: &Cx, many: &'static str, views: &[V], id: impl Fn(&V) -> &str) -> Reply {
-        let links = self.links(cx, views.len(), views.first().map(&id), views.last().map(&id));
+    /// `ends` are the ids of the first and the last.
+    pub fn answer<V: Serialize>(&self, cx: &Cx, many: &'static str, views: &[V], ends: Option<[String; 2]>) -> Reply {
+        let links = ends.and_then(|ends| self.links(cx, views.len(), &ends));
         document(cx, StatusCode::OK, many, views, links)
     }
 
-    fn links(&self, cx: &Cx, rows: usize, first: Option<&str>, last: Option<&str>) -> Option<Vec<Link>> {
+    fn links(&self, cx: &Cx, rows: usize, [first, last]: &[String; 2]) -> Option<Vec<Link>> {
         let limit = self.paging.limit?;
-        let (first, last) = (first?, last?);
         let full = rows >= limit;
         let link = |rel, reverse: &str, marker: &str| {
             let query = api::Query::parse(Some(&cx.query().with("page_reverse", reverse)));

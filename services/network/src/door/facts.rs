@@ -10,13 +10,13 @@ use types::{NetworkId, PortId, SubnetId};
 use crate::{
     Result, floating_ip, network,
     port::{self, DISTRIBUTED, Row},
-    resource::Kept,
+    resource::{Gathered, Kept},
     subnet,
 };
 
 /// The facts of ports with the ids of their devices, in order; seven statements however many ports there are.
 pub fn of(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<(String, PortFacts)>> {
-    let found = port::store::with_rest(tx, rows)?;
+    let found = port::Row::with_rest(tx, rows)?;
     let networks: HashSet<&NetworkId> = found.iter().map(|port| &port.row.network_id).collect();
     let about = About::gather(tx, &networks, &found)?;
     let facts = |port: &port::store::Found| (port.row.device_id.clone(), about.facts(port));

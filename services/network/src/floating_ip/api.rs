@@ -3,20 +3,19 @@
 
 use std::sync::Arc;
 
-use ::store::Tx;
 use access::{Policy, Target};
 use api::{Cx, Fault, Routes};
 
 use super::{
     Row, STATUS, View,
-    store::{self, Create, Found, Goal, Update},
+    store::{Create, Found, Goal, Update},
 };
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
     listing::{Attribute, number, text},
     network, port,
-    resource::{self, By, Managed, Shown},
+    resource::{self, Served, Shown},
 };
 
 pub static GET: Policy = Policy::new("get_floatingip", "rule:project_reader_or_admin", "See floating IPs");
@@ -56,81 +55,48 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Found;
     type View = View;
-
-    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
-        store::with_rest(tx, rows)
-    }
 
     fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
         View::new(found)
     }
-
-    fn id_of(view: &View) -> &str {
-        view.id.as_str()
-    }
 }
 
-impl Managed for Row {
+impl Served for Row {
     const CREATE: &'static Policy = &CREATE;
     const UPDATE: &'static Policy = &UPDATE;
     const DELETE: &'static Policy = &DELETE;
 
-    type Create = Create;
-    type Update = Update;
-
-    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
-        let ask = read_create(room, cx, input).await?;
+    async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Create, Target), Fault> {
+        input.fixed(&READ_ONLY)?;
+        let project_id = input.owner(cx)?;
+        let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_text("floating_network_id")?).await?;
+        let address = input.address("floating_ip_address")?.flatten();
+        if address.is_some() {
+            cx.check(&CREATE_ADDRESS, &Target::in_project(&project_id))?;
+        }
+        let ask = Create {
+            project_id,
+            network_id: network.id,
+            description: input.text("description", LONGEST)?.unwrap_or_default(),
+            address,
+            subnet_id: input.optional_text("subnet_id", LONGEST)?.flatten().map(Into::into),
+            goal: read_goal(room, cx, &mut input).await?.flatten(),
+        };
+        refuse_names(&mut input)?;
+        input.finish()?;
         let target = Target::in_project(&ask.project_id);
         Ok((ask, target))
     }
 
-    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
-        read_update(room, cx, input).await
+    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, mut input: Input, _target: &Target) -> Result<Update, Fault> {
+        input.fixed(&READ_ONLY)?;
+        input.fixed(&["project_id", "tenant_id", "floating_network_id", "floating_ip_address", "router_id"])?;
+        let ask = Update { description: input.text("description", LONGEST)?, goal: read_goal(room, cx, &mut input).await? };
+        refuse_names(&mut input)?;
+        input.finish()?;
+        Ok(ask)
     }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
-        store::create(tx, by, ask)
-    }
-
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
-        store::update(tx, by, self, ask)
-    }
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
-        store::delete(tx, by, self)
-    }
-}
-
-async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<Create, Fault> {
-    input.fixed(&READ_ONLY)?;
-    let project_id = input.owner(cx)?;
-    let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_text("floating_network_id")?).await?;
-    let address = input.address("floating_ip_address")?.flatten();
-    if address.is_some() {
-        cx.check(&CREATE_ADDRESS, &Target::in_project(&project_id))?;
-    }
-    let ask = Create {
-        project_id,
-        network_id: network.id,
-        description: input.text("description", LONGEST)?.unwrap_or_default(),
-        address,
-        subnet_id: input.optional_text("subnet_id", LONGEST)?.flatten().map(Into::into),
-        goal: read_goal(room, cx, &mut input).await?.flatten(),
-    };
-    refuse_names(&mut input)?;
-    input.finish()?;
-    Ok(ask)
-}
-
-async fn read_update(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<Update, Fault> {
-    input.fixed(&READ_ONLY)?;
-    input.fixed(&["project_id", "tenant_id", "floating_network_id", "floating_ip_address", "router_id"])?;
-    let ask = Update { description: input.text("description", LONGEST)?, goal: read_goal(room, cx, &mut input).await? };
-    refuse_names(&mut input)?;
-    input.finish()?;
-    Ok(ask)
 }
 
 async fn read_goal(room: &Arc<Room>, cx: &Cx, input: &mut Input) -> Result<Option<Option<Goal>>, Fault> {

@@ -11,7 +11,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
-use crate::{Error, port, resource::Kept};
+use crate::{
+    Error, port,
+    resource::{Kept, common_columns},
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -57,17 +60,7 @@ impl Kept for Row {
         })
     }
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn project_id(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn generation(&self) -> i64 {
-        self.generation
-    }
+    common_columns!();
 
     fn missing(id: &str) -> Error {
         Error::FloatingIPNotFound { floatingip_id: id.to_owned() }

@@ -11,7 +11,7 @@ use crate::{
     Error, Result, keys, network,
     port::{self, FLOATING_IP, addresses::Wish},
     quota,
-    resource::{By, Kept, Shown},
+    resource::{By, Gathered, Kept, Managed},
     subnet, tag,
     who::Doer,
 };
@@ -47,75 +47,120 @@ pub struct Update {
     pub goal: Option<Option<Goal>>,
 }
 
-pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
-    let By { doer, settings, .. } = by;
-    let network = network::Row::get(tx, &ask.network_id)?;
-    if !network.external {
-        return Err(Error::bad(format!("Bad floatingip request: Network {} is not a valid external network.", network.id)));
+impl Gathered for Row {
+    type Found = Found;
+
+    /// Adds ports and tags, in two statements however many rows there are.
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Found>> {
+        let mut ports: HashMap<PortId, port::Row> = HashMap::new();
+        let select = port::Row::select().filter_in("id", rows.iter().filter_map(|row| row.port_id.as_ref()));
+        for row in select.rows(tx)? {
+            let port = port::Row::read(&row)?;
+            ports.insert(port.id.clone(), port);
+        }
+        let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
+        let with = |row: Row| Found {
+            port: row.port_id.as_ref().and_then(|port| ports.get(port).cloned()),
+            tags: tags.remove(row.id.as_str()).unwrap_or_default(),
+            row,
+        };
+        Ok(rows.into_iter().map(with).collect())
     }
-    let subnets = subnet::store::of_network(tx, &network.id)?;
-    let Some(first) = subnets.iter().find(|subnet| subnet.is_v4()) else {
-        let message = format!("Bad floatingip request: Network {} does not contain any IPv4 subnet.", network.id);
-        return Err(Error::bad(message));
-    };
-    quota::take(tx, &ask.project_id, quota::Resource::FloatingIp, 1, settings)?;
-    let id = FloatingIpId::generate();
-    let wish = match (ask.address, &ask.subnet_id) {
-        (Some(address), subnet) => vec![Wish { subnet: subnet.clone(), address: Some(address) }],
-        (None, Some(subnet)) => vec![Wish { subnet: Some(subnet.clone()), address: None }],
-        (None, None) => match with_room(tx, &subnets)? {
-            Some(subnet) => vec![Wish { subnet: Some(subnet), address: None }],
-            None => vec![Wish { subnet: Some(first.id.clone()), address: None }],
-        },
-    };
-    let port = port::store::Create {
-        device_id: id.to_string(),
-        device_owner: FLOATING_IP.to_owned(),
-        fixed_ips: Some(wish),
-        ..port::store::Create::on(ProjectId::new(""), network.id.clone())
-    };
-    let port = port::store::insert(tx, doer, &network, &port)?;
-    let Some(address) = port.fixed_ips.first().map(|fixed| fixed.ip_address) else {
-        return Err(Error::IpAddressGenerationFailure { net_id: network.id.to_string(), subnets: first.id.to_string() });
-    };
-    let now = Timestamp::now();
-    let mut row = Row {
-        id,
-        project_id: ask.project_id.clone(),
-        description: ask.description.clone(),
-        floating_port_id: port.row.id,
-        floating_network_id: network.id,
-        floating_ip_address: address,
-        port_id: None,
-        fixed_ip_address: None,
-        router_id: None,
-        created_at: now,
-        updated_at: now,
-        generation: 1,
-    };
-    if let Some(goal) = &ask.goal {
-        associate(tx, &mut row, goal)?;
+}
+
+impl Managed for Row {
+    type Create = Create;
+    type Update = Update;
+
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+        let By { doer, settings, .. } = by;
+        let network = network::Row::get(tx, &ask.network_id)?;
+        if !network.external {
+            return Err(Error::bad(format!("Bad floatingip request: Network {} is not a valid external network.", network.id)));
+        }
+        let subnets = subnet::store::of_network(tx, &network.id)?;
+        let Some(first) = subnets.iter().find(|subnet| subnet.is_v4()) else {
+            let message = format!("Bad floatingip request: Network {} does not contain any IPv4 subnet.", network.id);
+            return Err(Error::bad(message));
+        };
+        quota::take(tx, &ask.project_id, quota::Resource::FloatingIp, 1, settings)?;
+        let id = FloatingIpId::generate();
+        let wish = match (ask.address, &ask.subnet_id) {
+            (Some(address), subnet) => vec![Wish { subnet: subnet.clone(), address: Some(address) }],
+            (None, Some(subnet)) => vec![Wish { subnet: Some(subnet.clone()), address: None }],
+            (None, None) => match with_room(tx, &subnets)? {
+                Some(subnet) => vec![Wish { subnet: Some(subnet), address: None }],
+                None => vec![Wish { subnet: Some(first.id.clone()), address: None }],
+            },
+        };
+        let port = port::store::Create {
+            device_id: id.to_string(),
+            device_owner: FLOATING_IP.to_owned(),
+            fixed_ips: Some(wish),
+            ..port::store::Create::on(ProjectId::new(""), network.id.clone())
+        };
+        let port = port::store::insert(tx, doer, &network, &port)?;
+        let Some(address) = port.fixed_ips.first().map(|fixed| fixed.ip_address) else {
+            return Err(Error::IpAddressGenerationFailure { net_id: network.id.to_string(), subnets: first.id.to_string() });
+        };
+        let now = Timestamp::now();
+        let mut row = Row {
+            id,
+            project_id: ask.project_id.clone(),
+            description: ask.description.clone(),
+            floating_port_id: port.row.id,
+            floating_network_id: network.id,
+            floating_ip_address: address,
+            port_id: None,
+            fixed_ip_address: None,
+            router_id: None,
+            created_at: now,
+            updated_at: now,
+            generation: 1,
+        };
+        if let Some(goal) = &ask.goal {
+            associate(tx, &mut row, goal)?;
+        }
+        Row::insert(
+            tx,
+            &params![
+                &row.id,
+                &row.project_id,
+                &row.description,
+                &row.floating_port_id,
+                &row.floating_network_id,
+                row.floating_ip_address.to_string(),
+                row.port_id.as_ref(),
+                row.fixed_ip_address.map(|address| address.to_string()),
+                row.router_id.as_ref(),
+                row.created_at,
+                row.updated_at,
+                row.generation,
+            ],
+        )?;
+        keys::mark(tx, &keys::floating_ip(&row.id))?;
+        doer.made(tx, &row)?;
+        row.with_rest_of_one(tx)
     }
-    Row::insert(
-        tx,
-        &params![
-            &row.id,
-            &row.project_id,
-            &row.description,
-            &row.floating_port_id,
-            &row.floating_network_id,
-            row.floating_ip_address.to_string(),
-            row.port_id.as_ref(),
-            row.fixed_ip_address.map(|address| address.to_string()),
-            row.router_id.as_ref(),
-            row.created_at,
-            row.updated_at,
-            row.generation,
-        ],
-    )?;
-    keys::mark(tx, &keys::floating_ip(&row.id))?;
-    doer.made(tx, &row)?;
-    row.with_rest_of_one(tx)
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+        let By { doer, .. } = by;
+        let mut row = self.clone();
+        if let Some(description) = &ask.description {
+            row.description.clone_from(description);
+        }
+        match &ask.goal {
+            None => {}
+            Some(None) => (row.port_id, row.fixed_ip_address, row.router_id) = (None, None, None),
+            Some(Some(goal)) => associate(tx, &mut row, goal)?,
+        }
+        write(tx, doer, self, &mut row)?;
+        row.with_rest_of_one(tx)
+    }
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+        erase(tx, &by.doer, self)
+    }
 }
 
 /// Any IPv4 subnet whose pools are not used up; only looked for where there are several.
@@ -128,23 +173,6 @@ fn with_room(tx: &mut Tx, subnets: &[subnet::Row]) -> Result<Option<SubnetId>> {
         }
     }
     Ok(None)
-}
-
-/// Adds ports and tags, in two statements however many rows there are.
-pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
-    let mut ports: HashMap<PortId, port::Row> = HashMap::new();
-    let select = port::Row::select().filter_in("id", rows.iter().filter_map(|row| row.port_id.as_ref()));
-    for row in select.rows(tx)? {
-        let port = port::Row::read(&row)?;
-        ports.insert(port.id.clone(), port);
-    }
-    let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
-    let with = |row: Row| Found {
-        port: row.port_id.as_ref().and_then(|port| ports.get(port).cloned()),
-        tags: tags.remove(row.id.as_str()).unwrap_or_default(),
-        row,
-    };
-    Ok(rows.into_iter().map(with).collect())
 }
 
 /// The floating addresses that lead to these ports, in one statement.
@@ -160,21 +188,6 @@ pub fn any_behind(tx: &mut Tx, router: &RouterId, subnet: &SubnetId) -> Result<b
     Ok(tx.query_opt(sql, &params![router, subnet])?.is_some())
 }
 
-pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
-    let By { doer, .. } = by;
-    let mut row = before.clone();
-    if let Some(description) = &ask.description {
-        row.description.clone_from(description);
-    }
-    match &ask.goal {
-        None => {}
-        Some(None) => (row.port_id, row.fixed_ip_address, row.router_id) = (None, None, None),
-        Some(Some(goal)) => associate(tx, &mut row, goal)?,
-    }
-    write(tx, doer, before, &mut row)?;
-    row.with_rest_of_one(tx)
-}
-
 /// The port is about to go: its floating addresses lead nowhere.
 pub fn disassociate_port(tx: &mut Tx, doer: &Doer, port: &PortId) -> Result<()> {
     for before in of_ports(tx, [port])? {
@@ -182,10 +195,6 @@ pub fn disassociate_port(tx: &mut Tx, doer: &Doer, port: &PortId) -> Result<()> 
         write(tx, doer, &before, &mut row)?;
     }
     Ok(())
-}
-
-pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
-    erase(tx, &by.doer, row)
 }
 
 /// An external network goes, and with it the floating addresses that lead nowhere.

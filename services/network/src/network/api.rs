@@ -3,20 +3,19 @@
 
 use std::sync::Arc;
 
-use ::store::Tx;
 use access::{Policy, Target};
 use api::{Cx, Fault, Routes};
 
 use super::{
     Row, View,
     segment::Wish,
-    store::{self, Create, Found, Update},
+    store::{Create, Found, Update},
 };
 use crate::{
     Room,
     input::{self, Input, LONGEST, READ_ONLY},
     listing::{Attribute, Listing, flag, number, text},
-    resource::{self, By, Managed, Shown},
+    resource::{self, Served, Shown},
 };
 
 pub static GET: Policy = Policy::new(
@@ -73,7 +72,6 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Found;
     type View = View;
 
     /// Who may not see an attribute learns nothing by filtering on it.
@@ -84,48 +82,84 @@ impl Shown for Row {
         Listing::read(cx, Self::ATTRIBUTES, &[]).map(Some)
     }
 
-    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
-        store::with_rest(tx, rows)
-    }
-
     fn view(room: &Room, cx: &Cx, found: Found) -> View {
         let view = View::new(found, &room.settings);
         if sees_provider(cx) { view } else { view.without_provider() }
     }
-
-    fn id_of(view: &View) -> &str {
-        view.id.as_str()
-    }
 }
 
-impl Managed for Row {
+impl Served for Row {
     const CREATE: &'static Policy = &CREATE;
     const UPDATE: &'static Policy = &UPDATE;
     const DELETE: &'static Policy = &DELETE;
 
-    type Create = Create;
-    type Update = Update;
-
-    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
-        let ask = read_create(room, cx, input)?;
-        let target = Target::in_project(&ask.project_id);
+    async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Create, Target), Fault> {
+        input.fixed(&READ_ONLY)?;
+        let project_id = input.owner(cx)?;
+        let (name, description) = input.labels()?;
+        let (shared, external) = (input.flag("shared")?, input.flag("router:external")?);
+        let is_default = input.flag("is_default")?;
+        let segment = read_segment(&mut input)?;
+        let target = Target::in_project(&project_id);
+        if shared == Some(true) {
+            cx.check(&CREATE_SHARED, &target)?;
+        }
+        if external == Some(true) || is_default == Some(true) {
+            cx.check(&CREATE_EXTERNAL, &target)?;
+        }
+        if !segment.is_empty() {
+            cx.check(&CREATE_PROVIDER, &target)?;
+            segment.check(&room.physical_networks())?;
+        }
+        let ask = Create {
+            project_id,
+            name: name.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
+            shared: shared.unwrap_or(false),
+            external: external.unwrap_or(false),
+            is_default: is_default.unwrap_or(false),
+            port_security_enabled: input.flag("port_security_enabled")?.unwrap_or(true),
+            mtu: read_mtu(&mut input)?,
+            segment,
+            availability_zone_hints: read_hints(room, &mut input)?,
+            dns_domain: input.text("dns_domain", LONGEST)?.unwrap_or_default(),
+        };
+        input.finish()?;
         Ok((ask, target))
     }
 
-    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
-        read_update(room, cx, input, self)
-    }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
-        store::create(tx, by, ask)
-    }
-
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
-        store::update(tx, by, self, ask)
-    }
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
-        store::delete(tx, by, self)
+    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, mut input: Input, _target: &Target) -> Result<Update, Fault> {
+        input.fixed(&READ_ONLY)?;
+        input.fixed(&["project_id", "tenant_id", "availability_zone_hints"])?;
+        let (name, description) = input.labels()?;
+        let ask = Update {
+            name,
+            description,
+            admin_state_up: input.flag("admin_state_up")?,
+            shared: input.flag("shared")?,
+            external: input.flag("router:external")?,
+            is_default: input.flag("is_default")?,
+            port_security_enabled: input.flag("port_security_enabled")?,
+            mtu: read_mtu(&mut input)?,
+            dns_domain: input.text("dns_domain", LONGEST)?,
+        };
+        let target = Target::in_project(&self.project_id);
+        if ask.shared.is_some_and(|shared| shared != self.shared) {
+            cx.check(&UPDATE_SHARED, &target)?;
+        }
+        let external_changes = ask.external.is_some_and(|external| external != self.external);
+        if external_changes || ask.is_default.is_some_and(|is_default| is_default != self.is_default) {
+            cx.check(&UPDATE_EXTERNAL, &target)?;
+        }
+        let segment = read_segment(&mut input)?;
+        if !segment.is_empty() {
+            cx.check(&CREATE_PROVIDER, &target)?;
+            segment.check(&room.physical_networks())?;
+            return Err(crate::Error::invalid("a network keeps its provider attributes; make another network instead").into());
+        }
+        input.finish()?;
+        Ok(ask)
     }
 }
 
@@ -136,75 +170,6 @@ pub fn with_owner(target: Target, network_owner: &types::ProjectId) -> Target {
 
 fn sees_provider(cx: &Cx) -> bool {
     cx.may(&GET_PROVIDER, &Target::new())
-}
-
-fn read_create(room: &Room, cx: &Cx, mut input: Input) -> Result<Create, Fault> {
-    input.fixed(&READ_ONLY)?;
-    let project_id = input.owner(cx)?;
-    let (name, description) = input.labels()?;
-    let (shared, external) = (input.flag("shared")?, input.flag("router:external")?);
-    let is_default = input.flag("is_default")?;
-    let segment = read_segment(&mut input)?;
-    let target = Target::in_project(&project_id);
-    if shared == Some(true) {
-        cx.check(&CREATE_SHARED, &target)?;
-    }
-    if external == Some(true) || is_default == Some(true) {
-        cx.check(&CREATE_EXTERNAL, &target)?;
-    }
-    if !segment.is_empty() {
-        cx.check(&CREATE_PROVIDER, &target)?;
-        segment.check(&room.physical_networks())?;
-    }
-    let ask = Create {
-        project_id,
-        name: name.unwrap_or_default(),
-        description: description.unwrap_or_default(),
-        admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
-        shared: shared.unwrap_or(false),
-        external: external.unwrap_or(false),
-        is_default: is_default.unwrap_or(false),
-        port_security_enabled: input.flag("port_security_enabled")?.unwrap_or(true),
-        mtu: read_mtu(&mut input)?,
-        segment,
-        availability_zone_hints: read_hints(room, &mut input)?,
-        dns_domain: input.text("dns_domain", LONGEST)?.unwrap_or_default(),
-    };
-    input.finish()?;
-    Ok(ask)
-}
-
-fn read_update(room: &Room, cx: &Cx, mut input: Input, row: &Row) -> Result<Update, Fault> {
-    input.fixed(&READ_ONLY)?;
-    input.fixed(&["project_id", "tenant_id", "availability_zone_hints"])?;
-    let (name, description) = input.labels()?;
-    let ask = Update {
-        name,
-        description,
-        admin_state_up: input.flag("admin_state_up")?,
-        shared: input.flag("shared")?,
-        external: input.flag("router:external")?,
-        is_default: input.flag("is_default")?,
-        port_security_enabled: input.flag("port_security_enabled")?,
-        mtu: read_mtu(&mut input)?,
-        dns_domain: input.text("dns_domain", LONGEST)?,
-    };
-    let target = Target::in_project(&row.project_id);
-    if ask.shared.is_some_and(|shared| shared != row.shared) {
-        cx.check(&UPDATE_SHARED, &target)?;
-    }
-    let external_changes = ask.external.is_some_and(|external| external != row.external);
-    if external_changes || ask.is_default.is_some_and(|is_default| is_default != row.is_default) {
-        cx.check(&UPDATE_EXTERNAL, &target)?;
-    }
-    let segment = read_segment(&mut input)?;
-    if !segment.is_empty() {
-        cx.check(&CREATE_PROVIDER, &target)?;
-        segment.check(&room.physical_networks())?;
-        return Err(crate::Error::invalid("a network keeps its provider attributes; make another network instead").into());
-    }
-    input.finish()?;
-    Ok(ask)
 }
 
 fn read_segment(input: &mut Input) -> crate::Result<Wish> {

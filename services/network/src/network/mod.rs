@@ -10,7 +10,11 @@ use ::store::Row as Stored;
 use serde::Serialize;
 use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
-use crate::{Error, resource::Kept, settings::Settings};
+use crate::{
+    Error,
+    resource::{Kept, common_columns},
+    settings::Settings,
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -70,17 +74,7 @@ impl Kept for Row {
         })
     }
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn project_id(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn generation(&self) -> i64 {
-        self.generation
-    }
+    common_columns!();
 
     fn missing(id: &str) -> Error {
         Error::NetworkNotFound { net_id: id.to_owned() }

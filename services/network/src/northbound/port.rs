@@ -19,8 +19,7 @@ use super::{
 use crate::{
     Result, keys, network,
     port::{DISTRIBUTED, FLOATING_IP, FixedIp, ROUTER_GATEWAY, ROUTER_INTERFACE, Row, distributed, store},
-    resource::Kept,
-    resource::Shown,
+    resource::{Gathered, Kept},
     subnet,
 };
 

@@ -14,14 +14,14 @@ use serde_json::{Map, Value};
 pub use super::check::read_fixed_ips;
 use super::{
     Row, STATUS, View, check, is_trusted,
-    store::{self, Create, Found, Update},
+    store::{Create, Found, Update},
 };
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
     listing::{Attribute, Listing, flag, number, text},
     network,
-    resource::{self, By, Kept, Managed, Shown},
+    resource::{self, Kept, Served, Shown},
 };
 
 /// Admins, and members of the project that owns the network.
@@ -91,7 +91,6 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Found;
     type View = View;
 
     fn listing(cx: &Cx) -> Result<Option<Listing>, Fault> {
@@ -99,21 +98,9 @@ impl Shown for Row {
         Listing::read(cx, attributes, &["fixed_ips", "security_groups"]).map(Some)
     }
 
-    fn narrow(select: ::store::Select, listing: &Listing) -> crate::Result<::store::Select> {
-        store::narrow(select, listing)
-    }
-
-    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
-        store::with_rest(tx, rows)
-    }
-
     fn view(room: &Room, cx: &Cx, found: Found) -> View {
         let view = View::new(found, &room.settings);
         if sees_binding(cx) { view } else { view.without_binding() }
-    }
-
-    fn id_of(view: &View) -> &str {
-        view.id.as_str()
     }
 
     fn target(&self, tx: &mut Tx) -> crate::Result<Target> {
@@ -122,13 +109,10 @@ impl Shown for Row {
     }
 }
 
-impl Managed for Row {
+impl Served for Row {
     const CREATE: &'static Policy = &CREATE;
     const UPDATE: &'static Policy = &UPDATE;
     const DELETE: &'static Policy = &DELETE;
-
-    type Create = Create;
-    type Update = Update;
 
     async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
         let mut input = input;
@@ -142,20 +126,40 @@ impl Managed for Row {
         Ok((ask, target))
     }
 
-    async fn read_update(&self, _room: &Arc<Room>, cx: &Cx, input: Input, target: &Target) -> Result<Update, Fault> {
-        read_update(cx, input, self, target)
-    }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
-        store::create(tx, by, ask)
-    }
-
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
-        store::update(tx, by, self, ask)
-    }
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
-        store::delete(tx, by, self)
+    async fn read_update(&self, _room: &Arc<Room>, cx: &Cx, mut input: Input, target: &Target) -> Result<Update, Fault> {
+        input.fixed(&READ_ONLY)?;
+        input.fixed(&["project_id", "tenant_id", "network_id"])?;
+        let (name, description) = input.labels()?;
+        let choices = read_choices(cx, &mut input, target)?;
+        let device_owner = input.text("device_owner", LONGEST)?;
+        let device_id = input.optional_text("device_id", LONGEST)?.map(Option::unwrap_or_default);
+        let changes_owner = device_owner.as_ref().is_some_and(|owner| *owner != self.device_owner);
+        let changes_device = device_id.as_ref().is_some_and(|device| *device != self.device_id);
+        let poses = device_owner.as_deref().is_some_and(is_trusted) && changes_owner;
+        // A port that serves a router or is plugged into a machine is theirs until they let it go.
+        let is_held = self.is_trusted() || !self.host_id.is_empty();
+        if poses || (is_held && (changes_owner || changes_device)) {
+            cx.check(&CREATE_DEVICE_OWNER, target)?;
+        }
+        let ask = Update {
+            name,
+            description,
+            admin_state_up: input.flag("admin_state_up")?,
+            mac_address: choices.mac_address,
+            fixed_ips: choices.fixed_ips,
+            device_id,
+            device_owner,
+            security_groups: input.texts("security_groups")?.map(|ids| ids.into_iter().map(Into::into).collect()),
+            port_security_enabled: choices.port_security_enabled,
+            allowed_address_pairs: choices.allowed_address_pairs,
+            extra_dhcp_opts: check::read_dhcp_options(&mut input)?,
+            dns_name: check::read_dns_name(&mut input)?,
+            host_id: choices.host_id,
+            vnic_type: choices.vnic_type,
+            profile: choices.profile,
+        };
+        input.finish()?;
+        Ok(ask)
     }
 }
 
@@ -188,42 +192,6 @@ fn read_create(cx: &Cx, mut input: Input, plain: Create, target: &Target) -> Res
         vnic_type: choices.vnic_type.unwrap_or(plain.vnic_type),
         profile: choices.profile.unwrap_or_default(),
         ..plain
-    };
-    input.finish()?;
-    Ok(ask)
-}
-
-fn read_update(cx: &Cx, mut input: Input, row: &Row, target: &Target) -> Result<Update, Fault> {
-    input.fixed(&READ_ONLY)?;
-    input.fixed(&["project_id", "tenant_id", "network_id"])?;
-    let (name, description) = input.labels()?;
-    let choices = read_choices(cx, &mut input, target)?;
-    let device_owner = input.text("device_owner", LONGEST)?;
-    let device_id = input.optional_text("device_id", LONGEST)?.map(Option::unwrap_or_default);
-    let changes_owner = device_owner.as_ref().is_some_and(|owner| *owner != row.device_owner);
-    let changes_device = device_id.as_ref().is_some_and(|device| *device != row.device_id);
-    let poses = device_owner.as_deref().is_some_and(is_trusted) && changes_owner;
-    // A port that serves a router or is plugged into a machine is theirs until they let it go.
-    let is_held = row.is_trusted() || !row.host_id.is_empty();
-    if poses || (is_held && (changes_owner || changes_device)) {
-        cx.check(&CREATE_DEVICE_OWNER, target)?;
-    }
-    let ask = Update {
-        name,
-        description,
-        admin_state_up: input.flag("admin_state_up")?,
-        mac_address: choices.mac_address,
-        fixed_ips: choices.fixed_ips,
-        device_id,
-        device_owner,
-        security_groups: input.texts("security_groups")?.map(|ids| ids.into_iter().map(Into::into).collect()),
-        port_security_enabled: choices.port_security_enabled,
-        allowed_address_pairs: choices.allowed_address_pairs,
-        extra_dhcp_opts: check::read_dhcp_options(&mut input)?,
-        dns_name: check::read_dns_name(&mut input)?,
-        host_id: choices.host_id,
-        vnic_type: choices.vnic_type,
-        profile: choices.profile,
     };
     input.finish()?;
     Ok(ask)

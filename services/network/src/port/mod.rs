@@ -18,7 +18,7 @@ use types::{Mac, NetworkId, PortId, ProjectId, SecurityGroupId, SubnetId, Timest
 
 use crate::{
     Error,
-    resource::Kept,
+    resource::{Kept, common_columns},
     settings::Settings,
     who::{Reach, reach},
 };
@@ -110,17 +110,7 @@ impl Kept for Row {
         })
     }
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn project_id(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn generation(&self) -> i64 {
-        self.generation
-    }
+    common_columns!();
 
     fn missing(id: &str) -> Error {
         Error::PortNotFound { port_id: id.to_owned() }

@@ -18,8 +18,7 @@ use crate::{
     Error, Result, floating_ip, ipam, keys,
     listing::Listing,
     network, quota,
-    resource::Shown,
-    resource::{By, Kept},
+    resource::{By, Gathered, Kept, Managed},
     security_group, tag,
     who::Doer,
 };
@@ -103,12 +102,151 @@ impl Create {
     }
 }
 
-pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
-    let By { doer, settings, .. } = by;
-    let network = network::Row::get(tx, &ask.network_id)?;
-    quota::take(tx, &ask.project_id, quota::Resource::Port, 1, settings)?;
-    security_group::store::ensure_default(tx, doer, &ask.project_id, settings)?;
-    insert(tx, doer, &network, ask)
+impl Gathered for Row {
+    type Found = Found;
+
+    /// The filters that look into other tables.
+    fn narrow(mut select: Select, listing: &Listing) -> Result<Select> {
+        for wish in listing.special("fixed_ips") {
+            let (condition, value) = match wish.split_once('=') {
+                Some(("ip_address", address)) => {
+                    ("id IN (SELECT port_id FROM port_addresses WHERE address = ?)", address.to_owned())
+                }
+                Some(("subnet_id", subnet)) => {
+                    ("id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ?)", subnet.to_owned())
+                }
+                Some(("ip_address_substr", part)) => (
+                    "id IN (SELECT port_id FROM port_addresses WHERE address LIKE ?)",
+                    format!("%{}%", part.replace(['%', '_'], "")),
+                ),
+                _ => return Err(Error::bad(format!("'{wish}' is not a filter of fixed_ips: write ip_address=… or subnet_id=…"))),
+            };
+            select = select.condition_with(condition, vec![value.into()]);
+        }
+        for group in listing.special("security_groups") {
+            let condition = "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id = ?)";
+            select = select.condition_with(condition, vec![group.into()]);
+        }
+        Ok(select)
+    }
+
+    /// Adds what the view shows beside the row, in three statements however many rows there are.
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Found>> {
+        let mut addresses = addresses_of_many(tx, rows.iter().map(|row| &row.id))?;
+        let mut groups: HashMap<PortId, Vec<SecurityGroupId>> = HashMap::new();
+        let select = Select::new("port_security_groups", "port_id, security_group_id");
+        let select = select.filter_in("port_id", rows.iter().map(|row| &row.id));
+        for row in select.sort(&[], "security_group_id").rows(tx)? {
+            groups.entry(row.get(0)?).or_default().push(row.get(1)?);
+        }
+        let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
+        let with = |row: Row| Found {
+            fixed_ips: addresses.remove(&row.id).unwrap_or_default(),
+            security_groups: groups.remove(&row.id).unwrap_or_default(),
+            tags: tags.remove(row.id.as_str()).unwrap_or_default(),
+            row,
+        };
+        Ok(rows.into_iter().map(with).collect())
+    }
+}
+
+impl Managed for Row {
+    type Create = Create;
+    type Update = Update;
+
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+        let By { doer, settings, .. } = by;
+        let network = network::Row::get(tx, &ask.network_id)?;
+        quota::take(tx, &ask.project_id, quota::Resource::Port, 1, settings)?;
+        security_group::store::ensure_default(tx, doer, &ask.project_id, settings)?;
+        insert(tx, doer, &network, ask)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+        let By { doer, .. } = by;
+        let mut row = self.clone();
+        let replace = |field: &mut String, value: &Option<String>| {
+            if let Some(value) = value {
+                field.clone_from(value);
+            }
+        };
+        replace(&mut row.name, &ask.name);
+        replace(&mut row.description, &ask.description);
+        replace(&mut row.device_id, &ask.device_id);
+        replace(&mut row.device_owner, &ask.device_owner);
+        replace(&mut row.dns_name, &ask.dns_name);
+        replace(&mut row.host_id, &ask.host_id);
+        replace(&mut row.vnic_type, &ask.vnic_type);
+        row.admin_state_up = ask.admin_state_up.unwrap_or(row.admin_state_up);
+        row.port_security_enabled = ask.port_security_enabled.unwrap_or(row.port_security_enabled);
+        if let Some(mac) = ask.mac_address.filter(|mac| *mac != self.mac_address) {
+            if !self.host_id.is_empty() {
+                return Err(Error::PortBound { port_id: row.id.to_string(), host: self.host_id.clone() });
+            }
+            refuse_taken_mac(tx, &row.network_id, mac)?;
+            row.mac_address = mac;
+        }
+        if let Some(wishes) = &ask.allowed_address_pairs {
+            row.allowed_address_pairs = pairs(wishes, row.mac_address);
+        }
+        if let Some(options) = &ask.extra_dhcp_opts {
+            row.extra_dhcp_opts.clone_from(options);
+        }
+        if let Some(profile) = &ask.profile {
+            row.profile.clone_from(profile);
+        }
+        let mut extras = self.clone().with_rest_of_one(tx)?;
+        if let Some(wishes) = &ask.fixed_ips {
+            let seeker =
+                Seeker { doer, network: &row.network_id, port: &row.id, mac: row.mac_address, device_owner: &row.device_owner };
+            let kept = addresses::reassign(tx, &seeker, &extras.fixed_ips, wishes)?;
+            refuse_if_floating_needs(tx, &row.id, &kept)?;
+            extras.fixed_ips = kept;
+        }
+        if let Some(groups) = &ask.security_groups {
+            tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![&row.id])?;
+            join_groups(tx, doer, &row, groups)?;
+            extras.security_groups.clone_from(groups);
+        }
+        if !row.port_security_enabled {
+            if !extras.security_groups.is_empty() {
+                return Err(match ask.port_security_enabled {
+                    Some(_) => Error::PortSecurityPortHasSecurityGroup { port_id: row.id.to_string() },
+                    None => Error::PortSecurityAndIPRequiredForSecurityGroups { port_id: row.id.to_string() },
+                });
+            }
+            if !row.allowed_address_pairs.is_empty() {
+                return Err(Error::AddressPairAndPortSecurityRequired { port_id: row.id.to_string() });
+            }
+        }
+        write(tx, doer, self, &mut row)?;
+        if row.is_router_interface() || row.device_owner == ROUTER_GATEWAY {
+            keys::mark(tx, &keys::router(&row.device_id))?;
+        }
+        Ok(Found { row, ..extras })
+    }
+
+    /// Deletes a port on a user's wish. What belongs to a router or a floating address goes with that.
+    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+        let By { doer, .. } = by;
+        let holder = match self.device_owner.as_str() {
+            ROUTER_INTERFACE => Some(("routers", "it is an interface of router")),
+            ROUTER_GATEWAY => Some(("routers", "it is the gateway of router")),
+            FLOATING_IP => Some(("floating_ips", "it holds the address of floating IP")),
+            _ => None,
+        };
+        if let Some((table, what)) = holder {
+            let sql = format!("SELECT 1 FROM {table} WHERE id = $1");
+            if tx.query_opt(&sql, &params![&self.device_id])?.is_some() {
+                let reason = format!("{what} {}.", self.device_id);
+                return Err(Error::ServicePortInUse { port_id: self.id.to_string(), reason });
+            }
+        }
+        floating_ip::store::disassociate_port(tx, doer, &self.id)?;
+        erase(tx, &self.id)?;
+        doer.removed(tx, self)?;
+        Ok(())
+    }
 }
 
 /// Writes a port that the cloud itself or an allowed caller wants.
@@ -165,45 +303,6 @@ pub fn insert(tx: &mut Tx, doer: &Doer, network: &network::Row, ask: &Create) ->
     Ok(Found { row, fixed_ips, security_groups: groups, tags: Vec::new() })
 }
 
-/// The filters that look into other tables.
-pub fn narrow(mut select: Select, listing: &Listing) -> Result<Select> {
-    for wish in listing.special("fixed_ips") {
-        let (condition, value) = match wish.split_once('=') {
-            Some(("ip_address", address)) => ("id IN (SELECT port_id FROM port_addresses WHERE address = ?)", address.to_owned()),
-            Some(("subnet_id", subnet)) => ("id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ?)", subnet.to_owned()),
-            Some(("ip_address_substr", part)) => {
-                ("id IN (SELECT port_id FROM port_addresses WHERE address LIKE ?)", format!("%{}%", part.replace(['%', '_'], "")))
-            }
-            _ => return Err(Error::bad(format!("'{wish}' is not a filter of fixed_ips: write ip_address=… or subnet_id=…"))),
-        };
-        select = select.condition_with(condition, vec![value.into()]);
-    }
-    for group in listing.special("security_groups") {
-        let condition = "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id = ?)";
-        select = select.condition_with(condition, vec![group.into()]);
-    }
-    Ok(select)
-}
-
-/// Adds what the view shows beside the row, in three statements however many rows there are.
-pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
-    let mut addresses = addresses_of_many(tx, rows.iter().map(|row| &row.id))?;
-    let mut groups: HashMap<PortId, Vec<SecurityGroupId>> = HashMap::new();
-    let select = Select::new("port_security_groups", "port_id, security_group_id");
-    let select = select.filter_in("port_id", rows.iter().map(|row| &row.id));
-    for row in select.sort(&[], "security_group_id").rows(tx)? {
-        groups.entry(row.get(0)?).or_default().push(row.get(1)?);
-    }
-    let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
-    let with = |row: Row| Found {
-        fixed_ips: addresses.remove(&row.id).unwrap_or_default(),
-        security_groups: groups.remove(&row.id).unwrap_or_default(),
-        tags: tags.remove(row.id.as_str()).unwrap_or_default(),
-        row,
-    };
-    Ok(rows.into_iter().map(with).collect())
-}
-
 pub fn addresses_of(tx: &mut Tx, id: &PortId) -> Result<Vec<FixedIp>> {
     Ok(addresses_of_many(tx, [id])?.remove(id).unwrap_or_default())
 }
@@ -218,70 +317,6 @@ pub fn addresses_of_many<'a>(tx: &mut Tx, ports: impl IntoIterator<Item = &'a Po
         addresses.entry(row.get(0)?).or_default().push(FixedIp { subnet_id: row.get(1)?, ip_address });
     }
     Ok(addresses)
-}
-
-pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
-    let By { doer, .. } = by;
-    let mut row = before.clone();
-    let replace = |field: &mut String, value: &Option<String>| {
-        if let Some(value) = value {
-            field.clone_from(value);
-        }
-    };
-    replace(&mut row.name, &ask.name);
-    replace(&mut row.description, &ask.description);
-    replace(&mut row.device_id, &ask.device_id);
-    replace(&mut row.device_owner, &ask.device_owner);
-    replace(&mut row.dns_name, &ask.dns_name);
-    replace(&mut row.host_id, &ask.host_id);
-    replace(&mut row.vnic_type, &ask.vnic_type);
-    row.admin_state_up = ask.admin_state_up.unwrap_or(row.admin_state_up);
-    row.port_security_enabled = ask.port_security_enabled.unwrap_or(row.port_security_enabled);
-    if let Some(mac) = ask.mac_address.filter(|mac| *mac != before.mac_address) {
-        if !before.host_id.is_empty() {
-            return Err(Error::PortBound { port_id: row.id.to_string(), host: before.host_id.clone() });
-        }
-        refuse_taken_mac(tx, &row.network_id, mac)?;
-        row.mac_address = mac;
-    }
-    if let Some(wishes) = &ask.allowed_address_pairs {
-        row.allowed_address_pairs = pairs(wishes, row.mac_address);
-    }
-    if let Some(options) = &ask.extra_dhcp_opts {
-        row.extra_dhcp_opts.clone_from(options);
-    }
-    if let Some(profile) = &ask.profile {
-        row.profile.clone_from(profile);
-    }
-    let mut extras = before.clone().with_rest_of_one(tx)?;
-    if let Some(wishes) = &ask.fixed_ips {
-        let seeker =
-            Seeker { doer, network: &row.network_id, port: &row.id, mac: row.mac_address, device_owner: &row.device_owner };
-        let kept = addresses::reassign(tx, &seeker, &extras.fixed_ips, wishes)?;
-        refuse_if_floating_needs(tx, &row.id, &kept)?;
-        extras.fixed_ips = kept;
-    }
-    if let Some(groups) = &ask.security_groups {
-        tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![&row.id])?;
-        join_groups(tx, doer, &row, groups)?;
-        extras.security_groups.clone_from(groups);
-    }
-    if !row.port_security_enabled {
-        if !extras.security_groups.is_empty() {
-            return Err(match ask.port_security_enabled {
-                Some(_) => Error::PortSecurityPortHasSecurityGroup { port_id: row.id.to_string() },
-                None => Error::PortSecurityAndIPRequiredForSecurityGroups { port_id: row.id.to_string() },
-            });
-        }
-        if !row.allowed_address_pairs.is_empty() {
-            return Err(Error::AddressPairAndPortSecurityRequired { port_id: row.id.to_string() });
-        }
-    }
-    write(tx, doer, before, &mut row)?;
-    if row.is_router_interface() || row.device_owner == ROUTER_GATEWAY {
-        keys::mark(tx, &keys::router(&row.device_id))?;
-    }
-    Ok(Found { row, ..extras })
 }
 
 /// Writes a changed row as its next generation.
@@ -314,28 +349,6 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
     )?;
     keys::mark(tx, &keys::port(&row.id))?;
     doer.changed(tx, before, row)?;
-    Ok(())
-}
-
-/// Deletes a port on a user's wish. What belongs to a router or a floating address goes with that.
-pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
-    let By { doer, .. } = by;
-    let holder = match row.device_owner.as_str() {
-        ROUTER_INTERFACE => Some(("routers", "it is an interface of router")),
-        ROUTER_GATEWAY => Some(("routers", "it is the gateway of router")),
-        FLOATING_IP => Some(("floating_ips", "it holds the address of floating IP")),
-        _ => None,
-    };
-    if let Some((table, what)) = holder {
-        let sql = format!("SELECT 1 FROM {table} WHERE id = $1");
-        if tx.query_opt(&sql, &params![&row.device_id])?.is_some() {
-            let reason = format!("{what} {}.", row.device_id);
-            return Err(Error::ServicePortInUse { port_id: row.id.to_string(), reason });
-        }
-    }
-    floating_ip::store::disassociate_port(tx, doer, &row.id)?;
-    erase(tx, &row.id)?;
-    doer.removed(tx, row)?;
     Ok(())
 }
 

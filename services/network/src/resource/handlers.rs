@@ -7,7 +7,7 @@ use access::Target;
 use api::{Cx, Fault, Reply, no_content};
 use http::StatusCode;
 
-use super::{By, Managed, Shown};
+use super::{By, Served, Shown};
 use crate::{
     Result, Room, input,
     listing::{self, check_revision},
@@ -22,11 +22,13 @@ pub async fn list<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
     let page = listing.clone();
     let found = room.list(move |tx| {
         let select = R::narrow(page.apply(R::within(R::select(), scope.scope())), &page)?;
-        let rows = R::rows(tx, select)?;
-        R::with_rest(tx, page.ordered(rows))
+        let rows = page.ordered(R::rows(tx, select)?);
+        let ends = rows.first().zip(rows.last()).map(|(first, last)| [first.id().to_owned(), last.id().to_owned()]);
+        Ok((ends, R::with_rest(tx, rows)?))
     });
-    let views: Vec<_> = found.await?.into_iter().map(|found| R::view(&room, &cx, found)).collect();
-    listing.answer(&cx, R::MANY, &views, R::id_of)
+    let (ends, found) = found.await?;
+    let views: Vec<_> = found.into_iter().map(|found| R::view(&room, &cx, found)).collect();
+    listing.answer(&cx, R::MANY, &views, ends)
 }
 
 pub async fn show<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
@@ -36,7 +38,7 @@ pub async fn show<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
 }
 
 /// One, or in one transaction as many as the request lists.
-pub async fn create<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
+pub async fn create<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (inputs, in_bulk) = input::documents(&mut cx, R::ONE, R::MANY).await?;
     let doer = Doer::of(&cx)?;
     let mut asks = Vec::with_capacity(inputs.len());
@@ -49,7 +51,7 @@ pub async fn create<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
     listing::created(&cx, R::ONE, R::MANY, &views, in_bulk)
 }
 
-pub async fn update<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
+pub async fn update<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
     let input = input::document(&mut cx, R::ONE).await?;
     let ask = row.read_update(&room, &cx, input, &target).await?;
@@ -64,7 +66,7 @@ pub async fn update<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
     listing::one(&cx, StatusCode::OK, R::ONE, &R::view(&room, &cx, found))
 }
 
-pub async fn delete<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
+pub async fn delete<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
     let by = By::new(&room, Doer::of(&cx)?, cx.check(R::DELETE, &target)?);
     row.check_delete(&cx)?;

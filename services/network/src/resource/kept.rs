@@ -55,6 +55,24 @@ pub trait Kept: Clone + Serialize + Send + Sync + Sized + 'static {
     }
 }
 
+/// The functions of [`Kept`] that are the same for every row with these columns.
+macro_rules! common_columns {
+    () => {
+        fn id(&self) -> &str {
+            self.id.as_ref()
+        }
+
+        fn project_id(&self) -> &ProjectId {
+            &self.project_id
+        }
+
+        fn generation(&self) -> i64 {
+            self.generation
+        }
+    };
+}
+pub(crate) use common_columns;
+
 fn first<R: Kept>(tx: &mut Tx, select: Select, id: &str) -> Result<R> {
     R::rows(tx, select)?.pop().ok_or_else(|| R::missing(id))
 }

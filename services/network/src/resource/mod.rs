@@ -2,9 +2,11 @@
 //! What all things of Neutron's API have in common.
 //!
 //! ```text
-//!   Kept     a row in a table, that belongs to a project          get, find
-//!   Shown    … and has a view in the API                          list, show
-//!   Managed  … and is made, changed and deleted through it        create, update, delete
+//!   mod.rs     Kept        a row in a table, that belongs to a project     get, find
+//!   store.rs   Gathered    … with what hangs on it
+//!              Managed     … made, changed and deleted
+//!   api.rs     Shown       … has a view in the API                         list, show
+//!              Served      … and may be written through it                 create, update, delete
 //! ```
 //! A drawer implements these for its row and says only what is its own: which columns, which attributes, which policies,
 //! what a request may say, and what happens in the tables. Its `routes` lead to the handlers here.
@@ -21,6 +23,7 @@ use store::{Select, Tx};
 
 pub use handlers::{create, delete, list, show, update, visible};
 pub use kept::Kept;
+pub(crate) use kept::common_columns;
 
 use crate::{
     Result, Room,
@@ -30,22 +33,10 @@ use crate::{
     who::Doer,
 };
 
-pub trait Shown: Kept {
-    /// The key of one in a body.
-    const ONE: &'static str;
-    /// The key of a list in a body.
-    const MANY: &'static str;
-    const GET: &'static Policy;
-    const ATTRIBUTES: &'static [Attribute];
-
+/// What the tables hold of it.
+pub trait Gathered: Kept {
     /// The row with what its view shows beside it.
     type Found: Send + 'static;
-    type View: Serialize + Send + Sync;
-
-    /// What a list request asks for; `None` if nothing can match it.
-    fn listing(cx: &Cx) -> Result<Option<Listing>, Fault> {
-        Listing::read(cx, Self::ATTRIBUTES, &[]).map(Some)
-    }
 
     /// Applies the filters that are no plain column.
     fn narrow(select: Select, _listing: &Listing) -> Result<Select> {
@@ -58,10 +49,38 @@ pub trait Shown: Kept {
     fn with_rest_of_one(self, tx: &mut Tx) -> Result<Self::Found> {
         Ok(Self::with_rest(tx, vec![self])?.remove(0))
     }
+}
+
+/// What happens in the tables.
+pub trait Managed: Gathered {
+    type Create: Send + Sync + 'static;
+    type Update: Send + Sync + 'static;
+
+    fn create(tx: &mut Tx, by: &By, ask: &Self::Create) -> Result<Self::Found>;
+
+    /// `self` is the row as it is in this transaction, of the revision that the request demands.
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Self::Update) -> Result<Self::Found>;
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()>;
+}
+
+/// How it looks in the API.
+pub trait Shown: Gathered {
+    /// The key of one in a body.
+    const ONE: &'static str;
+    /// The key of a list in a body.
+    const MANY: &'static str;
+    const GET: &'static Policy;
+    const ATTRIBUTES: &'static [Attribute];
+
+    type View: Serialize + Send + Sync;
+
+    /// What a list request asks for; `None` if nothing can match it.
+    fn listing(cx: &Cx) -> Result<Option<Listing>, Fault> {
+        Listing::read(cx, Self::ATTRIBUTES, &[]).map(Some)
+    }
 
     fn view(room: &Room, cx: &Cx, found: Self::Found) -> Self::View;
-
-    fn id_of(view: &Self::View) -> &str;
 
     /// What a rule may ask about it.
     fn target(&self, _tx: &mut Tx) -> Result<Target> {
@@ -69,13 +88,11 @@ pub trait Shown: Kept {
     }
 }
 
-pub trait Managed: Shown {
+/// What a request may say of it, and who may.
+pub trait Served: Shown + Managed {
     const CREATE: &'static Policy;
     const UPDATE: &'static Policy;
     const DELETE: &'static Policy;
-
-    type Create: Send + Sync + 'static;
-    type Update: Send + Sync + 'static;
 
     /// What a request wants to be made, and what a rule may ask about that.
     fn read_create(room: &Arc<Room>, cx: &Cx, input: Input)
@@ -93,13 +110,6 @@ pub trait Managed: Shown {
     fn check_delete(&self, _cx: &Cx) -> Result<(), Fault> {
         Ok(())
     }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Self::Create) -> Result<Self::Found>;
-
-    /// `self` is the row as it is in this transaction, of the revision that the request demands.
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Self::Update) -> Result<Self::Found>;
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()>;
 }
 
 /// By whom something is made or changed, with the proof that he may.

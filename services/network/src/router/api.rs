@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use ::store::Tx;
 use access::{Policy, Target};
 use api::{Cx, Fault, Reply, Routes, json};
 use http::StatusCode;
@@ -14,14 +13,14 @@ use super::{
     Row, View,
     gateway::GatewayWish,
     interface::{self, Named},
-    store::{self, Create, Found, Update},
+    store::{Create, Found, Update},
 };
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
     listing::{self, Attribute, flag, number, text},
     network, port,
-    resource::{self, By, Kept, Managed, Shown},
+    resource::{self, By, Kept, Managed, Served, Shown},
     subnet::{self, Route, check::read_routes},
     who::Doer,
 };
@@ -80,50 +79,51 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Found;
     type View = View;
-
-    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
-        store::with_rest(tx, rows)
-    }
 
     fn view(room: &Room, _cx: &Cx, found: Found) -> View {
         View::new(found, &room.settings)
     }
-
-    fn id_of(view: &View) -> &str {
-        view.id.as_str()
-    }
 }
 
-impl Managed for Row {
+impl Served for Row {
     const CREATE: &'static Policy = &CREATE;
     const UPDATE: &'static Policy = &UPDATE;
     const DELETE: &'static Policy = &DELETE;
 
-    type Create = Create;
-    type Update = Update;
-
-    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
-        let ask = read_create(room, cx, input).await?;
+    async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Create, Target), Fault> {
+        input.fixed(&READ_ONLY)?;
+        let project_id = input.owner(cx)?;
+        let (name, description) = input.labels()?;
+        refuse_unsupported(&mut input)?;
+        let gateway = read_gateway(room, cx, &mut input, &project_id).await?.flatten();
+        let ask = Create {
+            project_id,
+            name: name.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
+            gateway,
+            availability_zone_hints: network::api::read_hints(room, &mut input)?,
+        };
+        input.finish()?;
         let target = Target::in_project(&ask.project_id);
         Ok((ask, target))
     }
 
-    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
-        read_update(room, cx, input, self).await
-    }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
-        store::create(tx, by, ask)
-    }
-
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
-        store::update(tx, by, self, ask)
-    }
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
-        store::delete(tx, by, self)
+    async fn read_update(&self, room: &Arc<Room>, cx: &Cx, mut input: Input, _target: &Target) -> Result<Update, Fault> {
+        input.fixed(&READ_ONLY)?;
+        input.fixed(&["project_id", "tenant_id", "availability_zone_hints"])?;
+        let (name, description) = input.labels()?;
+        refuse_unsupported(&mut input)?;
+        let ask = Update {
+            name,
+            description,
+            admin_state_up: input.flag("admin_state_up")?,
+            gateway: read_gateway(room, cx, &mut input, &self.project_id).await?,
+            routes: read_routes(&mut input, "routes")?,
+        };
+        input.finish()?;
+        Ok(ask)
     }
 }
 
@@ -179,7 +179,7 @@ async fn edit_routes(room: Arc<Room>, mut cx: Cx, edit: fn(Vec<Route>, &[Route])
     let found = room.write(move |tx| {
         let row = Row::get(tx, &row.id)?;
         let routes = edit(row.routes.clone(), &named);
-        store::update(tx, &by, &row, &Update { routes: Some(routes), ..Update::default() })
+        row.update(tx, &by, &Update { routes: Some(routes), ..Update::default() })
     });
     let found = found.await?;
     answer(&room, &cx, found)
@@ -187,40 +187,6 @@ async fn edit_routes(room: Arc<Room>, mut cx: Cx, edit: fn(Vec<Route>, &[Route])
 
 fn answer(room: &Room, cx: &Cx, found: Found) -> Reply {
     listing::one(cx, StatusCode::OK, "router", &View::new(found, &room.settings))
-}
-
-async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<Create, Fault> {
-    input.fixed(&READ_ONLY)?;
-    let project_id = input.owner(cx)?;
-    let (name, description) = input.labels()?;
-    refuse_unsupported(&mut input)?;
-    let gateway = read_gateway(room, cx, &mut input, &project_id).await?.flatten();
-    let ask = Create {
-        project_id,
-        name: name.unwrap_or_default(),
-        description: description.unwrap_or_default(),
-        admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
-        gateway,
-        availability_zone_hints: network::api::read_hints(room, &mut input)?,
-    };
-    input.finish()?;
-    Ok(ask)
-}
-
-async fn read_update(room: &Arc<Room>, cx: &Cx, mut input: Input, row: &Row) -> Result<Update, Fault> {
-    input.fixed(&READ_ONLY)?;
-    input.fixed(&["project_id", "tenant_id", "availability_zone_hints"])?;
-    let (name, description) = input.labels()?;
-    refuse_unsupported(&mut input)?;
-    let ask = Update {
-        name,
-        description,
-        admin_state_up: input.flag("admin_state_up")?,
-        gateway: read_gateway(room, cx, &mut input, &row.project_id).await?,
-        routes: read_routes(&mut input, "routes")?,
-    };
-    input.finish()?;
-    Ok(ask)
 }
 
 /// Every router of OVN's is spread over the hosts and has its gateway on several; neither can be chosen.

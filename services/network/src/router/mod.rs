@@ -12,7 +12,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use types::{NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
-use crate::{Error, port::FixedIp, resource::Kept, settings::Settings, subnet::Route};
+use crate::{
+    Error,
+    port::FixedIp,
+    resource::{Kept, common_columns},
+    settings::Settings,
+    subnet::Route,
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -53,17 +59,7 @@ impl Kept for Row {
         })
     }
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn project_id(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn generation(&self) -> i64 {
-        self.generation
-    }
+    common_columns!();
 
     fn missing(id: &str) -> Error {
         Error::RouterNotFound { router_id: id.to_owned() }

@@ -9,7 +9,7 @@ use types::{PortId, ProjectId, RouterId, Timestamp};
 use super::{Gateway, Row, gateway, gateway::GatewayWish, interface};
 use crate::{
     Error, Result, keys, port, quota,
-    resource::{By, Kept, Shown},
+    resource::{By, Gathered, Kept, Managed},
     subnet::Route,
     tag,
 };
@@ -43,106 +43,115 @@ pub struct Update {
 
 const MOST_ROUTES: usize = 30;
 
-pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
-    let By { doer, settings, .. } = by;
-    quota::take(tx, &ask.project_id, quota::Resource::Router, 1, settings)?;
-    let now = Timestamp::now();
-    let row = Row {
-        id: RouterId::generate(),
-        project_id: ask.project_id.clone(),
-        name: ask.name.clone(),
-        description: ask.description.clone(),
-        admin_state_up: ask.admin_state_up,
-        gateway_port_id: None,
-        enable_snat: true,
-        routes: Vec::new(),
-        availability_zone_hints: ask.availability_zone_hints.clone(),
-        created_at: now,
-        updated_at: now,
-        generation: 1,
-    };
-    Row::insert(
-        tx,
-        &params![
-            &row.id,
-            &row.project_id,
-            &row.name,
-            &row.description,
-            row.admin_state_up,
-            store::Value::Null,
-            row.enable_snat,
-            serde_json::json!(row.routes),
-            serde_json::json!(row.availability_zone_hints),
-            row.created_at,
-            row.updated_at,
-            row.generation,
-        ],
-    )?;
-    let mut made = row.clone();
-    if let Some(wish) = &ask.gateway {
-        gateway::set(tx, doer, &mut made, wish)?;
-        write(tx, &row, &mut made)?;
+impl Gathered for Row {
+    type Found = Found;
+
+    /// Adds gateways and tags, in three statements however many rows there are.
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Found>> {
+        let ports: Vec<PortId> = rows.iter().filter_map(|row| row.gateway_port_id.clone()).collect();
+        let mut addresses = port::store::addresses_of_many(tx, &ports)?;
+        let mut gateways: HashMap<PortId, Gateway> = HashMap::new();
+        for row in Select::new("ports", "id, network_id").filter_in("id", &ports).rows(tx)? {
+            let id: PortId = row.get(0)?;
+            let fixed_ips = addresses.remove(&id).unwrap_or_default();
+            gateways.insert(id, Gateway { network_id: row.get(1)?, fixed_ips });
+        }
+        let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
+        let with = |row: Row| Found {
+            gateway: row.gateway_port_id.as_ref().and_then(|port| gateways.remove(port)),
+            tags: tags.remove(row.id.as_str()).unwrap_or_default(),
+            row,
+        };
+        Ok(rows.into_iter().map(with).collect())
     }
-    keys::mark(tx, &keys::router(&made.id))?;
-    doer.made(tx, &made)?;
-    made.with_rest_of_one(tx)
 }
 
-/// Adds gateways and tags, in three statements however many rows there are.
-pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
-    let ports: Vec<PortId> = rows.iter().filter_map(|row| row.gateway_port_id.clone()).collect();
-    let mut addresses = port::store::addresses_of_many(tx, &ports)?;
-    let mut gateways: HashMap<PortId, Gateway> = HashMap::new();
-    for row in Select::new("ports", "id, network_id").filter_in("id", &ports).rows(tx)? {
-        let id: PortId = row.get(0)?;
-        let fixed_ips = addresses.remove(&id).unwrap_or_default();
-        gateways.insert(id, Gateway { network_id: row.get(1)?, fixed_ips });
-    }
-    let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
-    let with = |row: Row| Found {
-        gateway: row.gateway_port_id.as_ref().and_then(|port| gateways.remove(port)),
-        tags: tags.remove(row.id.as_str()).unwrap_or_default(),
-        row,
-    };
-    Ok(rows.into_iter().map(with).collect())
-}
+impl Managed for Row {
+    type Create = Create;
+    type Update = Update;
 
-pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
-    let By { doer, .. } = by;
-    let mut row = before.clone();
-    if let Some(name) = &ask.name {
-        row.name.clone_from(name);
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+        let By { doer, settings, .. } = by;
+        quota::take(tx, &ask.project_id, quota::Resource::Router, 1, settings)?;
+        let now = Timestamp::now();
+        let row = Row {
+            id: RouterId::generate(),
+            project_id: ask.project_id.clone(),
+            name: ask.name.clone(),
+            description: ask.description.clone(),
+            admin_state_up: ask.admin_state_up,
+            gateway_port_id: None,
+            enable_snat: true,
+            routes: Vec::new(),
+            availability_zone_hints: ask.availability_zone_hints.clone(),
+            created_at: now,
+            updated_at: now,
+            generation: 1,
+        };
+        Row::insert(
+            tx,
+            &params![
+                &row.id,
+                &row.project_id,
+                &row.name,
+                &row.description,
+                row.admin_state_up,
+                store::Value::Null,
+                row.enable_snat,
+                serde_json::json!(row.routes),
+                serde_json::json!(row.availability_zone_hints),
+                row.created_at,
+                row.updated_at,
+                row.generation,
+            ],
+        )?;
+        let mut made = row.clone();
+        if let Some(wish) = &ask.gateway {
+            gateway::set(tx, doer, &mut made, wish)?;
+            write(tx, &row, &mut made)?;
+        }
+        keys::mark(tx, &keys::router(&made.id))?;
+        doer.made(tx, &made)?;
+        made.with_rest_of_one(tx)
     }
-    if let Some(description) = &ask.description {
-        row.description.clone_from(description);
-    }
-    row.admin_state_up = ask.admin_state_up.unwrap_or(row.admin_state_up);
-    match &ask.gateway {
-        None => {}
-        Some(None) => gateway::clear(tx, doer, &mut row)?,
-        Some(Some(wish)) => gateway::set(tx, doer, &mut row, wish)?,
-    }
-    if let Some(routes) = &ask.routes {
-        check_routes(tx, &row, routes)?;
-        row.routes.clone_from(routes);
-    }
-    write(tx, before, &mut row)?;
-    doer.changed(tx, before, &row)?;
-    row.with_rest_of_one(tx)
-}
 
-pub fn delete(tx: &mut Tx, by: &By, before: &Row) -> Result<()> {
-    let By { doer, .. } = by;
-    if !interface::of_router(tx, &before.id)?.is_empty() {
-        return Err(Error::RouterInUse { router_id: before.id.to_string(), reason: "it still has interfaces".to_owned() });
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+        let By { doer, .. } = by;
+        let mut row = self.clone();
+        if let Some(name) = &ask.name {
+            row.name.clone_from(name);
+        }
+        if let Some(description) = &ask.description {
+            row.description.clone_from(description);
+        }
+        row.admin_state_up = ask.admin_state_up.unwrap_or(row.admin_state_up);
+        match &ask.gateway {
+            None => {}
+            Some(None) => gateway::clear(tx, doer, &mut row)?,
+            Some(Some(wish)) => gateway::set(tx, doer, &mut row, wish)?,
+        }
+        if let Some(routes) = &ask.routes {
+            check_routes(tx, &row, routes)?;
+            row.routes.clone_from(routes);
+        }
+        write(tx, self, &mut row)?;
+        doer.changed(tx, self, &row)?;
+        row.with_rest_of_one(tx)
     }
-    let mut row = before.clone();
-    gateway::clear(tx, doer, &mut row)?;
-    tag::forget(tx, row.id.as_str())?;
-    tx.execute("DELETE FROM routers WHERE id = $1", &params![&row.id])?;
-    keys::mark(tx, &keys::router(&row.id))?;
-    doer.removed(tx, before)?;
-    Ok(())
+
+    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+        let By { doer, .. } = by;
+        if !interface::of_router(tx, &self.id)?.is_empty() {
+            return Err(Error::RouterInUse { router_id: self.id.to_string(), reason: "it still has interfaces".to_owned() });
+        }
+        let mut row = self.clone();
+        gateway::clear(tx, doer, &mut row)?;
+        tag::forget(tx, row.id.as_str())?;
+        tx.execute("DELETE FROM routers WHERE id = $1", &params![&row.id])?;
+        keys::mark(tx, &keys::router(&row.id))?;
+        doer.removed(tx, self)?;
+        Ok(())
+    }
 }
 
 /// Writes a changed row as its next generation.

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use ::store::Tx;
 use access::{Policy, Target};
 use api::{Cx, Fault, Reply, Routes};
 
@@ -15,7 +14,7 @@ use crate::{
     Error, Room,
     input::{Input, READ_ONLY},
     listing::{Attribute, flag, number, text},
-    resource::{self, By, Managed, Shown},
+    resource::{self, Served, Shown},
     who::Doer,
 };
 
@@ -50,38 +49,40 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Found;
     type View = View;
-
-    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
-        store::with_rest(tx, rows)
-    }
 
     fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
         View::new(found)
     }
-
-    fn id_of(view: &View) -> &str {
-        view.id.as_str()
-    }
 }
 
-impl Managed for Row {
+impl Served for Row {
     const CREATE: &'static Policy = &CREATE;
     const UPDATE: &'static Policy = &UPDATE;
     const DELETE: &'static Policy = &DELETE;
 
-    type Create = Create;
-    type Update = Update;
-
-    async fn read_create(_room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
-        let ask = read_create(cx, input)?;
+    async fn read_create(_room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Create, Target), Fault> {
+        input.fixed(&READ_ONLY)?;
+        let project_id = input.owner(cx)?;
+        let (name, description) = input.labels()?;
+        let ask = Create {
+            project_id,
+            name: name.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            stateful: input.flag("stateful")?.unwrap_or(true),
+        };
+        input.finish()?;
         let target = Target::in_project(&ask.project_id);
         Ok((ask, target))
     }
 
-    async fn read_update(&self, _room: &Arc<Room>, _cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
-        read_update(input)
+    async fn read_update(&self, _room: &Arc<Room>, _cx: &Cx, mut input: Input, _target: &Target) -> Result<Update, Fault> {
+        input.fixed(&READ_ONLY)?;
+        input.fixed(&["project_id", "tenant_id", "security_group_rules"])?;
+        let (name, description) = input.labels()?;
+        let ask = Update { name, description, stateful: input.flag("stateful")? };
+        input.finish()?;
+        Ok(ask)
     }
 
     /// Only an administrator may delete a default group; it comes again when the project needs it.
@@ -90,18 +91,6 @@ impl Managed for Row {
             true => Err(Error::SecurityGroupCannotRemoveDefault { id: self.id.to_string() }.into()),
             false => Ok(()),
         }
-    }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
-        store::create(tx, by, ask)
-    }
-
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
-        store::update(tx, by, self, ask)
-    }
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
-        store::delete(tx, by, self)
     }
 }
 
@@ -120,27 +109,4 @@ pub async fn ensure_default(room: &Arc<Room>, cx: &Cx) -> Result<(), Fault> {
     }
     let (doer, settings) = (Doer::of(cx)?, room.settings.clone());
     room.write(move |tx| store::ensure_default(tx, &doer, &project, &settings)).await
-}
-
-fn read_create(cx: &Cx, mut input: Input) -> Result<Create, Fault> {
-    input.fixed(&READ_ONLY)?;
-    let project_id = input.owner(cx)?;
-    let (name, description) = input.labels()?;
-    let ask = Create {
-        project_id,
-        name: name.unwrap_or_default(),
-        description: description.unwrap_or_default(),
-        stateful: input.flag("stateful")?.unwrap_or(true),
-    };
-    input.finish()?;
-    Ok(ask)
-}
-
-fn read_update(mut input: Input) -> Result<Update, Fault> {
-    input.fixed(&READ_ONLY)?;
-    input.fixed(&["project_id", "tenant_id", "security_group_rules"])?;
-    let (name, description) = input.labels()?;
-    let ask = Update { name, description, stateful: input.flag("stateful")? };
-    input.finish()?;
-    Ok(ask)
 }

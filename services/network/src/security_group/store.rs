@@ -9,7 +9,7 @@ use types::{ProjectId, SecurityGroupId, Timestamp};
 use super::{DEFAULT, Row, rule};
 use crate::{
     Error, Result, keys, quota,
-    resource::{By, Kept, Shown},
+    resource::{By, Gathered, Kept, Managed},
     settings::Settings,
     tag,
     who::Doer,
@@ -37,14 +37,85 @@ pub struct Update {
     pub stateful: Option<bool>,
 }
 
-pub fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
-    let By { doer, settings, .. } = by;
-    ensure_default(tx, doer, &ask.project_id, settings)?;
-    if ask.name.eq_ignore_ascii_case(DEFAULT) {
-        return Err(Error::SecurityGroupDefaultAlreadyExists { project: ask.project_id.to_string() });
+impl Gathered for Row {
+    type Found = Found;
+
+    /// Adds rules and tags, in two statements however many groups there are.
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Found>> {
+        let mut rules: HashMap<SecurityGroupId, Vec<rule::Row>> = HashMap::new();
+        for row in rule::store::of_groups(tx, rows.iter().map(|row| &row.id))? {
+            rules.entry(row.security_group_id.clone()).or_default().push(row);
+        }
+        let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
+        let with = |row: Row| Found {
+            rules: rules.remove(&row.id).unwrap_or_default(),
+            tags: tags.remove(row.id.as_str()).unwrap_or_default(),
+            row,
+        };
+        Ok(rows.into_iter().map(with).collect())
     }
-    quota::take(tx, &ask.project_id, quota::Resource::SecurityGroup, 1, settings)?;
-    insert(tx, doer, ask, settings)
+}
+
+impl Managed for Row {
+    type Create = Create;
+    type Update = Update;
+
+    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+        let By { doer, settings, .. } = by;
+        ensure_default(tx, doer, &ask.project_id, settings)?;
+        if ask.name.eq_ignore_ascii_case(DEFAULT) {
+            return Err(Error::SecurityGroupDefaultAlreadyExists { project: ask.project_id.to_string() });
+        }
+        quota::take(tx, &ask.project_id, quota::Resource::SecurityGroup, 1, settings)?;
+        insert(tx, doer, ask, settings)
+    }
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+        let By { doer, .. } = by;
+        let mut row = self.clone();
+        if let Some(name) = &ask.name {
+            if self.is_default && *name != self.name {
+                return Err(Error::SecurityGroupCannotUpdateDefault { id: row.id.to_string() });
+            }
+            if !self.is_default && name.eq_ignore_ascii_case(DEFAULT) {
+                return Err(Error::SecurityGroupDefaultAlreadyExists { project: row.project_id.to_string() });
+            }
+            row.name.clone_from(name);
+        }
+        if let Some(description) = &ask.description {
+            row.description.clone_from(description);
+        }
+        if let Some(stateful) = ask.stateful.filter(|stateful| *stateful != self.stateful) {
+            refuse_if_used(tx, self)?;
+            row.stateful = stateful;
+        }
+        row.updated_at = Timestamp::now();
+        row.generation += 1;
+        tx.execute_cas(
+            "UPDATE security_groups SET name = $2, description = $3, stateful = $4, updated_at = $5, generation = $6 \
+             WHERE id = $1 AND generation = $7",
+            &params![&row.id, &row.name, &row.description, row.stateful, row.updated_at, row.generation, self.generation],
+        )?;
+        keys::mark(tx, &keys::security_group(&row.id))?;
+        doer.changed(tx, self, &row)?;
+        row.with_rest_of_one(tx)
+    }
+
+    /// Deletes a group that no port is in and no rule of another group names.
+    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+        let By { doer, .. } = by;
+        refuse_if_used(tx, self)?;
+        let sql = "SELECT 1 FROM security_group_rules WHERE remote_group_id = $1 AND security_group_id <> $1";
+        if tx.query_opt(sql, &params![&self.id])?.is_some() {
+            return Err(Error::SecurityGroupInUse { id: self.id.to_string() });
+        }
+        tag::forget(tx, self.id.as_str())?;
+        tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![&self.id])?;
+        tx.execute("DELETE FROM security_groups WHERE id = $1", &params![&self.id])?;
+        keys::mark(tx, &keys::security_group(&self.id))?;
+        doer.removed(tx, self)?;
+        Ok(())
+    }
 }
 
 /// The default group of a project: it lets its members reach each other and everything outside.
@@ -126,68 +197,6 @@ fn standard_rules(group: &Row) -> Vec<rule::Says> {
         rules.extend(["IPv4", "IPv6"].map(|ethertype| says("ingress", ethertype, Some(&group.id))));
     }
     rules
-}
-
-/// Adds rules and tags, in two statements however many groups there are.
-pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
-    let mut rules: HashMap<SecurityGroupId, Vec<rule::Row>> = HashMap::new();
-    for row in rule::store::of_groups(tx, rows.iter().map(|row| &row.id))? {
-        rules.entry(row.security_group_id.clone()).or_default().push(row);
-    }
-    let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
-    let with = |row: Row| Found {
-        rules: rules.remove(&row.id).unwrap_or_default(),
-        tags: tags.remove(row.id.as_str()).unwrap_or_default(),
-        row,
-    };
-    Ok(rows.into_iter().map(with).collect())
-}
-
-pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
-    let By { doer, .. } = by;
-    let mut row = before.clone();
-    if let Some(name) = &ask.name {
-        if before.is_default && *name != before.name {
-            return Err(Error::SecurityGroupCannotUpdateDefault { id: row.id.to_string() });
-        }
-        if !before.is_default && name.eq_ignore_ascii_case(DEFAULT) {
-            return Err(Error::SecurityGroupDefaultAlreadyExists { project: row.project_id.to_string() });
-        }
-        row.name.clone_from(name);
-    }
-    if let Some(description) = &ask.description {
-        row.description.clone_from(description);
-    }
-    if let Some(stateful) = ask.stateful.filter(|stateful| *stateful != before.stateful) {
-        refuse_if_used(tx, before)?;
-        row.stateful = stateful;
-    }
-    row.updated_at = Timestamp::now();
-    row.generation += 1;
-    tx.execute_cas(
-        "UPDATE security_groups SET name = $2, description = $3, stateful = $4, updated_at = $5, generation = $6 \
-         WHERE id = $1 AND generation = $7",
-        &params![&row.id, &row.name, &row.description, row.stateful, row.updated_at, row.generation, before.generation],
-    )?;
-    keys::mark(tx, &keys::security_group(&row.id))?;
-    doer.changed(tx, before, &row)?;
-    row.with_rest_of_one(tx)
-}
-
-/// Deletes a group that no port is in and no rule of another group names.
-pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
-    let By { doer, .. } = by;
-    refuse_if_used(tx, row)?;
-    let sql = "SELECT 1 FROM security_group_rules WHERE remote_group_id = $1 AND security_group_id <> $1";
-    if tx.query_opt(sql, &params![&row.id])?.is_some() {
-        return Err(Error::SecurityGroupInUse { id: row.id.to_string() });
-    }
-    tag::forget(tx, row.id.as_str())?;
-    tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![&row.id])?;
-    tx.execute("DELETE FROM security_groups WHERE id = $1", &params![&row.id])?;
-    keys::mark(tx, &keys::security_group(&row.id))?;
-    doer.removed(tx, row)?;
-    Ok(())
 }
 
 fn refuse_if_used(tx: &mut Tx, row: &Row) -> Result<()> {

@@ -9,14 +9,14 @@ use api::{Access, Cx, Fault, Routes};
 
 use super::{
     Row, View, check,
-    store::{self, Create, Found, Source, Update},
+    store::{Create, Found, Source, Update},
 };
 use crate::{
     Error, Room,
     input::{Input, LONGEST, READ_ONLY},
     listing::{Attribute, flag, number, text},
     network,
-    resource::{self, By, Kept, Managed, Shown},
+    resource::{self, Kept, Served, Shown},
     subnet_pool::store::{Choice, Wish},
 };
 
@@ -75,19 +75,10 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Found;
     type View = View;
-
-    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
-        store::with_rest(tx, rows)
-    }
 
     fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
         View::new(found)
-    }
-
-    fn id_of(view: &View) -> &str {
-        view.id.as_str()
     }
 
     fn target(&self, tx: &mut Tx) -> crate::Result<Target> {
@@ -96,71 +87,76 @@ impl Shown for Row {
     }
 }
 
-impl Managed for Row {
+impl Served for Row {
     const CREATE: &'static Policy = &CREATE;
     const UPDATE: &'static Policy = &UPDATE;
     const DELETE: &'static Policy = &DELETE;
 
-    type Create = Create;
-    type Update = Update;
-
-    async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
-        let (network_id, ask) = read_create(cx, input)?;
+    async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Create, Target), Fault> {
+        input.fixed(&READ_ONLY)?;
+        let project_id = input.owner(cx)?;
+        let network_id = input.required_text("network_id")?;
+        let (name, description) = input.labels()?;
+        if input.optional_text("segment_id", LONGEST)?.flatten().is_some() {
+            return Err(Error::invalid("networks of this cloud have no segments to choose from").into());
+        }
+        if input.flag("dns_publish_fixed_ip")? == Some(true) {
+            return Err(Error::invalid("no DNS service publishes addresses in this cloud").into());
+        }
+        let source = read_source(&mut input)?;
+        let enable_dhcp = input.flag("enable_dhcp")?.unwrap_or(true);
+        let ra_mode = input.optional_text("ipv6_ra_mode", LONGEST)?.flatten();
+        let address_mode = input.optional_text("ipv6_address_mode", LONGEST)?.flatten();
+        let ask = Create {
+            network_id: network_id.as_str().into(),
+            project_id,
+            name: name.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            source,
+            gateway_ip: input.address("gateway_ip")?,
+            enable_dhcp,
+            ipv6_ra_mode: ra_mode,
+            ipv6_address_mode: address_mode,
+            allocation_pools: check::read_pools(&mut input)?.filter(|pools| !pools.is_empty()),
+            dns_nameservers: check::read_name_servers(&mut input)?,
+            host_routes: check::read_host_routes(&mut input)?.unwrap_or_default(),
+            service_types: input.texts("service_types")?.unwrap_or_default(),
+        };
+        input.finish()?;
         let (network, _) = resource::visible::<network::Row>(room, cx, &network_id).await?;
         let target = network::api::with_owner(Target::in_project(&ask.project_id), &network.project_id);
         Ok((ask, target))
     }
 
-    async fn read_update(&self, _room: &Arc<Room>, _cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
-        read_update(input)
+    async fn read_update(&self, _room: &Arc<Room>, _cx: &Cx, mut input: Input, _target: &Target) -> Result<Update, Fault> {
+        input.fixed(&READ_ONLY)?;
+        input.fixed(&[
+            "project_id",
+            "tenant_id",
+            "network_id",
+            "cidr",
+            "ip_version",
+            "ipv6_ra_mode",
+            "ipv6_address_mode",
+            "subnetpool_id",
+        ])?;
+        let (name, description) = input.labels()?;
+        let ask = Update {
+            name,
+            description,
+            gateway_ip: input.address("gateway_ip")?,
+            enable_dhcp: input.flag("enable_dhcp")?,
+            allocation_pools: check::read_pools(&mut input)?,
+            dns_nameservers: check::read_name_servers(&mut input)?,
+            host_routes: check::read_host_routes(&mut input)?,
+            service_types: input.texts("service_types")?,
+        };
+        if input.optional_text("segment_id", LONGEST)?.flatten().is_some() {
+            return Err(Error::invalid("networks of this cloud have no segments to choose from").into());
+        }
+        input.finish()?;
+        Ok(ask)
     }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> crate::Result<Found> {
-        store::create(tx, by, ask)
-    }
-
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
-        store::update(tx, by, self, ask)
-    }
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
-        store::delete(tx, by, self)
-    }
-}
-
-/// The network's id, as it was written, and the rest.
-fn read_create(cx: &Cx, mut input: Input) -> Result<(String, Create), Fault> {
-    input.fixed(&READ_ONLY)?;
-    let project_id = input.owner(cx)?;
-    let network_id = input.required_text("network_id")?;
-    let (name, description) = input.labels()?;
-    if input.optional_text("segment_id", LONGEST)?.flatten().is_some() {
-        return Err(Error::invalid("networks of this cloud have no segments to choose from").into());
-    }
-    if input.flag("dns_publish_fixed_ip")? == Some(true) {
-        return Err(Error::invalid("no DNS service publishes addresses in this cloud").into());
-    }
-    let source = read_source(&mut input)?;
-    let enable_dhcp = input.flag("enable_dhcp")?.unwrap_or(true);
-    let ra_mode = input.optional_text("ipv6_ra_mode", LONGEST)?.flatten();
-    let address_mode = input.optional_text("ipv6_address_mode", LONGEST)?.flatten();
-    let ask = Create {
-        network_id: network_id.as_str().into(),
-        project_id,
-        name: name.unwrap_or_default(),
-        description: description.unwrap_or_default(),
-        source,
-        gateway_ip: input.address("gateway_ip")?,
-        enable_dhcp,
-        ipv6_ra_mode: ra_mode,
-        ipv6_address_mode: address_mode,
-        allocation_pools: check::read_pools(&mut input)?.filter(|pools| !pools.is_empty()),
-        dns_nameservers: check::read_name_servers(&mut input)?,
-        host_routes: check::read_host_routes(&mut input)?.unwrap_or_default(),
-        service_types: input.texts("service_types")?.unwrap_or_default(),
-    };
-    input.finish()?;
-    Ok((network_id, ask))
 }
 
 /// A range that the client names, or one to be cut from a pool.
@@ -194,34 +190,4 @@ fn read_source(input: &mut Input) -> crate::Result<Source> {
         }
     };
     Ok(Source::Pool(Wish { pool: choice, prefixlen, cidr }))
-}
-
-fn read_update(mut input: Input) -> Result<Update, Fault> {
-    input.fixed(&READ_ONLY)?;
-    input.fixed(&[
-        "project_id",
-        "tenant_id",
-        "network_id",
-        "cidr",
-        "ip_version",
-        "ipv6_ra_mode",
-        "ipv6_address_mode",
-        "subnetpool_id",
-    ])?;
-    let (name, description) = input.labels()?;
-    let ask = Update {
-        name,
-        description,
-        gateway_ip: input.address("gateway_ip")?,
-        enable_dhcp: input.flag("enable_dhcp")?,
-        allocation_pools: check::read_pools(&mut input)?,
-        dns_nameservers: check::read_name_servers(&mut input)?,
-        host_routes: check::read_host_routes(&mut input)?,
-        service_types: input.texts("service_types")?,
-    };
-    if input.optional_text("segment_id", LONGEST)?.flatten().is_some() {
-        return Err(Error::invalid("networks of this cloud have no segments to choose from").into());
-    }
-    input.finish()?;
-    Ok(ask)
 }

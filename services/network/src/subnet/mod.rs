@@ -12,7 +12,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
-use crate::{Error, ipam::Pool, resource::Kept};
+use crate::{
+    Error,
+    ipam::Pool,
+    resource::{Kept, common_columns},
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -78,17 +82,7 @@ impl Kept for Row {
         })
     }
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn project_id(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn generation(&self) -> i64 {
-        self.generation
-    }
+    common_columns!();
 
     fn missing(id: &str) -> Error {
         Error::SubnetNotFound { subnet_id: id.to_owned() }

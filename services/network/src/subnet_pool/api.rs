@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use ::store::Tx;
 use access::{Policy, Target};
 use api::{Cx, Fault, Reply, Routes, json};
 use http::StatusCode;
@@ -19,7 +18,7 @@ use crate::{
     Error, Room,
     input::{Input, LONGEST, READ_ONLY},
     listing::{Attribute, flag, number, text},
-    resource::{self, By, Kept, Managed, Shown},
+    resource::{self, By, Kept, Managed, Served, Shown},
     subnet::check::read_cidr,
     who::Doer,
 };
@@ -65,50 +64,78 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Found;
     type View = View;
-
-    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Found>> {
-        store::with_rest(tx, rows)
-    }
 
     fn view(_room: &Room, _cx: &Cx, found: Found) -> View {
         View::new(found.0, found.1)
     }
-
-    fn id_of(view: &View) -> &str {
-        &view.id
-    }
 }
 
-impl Managed for Row {
+impl Served for Row {
     const CREATE: &'static Policy = &CREATE;
     const UPDATE: &'static Policy = &UPDATE;
     const DELETE: &'static Policy = &DELETE;
 
-    type Create = Row;
-    type Update = Update;
-
-    async fn read_create(_room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Row, Target), Fault> {
-        let row = read_create(cx, input)?;
+    async fn read_create(_room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Row, Target), Fault> {
+        input.fixed(&READ_ONLY)?;
+        let project_id = input.owner(cx)?;
+        let name = input.required_text("name")?;
+        let description = input.text("description", LONGEST)?.unwrap_or_default();
+        let (shared, is_default) = (input.flag("shared")?.unwrap_or(false), input.flag("is_default")?.unwrap_or(false));
+        if shared || is_default {
+            cx.check(&CREATE_SHARED, &Target::in_project(&project_id))?;
+        }
+        let prefixes = read_prefixes(&mut input)?.unwrap_or_default();
+        let Some(first) = prefixes.first() else {
+            return Err(Error::bad("Failed to parse request. Required attribute 'prefixes' not specified").into());
+        };
+        let ip_version = version(first);
+        check_versions(&prefixes, ip_version)?;
+        let [default, min, max] = read_lengths(&mut input)?;
+        let min_prefixlen = min.unwrap_or(if ip_version == 4 { 8 } else { 64 });
+        refuse_scope(&mut input)?;
+        let now = Timestamp::now();
+        let row = Row {
+            id: uuid::Uuid::new_v4().to_string(),
+            project_id,
+            name,
+            description,
+            ip_version,
+            prefixes: store::merged(&prefixes),
+            default_prefixlen: default.unwrap_or(min_prefixlen),
+            min_prefixlen,
+            max_prefixlen: max.unwrap_or(if ip_version == 4 { 32 } else { 128 }),
+            default_quota: input.number("default_quota", 0..=i64::MAX)?.flatten(),
+            shared,
+            is_default,
+            created_at: now,
+            updated_at: now,
+            generation: 1,
+        };
+        input.finish()?;
         let target = Target::in_project(&row.project_id);
         Ok((row, target))
     }
 
-    async fn read_update(&self, _room: &Arc<Room>, cx: &Cx, input: Input, _target: &Target) -> Result<Update, Fault> {
-        read_update(cx, input, self)
-    }
-
-    fn create(tx: &mut Tx, by: &By, ask: &Row) -> crate::Result<Found> {
-        store::create(tx, by, ask)
-    }
-
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> crate::Result<Found> {
-        store::update(tx, by, self, ask)
-    }
-
-    fn delete(&self, tx: &mut Tx, by: &By) -> crate::Result<()> {
-        store::delete(tx, by, self)
+    async fn read_update(&self, _room: &Arc<Room>, cx: &Cx, mut input: Input, _target: &Target) -> Result<Update, Fault> {
+        input.fixed(&READ_ONLY)?;
+        input.fixed(&["project_id", "tenant_id", "ip_version", "shared"])?;
+        let (name, description) = input.labels()?;
+        let is_default = input.flag("is_default")?;
+        if is_default.is_some_and(|is_default| is_default != self.is_default) {
+            cx.check(&CREATE_SHARED, &Target::in_project(&self.project_id))?;
+        }
+        let prefixes = read_prefixes(&mut input)?;
+        check_versions(prefixes.as_deref().unwrap_or_default(), self.ip_version)?;
+        if prefixes.as_ref().is_some_and(|new| !self.prefixes.iter().all(|old| new.iter().any(|new| new.contains(old)))) {
+            let msg = "a pool's prefixes can be added to here, and taken away by remove_prefixes".to_owned();
+            return Err(Error::IllegalSubnetPoolPrefixUpdate { msg }.into());
+        }
+        let [default_prefixlen, min_prefixlen, max_prefixlen] = read_lengths(&mut input)?;
+        refuse_scope(&mut input)?;
+        let default_quota = input.number("default_quota", 0..=i64::MAX)?;
+        input.finish()?;
+        Ok(Update { name, description, prefixes, default_prefixlen, min_prefixlen, max_prefixlen, default_quota, is_default })
     }
 }
 
@@ -138,71 +165,10 @@ async fn change_prefixes(room: Arc<Room>, mut cx: Cx, change: fn(Vec<IpNet>, Vec
     let changed = room.write(move |tx| {
         let row = Row::get(tx, &row.id)?;
         let ask = Update { prefixes: Some(change(row.prefixes.clone(), named.clone())), ..Update::default() };
-        store::update(tx, &by, &row, &ask)
+        row.update(tx, &by, &ask)
     });
     let (row, _) = changed.await?;
     json(StatusCode::OK, &json!({ "prefixes": row.prefixes }))
-}
-
-fn read_create(cx: &Cx, mut input: Input) -> Result<Row, Fault> {
-    input.fixed(&READ_ONLY)?;
-    let project_id = input.owner(cx)?;
-    let name = input.required_text("name")?;
-    let description = input.text("description", LONGEST)?.unwrap_or_default();
-    let (shared, is_default) = (input.flag("shared")?.unwrap_or(false), input.flag("is_default")?.unwrap_or(false));
-    if shared || is_default {
-        cx.check(&CREATE_SHARED, &Target::in_project(&project_id))?;
-    }
-    let prefixes = read_prefixes(&mut input)?.unwrap_or_default();
-    let Some(first) = prefixes.first() else {
-        return Err(Error::bad("Failed to parse request. Required attribute 'prefixes' not specified").into());
-    };
-    let ip_version = version(first);
-    check_versions(&prefixes, ip_version)?;
-    let [default, min, max] = read_lengths(&mut input)?;
-    let min_prefixlen = min.unwrap_or(if ip_version == 4 { 8 } else { 64 });
-    refuse_scope(&mut input)?;
-    let now = Timestamp::now();
-    let row = Row {
-        id: uuid::Uuid::new_v4().to_string(),
-        project_id,
-        name,
-        description,
-        ip_version,
-        prefixes: store::merged(&prefixes),
-        default_prefixlen: default.unwrap_or(min_prefixlen),
-        min_prefixlen,
-        max_prefixlen: max.unwrap_or(if ip_version == 4 { 32 } else { 128 }),
-        default_quota: input.number("default_quota", 0..=i64::MAX)?.flatten(),
-        shared,
-        is_default,
-        created_at: now,
-        updated_at: now,
-        generation: 1,
-    };
-    input.finish()?;
-    Ok(row)
-}
-
-fn read_update(cx: &Cx, mut input: Input, row: &Row) -> Result<Update, Fault> {
-    input.fixed(&READ_ONLY)?;
-    input.fixed(&["project_id", "tenant_id", "ip_version", "shared"])?;
-    let (name, description) = input.labels()?;
-    let is_default = input.flag("is_default")?;
-    if is_default.is_some_and(|is_default| is_default != row.is_default) {
-        cx.check(&CREATE_SHARED, &Target::in_project(&row.project_id))?;
-    }
-    let prefixes = read_prefixes(&mut input)?;
-    check_versions(prefixes.as_deref().unwrap_or_default(), row.ip_version)?;
-    if prefixes.as_ref().is_some_and(|new| !row.prefixes.iter().all(|old| new.iter().any(|new| new.contains(old)))) {
-        let msg = "a pool's prefixes can be added to here, and taken away by remove_prefixes".to_owned();
-        return Err(Error::IllegalSubnetPoolPrefixUpdate { msg }.into());
-    }
-    let [default_prefixlen, min_prefixlen, max_prefixlen] = read_lengths(&mut input)?;
-    refuse_scope(&mut input)?;
-    let default_quota = input.number("default_quota", 0..=i64::MAX)?;
-    input.finish()?;
-    Ok(Update { name, description, prefixes, default_prefixlen, min_prefixlen, max_prefixlen, default_quota, is_default })
 }
 
 fn read_prefixes(input: &mut Input) -> crate::Result<Option<Vec<IpNet>>> {

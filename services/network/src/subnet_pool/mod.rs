@@ -11,7 +11,10 @@ use ipnet::IpNet;
 use serde::Serialize;
 use types::{ProjectId, Timestamp};
 
-use crate::{Error, resource::Kept};
+use crate::{
+    Error,
+    resource::{Kept, common_columns},
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -59,17 +62,7 @@ impl Kept for Row {
         })
     }
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn project_id(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn generation(&self) -> i64 {
-        self.generation
-    }
+    common_columns!();
 
     fn missing(id: &str) -> Error {
         Error::SubnetPoolNotFound { subnetpool_id: id.to_owned() }

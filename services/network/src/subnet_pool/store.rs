@@ -8,7 +8,7 @@ use types::{ProjectId, Timestamp};
 use super::{Row, cut};
 use crate::{
     Error, Result,
-    resource::{By, Kept},
+    resource::{By, Gathered, Kept, Managed},
     tag,
 };
 
@@ -42,100 +42,111 @@ pub struct Update {
 /// A pool with its tags.
 pub type Found = (Row, Vec<String>);
 
-pub fn create(tx: &mut Tx, by: &By, row: &Row) -> Result<Found> {
-    check(row)?;
-    refuse_second_default(tx, row)?;
-    Row::insert(
-        tx,
-        &params![
-            &row.id,
-            &row.project_id,
-            &row.name,
-            &row.description,
-            row.ip_version,
-            serde_json::json!(row.prefixes),
-            row.default_prefixlen,
-            row.min_prefixlen,
-            row.max_prefixlen,
-            row.default_quota,
-            row.shared,
-            row.is_default,
-            row.created_at,
-            row.updated_at,
-            row.generation,
-        ],
-    )?;
-    by.doer.made(tx, row)?;
-    Ok((row.clone(), Vec::new()))
+impl Gathered for Row {
+    type Found = Found;
+
+    fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Found>> {
+        let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
+        let with = |row: Row| (tags.remove(&row.id).unwrap_or_default(), row);
+        Ok(rows.into_iter().map(with).map(|(tags, row)| (row, tags)).collect())
+    }
 }
 
-pub fn with_rest(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Found>> {
-    let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
-    let with = |row: Row| (tags.remove(&row.id).unwrap_or_default(), row);
-    Ok(rows.into_iter().map(with).map(|(tags, row)| (row, tags)).collect())
-}
+impl Managed for Row {
+    type Create = Row;
+    type Update = Update;
 
-pub fn update(tx: &mut Tx, by: &By, before: &Row, ask: &Update) -> Result<Found> {
-    let By { doer, .. } = by;
-    let mut row = before.clone();
-    if let Some(name) = &ask.name {
-        row.name.clone_from(name);
+    fn create(tx: &mut Tx, by: &By, row: &Row) -> Result<Found> {
+        check(row)?;
+        refuse_second_default(tx, row)?;
+        Row::insert(
+            tx,
+            &params![
+                &row.id,
+                &row.project_id,
+                &row.name,
+                &row.description,
+                row.ip_version,
+                serde_json::json!(row.prefixes),
+                row.default_prefixlen,
+                row.min_prefixlen,
+                row.max_prefixlen,
+                row.default_quota,
+                row.shared,
+                row.is_default,
+                row.created_at,
+                row.updated_at,
+                row.generation,
+            ],
+        )?;
+        by.doer.made(tx, row)?;
+        Ok((row.clone(), Vec::new()))
     }
-    if let Some(description) = &ask.description {
-        row.description.clone_from(description);
-    }
-    if let Some(prefixes) = &ask.prefixes {
-        row.prefixes = merged(prefixes);
-    }
-    row.default_prefixlen = ask.default_prefixlen.unwrap_or(row.default_prefixlen);
-    row.min_prefixlen = ask.min_prefixlen.unwrap_or(row.min_prefixlen);
-    row.max_prefixlen = ask.max_prefixlen.unwrap_or(row.max_prefixlen);
-    row.default_quota = ask.default_quota.unwrap_or(row.default_quota);
-    row.is_default = ask.is_default.unwrap_or(row.is_default);
-    check(&row)?;
-    if row.is_default && !before.is_default {
-        refuse_second_default(tx, &row)?;
-    }
-    for subnet in subnets_of(tx, &row.id)? {
-        if !row.prefixes.iter().any(|prefix| prefix.contains(&subnet)) {
-            return Err(Error::IllegalSubnetPoolPrefixUpdate { msg: format!("the subnet {subnet} was cut from what is to go") });
+
+    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+        let By { doer, .. } = by;
+        let mut row = self.clone();
+        if let Some(name) = &ask.name {
+            row.name.clone_from(name);
         }
+        if let Some(description) = &ask.description {
+            row.description.clone_from(description);
+        }
+        if let Some(prefixes) = &ask.prefixes {
+            row.prefixes = merged(prefixes);
+        }
+        row.default_prefixlen = ask.default_prefixlen.unwrap_or(row.default_prefixlen);
+        row.min_prefixlen = ask.min_prefixlen.unwrap_or(row.min_prefixlen);
+        row.max_prefixlen = ask.max_prefixlen.unwrap_or(row.max_prefixlen);
+        row.default_quota = ask.default_quota.unwrap_or(row.default_quota);
+        row.is_default = ask.is_default.unwrap_or(row.is_default);
+        check(&row)?;
+        if row.is_default && !self.is_default {
+            refuse_second_default(tx, &row)?;
+        }
+        for subnet in subnets_of(tx, &row.id)? {
+            if !row.prefixes.iter().any(|prefix| prefix.contains(&subnet)) {
+                return Err(Error::IllegalSubnetPoolPrefixUpdate {
+                    msg: format!("the subnet {subnet} was cut from what is to go"),
+                });
+            }
+        }
+        row.updated_at = Timestamp::now();
+        row.generation += 1;
+        tx.execute_cas(
+            "UPDATE subnet_pools SET name = $2, description = $3, prefixes = $4, default_prefixlen = $5, min_prefixlen = $6, \
+             max_prefixlen = $7, default_quota = $8, is_default = $9, updated_at = $10, generation = $11 \
+             WHERE id = $1 AND generation = $12",
+            &params![
+                &row.id,
+                &row.name,
+                &row.description,
+                serde_json::json!(row.prefixes),
+                row.default_prefixlen,
+                row.min_prefixlen,
+                row.max_prefixlen,
+                row.default_quota,
+                row.is_default,
+                row.updated_at,
+                row.generation,
+                self.generation,
+            ],
+        )?;
+        doer.changed(tx, self, &row)?;
+        let tags = tag::of_one(tx, &row.id)?;
+        Ok((row, tags))
     }
-    row.updated_at = Timestamp::now();
-    row.generation += 1;
-    tx.execute_cas(
-        "UPDATE subnet_pools SET name = $2, description = $3, prefixes = $4, default_prefixlen = $5, min_prefixlen = $6, \
-         max_prefixlen = $7, default_quota = $8, is_default = $9, updated_at = $10, generation = $11 \
-         WHERE id = $1 AND generation = $12",
-        &params![
-            &row.id,
-            &row.name,
-            &row.description,
-            serde_json::json!(row.prefixes),
-            row.default_prefixlen,
-            row.min_prefixlen,
-            row.max_prefixlen,
-            row.default_quota,
-            row.is_default,
-            row.updated_at,
-            row.generation,
-            before.generation,
-        ],
-    )?;
-    doer.changed(tx, before, &row)?;
-    let tags = tag::of_one(tx, &row.id)?;
-    Ok((row, tags))
-}
 
-pub fn delete(tx: &mut Tx, by: &By, row: &Row) -> Result<()> {
-    let By { doer, .. } = by;
-    if !subnets_of(tx, &row.id)?.is_empty() {
-        return Err(Error::SubnetPoolDeleteError { reason: "Subnet pool has existing allocations".to_owned() });
+    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+        let By { doer, .. } = by;
+        if !subnets_of(tx, &self.id)?.is_empty() {
+            return Err(Error::SubnetPoolDeleteError { reason: "Subnet pool has existing allocations".to_owned() });
+        }
+        tag::forget(tx, self.id.as_str())?;
+        tx.execute("DELETE FROM subnet_pools WHERE id = $1", &params![&self.id])?;
+        doer.removed(tx, self)?;
+        Ok(())
     }
-    tag::forget(tx, row.id.as_str())?;
-    tx.execute("DELETE FROM subnet_pools WHERE id = $1", &params![&row.id])?;
-    doer.removed(tx, row)?;
-    Ok(())
 }
 
 /// The prefix that a subnet of this project gets, and the pool it is from.

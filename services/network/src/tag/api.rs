@@ -13,7 +13,7 @@ use serde_json::json;
 use super::LONGEST;
 use crate::{
     Error, Room, floating_ip, input, network, port,
-    resource::{self, Managed},
+    resource::{self, Served},
     router, security_group, subnet, subnet_pool,
 };
 
@@ -29,7 +29,7 @@ pub fn routes(room: &Arc<Room>) -> Routes<Room> {
 }
 
 /// The routes of one kind of resource.
-fn of<R: Managed>(routes: Routes<Room>, all: &'static str, one: &'static str) -> Routes<Room> {
+fn of<R: Served>(routes: Routes<Room>, all: &'static str, one: &'static str) -> Routes<Room> {
     let asks = Access::Asks(R::UPDATE);
     routes
         .get(all, &network::api::GET, list::<R>)
@@ -40,20 +40,20 @@ fn of<R: Managed>(routes: Routes<Room>, all: &'static str, one: &'static str) ->
         .delete(one, asks, remove::<R>)
 }
 
-async fn list<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
+async fn list<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let (row, _) = resource::visible::<R>(&room, &cx, cx.param("id")).await?;
     let tags = room.read(move |tx| super::of_one(tx, row.id())).await?;
     json(StatusCode::OK, &json!({ "tags": tags }))
 }
 
-async fn show<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
+async fn show<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let (row, _) = resource::visible::<R>(&room, &cx, cx.param("id")).await?;
     let tag = cx.param("tag").to_owned();
     let tags = room.read(move |tx| super::of_one(tx, row.id())).await?;
     if tags.contains(&tag) { no_content() } else { Err(Error::TagNotFound { tag }.into()) }
 }
 
-async fn replace<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
+async fn replace<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let row = changeable::<R>(&room, &cx).await?;
     let mut body = input::Input::new(cx.json().await?);
     let Some(tags) = body.texts("tags")? else { return Err(Error::bad("Invalid tags body").into()) };
@@ -64,13 +64,13 @@ async fn replace<R: Managed>(room: Arc<Room>, mut cx: Cx) -> Reply {
     json(StatusCode::OK, &json!({ "tags": kept }))
 }
 
-async fn clear<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
+async fn clear<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let row = changeable::<R>(&room, &cx).await?;
     room.write(move |tx| super::forget(tx, row.id())).await?;
     no_content()
 }
 
-async fn add<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
+async fn add<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let row = changeable::<R>(&room, &cx).await?;
     let tag = cx.param("tag").to_owned();
     check(&tag)?;
@@ -78,14 +78,14 @@ async fn add<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
     Ok(empty(StatusCode::CREATED))
 }
 
-async fn remove<R: Managed>(room: Arc<Room>, cx: Cx) -> Reply {
+async fn remove<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let row = changeable::<R>(&room, &cx).await?;
     let tag = cx.param("tag").to_owned();
     room.write(move |tx| super::remove(tx, row.id(), &tag)).await?;
     no_content()
 }
 
-async fn changeable<R: Managed>(room: &Arc<Room>, cx: &Cx) -> Result<R, Fault> {
+async fn changeable<R: Served>(room: &Arc<Room>, cx: &Cx) -> Result<R, Fault> {
     let (row, target) = resource::visible::<R>(room, cx, cx.param("id")).await?;
     cx.check(R::UPDATE, &target)?;
     Ok(row)

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use ::store::Tx;
 use access::Policy;
 use api::{Cx, Fault, Reply, Routes, no_content};
 
@@ -57,19 +56,10 @@ impl Shown for Row {
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
 
-    type Found = Self;
     type View = View;
-
-    fn with_rest(_tx: &mut Tx, rows: Vec<Self>) -> crate::Result<Vec<Self>> {
-        Ok(rows)
-    }
 
     fn view(_room: &Room, _cx: &Cx, found: Self) -> View {
         View::new(found)
-    }
-
-    fn id_of(view: &View) -> &str {
-        view.id.as_str()
     }
 }
 

@@ -9,7 +9,10 @@ use ::store::Row as Stored;
 use serde::Serialize;
 use types::{ProjectId, SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
-use crate::{Error, resource::Kept};
+use crate::{
+    Error,
+    resource::{Kept, common_columns},
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -71,17 +74,7 @@ impl Kept for Row {
         })
     }
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn project_id(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn generation(&self) -> i64 {
-        self.generation
-    }
+    common_columns!();
 
     fn missing(id: &str) -> Error {
         Error::SecurityGroupRuleNotFound { id: id.to_owned() }

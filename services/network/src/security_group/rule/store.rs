@@ -6,13 +6,27 @@ use store::{Direction, Tx, params};
 use types::{SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
 use super::{Row, Says};
-use crate::{Error, Result, keys, quota, resource::Kept, security_group, settings::Settings, who::Doer};
+use crate::{
+    Error, Result, keys, quota,
+    resource::{Gathered, Kept},
+    security_group,
+    settings::Settings,
+    who::Doer,
+};
 
 #[derive(Debug, Clone)]
 pub struct Create {
     pub security_group_id: SecurityGroupId,
     pub description: String,
     pub says: Says,
+}
+
+impl Gathered for Row {
+    type Found = Self;
+
+    fn with_rest(_tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Self>> {
+        Ok(rows)
+    }
 }
 
 pub fn create(tx: &mut Tx, doer: &Doer, settings: &Settings, scope: &Allowed<Scope>, ask: &Create) -> Result<Row> {
