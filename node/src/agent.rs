@@ -10,6 +10,7 @@ use crate::{
     error::blocking,
     host::Host,
     identity::{self, Identity},
+    image::SETTLED,
     machines::Machines,
     metadata,
     state_dir::StateDir,
@@ -17,7 +18,6 @@ use crate::{
 
 const JOIN_AGAIN: Duration = Duration::from_secs(2);
 const LOGS_EVERY: Duration = Duration::from_secs(20);
-const IDLE_IMAGE: Duration = Duration::from_secs(600);
 const TRIM_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Agent;
@@ -75,7 +75,7 @@ async fn tidy(host: &Host, machines: &Machines) {
         machines.bound_console_logs().await;
         if trim_at <= Instant::now() {
             trim_at = Instant::now() + TRIM_EVERY;
-            let trimmed = async { host.images().trim(machines.images_in_use().await?, IDLE_IMAGE).await };
+            let trimmed = async { host.images().trim(machines.images_in_use().await?, SETTLED).await };
             if let Err(error) = trimmed.await {
                 tracing::warn!(error = error.chain(), "unused images are not dropped");
             }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What can go wrong on a host, as sentences.
 
-use std::{error::Error as StdError, io};
+use std::{
+    error::Error as StdError,
+    io,
+    path::{Path, PathBuf},
+};
 
 use contracts::Refusal;
 
@@ -27,6 +31,9 @@ pub enum Error {
     /// What the controller answered.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Somebody has to make room, or take the machine elsewhere.
+    #[error("the disk of this host that has {} is full: {what}", path.display())]
+    DiskFull { path: PathBuf, what: String },
     /// It is wrong as it is asked for; trying again cannot help.
     #[error("{0}")]
     Unfit(String),
@@ -41,6 +48,18 @@ impl Error {
         Self::Http(Box::new(source))
     }
 
+    /// An error at making something under `path`: one of a full disk is told apart, and says what for.
+    pub(crate) fn if_full(self, path: &Path, what: impl FnOnce() -> String) -> Self {
+        let is_full = match &self {
+            Self::Io { source, .. } | Self::Disk(disks::Error::Io { source, .. }) => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Disk(disks::Error::Full { .. }) => true,
+            _ => false,
+        };
+        if is_full { Self::DiskFull { path: path.to_owned(), what: what() } } else { self }
+    }
+
     /// Whether the same may succeed later without anybody changing what is wanted.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
@@ -48,7 +67,7 @@ impl Error {
             Self::Refused(refusal) => refusal.is_transient(),
             Self::Qemu(error) => matches!(error, qemu::Error::Io { .. } | qemu::Error::Closed | qemu::Error::Deadline { .. }),
             Self::Disk(error) => matches!(error, disks::Error::Io { .. }),
-            Self::Certificate(_) | Self::Tls { .. } | Self::Unfit(_) => false,
+            Self::Certificate(_) | Self::Tls { .. } | Self::DiskFull { .. } | Self::Unfit(_) => false,
         }
     }
 

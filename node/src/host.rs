@@ -49,7 +49,7 @@ impl Host {
         let chassis = Chassis { node: identity.node_id().clone(), tls: identity.tls_files() };
         let switch = Switching::open(&config, &state, &chassis).await?;
         let room = config.image_cache_gb.map_or(disk_bytes(&state) / 10, |gb| gb.saturating_mul(GIBIBYTE));
-        let images = ImageCache::open(state.images(), room, link.clone(), cage(&config))?;
+        let images = ImageCache::open(state.images(), state.machines(), room, link.clone(), cage(&config))?;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing(|| "read the boot id".into())?;
         Ok(Self {
             accelerator: accelerator(&config, &state).await?,

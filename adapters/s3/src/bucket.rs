@@ -7,6 +7,7 @@ use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -24,6 +25,8 @@ use crate::{
 const PART: u64 = 16 << 20;
 const MOST_PARTS: u64 = 10_000;
 const LARGEST: u64 = 5 << 40;
+/// What a store may take to make one object of ten thousand parts.
+const COMPLETION: Duration = Duration::from_secs(600);
 
 /// How the bucket is named in requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -207,7 +210,8 @@ impl Bucket {
         };
         let parts: String = (1u32..).zip(tags).map(part).collect();
         let order = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
-        let answer = self.ask(Method::POST, key, &[("uploadId", upload)], order.into()).await?;
+        let request = self.request(&Method::POST, key, &[("uploadId", upload)], order.into()).patience(COMPLETION);
+        let answer = text(self.send(request, key).await?).await?;
         // S3 may answer 200 first, and then say in the body that it failed.
         if answer.contains("<CompleteMultipartUploadResult") {
             Ok(())
@@ -231,8 +235,7 @@ impl Bucket {
 
     /// For what has a short answer.
     async fn ask(&self, method: Method, key: &str, query: &[(&str, &str)], body: Bytes) -> Result<String, Error> {
-        let response = self.send(self.request(&method, key, query, body), key).await?;
-        Ok(String::from_utf8_lossy(&response.body.bytes().await?).into_owned())
+        text(self.send(self.request(&method, key, query, body), key).await?).await
     }
 
     async fn send(&self, request: Request, key: &str) -> Result<Response, Error> {
@@ -260,6 +263,10 @@ impl Bucket {
         }
         request
     }
+}
+
+async fn text(response: Response) -> Result<String, Error> {
+    Ok(String::from_utf8_lossy(&response.body.bytes().await?).into_owned())
 }
 
 /// A part of a file, in memory. It never ends early: the file is ours and is not changed.

@@ -16,6 +16,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{Body, Error, Resolver, Rules, SystemResolver, connect::connect, location::Location, roots};
 
+/// Bytes a second; a line that is slower is taken for a broken one.
+const SLOWEST: u64 = 128 << 10;
+
 /// What is sent along.
 pub type Outgoing = BoxBody<Bytes, std::io::Error>;
 
@@ -45,6 +48,8 @@ pub struct Request {
     pub url: String,
     pub headers: HeaderMap,
     pub body: Outgoing,
+    /// How long the other side may think about its answer; the limit of silence if it is not said.
+    pub patience: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -115,12 +120,13 @@ impl Client {
     }
 
     async fn follow(&self, request: Request, deadline: Instant) -> Result<Response, Error> {
-        let Request { method, url, mut headers, mut body } = request;
+        let Request { method, url, mut headers, mut body, patience } = request;
+        let patience = patience.unwrap_or(self.limits.idle);
         let mut place = Location::parse(&url)?;
         let may_follow = matches!(method, Method::GET | Method::HEAD);
         for _ in 0..=self.limits.redirects {
             let sent = std::mem::replace(&mut body, nothing());
-            let response = self.exchange(&method, &place, &headers, sent, deadline).await?;
+            let response = self.exchange(&method, &place, &headers, sent, (patience, deadline)).await?;
             let Some(next) = redirect(&response).filter(|_| may_follow) else { return Ok(response) };
             let next = place.follow(next)?;
             if !next.has_origin_of(&place) {
@@ -139,7 +145,7 @@ impl Client {
         place: &Location,
         headers: &HeaderMap,
         body: Outgoing,
-        deadline: Instant,
+        (patience, deadline): (Duration, Instant),
     ) -> Result<Response, Error> {
         let wrong = |source| Error::Http { host: place.host.clone(), source };
         let wire = connect(self, place).await?;
@@ -166,13 +172,10 @@ impl Client {
                 request.headers_mut().entry(name).or_insert(value);
             }
         }
-        let is_upload = !hyper::body::Body::is_end_stream(request.body());
-        let sending = sender.send_request(request);
-        let answer = if is_upload {
-            // While a body goes out, silence from the other side is as it should be.
-            sending.await
-        } else {
-            timeout(self.limits.idle, sending).await.map_err(|_| Error::Idle(self.limits.idle))?
+        let patience = patience + going_out(request.body());
+        let Ok(answer) = timeout(patience, sender.send_request(request)).await else {
+            connection.abort();
+            return Err(Error::Silent(patience));
         };
         let (head, incoming) = answer.map_err(wrong)?.into_parts();
         let body = Body::new(incoming, connection, self.limits, deadline);
@@ -195,7 +198,7 @@ impl Request {
     }
 
     pub fn new(method: Method, url: &str) -> Self {
-        Self { method, url: url.to_owned(), headers: HeaderMap::new(), body: nothing() }
+        Self { method, url: url.to_owned(), headers: HeaderMap::new(), body: nothing(), patience: None }
     }
 
     #[must_use]
@@ -205,10 +208,22 @@ impl Request {
     }
 
     #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    #[must_use]
     pub fn bytes(mut self, content: impl Into<Bytes>) -> Self {
         self.body = Full::new(content.into()).map_err(|never| match never {}).boxed();
         self
     }
+}
+
+/// While a body goes out, silence from the other side is as it should be, for as long as a slow line takes for it.
+fn going_out(body: &Outgoing) -> Duration {
+    let length = hyper::body::Body::size_hint(body);
+    Duration::from_secs(length.exact().unwrap_or(length.lower()) / SLOWEST)
 }
 
 fn nothing() -> Outgoing {

@@ -26,6 +26,8 @@ pub enum Error {
     BrokenOff { source: hyper::Error },
     #[error("nothing came for {} seconds", .0.as_secs())]
     Idle(Duration),
+    #[error("there was no answer within {} seconds", .0.as_secs())]
+    Silent(Duration),
     #[error("it was not done after {} seconds", .0.as_secs())]
     TooSlow(Duration),
     #[error("it is larger than {0} bytes")]

@@ -250,10 +250,11 @@ impl Bucket {
             },
             keys: Keys { access: self.access_key.clone(), secret: Secret::new(secret.trim().to_owned()) },
         };
-        // The operator's own choice of an address: any will do. A day is enough for any image.
+        // The operator's own choice of an address: any will do. A day is enough for any image; a store that is silent for
+        // longer than a breath is one whose images are better read elsewhere.
         let limits = web::Limits {
             total: Duration::from_secs(24 * 3600),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_secs(30),
             bytes: largest,
             ..web::Limits::default()
         };

@@ -19,13 +19,26 @@ use crate::{
     error::{Doing, blocking},
 };
 
+/// The log tells of progress in steps of so many percent.
+const STEP: u32 = 10;
+
 /// Judges once more, since QEMU's tools will believe what the headers say; converts in the cage; drops the original.
 pub(super) async fn convert(cage: &Cage, wanted: &Wanted, original: &Path, ready: &Ready) -> Result<()> {
     let (path, format) = (original.to_owned(), wanted.format);
     let virtual_size = blocking(move || judge(&path, format)).await?;
     let cage = cage.clone().for_size(virtual_size.max(wanted.size).max(wanted.disk));
     let from = Image { path: original, format: wanted.format };
-    cage.convert(from, Image { path: &ready.path, format: ready.format }, |_| {}).await?;
+    let (image, from_format) = (&wanted.sha512[..12], wanted.format.as_str());
+    tracing::info!(image, format = from_format, virtual_size, "an image is converted to qcow2 for this host");
+    let mut told = 0;
+    let tell = |fraction: f32| {
+        let percent = (fraction * 100.0) as u32 / STEP * STEP;
+        if percent > told {
+            told = percent;
+            tracing::info!(image, percent, "an image is being converted");
+        }
+    };
+    cage.convert(from, Image { path: &ready.path, format: ready.format }, tell).await?;
     work::crash::point("node.image.converted");
     let (original, converted) = (original.to_owned(), ready.path.clone());
     blocking(move || {

@@ -28,7 +28,7 @@ const PIECES_AHEAD: usize = 8;
 pub(super) async fn fetch(client: &Client, sha512: &str, size: u64, path: &Path) -> Result<()> {
     let response = client.get(&format!("/v1/images/{sha512}")).await?;
     let mut body = response.into_body();
-    let (pieces, mut arriving) = mpsc::channel::<bytes::Bytes>(PIECES_AHEAD);
+    let (pieces, arriving) = mpsc::channel::<bytes::Bytes>(PIECES_AHEAD);
     let (wanted, path) = (sha512.to_owned(), path.to_owned());
     let receive = async move {
         let mut received = 0;
@@ -46,27 +46,34 @@ pub(super) async fn fetch(client: &Client, sha512: &str, size: u64, path: &Path)
     };
     let store = blocking(move || {
         let partial = path.with_extension(PARTIAL);
-        let writing = || format!("write {}", partial.display());
-        durable::remove_file(&partial).doing(writing)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).doing(writing)?;
-        let mut hash = Sha512::new();
-        while let Some(piece) = arriving.blocking_recv() {
-            hash.update(&piece);
-            file.write_all(&piece).doing(writing)?;
+        let kept = keep(arriving, &wanted, &partial, &path);
+        if kept.is_err() {
+            durable::remove_file(&partial).doing(|| format!("remove {}", partial.display()))?;
         }
-        let found = hex::encode(hash.finalize());
-        if found != wanted {
-            durable::remove_file(&partial).doing(writing)?;
-            return Err(Error::Unfit(format!("the image's data has the SHA-512 {found}, not {wanted}: it was not used")));
-        }
-        // Machines of all users read it, none writes it.
-        file.set_permissions(Permissions::from_mode(0o444)).doing(writing)?;
-        file.sync_all().doing(writing)?;
-        work::crash::point("node.image.written");
-        fs::rename(&partial, &path).doing(writing)?;
-        durable::sync_directory_of(&path).doing(writing)
+        kept
     });
     let (received, stored) = tokio::join!(receive, store);
     // A stream that broke off explains a wrong hash, not the other way round.
     received.and(stored)
+}
+
+fn keep(mut arriving: mpsc::Receiver<bytes::Bytes>, wanted: &str, partial: &Path, path: &Path) -> Result<()> {
+    let writing = || format!("write {}", partial.display());
+    durable::remove_file(partial).doing(writing)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial).doing(writing)?;
+    let mut hash = Sha512::new();
+    while let Some(piece) = arriving.blocking_recv() {
+        hash.update(&piece);
+        file.write_all(&piece).doing(writing)?;
+    }
+    let found = hex::encode(hash.finalize());
+    if found != wanted {
+        return Err(Error::Unfit(format!("the image's data has the SHA-512 {found}, not {wanted}: it was not used")));
+    }
+    // Machines of all users read it, none writes it.
+    file.set_permissions(Permissions::from_mode(0o444)).doing(writing)?;
+    file.sync_all().doing(writing)?;
+    work::crash::point("node.image.written");
+    fs::rename(partial, path).doing(writing)?;
+    durable::sync_directory_of(path).doing(writing)
 }

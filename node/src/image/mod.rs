@@ -8,6 +8,7 @@
 
 mod convert;
 mod fetch;
+mod room;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -49,6 +50,8 @@ pub(crate) struct Ready {
     pub format: Format,
 }
 
+pub(crate) use room::SETTLED;
+
 #[derive(Clone)]
 pub(crate) struct ImageCache {
     inner: Arc<Inner>,
@@ -56,6 +59,7 @@ pub(crate) struct ImageCache {
 
 struct Inner {
     dir: PathBuf,
+    machines: PathBuf,
     room: u64,
     link: Link,
     cage: Cage,
@@ -67,14 +71,15 @@ struct Inner {
 type Fetched = Option<Result<(), Arc<Error>>>;
 
 impl ImageCache {
-    pub fn open(dir: PathBuf, room: u64, link: Link, cage: Cage) -> Result<Self> {
+    /// `machines` is where their ledgers are.
+    pub fn open(dir: PathBuf, machines: PathBuf, room: u64, link: Link, cage: Cage) -> Result<Self> {
         for entry in fs::read_dir(&dir).doing(|| format!("list {}", dir.display()))?.flatten() {
             // Left by an agent that was killed while it fetched.
             if entry.path().extension().is_some_and(|extension| extension == PARTIAL) {
                 fs::remove_file(entry.path()).doing(|| format!("remove {}", entry.path().display()))?;
             }
         }
-        Ok(Self { inner: Arc::new(Inner { dir, room, link, cage, fetching: Mutex::default() }) })
+        Ok(Self { inner: Arc::new(Inner { dir, machines, room, link, cage, fetching: Mutex::default() }) })
     }
 
     /// The image's file, fetched and converted if need be. Dropping the future leaves the work running for whoever asks next.
@@ -115,12 +120,20 @@ impl ImageCache {
         let original = self.inner.dir.join(&wanted.sha512);
         // It may be there already, from before a conversion that was cut short.
         if !touch(&original) {
-            fetch::fetch(&self.inner.link.client()?, &wanted.sha512, wanted.size, &original).await?;
+            let (inner, size) = (self.inner.clone(), wanted.size);
+            blocking(move || room::make_room(&inner.dir, size, &room::in_use(&inner.machines)?, room::SETTLED)).await?;
+            fetch::fetch(&self.inner.link.client()?, &wanted.sha512, wanted.size, &original)
+                .await
+                .map_err(|error| error.if_full(&self.inner.dir, || format!("an image needs {} bytes there", wanted.size)))?;
         }
         if ready.path == original {
             return Ok(());
         }
-        convert::convert(&self.inner.cage, wanted, &original, ready).await
+        let converted = convert::convert(&self.inner.cage, wanted, &original, ready).await;
+        converted.map_err(|error| {
+            let what = || format!("an image of the format {} was to become a qcow2 image there", wanted.format);
+            error.if_full(&self.inner.dir, what)
+        })
     }
 
     fn ready(&self, wanted: &Wanted) -> Result<Ready> {
@@ -139,31 +152,7 @@ impl ImageCache {
     /// Invariant: an image that a machine rests on stays (test: `images_in_use_outlive_the_limit`).
     pub async fn trim(&self, in_use: HashSet<String>, youngest: Duration) -> Result<()> {
         let inner = self.inner.clone();
-        blocking(move || {
-            let mut unused: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-            for entry in fs::read_dir(&inner.dir).doing(|| format!("list {}", inner.dir.display()))?.flatten() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                let Ok(is) = entry.metadata() else { continue };
-                let used = is.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                // A machine that began while we were looking is not among those in use, but it has just touched its image.
-                let settled = used.elapsed().is_ok_and(|age| age >= youngest);
-                let hash = name.strip_suffix(CONVERTED).and_then(|name| name.strip_suffix('.')).unwrap_or(&name);
-                if is_hash(hash) && settled && !in_use.contains(hash) {
-                    unused.push((used, is.len(), entry.path()));
-                }
-            }
-            unused.sort();
-            let mut taken: u64 = unused.iter().map(|(_, size, _)| size).sum();
-            for (_, size, path) in unused {
-                if taken <= inner.room {
-                    break;
-                }
-                fs::remove_file(&path).doing(|| format!("remove {}", path.display()))?;
-                taken -= size;
-            }
-            Ok(())
-        })
-        .await
+        blocking(move || room::trim(&inner.dir, inner.room, &in_use, youngest)).await
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Fetched>>> {

@@ -126,7 +126,8 @@ fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: Ready, same: bool) ->
     }
     durable::remove_file(&path).doing(|| format!("remove {}", path.display()))?;
     let base = overlay::Base { path: &image.path, format: image.format };
-    Ok(overlay::create(&path, base, (root.size > 0).then_some(root.size))?)
+    let made = overlay::create(&path, base, (root.size > 0).then_some(root.size)).map_err(Error::from);
+    made.map_err(|error| error.if_full(&path, || "a machine's own disk begins there".into()))
 }
 
 fn disk(name: &str, path: PathBuf, bus: DiskBus, format: DiskFormat) -> Result<Disk> {

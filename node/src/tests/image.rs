@@ -5,9 +5,13 @@ use std::{collections::HashSet, fs, time::Duration};
 
 use contracts::node::MachineState;
 use disks::{Format, cage::Cage};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use sha2::{Digest, Sha512};
 
-use super::{cloud::Cloud, guest};
+use super::{
+    cloud::{Cloud, Node},
+    guest,
+};
 use crate::{
     image::{ImageCache, Wanted},
     link::Link,
@@ -25,7 +29,9 @@ async fn images_in_use_outlive_the_limit() {
         fs::File::options().write(true).open(&path).unwrap().set_modified(used).unwrap();
     }
     fs::write(dir.path().join("torn.partial"), "half").unwrap();
-    let cache = |room| ImageCache::open(dir.path().to_owned(), room, Link::new(), Cage::new(297_999, 297_999)).unwrap();
+    let cache = |room| {
+        ImageCache::open(dir.path().to_owned(), dir.path().join("none"), room, Link::new(), Cage::new(297_999, 297_999)).unwrap()
+    };
     let there = || contents.iter().map(|content| dir.path().join(name(content)).exists()).collect::<Vec<_>>();
 
     // There is room for one that is not in use. The first is the oldest, but a machine rests on it.
@@ -117,4 +123,72 @@ async fn an_image_that_names_another_file_is_not_converted() {
     let found = cloud.rooms.observed_when(&machine.server_id, failed).await;
     assert!(format!("{:?}", found.state).contains("another file"), "{:?}", found.state);
     node.stop().await;
+}
+
+/// Run by the next test in a namespace of mounts, so that the small disk goes with the process.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs a process of its own"]
+async fn a_host_whose_disk_is_small() {
+    let cloud = Cloud::start().await;
+    let config = cloud.config("one", Some(cloud.token().await));
+    let images = config.state_dir.join("images");
+    fs::create_dir_all(&images).unwrap();
+    mount(Some("tmpfs"), &images, Some("tmpfs"), MsFlags::empty(), Some("size=3m,mode=711")).unwrap();
+    let node = Node::start(config);
+    let id = cloud.up("one").await.id;
+    let there = || {
+        let names = fs::read_dir(&images).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let mut image = guest::obedient();
+    image.resize(2 << 20, 0);
+
+    // An image that nobody used for long makes room; one that a machine rests on does not.
+    let unused = images.join("ab".repeat(64));
+    fs::write(&unused, vec![1; 2 << 20]).unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(86_400);
+    fs::File::options().write(true).open(&unused).unwrap().set_modified(long_ago).unwrap();
+    let first = guest::machine(&cloud, &image);
+    cloud.want(&id, &first);
+    cloud.rooms.state_when(&first.server_id, MachineState::Running).await;
+    assert_eq!(there(), [first.root.sha512.clone()].into());
+
+    image[1 << 20] = 1;
+    let second = guest::machine(&cloud, &image);
+    // Small as it comes, and larger than the disk once it is converted.
+    let mut third = guest::machine(&cloud, &converted(&vec![7; 2 << 20], "vmdk", "subformat=streamOptimized"));
+    third.root.format = "vmdk".into();
+    for (machine, words) in
+        [(&second, "an image needs 2097152 bytes there"), (&third, "an image of the format vmdk was to become")]
+    {
+        cloud.want(&id, machine);
+        let failed = |found: &contracts::node::MachineObserved| matches!(found.state, MachineState::Failed { .. });
+        let found = cloud.rooms.observed_when(&machine.server_id, failed).await;
+        let MachineState::Failed { cause, transient } = found.state else { panic!("{:?}", found.state) };
+        assert!(!transient && cause.contains("the disk of this host that has") && cause.contains(words), "{cause}");
+        assert!(cause.contains(images.to_str().unwrap()), "{cause}");
+    }
+    assert_eq!(there(), [first.root.sha512.clone(), third.root.sha512.clone()].into(), "nothing half-made is left");
+    node.stop().await;
+    qemu::Machine::ensure_gone(
+        first.server_id.as_str().parse().unwrap(),
+        &qemu::RunDir::new(cloud.dir.path().join("one/machines").join(first.server_id.as_str()).join("run")),
+    )
+    .await
+    .unwrap();
+    umount2(&images, MntFlags::MNT_DETACH).unwrap();
+}
+
+#[test]
+fn a_full_disk_fails_the_machine_and_is_named() {
+    let output = std::process::Command::new("unshare")
+        .arg("--mount")
+        .arg(std::env::current_exe().unwrap())
+        .args(["tests::image::a_host_whose_disk_is_small", "--exact", "--ignored"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("an image that no machine uses is dropped") && log.contains("an image is converted to qcow2"), "{log}");
 }

@@ -39,6 +39,8 @@ pub enum Error {
     Bucket(#[from] s3::Error),
     #[error("The disk of the image store is full. Nothing was kept; free some space and try again.")]
     Full,
+    #[error("The controller's disk under {folder} has no room for the {wanted} bytes of this image, which a host waits for.")]
+    NoRoomNear { folder: String, wanted: u64 },
     #[error("keep image data in {path}: {cause}")]
     File { path: String, cause: std::io::Error },
     #[error(transparent)]
@@ -62,10 +64,22 @@ impl Error {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Gone => StatusCode::GONE,
             Self::TooLarge(_) | Self::OverLimit(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Full => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Full | Self::NoRoomNear { .. } => StatusCode::INSUFFICIENT_STORAGE,
             Self::Bucket(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::File { .. } | Self::Store(_) | Self::Conversion(_) | Self::NoConverter(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// The error with its causes, in one line, for the operator.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
     }
 
     /// For whoever owns the image: what he can act on, and nothing of the cloud's inside.
@@ -110,6 +124,7 @@ impl From<Error> for Refusal {
             Error::NotFound(_) => Refusal::not_found(error.to_string()),
             Error::Store(error) => Refusal::unavailable(format!("the image room cannot use its tables: {error}")),
             Error::Bucket(_) => Refusal::unavailable(error.to_string()),
+            Error::NoRoomNear { .. } => Refusal::exhausted(error.to_string()),
             other => Refusal::internal(other.to_string()),
         }
     }

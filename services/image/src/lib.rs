@@ -65,6 +65,7 @@ pub struct Image {
     conversions: Arc<Semaphore>,
     /// How many locations are compared with data that is there, at the same time.
     comparing: Arc<Semaphore>,
+    ailing: Arc<stores::ailing::Ailing>,
 }
 
 /// Conversions at a time: each takes a core, and up to a gibibyte of memory.
@@ -86,6 +87,7 @@ impl Image {
             cache: cache::Cache::default(),
             conversions: Arc::new(Semaphore::new(CONVERSIONS)),
             comparing: Arc::new(Semaphore::new(COMPARED_AT_ONCE)),
+            ailing: Arc::default(),
         };
         data::tidy(&room).await?;
         metadef::ensure_stock(&room).await?;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use contracts::BoxFuture;
 use futures_util::TryStreamExt;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, header};
 
 use super::server::{Server, ok, redirect};
 use crate::{Client, Error, Limits, Request, Resolver, Rules, Why};
@@ -133,7 +133,11 @@ async fn limits_end_what_is_too_large_too_slow_or_broken() {
     assert!(matches!(fetch("/unannounced").await, Err(Error::TooLarge(1000))));
     assert!(matches!(fetch("/short").await, Err(Error::BrokenOff { .. })));
     assert!(matches!(fetch("/silent").await, Err(Error::Idle(_))));
-    assert!(matches!(fetch("/mute").await, Err(Error::Idle(_))));
+    assert!(matches!(fetch("/mute").await, Err(Error::Silent(_))));
+    // What goes out has a deadline as well: a slow line is waited for, a server that takes nothing is not.
+    let put = async |length: usize| client.send(Request::new(Method::PUT, &server.url("/mute")).bytes(vec![0; length])).await;
+    assert!(matches!(put(1000).await, Err(Error::Silent(patience)) if patience == limits.idle));
+    assert!(matches!(put(200_000).await, Err(Error::Silent(patience)) if patience == limits.idle + Duration::from_secs(1)));
     let hurried = Client::new(Rules::everything(), Limits { total: Duration::from_millis(300), ..Limits::default() });
     assert!(matches!(hurried.get(&server.url("/mute")).await, Err(Error::TooSlow(_))));
 }

@@ -13,6 +13,7 @@ mod keep;
 mod meter;
 mod near;
 mod range;
+mod read;
 mod receive;
 mod tidy;
 
@@ -25,19 +26,9 @@ use std::path::PathBuf;
 
 use types::ImageId;
 
-use crate::{Error, Image, image::Row, stores::place::Chunks};
+use crate::Image;
 
 impl Image {
-    /// The image's data, a part of it, from the store that it is best read from. None if it has none.
-    pub(crate) async fn read_data(&self, image: &Row, first: u64, length: u64) -> Result<Option<Chunks>, Error> {
-        let Some(blob) = image.place.blob.as_deref() else { return Ok(None) };
-        let stores = self.stores_of(image);
-        match stores.iter().find_map(|id| self.settings.store(id)) {
-            Some(store) => store.place.open(blob, first, length).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
     pub(crate) fn staged_path(&self, id: &ImageId) -> PathBuf {
         self.settings.staging().join(id.as_str())
     }

@@ -7,6 +7,8 @@ use std::{
     time::SystemTime,
 };
 
+use nix::sys::statvfs::statvfs;
+
 use super::{Judge, receive};
 use crate::{
     Error, Image,
@@ -32,7 +34,11 @@ impl Image {
         }
         let Some(chunks) = self.read_data(image, 0, facts.size.unsigned_abs()).await? else { return Ok(None) };
         self.make_room(facts.size.unsigned_abs()).await?;
-        let received = receive(path.with_extension("partial"), Judge::Later, None, chunks).await?;
+        let received = receive(path.with_extension("partial"), Judge::Later, None, chunks).await;
+        let received = received.map_err(|error| match error {
+            Error::Full => self.no_room(facts.size.unsigned_abs()),
+            other => other,
+        })?;
         if received.facts.sha512 != facts.sha512 {
             return Err(Error::BrokenOff(std::io::Error::other("the object store's data does not have the image's hash")));
         }
@@ -52,6 +58,10 @@ impl Image {
         remove_file(self.settings.near().join(blob)).await
     }
 
+    fn no_room(&self, wanted: u64) -> Error {
+        Error::NoRoomNear { folder: self.settings.near().display().to_string(), wanted }
+    }
+
     /// Removes what was not used for longest until `wanted` bytes have room. Whoever reads such a file reads on.
     async fn make_room(&self, wanted: u64) -> Result<(), Error> {
         let folder = self.settings.near();
@@ -65,14 +75,20 @@ impl Image {
         files.sort();
         let mut taken: u64 = files.iter().map(|(_, length, _)| length).sum();
         for (_, length, path) in files {
-            if taken + wanted <= self.settings.near_bytes {
+            if taken + wanted <= self.settings.near_bytes && wanted <= free(&folder)? {
                 break;
             }
             remove_file(path).await?;
             taken -= length;
         }
-        Ok(())
+        if wanted <= free(&folder)? { Ok(()) } else { Err(self.no_room(wanted)) }
     }
+}
+
+/// Bytes that can be written there.
+fn free(folder: &Path) -> Result<u64, Error> {
+    let disk = statvfs(folder).map_err(|errno| Error::file(folder, errno.into()))?;
+    Ok(disk.blocks_available() * disk.fragment_size())
 }
 
 /// Notes that the file is used now. False if it is not there.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The stores, as clients see them: which there are, and an image's data in one of them.
 
+pub mod ailing;
 pub mod api;
 pub mod locks;
 pub mod place;

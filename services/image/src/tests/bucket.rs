@@ -9,15 +9,19 @@ use types::{ImageId, Secret};
 use super::{create, show, start_with, upload};
 use crate::{InBucket, Place, Settings, StoreSettings};
 
-fn bucket(settings: &Settings, store: &ObjectStore, secret: &str) -> StoreSettings {
+pub fn bucket(settings: &Settings, store: &ObjectStore, secret: &str) -> StoreSettings {
+    bucket_at(settings, &store.endpoint, &store.access, secret, web::Limits::default())
+}
+
+pub fn bucket_at(settings: &Settings, endpoint: &str, access: &str, secret: &str, limits: web::Limits) -> StoreSettings {
     let at = s3::BucketAt {
-        endpoint: store.endpoint.clone(),
+        endpoint: endpoint.into(),
         bucket: ObjectStore::BUCKET.into(),
         region: "us-east-1".into(),
         style: s3::Style::Path,
-        keys: s3::Keys { access: store.access.clone(), secret: Secret::new(secret.to_owned()) },
+        keys: s3::Keys { access: access.into(), secret: Secret::new(secret.to_owned()) },
     };
-    let bucket = s3::Bucket::new(at, web::Client::new(web::Rules::everything(), web::Limits::default())).unwrap();
+    let bucket = s3::Bucket::new(at, web::Client::new(web::Rules::everything(), limits)).unwrap();
     let place = InBucket {
         bucket,
         prefix: "images/".into(),

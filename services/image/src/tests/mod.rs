@@ -14,6 +14,7 @@ mod locations;
 mod members;
 mod metadefs;
 mod quota;
+mod reading;
 mod stores;
 mod upload;
 
