@@ -56,58 +56,29 @@ pub struct Routes<R> {
     list: Vec<Route>,
 }
 
+macro_rules! verb {
+    ($name:ident, $method:ident) => {
+        pub fn $name<F, Fut>(self, path: &'static str, access: impl Into<Access>, handler: F) -> Self
+        where
+            F: Fn(Arc<R>, Cx) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = Reply> + Send + 'static,
+        {
+            self.on(Method::$method, path, access, handler)
+        }
+    };
+}
+
 impl<R: Send + Sync + 'static> Routes<R> {
     pub fn new(room: Arc<R>) -> Self {
         Self { room, list: Vec::new() }
     }
 
-    pub fn get<F, Fut>(self, path: &'static str, access: impl Into<Access>, handler: F) -> Self
-    where
-        F: Fn(Arc<R>, Cx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Reply> + Send + 'static,
-    {
-        self.on(Method::GET, path, access, handler)
-    }
-
-    pub fn head<F, Fut>(self, path: &'static str, access: impl Into<Access>, handler: F) -> Self
-    where
-        F: Fn(Arc<R>, Cx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Reply> + Send + 'static,
-    {
-        self.on(Method::HEAD, path, access, handler)
-    }
-
-    pub fn post<F, Fut>(self, path: &'static str, access: impl Into<Access>, handler: F) -> Self
-    where
-        F: Fn(Arc<R>, Cx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Reply> + Send + 'static,
-    {
-        self.on(Method::POST, path, access, handler)
-    }
-
-    pub fn put<F, Fut>(self, path: &'static str, access: impl Into<Access>, handler: F) -> Self
-    where
-        F: Fn(Arc<R>, Cx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Reply> + Send + 'static,
-    {
-        self.on(Method::PUT, path, access, handler)
-    }
-
-    pub fn patch<F, Fut>(self, path: &'static str, access: impl Into<Access>, handler: F) -> Self
-    where
-        F: Fn(Arc<R>, Cx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Reply> + Send + 'static,
-    {
-        self.on(Method::PATCH, path, access, handler)
-    }
-
-    pub fn delete<F, Fut>(self, path: &'static str, access: impl Into<Access>, handler: F) -> Self
-    where
-        F: Fn(Arc<R>, Cx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Reply> + Send + 'static,
-    {
-        self.on(Method::DELETE, path, access, handler)
-    }
+    verb!(get, GET);
+    verb!(head, HEAD);
+    verb!(post, POST);
+    verb!(put, PUT);
+    verb!(patch, PATCH);
+    verb!(delete, DELETE);
 
     /// `POST path` with a body of one key: Nova's and Cinder's actions.
     pub fn action<F, Fut>(self, path: &'static str, key: &'static str, access: impl Into<Access>, handler: F) -> Self

@@ -71,6 +71,14 @@ impl Cloud {
         Self::start_with(NOWHERE).await
     }
 
+    /// A cloud with one node that is up.
+    pub async fn with_a_node() -> (Self, Node, NodeId) {
+        let cloud = Self::start().await;
+        let node = cloud.node("one").await;
+        let id = cloud.facts("one").await.unwrap().id;
+        (cloud, node, id)
+    }
+
     /// A cloud whose nodes find OVN's southbound database there.
     pub async fn start_with(southbound: &str) -> Self {
         let dir = Scratch::new();
@@ -206,6 +214,12 @@ impl Cloud {
         machines_of_node.push(machine.clone());
         drop(machines);
         self.fleet.wake(node);
+    }
+
+    /// Wants it, and waits until it runs.
+    pub async fn run(&self, node: &NodeId, machine: &MachineDesired) {
+        self.want(node, machine);
+        self.rooms.state_when(&machine.server_id, MachineState::Running).await;
     }
 
     pub fn unwant(&self, node: &NodeId, server: &ServerId) {

@@ -47,9 +47,7 @@ async fn images_in_use_outlive_the_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_several_machines_want_is_fetched_once() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let image = guest::obedient();
     let machines: Vec<_> = (0..3).map(|_| guest::machine(&cloud, &image)).collect();
     for machine in &machines {
@@ -75,9 +73,7 @@ fn converted(raw: &[u8], format: &str, options: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_of_another_maker_is_converted_once_and_boots() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let images = node.dir().join("images");
     for (format, driver, options) in [
         ("vmdk", "vmdk", "subformat=streamOptimized"),
@@ -112,9 +108,7 @@ async fn an_image_of_another_maker_is_converted_once_and_boots() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_names_another_file_is_not_converted() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let text = "# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\nRW 8 FLAT \"/etc/shadow\" 0\n";
     let mut machine = guest::machine(&cloud, text.as_bytes());
     machine.root.format = "vmdk".into();

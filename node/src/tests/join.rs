@@ -111,9 +111,7 @@ async fn nothing_but_joining_goes_without_a_certificate() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_node_is_shut_out() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let (config, state) = (node.config.clone(), node.dir().to_owned());
     node.stop().await;
     let (state, lock) = StateDir::open(&state).unwrap();

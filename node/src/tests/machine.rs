@@ -42,15 +42,12 @@ fn directory(node: &Node, server: &ServerId) -> std::path::PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_runs_stops_starts_reboots_and_goes() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let machine = guest::machine(&cloud, &guest::obedient());
     let server = &machine.server_id;
     let console = directory(&node, server).join("console.log");
 
-    cloud.want(&id, &machine);
-    cloud.rooms.state_when(server, MachineState::Running).await;
+    cloud.run(&id, &machine).await;
     until("the guest says hello", || fs::read_to_string(&console).is_ok_and(|text| text.contains("hello"))).await;
     let first = pid_of(node.dir(), server).unwrap();
 
@@ -61,8 +58,7 @@ async fn a_machine_runs_stops_starts_reboots_and_goes() {
     assert_eq!(pid_of(node.dir(), server), None);
 
     let started = guest::next(&stopped, |machine| machine.power = Power::Running);
-    cloud.want(&id, &started);
-    cloud.rooms.state_when(server, MachineState::Running).await;
+    cloud.run(&id, &started).await;
     let second = pid_of(node.dir(), server).unwrap();
     assert_ne!(second, first);
     until("it boots", || fs::read_to_string(&console).unwrap().matches("hello").count() == 2).await;
@@ -85,13 +81,10 @@ async fn a_machine_runs_stops_starts_reboots_and_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_powers_off_stays_off_until_it_is_wanted_anew() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let machine = guest::machine(&cloud, &guest::tired());
     let server = &machine.server_id;
-    cloud.want(&id, &machine);
-    cloud.rooms.state_when(server, MachineState::Running).await;
+    cloud.run(&id, &machine).await;
     cloud.rooms.state_when(server, MachineState::Stopped).await;
 
     // Also over a restart of the agent.
@@ -108,13 +101,10 @@ async fn a_guest_that_powers_off_stays_off_until_it_is_wanted_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_whose_process_dies_is_reported_and_not_restarted() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let machine = guest::machine(&cloud, &guest::obedient());
     let server = &machine.server_id;
-    cloud.want(&id, &machine);
-    cloud.rooms.state_when(server, MachineState::Running).await;
+    cloud.run(&id, &machine).await;
     let pid = nix::unistd::Pid::from_raw(pid_of(node.dir(), server).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
     cloud.rooms.state_when(server, MachineState::Stopped).await;
@@ -128,9 +118,7 @@ async fn a_machine_whose_process_dies_is_reported_and_not_restarted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_live_on_without_agent_and_are_adopted() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let (kept, gone) = (guest::machine(&cloud, &guest::obedient()), guest::machine(&cloud, &guest::obedient()));
     for machine in [&kept, &gone] {
         cloud.want(&id, machine);
@@ -153,12 +141,9 @@ async fn machines_live_on_without_agent_and_are_adopted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_of_the_host_machines_come_up_again() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let machine = guest::machine(&cloud, &guest::obedient());
-    cloud.want(&id, &machine);
-    cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+    cloud.run(&id, &machine).await;
     let recorded = directory(&node, &machine.server_id).join("recorded.json");
     let pid = pid_of(node.dir(), &machine.server_id).unwrap();
     until_it_is_noted_that_it_runs(&node, &machine.server_id).await;
@@ -178,9 +163,7 @@ async fn after_a_restart_of_the_host_machines_come_up_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_with_another_hash_is_refused() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let machine = guest::machine(&cloud, &guest::obedient());
     // The controller's file rotted, or somebody changed it.
     let path = cloud.rooms.images.lock().unwrap()[&machine.root.sha512].clone();
@@ -200,9 +183,7 @@ async fn an_image_with_another_hash_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_cannot_be_says_why() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let mut machine = guest::machine(&cloud, &guest::obedient());
     machine.root.size = 4096;
     cloud.want(&id, &machine);
@@ -218,12 +199,9 @@ async fn a_machine_that_cannot_be_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_that_the_operator_stopped_with_the_cloud_come_up_with_it_again() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     let machine = guest::machine(&cloud, &guest::obedient());
-    cloud.want(&id, &machine);
-    cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+    cloud.run(&id, &machine).await;
     until_it_is_noted_that_it_runs(&node, &machine.server_id).await;
     let config = node.stop().await;
 

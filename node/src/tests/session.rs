@@ -57,9 +57,7 @@ async fn the_agent_comes_back_when_the_controller_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_is_made_again_until_the_controller_took_it_down() {
-    let cloud = Cloud::start().await;
-    let node = cloud.node("one").await;
-    let id = cloud.facts("one").await.unwrap().id;
+    let (cloud, node, id) = Cloud::with_a_node().await;
     *cloud.rooms.deaf.lock().unwrap() = true;
     let machine = guest::machine(&cloud, &guest::obedient());
     cloud.want(&id, &machine);
