@@ -102,3 +102,53 @@ async fn one_that_nobody_waits_for_leaves_nothing() {
     assert!(waited.is_err());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
+
+const FOLDER: &str = "DISKS_CAGE_FOLDER";
+
+/// Run by the next test: stops its `qemu-img` in the middle, says which process that is, and waits to be killed.
+#[tokio::test]
+#[ignore = "it needs a process of its own"]
+async fn a_conversion_in_a_process_of_its_own() {
+    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let folder = PathBuf::from(folder);
+    let (source, target) = (folder.join("image"), folder.join("raw"));
+    let (from, to) = (Image { path: &source, format: Format::Qcow2 }, Image { path: &target, format: Format::Raw });
+    let stop = |_| {
+        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+        let pid = nix::unistd::Pid::from_raw(children.trim().parse().unwrap());
+        nix::sys::signal::kill(pid, Signal::SIGSTOP).unwrap();
+        std::fs::write(folder.join("pid.new"), pid.to_string()).unwrap();
+        std::fs::rename(folder.join("pid.new"), folder.join("pid")).unwrap();
+        std::thread::sleep(Duration::from_secs(600));
+    };
+    Cage::new(USER, USER).convert(from, to, stop).await.unwrap();
+}
+
+#[test]
+fn a_conversion_dies_with_whoever_started_it() {
+    let dir = tempfile::tempdir().unwrap();
+    qcow2(&dir);
+    let mut parent = Plain::new(std::env::current_exe().unwrap())
+        .args(["cage::tests::a_conversion_in_a_process_of_its_own", "--exact", "--ignored"])
+        .env(FOLDER, dir.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait = |what: &str, done: &dyn Fn() -> bool| {
+        for _ in 0..6000 {
+            if done() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("in vain: {what}");
+    };
+    let noted = dir.path().join("pid");
+    wait("it converts", &|| noted.exists());
+    let process = PathBuf::from("/proc").join(std::fs::read_to_string(&noted).unwrap());
+    let is = std::fs::read_to_string(process.join("status")).unwrap();
+    assert!(is.contains("qemu-img") && is.contains(&format!("Uid:\t{USER}")), "{is}");
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    wait("qemu-img is gone", &|| std::fs::read_to_string(process.join("status")).map_or(true, |is| is.contains("State:\tZ")));
+}

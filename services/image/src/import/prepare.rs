@@ -143,3 +143,47 @@ async fn tell(room: &Image, task: &task::Row, image: &Row, mut percent: watch::R
     }
     std::future::pending().await
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::tests::{create, start};
+
+    #[tokio::test]
+    async fn a_task_tells_how_far_its_conversion_got_and_ends_it_when_the_image_goes() {
+        let it = start().await;
+        let talk = it.member();
+        let id = create(&talk, "qcow2").await;
+        let key = id.clone();
+        let image = it.room.store.read(move |tx| image::store::find(tx, &key)).await.unwrap().unwrap();
+        // Of a kind that no reconciler takes up: it is over already.
+        let mut task = task::Row::new(Kind::Import, &image, &store::Actor::system("test"), json!({}));
+        task.status = task::Status::Success;
+        let kept = task.clone();
+        let insert = move |tx: &mut store::Tx| task::store::insert(tx, &store::Actor::system("test"), &kept);
+        it.room.store.write(insert).await.unwrap();
+
+        let (told, heard) = watch::channel(0);
+        let watching = {
+            let (room, task, image) = (it.room.clone(), task.clone(), image.clone());
+            tokio::spawn(async move { tell(&room, &task, &image, heard).await })
+        };
+        told.send_replace(40);
+        let tasks = format!("/image/v2/images/{id}/tasks");
+        let told_40 = async {
+            while talk.get(&tasks).await.expect(200)["tasks"][0]["message"] != "Converted 40 %" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), told_40).await.unwrap();
+        talk.delete(&format!("/image/v2/images/{id}")).await.expect(204);
+        told.send_replace(50);
+        let ended = tokio::time::timeout(Duration::from_secs(60), watching).await.unwrap().unwrap();
+        assert!(matches!(ended, Error::Gone), "{ended}");
+    }
+}

@@ -141,3 +141,39 @@ fn only_gzip_is_taken_for_compressed() {
         assert!(why(Container::Compressed, &content).contains(words), "{words}");
     }
 }
+
+#[test]
+fn noise_in_an_archive_neither_panics_nor_passes_for_what_tar_cannot_list() {
+    let archives = [appliance(&["--format", "ustar"]), appliance(&["--format", "pax"]), appliance(&["--format", "gnu"])];
+    let mut noise = Noise(7);
+    let (mut passed, mut listed) = (0, 0);
+    for round in 0..20_000 {
+        let mut content = archives[round % 3].clone();
+        let begin = 512 * noise.below(content.len() / 512);
+        for _ in 0..=noise.below(2) {
+            let interesting = [0, 1, b'0', b'7', b'L', b'x', 0x7f, 0x80, 0xff, noise.next() as u8];
+            // Name, size, sum, kind and magic: owners and times are nothing to us, and much to `tar`.
+            let fields = [0..100, 124..136, 148..156, 156..157, 257..265];
+            let field = fields[noise.below(fields.len())].clone();
+            let place = field.start + noise.below(field.len());
+            let value = interesting[noise.below(interesting.len())];
+            // Now and then with a sum that is right, so that it comes further.
+            let sound = noise.below(2) == 0 && content[begin..begin + 512].iter().any(|byte| *byte != 0);
+            content = if sound { lying(content, begin, place, &[value]) } else { patched(content, begin + place, &[value]) };
+        }
+        let container = [Container::Ova, Container::Docker][noise.below(2)];
+        if judge_in(container, &content, 1 + noise.below(3000)).is_err() {
+            continue;
+        }
+        passed += 1;
+        // Nor are those in pax records.
+        if round % 50 == 0 && round % 3 != 1 {
+            listed += 1;
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), &content).unwrap();
+            let output = Command::new("tar").arg("--list").arg("--file").arg(file.path()).output().unwrap();
+            assert!(output.status.success(), "round {round}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    assert!(passed > 1000 && listed > 10, "{passed} {listed}: the noise is too loud to test anything");
+}
