@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A request signed as RFC 5849, 3.4 says: HMAC-SHA1 over the method, the address and all parameters, under the secrets
-//! of the consumer and of the token.
+//! A request signed as RFC 5849, 3.4 says: a HMAC over the method, the address and all parameters, under the secrets of
+//! the consumer and of the token; or, where the way is trusted, these secrets themselves. Keystone takes no RSA: it keeps no
+//! keys of consumers.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq;
 use types::{Secret, Timestamp};
 
 use crate::{
@@ -21,9 +24,18 @@ pub struct SignedRequest {
     pub verifier: Option<String>,
     pub nonce: String,
     pub signed_at: Timestamp,
+    by: SignatureMethod,
     signature: String,
     /// The text under the signature.
     base: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignatureMethod {
+    HmacSha1,
+    HmacSha256,
+    HmacSha512,
+    Plaintext,
 }
 
 /// Longer is no nonce that a client makes.
@@ -36,9 +48,7 @@ impl SignedRequest {
         let one = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let needed =
             |name: &str| one(name).filter(|value| !value.is_empty()).ok_or_else(|| invalid(&format!("{name} is missing")));
-        if needed("oauth_signature_method")? != "HMAC-SHA1" {
-            return Err(invalid("oauth_signature_method is HMAC-SHA1"));
-        }
+        let by = SignatureMethod::named(&needed("oauth_signature_method")?)?;
         if one("oauth_version").is_some_and(|version| version != "1.0") {
             return Err(invalid("oauth_version is 1.0"));
         }
@@ -53,6 +63,7 @@ impl SignedRequest {
             verifier: one("oauth_verifier"),
             nonce,
             signed_at: Timestamp::from_seconds(seconds.into()),
+            by,
             signature: needed("oauth_signature")?,
             base: base_text(asking, &params)?,
         })
@@ -69,10 +80,35 @@ impl SignedRequest {
     /// Whether who sent this knows both secrets. In constant time.
     pub fn verify(&self, consumer: &Secret<String>, token: Option<&Secret<String>>) -> Result<()> {
         let key = format!("{}&{}", escape(consumer.reveal()), token.map(|token| escape(token.reveal())).unwrap_or_default());
+        if self.by == SignatureMethod::Plaintext {
+            let is_right = self.signature.as_bytes().ct_eq(key.as_bytes());
+            return if bool::from(is_right) { Ok(()) } else { Err(Error::Unauthorized) };
+        }
         let signature = STANDARD.decode(self.signature.trim()).map_err(|_| Error::Unauthorized)?;
-        let mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
-        mac.chain_update(&self.base).verify_slice(&signature).map_err(|_| Error::Unauthorized)
+        let (key, base) = (key.as_bytes(), self.base.as_bytes());
+        match self.by {
+            SignatureMethod::HmacSha256 => keyed::<Hmac<Sha256>>(key, base, &signature),
+            SignatureMethod::HmacSha512 => keyed::<Hmac<Sha512>>(key, base, &signature),
+            SignatureMethod::HmacSha1 | SignatureMethod::Plaintext => keyed::<Hmac<Sha1>>(key, base, &signature),
+        }
     }
+}
+
+impl SignatureMethod {
+    fn named(name: &str) -> Result<Self> {
+        match name {
+            "HMAC-SHA1" => Ok(Self::HmacSha1),
+            "HMAC-SHA256" => Ok(Self::HmacSha256),
+            "HMAC-SHA512" => Ok(Self::HmacSha512),
+            "PLAINTEXT" => Ok(Self::Plaintext),
+            _ => Err(invalid("oauth_signature_method is HMAC-SHA1, HMAC-SHA256, HMAC-SHA512 or PLAINTEXT")),
+        }
+    }
+}
+
+fn keyed<M: Mac + KeyInit>(key: &[u8], base: &[u8], signature: &[u8]) -> Result<()> {
+    let mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.chain_update(base).verify_slice(signature).map_err(|_| Error::Unauthorized)
 }
 
 fn invalid(what: &str) -> Error {
@@ -147,6 +183,27 @@ mod tests {
         Asking { method, url: url.to_owned(), query, headers, actor: Actor::system("test") }
     }
 
+    #[test]
+    fn the_secrets_themselves_or_another_hash() {
+        let (consumer, token) = (Secret::new("kd9 h&4".to_owned()), Secret::new("pfk".to_owned()));
+        // Made with oauthlib.
+        for (method, signature) in [
+            ("PLAINTEXT", "kd9%2520h%25264%26pfk"),
+            ("HMAC-SHA256", "lzvSvqgFUtc5qe%2Fpr09t8ApzcDYTTNjj9fLkVDumKDQ%3D"),
+            ("HMAC-SHA512", "gbSGr0cqZ%2BbxIi6JpCeTp5BPrjvRt7HvKECAxAw2uu8CQNSBJdRLE2AHBGZPasa8r5IMTD%2BMo9rBHQI%2FxzNxiw%3D%3D"),
+        ] {
+            let header = format!(
+                "OAuth oauth_consumer_key=\"key\", oauth_token=\"tok\", oauth_signature_method=\"{method}\", \
+                 oauth_timestamp=\"137131202\", oauth_nonce=\"abc\", oauth_version=\"1.0\", \
+                 oauth_signature=\"{signature}\""
+            );
+            let request = SignedRequest::read(&asking(Method::POST, "http://cloud.test/v3/x", &[], &header)).unwrap();
+            assert!(request.verify(&consumer, Some(&token)).is_ok(), "{method}");
+            assert!(request.verify(&token, Some(&consumer)).is_err(), "{method}");
+            assert!(request.verify(&consumer, None).is_err(), "{method}");
+        }
+    }
+
     /// The example of RFC 5849, 1.2: the last request, for the photo.
     const PHOTO: &str = "OAuth realm=\"Photos\", oauth_consumer_key=\"dpf43f3p2l4k3l03\", oauth_token=\"nnch734d00sl2jdk\", \
          oauth_signature_method=\"HMAC-SHA1\", oauth_timestamp=\"137131202\", oauth_nonce=\"chapoH\", \
@@ -181,7 +238,7 @@ mod tests {
             "Basic abc",
             "OAuth oauth_nonce",
             "OAuth oauth_nonce=x",
-            &PHOTO.replace("HMAC-SHA1", "PLAINTEXT"),
+            &PHOTO.replace("HMAC-SHA1", "RSA-SHA1"),
             &PHOTO.replace("137131202", "-1"),
             &PHOTO.replace("137131202", "now"),
             &PHOTO.replace("chapoH", ""),
