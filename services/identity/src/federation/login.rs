@@ -84,7 +84,7 @@ fn take(
     let minutes = idp.authorization_ttl.unwrap_or(minutes);
     let valid_until = Timestamp::now().plus(std::time::Duration::from_secs(u64::from(minutes) * 60));
     is_news |= shadows::set_groups(tx, actor, &user, provider, &groups, valid_until)?;
-    is_news |= provision::ensure(tx, actor, &user, &domain, &mapped.projects, &idp.domain_id)?;
+    is_news |= provision::ensure(tx, actor, &user, &domain, &mapped, &idp.domain_id)?;
     let account = users::account(tx, &UserRef::Id(user))?.ok_or(Error::Unauthorized)?;
     let federated = Federated { groups, identity_provider: provider.to_owned(), protocol: protocol.to_owned() };
     Ok(Taken { account, federated: Some(federated), is_news })

@@ -5,7 +5,7 @@ use types::GroupId;
 
 use super::{
     Assertion, Domain, Group, Local, MOST_VALUES, Mapped, MappedGroup, MappedProject, MappedUser, Project, Rule, Rules, Unmapped,
-    User, Version, template::Taken,
+    User, Version, json, template::Taken,
 };
 use crate::user::DomainRef;
 
@@ -20,7 +20,7 @@ impl Rules {
         for rule in &self.rules {
             let Some(taken) = rule.take(assertion) else { continue };
             for local in &rule.local {
-                said.add(local, &taken, self.version);
+                said.add(local, &taken, self.version)?;
             }
         }
         said.conclude(self.version)
@@ -55,7 +55,7 @@ struct Said {
 }
 
 impl Said {
-    fn add(&mut self, local: &Local, taken: &Taken<'_>, version: Version) {
+    fn add(&mut self, local: &Local, taken: &Taken<'_>, version: Version) -> Result<(), Unmapped> {
         self.anything = true;
         let domain = local.domain.as_ref().and_then(|domain| domain.fill(taken));
         if let Some(user) = &local.user
@@ -72,19 +72,23 @@ impl Said {
             }
             None => {}
         }
-        if let (Some(groups), Some(domain)) = (&local.groups, &domain) {
-            for name in groups.fill(taken) {
-                self.add_group_name(name, domain.clone());
-            }
+        for name in local.groups.iter().flat_map(|groups| groups.fill(taken)) {
+            let MappedGroup { name, domain } = json::group(name, domain.as_ref())?;
+            self.add_group_name(name, domain);
         }
         for id in local.group_ids.iter().flat_map(|ids| ids.fill(taken)) {
             self.add_group_id(id);
         }
-        if let Some(projects) = &local.projects {
-            let default = domain.as_ref().filter(|_| version == Version::Two);
-            self.projects = projects.iter().map(|project| project.fill(taken, default)).collect();
+        if local.projects.is_some() || local.projects_json.is_some() {
+            let default = domain.as_ref().filter(|_| version >= Version::Two);
+            let fixed = local.projects.iter().flatten().map(|project| project.fill(taken, default));
+            self.projects = fixed.collect();
+            for text in local.projects_json.and_then(|hole| taken.get(hole)).into_iter().flatten() {
+                self.projects.extend(json::projects(text, default)?);
+            }
         }
         self.domain = domain;
+        Ok(())
     }
 
     fn add_group_id(&mut self, id: String) {
@@ -109,10 +113,16 @@ impl Said {
         if user.id.is_none() && user.name.is_none() {
             return Err(Unmapped::NoUser);
         }
-        if user.domain.is_none() && version == Version::Two {
+        if user.domain.is_none() && version >= Version::Two {
             user.domain = self.domain;
         }
-        Ok(Mapped { user, group_ids: self.group_ids, group_names: self.group_names, projects: self.projects })
+        Ok(Mapped {
+            user,
+            group_ids: self.group_ids,
+            group_names: self.group_names,
+            projects_are_all: version >= Version::Three,
+            projects: self.projects,
+        })
     }
 }
 

@@ -11,6 +11,7 @@
 //! Invariant: neither a mapping nor an assertion makes the engine work without bound (test: `hostile_patterns_cost_little`).
 
 mod apply;
+mod json;
 mod pattern;
 mod read;
 mod template;
@@ -36,12 +37,15 @@ pub struct Rules {
 }
 
 /// The versions of Keystone's schema that are spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// Projects and users without a domain of their own belong to the identity provider's domain.
     One,
     /// They belong to the domain that the rule names beside them.
     Two,
+    /// An attribute may bring projects as JSON, and each login takes away the roles in projects that the mapping does not
+    /// give any more.
+    Three,
 }
 
 /// Who somebody is here.
@@ -51,6 +55,8 @@ pub struct Mapped {
     pub group_ids: Vec<GroupId>,
     pub group_names: Vec<MappedGroup>,
     pub projects: Vec<MappedProject>,
+    /// The user has no roles in projects but those.
+    pub projects_are_all: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,6 +100,10 @@ pub enum Unmapped {
     NoUser,
     #[error("the identity provider says more than {MOST_VALUES} things of the user")]
     TooMuch,
+    #[error("a group is named without the domain that it is in")]
+    GroupWithoutDomain,
+    #[error("what the identity provider says of groups or projects is no such JSON: {0}")]
+    BadJson(String),
 }
 
 /// Values in an assertion, all attributes together.
@@ -119,6 +129,8 @@ struct Local {
     groups: Option<ListTemplate>,
     group_ids: Option<ListTemplate>,
     projects: Option<Vec<Project>>,
+    /// The hole whose values are lists of projects in JSON.
+    projects_json: Option<usize>,
     domain: Option<Domain>,
 }
 

@@ -21,7 +21,8 @@ impl Version {
         match text {
             "1.0" => Ok(Self::One),
             "2.0" => Ok(Self::Two),
-            other => Err(format!("schema_version is 1.0 or 2.0, not '{other}'")),
+            "3.0" => Ok(Self::Three),
+            other => Err(format!("schema_version is 1.0, 2.0 or 3.0, not '{other}'")),
         }
     }
 }
@@ -76,6 +77,7 @@ struct RawLocal {
     groups: Option<String>,
     group_ids: Option<String>,
     projects: Option<Vec<RawProject>>,
+    projects_json: Option<String>,
     domain: Option<RawDomain>,
 }
 
@@ -165,9 +167,16 @@ impl RawRemote {
 impl RawLocal {
     fn read(self, version: Version, holes: usize) -> Result<Local, String> {
         let domain = self.domain.map(|domain| domain.read(holes)).transpose()?;
-        if self.groups.is_some() && domain.is_none() {
+        // Only names that come as JSON bring their own domain; such a name comes in a hole.
+        if self.groups.as_ref().is_some_and(|groups| !groups.contains('{')) && domain.is_none() {
             return Err("groups are named within a domain: set 'domain' beside 'groups'".into());
         }
+        let projects_json = self.projects_json.map(|text| Template::read(&text, holes)).transpose()?;
+        let hole = match projects_json {
+            Some(_) if version < Version::Three => return Err("projects_json needs schema_version 3.0".into()),
+            Some(template) => Some(template.only_hole().ok_or("projects_json is one value, such as {0}")?),
+            None => None,
+        };
         let list = |text: Option<String>| text.map(|text| ListTemplate::read(&text, holes)).transpose();
         let projects = self.projects.map(|projects| projects.into_iter().map(|project| project.read(version, holes)).collect());
         Ok(Local {
@@ -176,6 +185,7 @@ impl RawLocal {
             groups: list(self.groups)?,
             group_ids: list(self.group_ids)?,
             projects: projects.transpose()?,
+            projects_json: hole,
             domain,
         })
     }

@@ -74,7 +74,7 @@ impl Template {
     }
 
     /// The single hole that is all there is.
-    fn only_hole(&self) -> Option<usize> {
+    pub fn only_hole(&self) -> Option<usize> {
         match self.0.as_slice() {
             [Piece::Hole(hole)] => Some(*hole),
             _ => None,

@@ -256,7 +256,7 @@ fn what_is_wrong_with_a_mapping_is_said_with_its_place() {
         (with(json!({"user": {"type": "alien"}}), sub.clone()), "unknown variant"),
         (with(json!({"group": {"name": "x"}}), sub.clone()), "by name and domain"),
         (with(json!({"group": {"id": "x", "name": "y", "domain": {"id": "z"}}}), sub.clone()), "by id, or by"),
-        (with(json!({"groups": "{0}"}), sub.clone()), "set 'domain' beside"),
+        (with(json!({"groups": "staff"}), sub.clone()), "set 'domain' beside"),
         (with(json!({"groups": "[x]", "domain": {"id": "d"}}), sub.clone()), "no list such as"),
         (with(json!({"domain": {}}), sub.clone()), "by id or by name"),
         (with(json!({"projects": [{"name": "p"}]}), sub.clone()), "missing field `roles`"),
@@ -301,4 +301,53 @@ fn hostile_patterns_cost_little() {
     assert_eq!(rules.apply(&assertion(many)), Err(Unmapped::TooMuch));
     // Seconds, where an unbounded engine would not end: the limit only tells the two apart.
     assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_group_may_come_as_json_with_its_own_domain() {
+    let text = json!([{"local": [{"user": {"name": "{0}"}}, {"groups": "{1}"}], "remote": [{"type": "sub"}, {"type": "teams"}]}]);
+    let said = |teams: Value| {
+        let mut facts = anna();
+        facts["teams"] = teams;
+        rules(Version::One, &text).apply(&assertion(facts))
+    };
+    let groups = said(json!([r#"JSON:{"name": "a", "domain": {"name": "D"}}"#, r#"JSON:{"name": "b", "domain": {"id": "d"}}"#]));
+    let group = |name: &str, domain| MappedGroup { name: name.into(), domain };
+    let expected = [group("a", DomainRef::Name("D".into())), group("b", DomainRef::Id("d".into()))];
+    assert_eq!(groups.unwrap().group_names, expected);
+    assert_eq!(said(json!(["plain"])).unwrap_err(), Unmapped::GroupWithoutDomain);
+    assert_eq!(said(json!([r#"JSON:{"name": "a"}"#])).unwrap_err(), Unmapped::GroupWithoutDomain);
+    assert!(matches!(said(json!(["JSON:{"])).unwrap_err(), Unmapped::BadJson(_)));
+}
+
+#[test]
+fn version_three_takes_projects_as_json() {
+    let text = json!([{
+        "local": [{"user": {"name": "{0}"}, "domain": {"id": "beside"}, "projects_json": "{1}",
+                   "projects": [{"name": "fixed", "roles": [{"name": "reader"}]}]}],
+        "remote": [{"type": "sub"}, {"type": "projects"}],
+    }]);
+    let said = |projects: &str| {
+        let mut facts = anna();
+        facts["projects"] = json!(projects);
+        rules(Version::Three, &text).apply(&assertion(facts))
+    };
+    let projects = r#"[{"name": "p", "roles": [{"name": "member"}], "domain": {"name": "D"}}, {"name": "q", "roles": []}]"#;
+    let mapped = said(projects).unwrap();
+    assert!(mapped.projects_are_all);
+    let told: Vec<_> = mapped.projects.iter().map(|project| (project.name.as_str(), project.domain.clone())).collect();
+    let beside = Some(DomainRef::Id("beside".into()));
+    assert_eq!(told, [("fixed", beside.clone()), ("p", Some(DomainRef::Name("D".into()))), ("q", beside)]);
+    for bad in [
+        "",
+        "{}",
+        r#"[{"name": "p"}]"#,
+        r#"[{"name": "p", "roles": [], "more": 1}]"#,
+        r#"[{"name": "p", "roles": [], "domain": {}}]"#,
+    ] {
+        assert!(matches!(said(bad), Err(Unmapped::BadJson(_))), "{bad}");
+    }
+    assert!(Rules::read(Version::Two, &text).unwrap_err().contains("schema_version 3.0"));
+    let mixed = json!([{"local": [{"projects_json": "x{0}"}], "remote": [{"type": "sub"}]}]);
+    assert!(Rules::read(Version::Three, &mixed).unwrap_err().contains("one value"));
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Projects that a mapping promises: made if they are not there, with the roles in them that it names and no others.
+//! Projects that a mapping promises: made if they are not there, with the roles in them that it names. Under schema 3.0
+//! these are all the roles that the user has in projects.
+
+use std::collections::HashSet;
 
 use access::Allowed;
 use store::{Actor, Tx, params};
@@ -11,7 +14,7 @@ use crate::{
     error::Result,
     federation::{
         login::{denied, resolve_domain},
-        rules::MappedProject,
+        rules::Mapped,
     },
     options::ResourceOptions,
     project::{NewProject, Tags, store as projects},
@@ -23,11 +26,12 @@ pub fn ensure(
     actor: &Actor,
     user: &UserId,
     user_domain: &DomainId,
-    wanted: &[MappedProject],
+    mapped: &Mapped,
     domain: &DomainId,
 ) -> Result<bool> {
     let mut is_news = false;
-    for project in wanted {
+    let mut wanted = HashSet::new();
+    for project in &mapped.projects {
         let domain = match &project.domain {
             Some(named) => resolve_domain(tx, named)?,
             None => domain.clone(),
@@ -37,12 +41,34 @@ pub fn ensure(
         is_news |= is_new;
         let place = Place::Project(project);
         for role in roles {
+            wanted.insert((place.id().to_owned(), role.clone()));
             let assignment = Assignment { holder: Holder::User(user.clone()), place: place.clone(), role, inherited: false };
             let work = Allowed::for_work_on_one("provision a federated user");
             if !assignments::is_granted(tx, &work, &assignment)? {
                 assignments::grant(tx, &work, actor, &assignment)?;
                 is_news = true;
             }
+        }
+    }
+    if mapped.projects_are_all {
+        is_news |= release_others(tx, actor, user, &wanted)?;
+    }
+    Ok(is_news)
+}
+
+/// Takes away the roles in projects that the identity provider does not speak of any more. What is inherited stays: no
+/// mapping gives it.
+fn release_others(tx: &mut Tx, actor: &Actor, user: &UserId, wanted: &HashSet<(String, RoleId)>) -> Result<bool> {
+    let sql = "SELECT target_id, role_id FROM role_assignments \
+               WHERE actor_kind = 'user' AND actor_id = $1 AND target_kind = 'project' AND inherited = 0";
+    let mut is_news = false;
+    for row in tx.query(sql, &params![user])? {
+        let (project, role): (String, RoleId) = (row.get(0)?, row.get(1)?);
+        if !wanted.contains(&(project.clone(), role.clone())) {
+            let place = Place::Project(project.as_str().into());
+            let assignment = Assignment { holder: Holder::User(user.clone()), place, role, inherited: false };
+            assignments::revoke(tx, &Allowed::for_work_on_one("provision a federated user"), actor, &assignment)?;
+            is_news = true;
         }
     }
     Ok(is_news)

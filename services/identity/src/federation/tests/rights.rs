@@ -198,3 +198,29 @@ async fn a_mapping_names_the_domain_of_its_users() {
     let anna = federated.come("anna", json!({"tenant": "Default"})).await;
     assert_eq!(anna.body["token"]["user"]["domain"]["id"], "default");
 }
+
+#[tokio::test]
+async fn under_schema_three_roles_that_are_said_no_more_end() {
+    let federated = Federated::new().await;
+    let world = &federated.world;
+    let mapping = json!({"mapping": {"schema_version": "3.0", "rules": [{
+        "local": [{"user": {"id": "{0}", "name": "{1}"}, "projects_json": "{2}"}],
+        "remote": [{"type": "sub"}, {"type": "OIDC-preferred_username"}, {"type": "OIDC-projects"}]}]}});
+    federated.patch("mappings/people", mapping).await;
+    let come = async |projects: &str| {
+        let answer = federated.come("anna", json!({"projects": projects})).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let user = answer.body["token"]["user"]["id"].as_str().unwrap().to_owned();
+        let list = world.get(&format!("/v3/role_assignments?user.id={user}&include_names"), &world.admin).await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let told = list.body["role_assignments"].as_array().unwrap().iter();
+        let mut told: Vec<_> = told.map(|one| (text(&one["scope"]["project"]["name"]), text(&one["role"]["name"]))).collect();
+        told.sort();
+        told
+    };
+    let pair = |project: &str, role: &str| (project.to_owned(), role.to_owned());
+    let both =
+        r#"[{"name": "a", "roles": [{"name": "member"}, {"name": "reader"}]}, {"name": "b", "roles": [{"name": "member"}]}]"#;
+    assert_eq!(come(both).await, [pair("a", "member"), pair("a", "reader"), pair("b", "member")]);
+    assert_eq!(come(r#"[{"name": "a", "roles": [{"name": "reader"}]}]"#).await, [pair("a", "reader")]);
+}
