@@ -27,6 +27,15 @@ enum Verb {
                             takes up the new keys within seconds. Old keys go when the last token that they sealed has ended.\n\
                             With several controllers copy the directory of the keys to each of them after every rotation.")]
     RotateKeys,
+    /// Seal what users keep here (TOTP seeds, EC2 keys, secrets of OAuth and domains) under a new key
+    #[command(
+        after_help = "Run it as often as these keys shall change. All is sealed anew under the key that was staged; after a\n\
+                            crash on the way nothing is lost, and the next run finishes it. Controllers on this host take up the\n\
+                            new keys by themselves; those on other hosts need a copy of the directory of the keys first, so stop\n\
+                            them, or copy it at once.\n\
+                            On the embedded database the controller must not run (see `ferrostack down`: machines run on)."
+    )]
+    RotateCredentialKeys,
     /// Give a user a new password, and end all that is logged in with the old one
     #[command(after_help = "The account is enabled and unlocked on the way. The new password is printed once, or read from\n\
                             standard input: `ferrostack identity reset-password alice --stdin < file`.\n\
@@ -54,6 +63,7 @@ pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
         match &arguments.verb {
             Verb::Bootstrap => bootstrap(home, &config).await,
             Verb::RotateKeys => rotate_keys(home, &config),
+            Verb::RotateCredentialKeys => rotate_credential_keys(home, &config).await,
             Verb::ResetPassword(arguments) => {
                 let password = if arguments.stdin { read_password(std::io::stdin())? } else { draw_password()? };
                 reset_password(home, &config, &arguments.user, &password).await?;
@@ -82,6 +92,14 @@ fn rotate_keys(home: &Home, config: &Config) -> anyhow::Result<()> {
     let longest = std::time::Duration::from_secs(config.api.token_hours * 3600);
     controller::token_keys(home)?.rotate(longest).context("rotate the token keys")?;
     println!("Tokens are sealed with a new key; those that are out stay good.");
+    Ok(())
+}
+
+async fn rotate_credential_keys(home: &Home, config: &Config) -> anyhow::Result<()> {
+    let store = controller::open_store(home, config).await?;
+    let identity = controller::open_identity(home, config, store).await?;
+    identity.rotate_credential_keys().await.context("seal the credentials under a new key")?;
+    println!("Credentials are sealed under a new key.");
     Ok(())
 }
 
@@ -170,6 +188,17 @@ mod tests {
         let after = controller::token_keys(&home).unwrap().ring();
         assert_eq!(after.open(&before).unwrap().message, b"token");
         assert_eq!(std::fs::read_dir(home.secret("fernet-keys")).unwrap().count(), 7, "none goes while its tokens may live");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn credential_keys_rotate_and_old_ones_stay_for_who_is_just_writing() {
+        let (_folder, home, config) = home();
+        bootstrap(&home, &config).await.unwrap();
+        for _ in 0..4 {
+            rotate_credential_keys(&home, &config).await.unwrap();
+        }
+        let keys = std::fs::read_dir(home.secret("credential-keys")).unwrap().count();
+        assert_eq!(keys, 6, "staged, primary, and those that were primary within the hour");
     }
 
     #[test]

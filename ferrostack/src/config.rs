@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use identity::{SecurityCompliance, Totp};
+use identity::{LimitModel, SecurityCompliance, Totp};
 use serde::{Deserialize, Serialize};
 
 use crate::{federation::Federation, home::Home};
@@ -46,9 +46,16 @@ pub struct Api {
     pub token_hours: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Identity {
+    /// For how long the half of a login that needs several methods waits for the other half.
+    pub receipt_seconds: u64,
+    /// Whether the roles of the first start (admin, manager, member, reader, service) are made so that nobody changes or
+    /// deletes them by mistake. Those that are there already stay as they are.
+    pub immutable_roles: bool,
+    /// `flat`, or `strict_two_level`, where the limits of a project and of those below it together keep within one.
+    pub limit_model: LimitModel,
     /// Rules for passwords and logins, in Keystone's words; none is in force unless it is set.
     pub security_compliance: SecurityCompliance,
     pub totp: Totp,
@@ -151,6 +158,18 @@ impl Default for Api {
     }
 }
 
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            receipt_seconds: 300,
+            immutable_roles: true,
+            limit_model: LimitModel::default(),
+            security_compliance: SecurityCompliance::default(),
+            totp: Totp::default(),
+        }
+    }
+}
+
 impl Default for Fleet {
     fn default() -> Self {
         Self { listen: (Ipv4Addr::LOCALHOST, 8081).into(), addresses: Vec::new() }
@@ -221,6 +240,9 @@ impl Config {
     fn check(&self) -> anyhow::Result<()> {
         if self.api.certificate.is_some() != self.api.private_key.is_some() {
             bail!("api.certificate and api.private_key are set together or not at all");
+        }
+        if self.identity.receipt_seconds == 0 {
+            bail!("identity.receipt_seconds is at least 1");
         }
         self.identity.security_compliance.check().map_err(|wrong| anyhow::anyhow!("identity.security_compliance: {wrong}"))?;
         // Clients and hosts are told where to go; "any address" is no place.

@@ -137,6 +137,7 @@ pub async fn bootstrap_identity(identity: &Identity, home: &Home, config: &Confi
         region: config.api.region.clone(),
         catalog: CATALOG,
         admin_password: secrets::ensure(home, secrets::ADMIN)?,
+        immutable_roles: config.identity.immutable_roles,
     };
     identity.bootstrap(&wanted).await.context("make the first domain, project and user")?;
     identity.ensure_demo(&secrets::ensure(home, secrets::DEMO)?).await.context("make the demo project and user")?;
@@ -148,7 +149,8 @@ fn identity_settings(config: &Config) -> identity::Settings {
         token_lifetime: Duration::from_secs(config.api.token_hours * 3600),
         security_compliance: Arc::new(config.identity.security_compliance.clone()),
         totp: config.identity.totp.clone(),
-        ..identity::Settings::default()
+        receipt_lifetime: Duration::from_secs(config.identity.receipt_seconds),
+        limit_model: config.identity.limit_model,
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Bootstrap {
     pub region: String,
     pub catalog: &'static [CatalogEntry],
     pub admin_password: Secret<String>,
+    /// Whether the roles are made so that nobody changes or deletes them before saying that they may be.
+    pub immutable_roles: bool,
 }
 
 /// A project and the user who was given a role in it.
@@ -68,7 +70,7 @@ impl Identity {
         let settings = wanted.clone();
         self.ensure(move |tx| {
             ensure_default_domain(tx)?;
-            ensure_roles(tx)?;
+            ensure_roles(tx, settings.immutable_roles)?;
             ensure_catalog(tx, &settings)
         })
         .await?;
@@ -153,11 +155,16 @@ fn ensure_default_domain(tx: &mut Tx) -> Result<()> {
     }
 }
 
-fn ensure_roles(tx: &mut Tx) -> Result<()> {
+/// Roles that are there stay as they are: it may be on purpose that they are not immutable.
+fn ensure_roles(tx: &mut Tx, immutable: bool) -> Result<()> {
+    let options = if immutable { serde_json::json!({"immutable": true}) } else { serde_json::json!({}) };
     for (name, implied) in ROLES {
         let role = match roles::named(tx, name)? {
             Some(role) => role,
-            None => roles::create(tx, &work(), &actor(), &from_json::<NewRole>(serde_json::json!({"name": name}))?)?,
+            None => {
+                let new: NewRole = from_json(serde_json::json!({"name": name, "options": options}))?;
+                roles::create(tx, &work(), &actor(), &new)?
+            }
         };
         if let Some(implied) = implied {
             let implied = role_id(tx, implied)?;

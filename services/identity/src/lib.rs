@@ -39,6 +39,8 @@ mod user;
 mod version;
 
 #[cfg(test)]
+mod key_by_key;
+#[cfg(test)]
 mod world;
 
 use std::{
@@ -46,7 +48,10 @@ use std::{
     time::Duration,
 };
 
-use access::{Policy, keys::KeyRepository};
+use access::{
+    Policy,
+    keys::{KeyRepository, KeyRing},
+};
 use api::{Cx, Fault, FaultStyle, Route, Routes, Service};
 use http::{HeaderValue, header};
 use store::{Migrations, Step, Store, Tx, Wake};
@@ -59,7 +64,7 @@ pub use federation::{
     FederationSettings,
     oidc::{OidcSettings, SettingsError},
 };
-pub use settings::{SecurityCompliance, Settings, Totp};
+pub use settings::{LimitModel, SecurityCompliance, Settings, Totp};
 pub use token::LIFETIME;
 
 pub const MIGRATIONS: Migrations = Migrations {
@@ -77,6 +82,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 14, name: "domain_config", sql: include_str!("../migrations/0014_domain_config.sql") },
         Step { number: 15, name: "resource_options", sql: include_str!("../migrations/0015_resource_options.sql") },
         Step { number: 20, name: "federation", sql: include_str!("../migrations/0020_federation.sql") },
+        Step { number: 21, name: "inactive users", sql: include_str!("../migrations/0021_inactive_users.sql") },
     ],
 };
 
@@ -92,7 +98,7 @@ pub struct Identity {
     settings: Settings,
 }
 
-/// A look at two directories, every so often.
+/// A look at a directory, every so often.
 const KEYS_ARE_LOOKED_AT: Duration = Duration::from_secs(5);
 
 /// The kinds of events after which a token may mean something else.
@@ -143,6 +149,11 @@ impl Identity {
         tokio::spawn(heed_changes(Arc::downgrade(&room), changes));
         tokio::spawn(heed_revocations(Arc::downgrade(&room), revocations));
         tokio::spawn(heed_keys(Arc::downgrade(&room)));
+        // Once also without the rule: it may have been taken back.
+        room.converge_inactive().await?;
+        if room.settings.security_compliance.disable_user_account_days_inactive.is_some() {
+            tokio::spawn(user::inactivity::watch(Arc::downgrade(&room)));
+        }
         Ok(room)
     }
 
@@ -192,6 +203,13 @@ impl Identity {
             versions: None,
             routes: routes.into_iter().map(vary_by_token).collect(),
         }
+    }
+
+    /// The keys of what users keep here, as they lie on the disk at this moment: what another controller or a tool has
+    /// sealed since with a newer key is opened too.
+    fn credential_ring(&self) -> Arc<KeyRing> {
+        reload(&self.credential_keys);
+        self.credential_keys.ring()
     }
 
     /// Makes the staged key primary; nobody is logged out.
@@ -308,13 +326,15 @@ async fn heed_keys(room: Weak<Identity>) {
     loop {
         tokio::time::sleep(KEYS_ARE_LOOKED_AT).await;
         let Some(room) = room.upgrade() else { return };
-        for keys in [&room.keys, &room.credential_keys] {
-            match keys.reload_if_changed() {
-                Ok(true) => tracing::info!("the keys were rotated and are read anew"),
-                Ok(false) => {}
-                Err(error) => tracing::error!(cause = ?error, "the keys cannot be read; those read before stay in use"),
-            }
-        }
+        reload(&room.keys);
+    }
+}
+
+fn reload(keys: &KeyRepository) {
+    match keys.reload_if_changed() {
+        Ok(true) => tracing::info!("the keys were rotated and are read anew"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(cause = ?error, "the keys cannot be read; those read before stay in use"),
     }
 }
 

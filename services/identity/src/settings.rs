@@ -7,7 +7,10 @@ use fancy_regex::Regex;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
-use crate::{token, user::Account};
+use crate::{
+    token,
+    user::{Account, options::UserOptions},
+};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -17,6 +20,18 @@ pub struct Settings {
     pub receipt_lifetime: Duration,
     pub security_compliance: Arc<SecurityCompliance>,
     pub totp: Totp,
+    pub limit_model: LimitModel,
+}
+
+/// How limits of projects that lie within each other go together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitModel {
+    /// Not at all.
+    #[default]
+    Flat,
+    /// What is below a project or a domain keeps within its limit, and nothing lies deeper than two levels.
+    StrictTwoLevel,
 }
 
 /// `[identity.security_compliance]`: rules for passwords and logins, none of them in force unless set.
@@ -62,6 +77,7 @@ impl Default for Settings {
             receipt_lifetime: token::receipt::LIFETIME,
             security_compliance: Arc::default(),
             totp: Totp::default(),
+            limit_model: LimitModel::default(),
         }
     }
 }
@@ -115,10 +131,10 @@ impl SecurityCompliance {
         Duration::from_secs(u64::from(self.lockout_duration.0))
     }
 
-    pub(crate) fn is_inactive(&self, account: &Account) -> bool {
-        let last = account.last_active_at.or(account.created_at);
-        let (Some(days), Some(last)) = (self.disable_user_account_days_inactive, last) else { return false };
-        day(Timestamp::now()) - day(last) >= i64::from(days) && !account.options.is_set("ignore_user_inactivity")
+    /// Whether somebody who was last seen then is disabled for it.
+    pub(crate) fn is_inactive(&self, last_seen: Option<Timestamp>, options: &UserOptions) -> bool {
+        let (Some(days), Some(last)) = (self.disable_user_account_days_inactive, last_seen) else { return false };
+        day(Timestamp::now()) - day(last) >= i64::from(days) && !options.is_set("ignore_user_inactivity")
     }
 
     /// Whether the login is worth a note: the first of the day, where somebody asks for it.

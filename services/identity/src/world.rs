@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 //! The room behind the real door, over a database of its own: what the conversations of the tests speak to.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use access::{BASE_RULES, Enforcer, keys::KeyRepository};
 use api::{Door, DoorParts, Front, RequestBody};
@@ -42,7 +42,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&database::new_database(folder.path()).await).await.unwrap();
         store.migrate(&[MIGRATIONS]).await.unwrap();
-        let room = open_room(&store, &folder, settings).await;
+        let room = open_room(&store, folder.path(), settings).await;
         room.bootstrap(&bootstrap()).await.unwrap();
         room.ensure_demo(&Secret::new(DEMO_PASSWORD.to_owned())).await.unwrap();
         let door = door(&room);
@@ -53,7 +53,7 @@ impl World {
 
     /// Another controller on the same tables and keys.
     pub async fn second_room(&self) -> Arc<Identity> {
-        open_room(&self.store, &self.folder, Settings::default()).await
+        open_room(&self.store, self.folder.path(), Settings::default()).await
     }
 
     pub async fn ask(&self, method: &str, path: &str, token: &str, body: Value) -> Answer {
@@ -164,12 +164,13 @@ pub fn bootstrap() -> Bootstrap {
         region: REGION.to_owned(),
         catalog: CATALOG,
         admin_password: Secret::new(ADMIN_PASSWORD.to_owned()),
+        immutable_roles: true,
     }
 }
 
-async fn open_room(store: &Store, folder: &tempfile::TempDir, settings: Settings) -> Arc<Identity> {
-    let keys = KeyRepository::open(folder.path().join("keys"), 3).unwrap();
-    let credential_keys = KeyRepository::open(folder.path().join("credential-keys"), 3).unwrap();
+pub async fn open_room(store: &Store, folder: &Path, settings: Settings) -> Arc<Identity> {
+    let keys = KeyRepository::open(folder.join("keys"), 3).unwrap();
+    let credential_keys = KeyRepository::open(folder.join("credential-keys"), 3).unwrap();
     Identity::open(store.clone(), keys, credential_keys, settings).await.unwrap()
 }
 

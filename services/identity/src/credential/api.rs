@@ -39,7 +39,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let delegation = Delegation::of_request(&room, &cx).await?;
     let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("user_id", "user_id = "), ("type", "type = ")]);
-    let ring = room.credential_keys.ring();
+    let ring = room.credential_ring();
     let mut credentials = room.list(move |tx| store::list(tx, &ring, &select)).await?;
     credentials.retain(|credential| is_within(delegation.as_ref(), credential));
     reply::list(&cx, &credentials)
@@ -47,7 +47,7 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let delegation = Delegation::of_request(&room, &cx).await?;
-    let (ring, allowed, id) = (room.credential_keys.ring(), cx.allowed()?.clone(), credential_id(&cx));
+    let (ring, allowed, id) = (room.credential_ring(), cx.allowed()?.clone(), credential_id(&cx));
     let credential = room.read(move |tx| store::get(tx, &ring, &allowed, &id)).await?;
     refuse_outside(delegation.as_ref(), &credential)?;
     reply::show(&cx, &credential)
@@ -76,7 +76,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         }
         credential.id = blob::id_of_access_key(keys.access());
     }
-    let (ring, allowed, actor, kept) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), credential.clone());
+    let (ring, allowed, actor, kept) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), credential.clone());
     room.store.write(move |tx| store::create(tx, &ring, &allowed, &actor, &kept)).await?;
     reply::created(&cx, &credential)
 }
@@ -84,7 +84,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: CredentialUpdate = cx.document("credential").await?;
     let delegation = Delegation::of_request(&room, &cx).await?;
-    let (ring, allowed, actor, id) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), credential_id(&cx));
+    let (ring, allowed, actor, id) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), credential_id(&cx));
     let credential = room
         .store
         .write(move |tx| {
@@ -106,7 +106,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let delegation = Delegation::of_request(&room, &cx).await?;
-    let (ring, allowed, actor, id) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), credential_id(&cx));
+    let (ring, allowed, actor, id) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), credential_id(&cx));
     room.store
         .write(move |tx| {
             let credential = store::get(tx, &ring, &allowed, &id)?;

@@ -7,6 +7,8 @@
 
 pub mod api;
 pub mod blob;
+#[cfg(test)]
+mod rotation_tests;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,10 @@ pub struct CredentialUpdate {
     pub extra: Extra,
 }
 
+/// A request that is under way when the keys rotate seals with the key before. This key stays, and the ones before it
+/// stay for so long.
+const LONGEST_WRITE: Duration = Duration::from_secs(3600);
+
 impl Resource for Credential {
     const ONE: &'static str = "credential";
     const MANY: &'static str = "credentials";
@@ -86,15 +92,26 @@ impl Credential {
 impl Identity {
     /// The seeds of a user's one-time passwords, in base32 as they were given.
     pub async fn totp_secrets(&self, user: &UserId) -> Result<Vec<Secret<String>>> {
-        let (ring, user) = (self.credential_keys.ring(), user.clone());
+        let (ring, user) = (self.credential_ring(), user.clone());
         self.list(move |tx| store::totp_secrets(tx, &ring, &user)).await
     }
 
-    /// Makes the staged key of credentials primary, and seals all of them anew under it. The older keys stay: a write
-    /// that is under way may just have used one.
+    /// Makes the staged key of credentials primary, and seals all of them anew under it. After a crash anywhere on the
+    /// way all can be read, and the next time finishes what was begun.
     pub async fn rotate_credential_keys(&self) -> Result<()> {
-        self.credential_keys.rotate(Duration::MAX)?;
-        let ring = self.credential_keys.ring();
+        // First what an earlier rotation left: only then is a key that goes below nobody's.
+        self.seal_credentials_anew().await?;
+        work::crash::point("identity.credential_keys.sealed_before");
+        self.credential_keys.rotate(LONGEST_WRITE)?;
+        work::crash::point("identity.credential_keys.rotated");
+        self.seal_credentials_anew().await?;
+        work::crash::point("identity.credential_keys.sealed");
+        Ok(())
+    }
+
+    /// Seals under the primary key whatever an older one sealed.
+    async fn seal_credentials_anew(&self) -> Result<()> {
+        let ring = self.credential_ring();
         self.store
             .write(move |tx| {
                 store::seal_anew(tx, &ring)?;

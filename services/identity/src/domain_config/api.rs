@@ -101,7 +101,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let config = document(&mut cx, &Part::Whole).await?;
-    let (allowed, actor, domain, ring) = (cx.allowed()?.clone(), cx.actor(), domain_id(&cx), room.credential_keys.ring());
+    let (allowed, actor, domain, ring) = (cx.allowed()?.clone(), cx.actor(), domain_id(&cx), room.credential_ring());
     let (config, was_there) = room
         .write(move |tx| {
             domain::store::get(tx, &allowed, &domain)?;
@@ -114,7 +114,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let part = part(&cx)?;
     let config = document(&mut cx, &part).await?;
-    let (allowed, actor, domain, ring) = (cx.allowed()?.clone(), cx.actor(), domain_id(&cx), room.credential_keys.ring());
+    let (allowed, actor, domain, ring) = (cx.allowed()?.clone(), cx.actor(), domain_id(&cx), room.credential_ring());
     let config = room
         .write(move |tx| {
             domain::store::get(tx, &allowed, &domain)?;

@@ -53,7 +53,7 @@ struct NewKey {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let delegation = Delegation::of_request(&room, &cx).await?;
-    let (ring, allowed, user) = (room.credential_keys.ring(), cx.allowed()?.clone(), user_id(&cx));
+    let (ring, allowed, user) = (room.credential_ring(), cx.allowed()?.clone(), user_id(&cx));
     let keys = room
         .list(move |tx| {
             refuse_others(tx, &allowed, &user)?;
@@ -68,7 +68,7 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let delegation = Delegation::of_request(&room, &cx).await?;
-    let (ring, allowed, named) = (room.credential_keys.ring(), cx.allowed()?.clone(), Named::of(&cx));
+    let (ring, allowed, named) = (room.credential_ring(), cx.allowed()?.clone(), Named::of(&cx));
     let key = room.read(move |tx| named.find(tx, &ring, &allowed)).await?;
     refuse_outside(delegation.as_ref(), &key)?;
     one(&cx, StatusCode::OK, &key)
@@ -88,7 +88,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         extra: Default::default(),
     };
     refuse_outside(delegation.as_ref(), &key)?;
-    let (ring, allowed, actor, kept) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), key.clone());
+    let (ring, allowed, actor, kept) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), key.clone());
     room.store
         .write(move |tx| {
             refuse_others(tx, &allowed, &kept.user_id)?;
@@ -100,7 +100,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let delegation = Delegation::of_request(&room, &cx).await?;
-    let (ring, allowed, actor, named) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), Named::of(&cx));
+    let (ring, allowed, actor, named) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), Named::of(&cx));
     room.store
         .write(move |tx| {
             let key = named.find(tx, &ring, &allowed)?;

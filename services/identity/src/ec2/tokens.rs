@@ -76,7 +76,7 @@ async fn signed_request(cx: &mut Cx) -> Result<SignedRequest, Fault> {
 
 async fn key_of(room: &Identity, request: &SignedRequest) -> Result<(Credential, Ec2Blob)> {
     let access = request.access.as_deref().ok_or(Error::Unauthorized)?;
-    let (ring, id) = (room.credential_keys.ring(), blob::id_of_access_key(access));
+    let (ring, id) = (room.credential_ring(), blob::id_of_access_key(access));
     let key = room.read(move |tx| store::find(tx, &ring, &id)).await?;
     let key = key.filter(Credential::is_ec2).ok_or_else(|| Error::not_found("EC2 access key", access))?;
     let keys = Ec2Blob::parse(&key.blob)?;

@@ -20,7 +20,7 @@ pub mod service_provider;
 mod settings;
 pub mod shadow;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod websso;
 
 use std::sync::Arc;

@@ -7,11 +7,11 @@ pub mod store;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use types::{DomainId, GroupId};
+use types::{DomainId, GroupId, Timestamp};
 
 use crate::{
     body::{Extra, Name, present},
-    reply::Resource,
+    reply::{self, Resource},
 };
 
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +22,15 @@ pub struct Group {
     pub description: String,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// A group that a user is in: for good, or as long as the last login by an identity provider counts.
+#[derive(Debug, Clone, Serialize)]
+pub struct Membership {
+    #[serde(flatten)]
+    pub group: Group,
+    #[serde(serialize_with = "reply::naive")]
+    pub membership_expires_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,5 +58,14 @@ impl Resource for Group {
 
     fn id(&self) -> &str {
         self.id.as_str()
+    }
+}
+
+impl Resource for Membership {
+    const ONE: &'static str = Group::ONE;
+    const MANY: &'static str = Group::MANY;
+
+    fn id(&self) -> &str {
+        self.group.id()
     }
 }

@@ -3,9 +3,9 @@
 
 use access::{Allowed, Scope};
 use store::{Actor, Row, Select, Tx, params};
-use types::{DomainId, GroupId, UserId};
+use types::{DomainId, GroupId, Timestamp, UserId};
 
-use super::{Group, GroupUpdate, NewGroup};
+use super::{Group, GroupUpdate, Membership, NewGroup};
 use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
@@ -42,11 +42,15 @@ pub fn find(tx: &mut Tx, id: &GroupId) -> Result<Option<Group>> {
 }
 
 /// The groups that a user is in.
-pub fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<Group>> {
+pub fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<Membership>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM user_groups WHERE id IN (SELECT group_id FROM group_members WHERE user_id = $1) ORDER BY name"
+        "SELECT {COLUMNS}, CASE WHEN id IN (SELECT group_id FROM group_members WHERE user_id = $1) THEN NULL ELSE \
+         (SELECT max(f.valid_until) FROM federated_memberships f WHERE f.user_id = $1 AND f.group_id = user_groups.id) END \
+         FROM user_groups WHERE id IN (SELECT group_id FROM group_members WHERE user_id = $1) \
+         OR id IN (SELECT group_id FROM federated_memberships WHERE user_id = $1 AND valid_until > $2) ORDER BY name, id"
     );
-    tx.query(&sql, &params![user])?.iter().map(read).collect()
+    let rows = tx.query(&sql, &params![user, Timestamp::now()])?;
+    rows.iter().map(|row| Ok(Membership { group: read(row)?, membership_expires_at: row.get(5)? })).collect()
 }
 
 /// The users who are in a group.
@@ -56,8 +60,9 @@ pub fn members(tx: &mut Tx, group: &GroupId, of: Select) -> Result<Vec<User>> {
 }
 
 pub fn is_member(tx: &mut Tx, group: &GroupId, user: &UserId) -> Result<bool> {
-    let sql = "SELECT 1 FROM group_members WHERE group_id = $1 AND user_id = $2";
-    Ok(tx.query_opt(sql, &params![group, user])?.is_some())
+    let sql = "SELECT 1 FROM group_members WHERE group_id = $1 AND user_id = $2 UNION ALL \
+               SELECT 1 FROM federated_memberships WHERE group_id = $1 AND user_id = $2 AND valid_until > $3";
+    Ok(!tx.query(sql, &params![group, user, Timestamp::now()])?.is_empty())
 }
 
 pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: DomainId, new: &NewGroup) -> Result<Group> {

@@ -3,13 +3,25 @@
 
 use std::sync::Arc;
 
-use access::{Policy, Target};
-use api::{Access, Cx, Fault, Reply, Routes, json, no_content};
+use ::store::{Actor, Tx};
+use access::{Allowed, Policy, Scope, Target};
+use api::{Access, Cx, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::json;
 
-use super::{LimitUpdate, NewLimit, store};
-use crate::{Identity, error::Error, filter, project::store as projects, reply};
+use super::{
+    Limit, LimitUpdate, NewLimit,
+    changes::{self, Changeable},
+    store, two_levels,
+};
+use crate::{
+    Identity,
+    error::{Error, Result},
+    filter,
+    project::store as projects,
+    reply,
+    settings::LimitModel,
+};
 
 static MODEL: Policy = Policy::new("identity:get_limit_model", "", "Show how limits are enforced").also_for_domains();
 static LIST: Policy = Policy::new("identity:list_limits", "", "List limits").also_for_domains();
@@ -31,16 +43,19 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
         .get("/v3/limits/model", &MODEL, show_model)
         .get("/v3/limits", &LIST, list)
-        .post("/v3/limits", &CREATE, create)
+        .post("/v3/limits", &CREATE, changes::create::<Limit>)
         // Whose limit it is decides who may see it.
         .get("/v3/limits/{limit_id}", Access::Asks(&GET), show)
-        .patch("/v3/limits/{limit_id}", &UPDATE, update)
-        .delete("/v3/limits/{limit_id}", &DELETE, delete)
+        .patch("/v3/limits/{limit_id}", &UPDATE, changes::update::<Limit>)
+        .delete("/v3/limits/{limit_id}", &DELETE, changes::delete::<Limit>)
 }
 
-async fn show_model(_: Arc<Identity>, _: Cx) -> Reply {
-    let description = "Limit enforcement and validation does not take project hierarchy into consideration.";
-    json(StatusCode::OK, &json!({"model": {"name": "flat", "description": description}}))
+async fn show_model(room: Arc<Identity>, _: Cx) -> Reply {
+    let (name, description) = match room.settings.limit_model {
+        LimitModel::Flat => ("flat", "Limit enforcement and validation does not take project hierarchy into consideration."),
+        LimitModel::StrictTwoLevel => ("strict_two_level", "This model requires project hierarchy never exceeds a depth of two"),
+    };
+    json(StatusCode::OK, &json!({"model": {"name": name, "description": description}}))
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
@@ -57,7 +72,7 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let id = limit_id(&cx);
+    let id = changes::id::<Limit>(&cx);
     let (limit, domain_of_project) = room
         .read(move |tx| {
             let limit = store::find(tx, &id)?;
@@ -80,31 +95,27 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     reply::show(&cx, &limit.ok_or_else(|| Error::not_found("limit", cx.param("limit_id")))?)
 }
 
-/// All of them or none.
-async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
-    let new: Vec<NewLimit> = cx.document("limits").await?;
-    if new.is_empty() {
-        return Err(Fault::bad_request("Invalid input for field/attribute limits: it names at least one."));
+impl Changeable for Limit {
+    const ID: &'static str = "limit_id";
+    type New = NewLimit;
+    type Update = LimitUpdate;
+
+    fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewLimit) -> Result<Self> {
+        store::create(tx, allowed, actor, new)
     }
-    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let limits =
-        room.write(move |tx| new.iter().map(|new| store::create(tx, &allowed, &actor, new)).collect::<Result<Vec<_>, _>>());
-    reply::created_many(&cx, &limits.await?)
-}
 
-async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
-    let update: LimitUpdate = cx.document("limit").await?;
-    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), limit_id(&cx));
-    let limit = room.write(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
-    reply::show(&cx, &limit)
-}
+    fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, update: &LimitUpdate) -> Result<Self> {
+        store::update(tx, allowed, actor, id, update)
+    }
 
-async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), limit_id(&cx));
-    room.write(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
-    no_content()
-}
+    fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) -> Result<()> {
+        store::delete(tx, allowed, actor, id)
+    }
 
-fn limit_id(cx: &Cx) -> String {
-    cx.param("limit_id").to_owned()
+    fn check(&self, tx: &mut Tx, model: LimitModel) -> Result<()> {
+        match model {
+            LimitModel::Flat => Ok(()),
+            LimitModel::StrictTwoLevel => two_levels::refuse_misfit(tx, self),
+        }
+    }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Limits: how much of a resource one project or domain may have, where that is not the registered limit. They are
-//! checked against nothing but themselves: the flat model, which knows no hierarchy of projects.
+//! Limits: how much of a resource one project or domain may have, where that is not the registered limit. In the flat
+//! model they are checked against nothing but themselves; in the other one see `two_levels`.
 
 pub mod api;
+pub mod changes;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod two_levels;
 
 use serde::{Deserialize, Serialize};
 use types::{DomainId, ProjectId, ServiceId};

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of limits.
 
+use std::collections::HashMap;
+
 use access::{Allowed, Scope};
 use contracts::caller::{Caller, TokenScope};
-use store::{Actor, Row, Select, Tx, params};
+use store::{Actor, Row, Select, Tx, Value, params};
 use types::{DomainId, ProjectId};
 
 use super::{Limit, LimitUpdate, NewLimit};
@@ -34,6 +36,24 @@ pub fn select(_: &Allowed<Scope>, caller: &Caller) -> Select {
 
 pub fn list(tx: &mut Tx, select: &Select) -> Result<Vec<Limit>> {
     select.rows(tx)?.iter().map(read).collect()
+}
+
+/// The limits of these projects, by project.
+pub fn of_projects<'a>(tx: &mut Tx, ids: impl Iterator<Item = &'a ProjectId>) -> Result<HashMap<ProjectId, Vec<Limit>>> {
+    let ids: Vec<Value> = ids.map(Value::from).collect();
+    let mut of: HashMap<ProjectId, Vec<Limit>> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(of);
+    }
+    let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+    let sql = format!("SELECT {COLUMNS} FROM limits WHERE project_id IN ({}) ORDER BY id", places.join(", "));
+    for row in tx.query(&sql, &ids)? {
+        let limit = read(&row)?;
+        if let Some(project) = limit.project_id.clone() {
+            of.entry(project).or_default().push(limit);
+        }
+    }
+    Ok(of)
 }
 
 /// The limit, whoever asks: for targets of policies.

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{ADMIN_PASSWORD, Answer, DEMO_PASSWORD, World, password_login};
+use crate::{
+    LimitModel, Settings,
+    world::{ADMIN_PASSWORD, Answer, DEMO_PASSWORD, World, password_login},
+};
 
 /// A world in which `cores` and, for one region, `ram` of the compute service are registered.
 struct Made {
@@ -14,7 +17,11 @@ struct Made {
 
 impl Made {
     async fn new() -> Self {
-        let world = World::new().await;
+        Self::with(Settings::default()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
+        let world = World::with(settings).await;
         let (service, project) = (world.id("services", "nova").await, world.id("projects", "demo").await);
         let registered = json!({"registered_limits": [
             {"service_id": service, "resource_name": "cores", "default_limit": 10},
@@ -166,4 +173,55 @@ async fn limits_go_with_whom_they_are_for() {
     world.ask("PATCH", &format!("/v3/domains/{corp}"), &world.admin, json!({"domain": {"enabled": false}})).await;
     assert_eq!(world.ask("DELETE", &format!("/v3/domains/{corp}"), &world.admin, Value::Null).await.status, 204);
     assert_eq!(world.get("/v3/limits", &world.admin).await.body["limits"], json!([]));
+}
+
+#[tokio::test]
+async fn in_the_strict_two_level_model_limits_keep_within_the_one_above() {
+    let settings = Settings { limit_model: LimitModel::StrictTwoLevel, ..Settings::default() };
+    let made = Made::with(settings).await;
+    let world = &made.world;
+    assert_eq!(world.get("/v3/limits/model", &world.admin).await.body["model"]["name"], "strict_two_level");
+    let corp = world.create("domains", "domain", json!({"name": "corp"})).await;
+    let top = world.create("projects", "project", json!({"name": "top", "domain_id": corp})).await;
+    let below = world.create("projects", "project", json!({"name": "below", "parent_id": top})).await;
+    let deep = json!({"project": {"name": "deep", "parent_id": below}});
+    let deep = world.ask("POST", "/v3/projects", &world.admin, deep).await;
+    assert_eq!(deep.status, 403, "{}", deep.body);
+    assert!(deep.message().starts_with("Max hierarchy depth reached"), "{}", deep.message());
+
+    let cores = |holder: Value, amount: i64| {
+        let mut limit = holder;
+        (limit["resource_name"], limit["resource_limit"]) = (json!("cores"), json!(amount));
+        limit
+    };
+    let beyond = made.create(cores(json!({"project_id": top}), 11)).await;
+    assert_eq!(beyond.status, 403, "what is registered is 10");
+    assert!(beyond.message().contains("more than the limit above it"), "{}", beyond.message());
+    let of_corp = made.create(cores(json!({"domain_id": corp}), 20)).await;
+    assert_eq!(of_corp.status, 201, "{}", of_corp.body);
+    let of_top = made.create(cores(json!({"project_id": top}), 15)).await;
+    assert_eq!(of_top.status, 201, "{}", of_top.body);
+    assert_eq!(made.create(cores(json!({"project_id": below}), 16)).await.status, 403);
+    assert_eq!(made.create(cores(json!({"project_id": below}), -1)).await.status, 403, "without limit is more");
+    assert_eq!(made.create(cores(json!({"project_id": below}), 12)).await.status, 201);
+    let change = async |of: &Answer, amount: i64| {
+        let path = format!("/v3/limits/{}", of.body["limits"][0]["id"].as_str().unwrap());
+        world.ask("PATCH", &path, &world.admin, json!({"limit": {"resource_limit": amount}})).await
+    };
+    let less = change(&of_corp, 14).await;
+    assert_eq!(less.status, 403);
+    assert!(less.message().contains("less than a limit below it"), "{}", less.message());
+    assert_eq!(change(&of_top, 11).await.status, 403);
+    assert_eq!(change(&of_top, 21).await.status, 403);
+    assert_eq!(
+        (change(&of_corp, -1).await.status, change(&of_top, 21).await.status),
+        (200.try_into().unwrap(), 200.try_into().unwrap())
+    );
+
+    // Those of one request may lean on each other, whatever their order.
+    let other = world.create("domains", "domain", json!({"name": "other"})).await;
+    let within = world.create("projects", "project", json!({"name": "within", "domain_id": other})).await;
+    let mut both = [cores(json!({"project_id": within}), 30), cores(json!({"domain_id": other}), 40)];
+    both.iter_mut().for_each(|limit| limit["service_id"] = json!(made.service));
+    assert_eq!(world.ask("POST", "/v3/limits", &world.admin, json!({"limits": both})).await.status, 201);
 }

@@ -12,7 +12,7 @@ pub mod nonce;
 pub mod request_token;
 pub mod signature;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::time::Duration;
 

@@ -18,13 +18,13 @@ const TOKENS: &str = "/v3/auth/tokens";
 
 /// A consumer's side, written after RFC 5849 and not after our own check of it.
 #[derive(Clone)]
-struct Consumer {
+pub struct Consumer {
     key: String,
     secret: String,
 }
 
 #[derive(Clone)]
-struct Pair {
+pub struct Pair {
     key: String,
     secret: String,
 }
@@ -57,15 +57,15 @@ impl Consumer {
     }
 }
 
-struct Made {
-    world: World,
+pub struct Made {
+    pub world: World,
     admin_user: String,
     project: String,
     consumer: Consumer,
 }
 
 impl Made {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let world = World::new().await;
         let (admin_user, project) = (world.id("users", "admin").await, world.id("projects", "admin").await);
         let body = json!({"consumer": {"description": "a console"}});
@@ -82,20 +82,20 @@ impl Made {
         (status, form_urlencoded::parse(&body).into_owned().collect())
     }
 
-    async fn request_token(&self) -> Pair {
+    pub async fn request_token(&self) -> Pair {
         let (status, fields) =
             self.post(REQUEST_TOKEN, &self.consumer.header(REQUEST_TOKEN, None, &[("oauth_callback", "oob")])).await;
         assert_eq!(status, 201);
         pair(&fields)
     }
 
-    async fn authorize(&self, request: &Pair, token: &str, roles: Value) -> Answer {
+    pub async fn authorize(&self, request: &Pair, token: &str, roles: Value) -> Answer {
         let path = format!("/v3/OS-OAUTH1/authorize/{}", request.key);
         self.world.ask("PUT", &path, token, json!({"roles": roles})).await
     }
 
     /// An access token for these roles.
-    async fn access_token(&self, roles: Value) -> Pair {
+    pub async fn access_token(&self, roles: Value) -> Pair {
         let request = self.request_token().await;
         let authorized = self.authorize(&request, &self.world.admin, roles).await;
         assert_eq!(authorized.status, 200, "{}", authorized.body);
@@ -117,7 +117,7 @@ impl Made {
         answer.token()
     }
 
-    fn path(&self, access: &Pair) -> String {
+    pub fn path(&self, access: &Pair) -> String {
         format!("/v3/users/{}/OS-OAUTH1/access_tokens/{}", self.admin_user, access.key)
     }
 }

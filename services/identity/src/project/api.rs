@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `/v3/projects`
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use access::Policy;
 use api::{Cx, Fault, Reply, Routes, json, no_content};
@@ -17,7 +20,9 @@ use crate::{
     domain::store as domains,
     error::{Error, Result},
     filter,
+    limit::{store as limits, two_levels},
     reply::{self, linked},
+    settings::LimitModel,
 };
 
 static LIST: Policy = Policy::new(
@@ -116,17 +121,26 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
                 true => effective::projects_of(tx, &user)?.into_iter().map(|project| project.id).collect(),
                 false => HashSet::new(),
             };
-            Ok(Ok((project, above, below, own)))
+            let told = above.iter().chain(&below).map(|project| &project.id).filter(|id| own.contains(*id));
+            let limits = if further.limits { limits::of_projects(tx, told)? } else { HashMap::new() };
+            Ok(Ok((project, above, below, own, limits)))
         })
         .await?;
-    let (project, above, below, own) = match found {
+    let (project, above, below, own, mut limits) = match found {
         Ok(found) => found,
         Err(domain) => return reply::show(&cx, &domain),
     };
     let mut view = serde_json::to_value(linked(&cx, &project)).map_err(Fault::internal)?;
-    let list = |projects: &[Project]| -> Value {
+    let mut list = |projects: &[Project]| -> Value {
         let own = projects.iter().filter(|project| own.contains(&project.id));
-        own.map(|project| json!({"project": linked(&cx, project)})).collect()
+        own.map(|project| {
+            let mut view = json!(linked(&cx, project));
+            if further.limits {
+                view["limits"] = json!(limits.remove(&project.id).unwrap_or_default());
+            }
+            json!({"project": view})
+        })
+        .collect()
     };
     match further.parents {
         Shape::Not => {}
@@ -146,6 +160,8 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 struct Further {
     parents: Shape,
     subtree: Shape,
+    /// With each project of a list its limits.
+    limits: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +183,7 @@ impl Further {
             (false, true) => Ok(Shape::Ids),
             (false, false) => Ok(Shape::Not),
         };
-        Ok(Self { parents: shape("parents")?, subtree: shape("subtree")? })
+        Ok(Self { parents: shape("parents")?, subtree: shape("subtree")?, limits: is_set("include_limits".to_owned()) })
     }
 
     fn has_list(self) -> bool {
@@ -187,7 +203,16 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         Some(domain_id) => domain_id.clone(),
         None => room.domain_for(&cx, new.parent_id.as_deref()).await?,
     };
-    let project = room.change(move |tx| projects::create(tx, &allowed, &actor, domain_id.clone(), &new)).await?;
+    let model = room.settings.limit_model;
+    let project = room
+        .change(move |tx| {
+            let project = projects::create(tx, &allowed, &actor, domain_id.clone(), &new)?;
+            if model == LimitModel::StrictTwoLevel {
+                hierarchy::refuse_deeper_than(tx, &project, two_levels::DEEPEST)?;
+            }
+            Ok(project)
+        })
+        .await?;
     reply::created(&cx, &project)
 }
 

@@ -73,6 +73,14 @@ pub fn refuse_bad_parent(tx: &mut Tx, parent: &ProjectId, domain_id: &DomainId) 
     Ok(())
 }
 
+/// For a model of limits that knows fewer levels than projects may have.
+pub fn refuse_deeper_than(tx: &mut Tx, project: &Project, deepest: usize) -> Result<()> {
+    if ancestors(tx, &project.id)?.len() + 1 > deepest {
+        return Err(Error::Forbidden(format!("Max hierarchy depth reached for {} branch.", project.parent_id)));
+    }
+    Ok(())
+}
+
 /// A disabled project has no enabled one below it, and an enabled one no disabled one above.
 pub fn refuse_broken_branch(tx: &mut Tx, project: &Project) -> Result<()> {
     let id = &project.id;

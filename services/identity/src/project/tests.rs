@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, bootstrap};
 
 #[tokio::test]
 async fn a_life() {
@@ -191,6 +191,17 @@ async fn a_domain_is_a_project_too() {
     assert_eq!(world.get("/v3/projects?is_domain=true", &world.admin).await.all("projects", "name"), ["Default", "corp"]);
     assert_eq!(world.get("/v3/projects?is_domain=true&name=corp", &world.admin).await.body["projects"], json!([expected]));
     assert_eq!(world.get("/v3/projects?is_domain=false", &world.admin).await.all("projects", "name"), ["admin", "demo"]);
+    // As with Keystone a domain is a scope as a domain, not as the project that it also is.
+    let (admin, role) = (world.id("users", "admin").await, world.id("roles", "admin").await);
+    world.grant(&format!("domains/{id}/users/{admin}/roles/{role}")).await;
+    for (scope, status) in [
+        (json!({"project": {"id": id}}), 401),
+        (json!({"project": {"name": "corp", "domain": {"name": "corp"}}}), 401),
+        (json!({"domain": {"id": id}}), 201),
+    ] {
+        let body = crate::world::password_login("admin", crate::world::ADMIN_PASSWORD, scope.clone());
+        assert_eq!(world.ask("POST", "/v3/auth/tokens", "", body).await.status.as_u16(), status, "{scope}");
+    }
     let own = world.create("projects", "project", json!({"name": "p", "parent_id": id})).await;
     assert_eq!(world.get(&format!("/v3/projects/{own}"), &world.admin).await.body["project"]["domain_id"], json!(id));
 
@@ -267,4 +278,48 @@ async fn names_are_found_by_their_parts() {
         let list = world.get(&format!("/v3/projects?{query}"), &world.admin).await;
         assert_eq!(list.all("projects", "name"), found, "{query}");
     }
+}
+
+#[tokio::test]
+async fn the_first_roles_are_immutable() {
+    let world = World::new().await;
+    for name in ["admin", "manager", "member", "reader", "service"] {
+        let id = world.id("roles", name).await;
+        let path = format!("/v3/roles/{id}");
+        assert_eq!(world.get(&path, &world.admin).await.body["role"]["options"], json!({"immutable": true}));
+        assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 403, "{name}");
+    }
+    // Who frees one finds it free after a restart.
+    let path = format!("/v3/roles/{}", world.id("roles", "reader").await);
+    let free = json!({"role": {"options": {"immutable": null}}});
+    assert_eq!(world.ask("PATCH", &path, &world.admin, free).await.status, 200);
+    world.room.bootstrap(&bootstrap()).await.unwrap();
+    assert_eq!(world.get(&path, &world.admin).await.body["role"]["options"], json!({}));
+}
+
+#[tokio::test]
+async fn lists_around_a_project_hold_limits_where_asked() {
+    let world = World::new().await;
+    let service = world.id("services", "nova").await;
+    let (top, admin, role) = (
+        world.create("projects", "project", json!({"name": "top"})).await,
+        world.id("users", "admin").await,
+        world.id("roles", "admin").await,
+    );
+    let below = world.create("projects", "project", json!({"name": "below", "parent_id": top})).await;
+    for project in [&top, &below] {
+        world.grant(&format!("projects/{project}/users/{admin}/roles/{role}")).await;
+    }
+    let registered = json!({"registered_limits": [{"service_id": service, "resource_name": "cores", "default_limit": 10}]});
+    assert_eq!(world.ask("POST", "/v3/registered_limits", &world.admin, registered).await.status, 201);
+    let limits = json!({"limits": [{"service_id": service, "resource_name": "cores", "resource_limit": 5, "project_id": below}]});
+    assert_eq!(world.ask("POST", "/v3/limits", &world.admin, limits).await.status, 201);
+
+    let subtree = world.get(&format!("/v3/projects/{top}?subtree_as_list&include_limits"), &world.admin).await;
+    let own = &subtree.body["project"]["subtree"][0]["project"]["limits"];
+    assert_eq!((&own[0]["project_id"], &own[0]["resource_limit"]), (&json!(below), &json!(5)), "{}", subtree.body);
+    let parents = world.get(&format!("/v3/projects/{below}?parents_as_list&include_limits"), &world.admin).await;
+    assert_eq!(parents.body["project"]["parents"][0]["project"]["limits"], json!([]), "{}", parents.body);
+    let without = world.get(&format!("/v3/projects/{top}?subtree_as_list"), &world.admin).await;
+    assert!(without.body["project"]["subtree"][0]["project"].get("limits").is_none());
 }

@@ -3,11 +3,18 @@
 
 use std::sync::Arc;
 
-use access::Policy;
-use api::{Cx, Fault, Reply, Routes, no_content};
+use ::store::{Actor, Tx};
+use access::{Allowed, Policy, Scope};
+use api::{Cx, Reply, Routes};
 
-use super::{NewRegisteredLimit, RegisteredLimitUpdate, store};
-use crate::{Identity, filter, reply};
+use super::{NewRegisteredLimit, RegisteredLimit, RegisteredLimitUpdate, store};
+use crate::{
+    Identity,
+    error::Result,
+    filter,
+    limit::changes::{self, Changeable},
+    reply,
+};
 
 static LIST: Policy = Policy::new("identity:list_registered_limits", "", "List registered limits").also_for_domains();
 static GET: Policy = Policy::new("identity:get_registered_limit", "", "Show a registered limit").also_for_domains();
@@ -20,10 +27,10 @@ pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
 pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
         .get("/v3/registered_limits", &LIST, list)
-        .post("/v3/registered_limits", &CREATE, create)
+        .post("/v3/registered_limits", &CREATE, changes::create::<RegisteredLimit>)
         .get("/v3/registered_limits/{registered_limit_id}", &GET, show)
-        .patch("/v3/registered_limits/{registered_limit_id}", &UPDATE, update)
-        .delete("/v3/registered_limits/{registered_limit_id}", &DELETE, delete)
+        .patch("/v3/registered_limits/{registered_limit_id}", &UPDATE, changes::update::<RegisteredLimit>)
+        .delete("/v3/registered_limits/{registered_limit_id}", &DELETE, changes::delete::<RegisteredLimit>)
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
@@ -34,36 +41,25 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, id) = (cx.allowed()?.clone(), limit_id(&cx));
+    let (allowed, id) = (cx.allowed()?.clone(), changes::id::<RegisteredLimit>(&cx));
     let limit = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &limit)
 }
 
-/// All of them or none.
-async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
-    let new: Vec<NewRegisteredLimit> = cx.document("registered_limits").await?;
-    if new.is_empty() {
-        return Err(Fault::bad_request("Invalid input for field/attribute registered_limits: it names at least one."));
+impl Changeable for RegisteredLimit {
+    const ID: &'static str = "registered_limit_id";
+    type New = NewRegisteredLimit;
+    type Update = RegisteredLimitUpdate;
+
+    fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewRegisteredLimit) -> Result<Self> {
+        store::create(tx, allowed, actor, new)
     }
-    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let limits =
-        room.write(move |tx| new.iter().map(|new| store::create(tx, &allowed, &actor, new)).collect::<Result<Vec<_>, _>>());
-    reply::created_many(&cx, &limits.await?)
-}
 
-async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
-    let update: RegisteredLimitUpdate = cx.document("registered_limit").await?;
-    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), limit_id(&cx));
-    let limit = room.write(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
-    reply::show(&cx, &limit)
-}
+    fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, update: &RegisteredLimitUpdate) -> Result<Self> {
+        store::update(tx, allowed, actor, id, update)
+    }
 
-async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), limit_id(&cx));
-    room.write(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
-    no_content()
-}
-
-fn limit_id(cx: &Cx) -> String {
-    cx.param("registered_limit_id").to_owned()
+    fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) -> Result<()> {
+        store::delete(tx, allowed, actor, id)
+    }
 }

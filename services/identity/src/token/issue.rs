@@ -56,7 +56,7 @@ impl Identity {
     /// before it is handed out.
     pub async fn issue(&self, proved: Proved, asked: Option<ScopeRequest>, mut actor: Actor) -> Result<Issued> {
         let account = proved.account.ok_or(Error::Unauthorized)?;
-        if self.settings.security_compliance.is_inactive(&account) {
+        if account.is_inactive(&self.settings.security_compliance) {
             return Err(Error::Unauthorized);
         }
         let is_news = self.settings.security_compliance.is_news(&account);

@@ -85,7 +85,7 @@ async fn a_life() {
     let id = trust["id"].as_str().unwrap();
     let member = world.id("roles", "member").await;
     let url = format!("http://cloud:80/identity{TRUSTS}/{id}");
-    let role = json!({"id": member, "name": "member", "domain_id": null, "description": null, "options": {},
+    let role = json!({"id": member, "name": "member", "domain_id": null, "description": null, "options": {"immutable": true},
                       "links": {"self": format!("http://cloud:80/identity/v3/roles/{member}")}});
     let mut expected = json!({
         "id": id, "trustor_user_id": made.demo, "trustee_user_id": made.ann, "project_id": made.project,

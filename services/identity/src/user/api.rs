@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use ::store::Select;
+use ::store::{Select, Value};
 use access::Policy;
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{Timestamp, UserId};
 
-use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, password::Hashed, store};
+use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, inactivity, password::Hashed, store};
 use crate::{Identity, assignment, delegation::Delegation, filter, group, project, reply};
 
 static LIST: Policy = Policy::new(
@@ -62,7 +62,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let select = filter::by_name_and_enabled(&cx, store::select(cx.allowed()?))?;
     let select = filter::by_text(&cx, select, &[("domain_id", "domain_id = ")]);
-    let select = by_password_expiry(&cx, select)?;
+    let select = by_federation(&cx, by_password_expiry(&cx, select)?);
     let select = reply::paged(&cx, select)?;
     let users = room.list(move |tx| store::list(tx, &select)).await?;
     reply::page(&cx, &users)
@@ -93,7 +93,15 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     }
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let hash = hash_of(&room, update.password.as_ref()).await?;
-    let user = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update, hash.as_ref())).await?;
+    let rules = Arc::clone(&room.settings.security_compliance);
+    let user = room
+        .change(move |tx| {
+            store::update(tx, &allowed, &actor, &id, &update, hash.as_ref())?;
+            // Its options may exempt it from the rule for inactive users, or no longer.
+            inactivity::settle(tx, &rules, &id)?;
+            store::get(tx, &allowed, &id)
+        })
+        .await?;
     reply::show(&cx, &user)
 }
 
@@ -130,7 +138,7 @@ async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn list_groups(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
-    let groups: Vec<group::Group> = room
+    let groups: Vec<group::Membership> = room
         .list(move |tx| {
             store::get(tx, &allowed, &id)?;
             group::store::of_user(tx, &id)
@@ -166,6 +174,17 @@ fn by_password_expiry(cx: &Cx, select: Select) -> Result<Select, Fault> {
     let at = Timestamp::parse(instant)
         .ok_or_else(|| Fault::bad_request("The instant in 'password_expires_at' is written as 2026-12-31T23:59:59Z."))?;
     Ok(select.filter(condition, at))
+}
+
+/// Those whom an identity provider knows: `?idp_id`, `?protocol_id` and `?unique_id`, which hold together.
+fn by_federation(cx: &Cx, select: Select) -> Select {
+    let asked = ["idp_id", "protocol_id", "unique_id"].map(|name| cx.query().get(name));
+    if asked.iter().all(Option::is_none) {
+        return select;
+    }
+    let condition = "id IN (SELECT user_id FROM federated_users WHERE provider_id = coalesce(CAST(? AS TEXT), provider_id) \
+                     AND protocol_id = coalesce(CAST(? AS TEXT), protocol_id) AND unique_id = coalesce(CAST(? AS TEXT), unique_id))";
+    select.condition_with(condition, asked.map(Value::from).to_vec())
 }
 
 fn user_id(cx: &Cx) -> UserId {

@@ -33,7 +33,7 @@ impl Identity {
             self.note_failure(&account).await?;
             return Err(Error::Unauthorized);
         }
-        if !account.enabled || !account.domain_enabled || rules.is_inactive(&account) {
+        if !account.enabled || !account.domain_enabled || account.is_inactive(rules) {
             return Err(Error::Unauthorized);
         }
         self.forget_failures(&account).await?;

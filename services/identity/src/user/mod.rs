@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod authenticate;
+pub mod inactivity;
 pub mod options;
 pub mod password;
 mod reset;
@@ -17,8 +18,10 @@ use types::{DomainId, ProjectId, Secret, Timestamp, UserId};
 
 use crate::{
     body::{Extra, Name, present, yes},
+    federation::shadow::links::FederatedObject,
     password as passwords,
     reply::{self, Resource},
+    settings::SecurityCompliance,
 };
 
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +35,9 @@ pub struct User {
     #[serde(serialize_with = "reply::naive")]
     pub password_expires_at: Option<Timestamp>,
     pub options: Extra,
+    /// Who the user is by identity providers; lists do not tell it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub federated: Vec<FederatedObject>,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -61,6 +67,13 @@ pub struct Account {
     pub tokens_void_until: Timestamp,
 }
 
+impl Account {
+    /// Also when nobody has come yet to disable it.
+    pub fn is_inactive(&self, rules: &SecurityCompliance) -> bool {
+        rules.is_inactive(self.last_active_at.or(self.created_at), &self.options)
+    }
+}
+
 /// How a request names a user.
 #[derive(Debug, Clone)]
 pub enum UserRef {
@@ -86,6 +99,8 @@ pub struct NewUser {
     pub password: Option<Password>,
     #[serde(default)]
     pub options: Extra,
+    #[serde(default)]
+    pub federated: Vec<FederatedObject>,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -99,6 +114,9 @@ pub struct UserUpdate {
     #[serde(default)]
     pub password: Option<Password>,
     pub options: Option<Extra>,
+    /// None, or an empty list: those that there are stay.
+    #[serde(default)]
+    pub federated: Vec<FederatedObject>,
     #[serde(flatten)]
     pub extra: Extra,
 }

@@ -34,7 +34,7 @@ fn find(tx: &mut Tx, user: &str) -> Result<UserId> {
 }
 
 fn reset(tx: &mut Tx, id: &UserId, password: &Hashed) -> Result<()> {
-    tx.execute("UPDATE users SET enabled = 1 WHERE id = $1", &params![id])?;
+    tx.execute("UPDATE users SET enabled = 1, closed_for_inactivity = 0 WHERE id = $1", &params![id])?;
     users::forget_failures(tx, id)?;
     users::note_activity(tx, id)?;
     users::change_password(tx, &Actor::system("reset-password"), id, password)

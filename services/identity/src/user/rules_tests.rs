@@ -113,6 +113,41 @@ async fn wrong_passwords_lock_an_account_for_a_while() {
 }
 
 #[tokio::test]
+async fn an_inactive_user_shows_disabled_and_his_tokens_end() {
+    let rules = SecurityCompliance { disable_user_account_days_inactive: Some(30), ..SecurityCompliance::default() };
+    let world = world_with(rules).await;
+    let id = user(&world, json!({})).await;
+    let token = log_in(&world, &id, "first-1").await.token();
+    let is_enabled = async || world.get(&format!("/v3/users/{id}"), &world.admin).await.body["user"]["enabled"].clone();
+    let disabled = async || world.get("/v3/users?enabled=false", &world.admin).await.all("users", "name");
+    age(&world, &id, "last_active_at", 31).await;
+    world.room.converge_inactive().await.unwrap();
+    assert_eq!((is_enabled().await, disabled().await), (json!(false), vec!["ann".to_owned()]));
+    assert_eq!(world.get("/v3/auth/projects", &token).await.status, 401);
+    assert_eq!(log_in(&world, &id, "first-1").await.status, 401);
+
+    let exempt = patch(&world, &id, json!({"options": {"ignore_user_inactivity": true}})).await;
+    assert_eq!(exempt.body["user"]["enabled"], true, "the rule closed it, and does not say so any more");
+    assert_eq!(world.get("/v3/auth/projects", &token).await.status, 401, "what ended does not live again");
+    assert_eq!(log_in(&world, &id, "first-1").await.status, 201);
+    assert_eq!(patch(&world, &id, json!({"options": {"ignore_user_inactivity": null}})).await.body["user"]["enabled"], true);
+
+    age(&world, &id, "last_active_at", 31).await;
+    world.room.converge_inactive().await.unwrap();
+    assert_eq!(patch(&world, &id, json!({"enabled": false})).await.body["user"]["enabled"], false);
+    // Without the rule those whom an administrator disabled stay so.
+    let without = world.second_room().await;
+    without.converge_inactive().await.unwrap();
+    assert_eq!(is_enabled().await, false);
+    assert_eq!(patch(&world, &id, json!({"enabled": true})).await.body["user"]["enabled"], true);
+    age(&world, &id, "last_active_at", 31).await;
+    world.room.converge_inactive().await.unwrap();
+    assert_eq!(is_enabled().await, false);
+    without.converge_inactive().await.unwrap();
+    assert_eq!(is_enabled().await, true, "the rule was taken back");
+}
+
+#[tokio::test]
 async fn a_locked_account_looks_like_a_wrong_password() {
     let world = world_with(SecurityCompliance { lockout_failure_attempts: Some(1), ..SecurityCompliance::default() }).await;
     let id = user(&world, json!({})).await;

@@ -14,6 +14,7 @@ use crate::{
     body::{Extra, merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
+    federation::shadow::links,
 };
 
 const COLUMNS: &str = "id, domain_id, name, enabled, default_project_id, options, extra, password_expires_at";
@@ -44,7 +45,9 @@ pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &UserId) -> Result<User> {
 /// The user, whoever asks: for targets of policies.
 pub fn find(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM users WHERE id = $1"), &params![id])?;
-    row.as_ref().map(read).transpose()
+    let Some(mut user) = row.as_ref().map(read).transpose()? else { return Ok(None) };
+    user.federated = links::of_user(tx, id)?;
+    Ok(Some(user))
 }
 
 /// What a login, and every check of a token, needs to know.
@@ -103,6 +106,7 @@ pub fn create(
         default_project_id: new.default_project_id.clone(),
         password_expires_at: password.and_then(|password| password.expires_at(&UserOptions::of(options.clone()))),
         options,
+        federated: new.federated.clone(),
         extra: own_attributes(new.extra.clone()),
     };
     let sql = "INSERT INTO users (id, domain_id, name, enabled, default_project_id, tokens_void_until, options, extra, \
@@ -119,6 +123,7 @@ pub fn create(
         Timestamp::now(),
     ];
     tx.execute(sql, &row).map_err(|error| taken(error, &user))?;
+    links::replace(tx, allowed, &user.id, &user.domain_id, &user.federated)?;
     if let Some(password) = password {
         password.set(tx, &user.id, &UserOptions::of(user.options.clone()))?;
     }
@@ -155,6 +160,14 @@ pub fn update(
     let (options, extra) = documents(&user);
     tx.execute(sql, &params![id, &user.name, user.enabled, user.default_project_id.as_ref(), options, extra])
         .map_err(|error| taken(error, &user))?;
+    if !update.federated.is_empty() {
+        links::replace(tx, allowed, id, &user.domain_id, &update.federated)?;
+        user.federated.clone_from(&update.federated);
+    }
+    if update.enabled.is_some() {
+        // It is an administrator's word now, not the rule's for inactive users.
+        tx.execute("UPDATE users SET closed_for_inactivity = 0 WHERE id = $1", &params![id])?;
+    }
     if update.enabled == Some(true) {
         // Whoever enables a user opens the account again, whatever closed it.
         forget_failures(tx, id)?;
@@ -215,7 +228,7 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &UserId)
 
 /// Voids every token that there is. One may be dated up to a second after the last time this was done (see
 /// `token::issue`), so that much is void too.
-fn void_tokens(tx: &mut Tx, id: &UserId) -> Result<()> {
+pub fn void_tokens(tx: &mut Tx, id: &UserId) -> Result<()> {
     let row = tx.query_one("SELECT tokens_void_until FROM users WHERE id = $1", &params![id])?;
     let last: Timestamp = row.get(0)?;
     let until = Timestamp::now().max(Timestamp::from_seconds(last.seconds() + 1));
@@ -241,5 +254,6 @@ fn read(row: &Row) -> Result<User> {
         options: row.json(5)?,
         extra: row.json(6)?,
         password_expires_at: row.get(7)?,
+        federated: vec![],
     })
 }

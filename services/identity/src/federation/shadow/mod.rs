@@ -5,5 +5,6 @@
 //! comes out the same on every cloud and after every loss. The groups in which the last login put somebody are kept
 //! too: a token's groups count only while the last login still said so.
 
+pub mod links;
 pub mod provision;
 pub mod store;

@@ -37,6 +37,10 @@ pub fn ensure(tx: &mut Tx, actor: &Actor, link: &Link<'_>, user: &MappedUser, do
                WHERE f.provider_id = $1 AND f.protocol_id = $2 AND f.unique_id = $3";
     if let Some(row) = tx.query_opt(sql, &params![link.provider, link.protocol, &unique_id])? {
         let (id, domain, name): (UserId, DomainId, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        // A user of this cloud's own whom an administrator linked keeps the name that he was given here.
+        if id != public_id(&domain, &unique_id) {
+            return Ok((id, false));
+        }
         let free = free_name(tx, &domain, wanted, &unique_id, &id)?;
         if free != name {
             tx.execute("UPDATE users SET name = $2 WHERE id = $1", &params![&id, &free])?;

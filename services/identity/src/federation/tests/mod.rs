@@ -3,6 +3,7 @@
 //! A cloud and a real provider of OpenID Connect beside it.
 
 mod browser;
+mod links;
 mod login;
 mod resources;
 mod rights;

@@ -49,7 +49,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let request = SignedRequest::read(&Asking::of(&cx))?;
     let (consumer, asked, verifier) = (request.consumer.clone(), request.token()?.to_owned(), request.verifier()?.to_owned());
-    let (ring, id) = (room.credential_keys.ring(), asked.clone());
+    let (ring, id) = (room.credential_ring(), asked.clone());
     let (secret, of_token) = room
         .read(move |tx| {
             let of_token = request_token::store::find(tx, &ring, &id)?.filter(|token| token.consumer_id == consumer);
@@ -63,7 +63,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let expires_at = Timestamp::now().plus(ACCESS_TOKEN_LIFETIME);
     let answer =
         form(&[("oauth_token", &id), ("oauth_token_secret", secret.reveal()), ("oauth_expires_at", &expires_at.zulu_micros())]);
-    let (ring, actor) = (room.credential_keys.ring(), cx.actor());
+    let (ring, actor) = (room.credential_ring(), cx.actor());
     room.store
         .write(move |tx| {
             nonce::accept_once(tx, &request)?;
@@ -92,7 +92,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     refuse_delegated(&room, &cx).await?;
-    let (ring, allowed, user) = (room.credential_keys.ring(), cx.allowed()?.clone(), user_id(&cx));
+    let (ring, allowed, user) = (room.credential_ring(), cx.allowed()?.clone(), user_id(&cx));
     let tokens = room.list(move |tx| store::list(tx, &ring, &allowed, &user)).await?;
     let views: Vec<Value> = tokens.iter().map(|token| view(&cx, token)).collect();
     reply::collection(&cx, "access_tokens", &views)
@@ -106,7 +106,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     refuse_delegated(&room, &cx).await?;
-    let (ring, allowed, actor, user) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor(), user_id(&cx));
+    let (ring, allowed, actor, user) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let id = cx.param("access_token_id").to_owned();
     room.change(move |tx| store::delete(tx, &ring, &allowed, &actor, &user, &id)).await?;
     no_content()
@@ -130,7 +130,7 @@ async fn show_role(room: Arc<Identity>, cx: Cx) -> Reply {
 }
 
 async fn named(room: &Identity, cx: &Cx) -> Result<AccessToken, Fault> {
-    let (ring, allowed, user) = (room.credential_keys.ring(), cx.allowed()?.clone(), user_id(cx));
+    let (ring, allowed, user) = (room.credential_ring(), cx.allowed()?.clone(), user_id(cx));
     let id = cx.param("access_token_id").to_owned();
     Ok(room.read(move |tx| store::get(tx, &ring, &allowed, &user, &id)).await?)
 }

@@ -52,7 +52,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let secret = Secret::new(new_word());
     let mut view = serde_json::to_value(reply::linked(&cx, &consumer)).map_err(Fault::internal)?;
     view["secret"] = json!(secret);
-    let (ring, allowed, actor) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor());
+    let (ring, allowed, actor) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor());
     room.store.write(move |tx| store::create(tx, &ring, &allowed, &actor, &consumer, &secret)).await?;
     created(&json!({"consumer": view}))
 }

@@ -61,7 +61,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
         expires_at: Timestamp::now().plus(REQUEST_TOKEN_LIFETIME),
         authorized: None,
     };
-    let (ring, consumer) = (room.credential_keys.ring(), request.consumer.clone());
+    let (ring, consumer) = (room.credential_ring(), request.consumer.clone());
     let secret = room.read(move |tx| consumer::store::secret(tx, &ring, &consumer)).await?.ok_or(Error::Unauthorized)?;
     request.verify(&secret, None)?;
     let answer = form(&[
@@ -69,7 +69,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
         ("oauth_token_secret", token.secret.reveal()),
         ("oauth_expires_at", &token.expires_at.zulu_micros()),
     ]);
-    let (ring, actor) = (room.credential_keys.ring(), cx.actor());
+    let (ring, actor) = (room.credential_ring(), cx.actor());
     room.store
         .write(move |tx| {
             nonce::accept_once(tx, &request)?;
@@ -84,7 +84,7 @@ async fn authorize(room: Arc<Identity>, mut cx: Cx) -> Reply {
     if Delegation::of_request(&room, &cx).await?.is_some() {
         return Err(Fault::forbidden("Cannot authorize a request token with a token issued via delegation."));
     }
-    let (ring, allowed, actor) = (room.credential_keys.ring(), cx.allowed()?.clone(), cx.actor());
+    let (ring, allowed, actor) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor());
     let (user_id, id) = (cx.caller()?.user.id.clone(), cx.param("request_token_id").to_owned());
     let verifier = Secret::new(new_verifier()?);
     let answer = json!({"token": {"oauth_verifier": verifier}});

@@ -20,7 +20,7 @@ pub struct Own {}
 
 pub async fn prove(room: &Identity, _: Own, asking: &Asking, proved: &mut Proved) -> Result<()> {
     let request = SignedRequest::read(asking)?;
-    let (ring, consumer, id) = (room.credential_keys.ring(), request.consumer.clone(), request.token()?.to_owned());
+    let (ring, consumer, id) = (room.credential_ring(), request.consumer.clone(), request.token()?.to_owned());
     let found = room
         .read(move |tx| {
             let token = access_token::store::find(tx, &ring, &id)?.filter(|token| token.consumer_id == consumer);

@@ -40,7 +40,7 @@ struct UserAndPasscode {
 
 pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -> Result<()> {
     let rules = &room.settings.security_compliance;
-    let (reference, ring) = (own.user.user.reference()?, room.credential_keys.ring());
+    let (reference, ring) = (own.user.user.reference()?, room.credential_ring());
     let (account, secrets) = room
         .read(move |tx| {
             let account = users::account(tx, &reference)?.ok_or(Error::Unauthorized)?;
@@ -48,7 +48,7 @@ pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -
             Ok::<_, Error>((account, secrets))
         })
         .await?;
-    if rules.is_locked(&account) || rules.is_inactive(&account) {
+    if rules.is_locked(&account) || account.is_inactive(rules) {
         return Err(Error::Unauthorized);
     }
     let now = Timestamp::now().seconds().div_euclid(STEP_SECONDS);
