@@ -11,7 +11,7 @@ use std::{
 use access::{Enforcer, Policy};
 use contracts::caller::{AccessRule, Authenticator, Caller, Unauthenticated};
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use types::Microversion;
 
 use crate::{
@@ -201,7 +201,7 @@ impl Door {
     }
 
     async fn caller(&self, room: &Room, path: &str, parts: &Parts) -> Result<Arc<Caller>, Fault> {
-        let token = parts.headers.get("x-auth-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let token = token_of(room, &parts.headers);
         let challenge = || {
             let uri = format!("Keystone uri=\"{}/identity\"", self.public_url);
             let value = HeaderValue::from_str(&uri).unwrap_or(HeaderValue::from_static("Keystone"));
@@ -331,6 +331,21 @@ impl Room {
 
 fn is_public(route: &Route) -> bool {
     matches!(route.access, Access::Public)
+}
+
+/// The token of a request. Services take it as OAuth 2.0 sends it, too, as they do behind keystonemiddleware; identity
+/// does not, for there a bearer may come with another's token.
+fn token_of<'a>(room: &Room, headers: &'a HeaderMap) -> &'a str {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    let bearer = || {
+        let (scheme, token) = text("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    };
+    match text("x-auth-token") {
+        Some(token) => token,
+        None if room.service.name != "identity" => bearer().unwrap_or_default(),
+        None => "",
+    }
 }
 
 /// The routes of a path that fit method and version.

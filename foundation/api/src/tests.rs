@@ -108,7 +108,9 @@ fn door(faults: FaultStyle) -> Door {
 
 async fn ask(door: &Door, method: &str, path: &str, token: &str, body: &str) -> (StatusCode, Response, Value) {
     let mut request = Request::builder().method(method).uri(path).header("host", "here:80");
-    if !token.is_empty() {
+    if token.to_lowercase().starts_with("bearer ") {
+        request = request.header("authorization", token);
+    } else if !token.is_empty() {
         request = request.header("x-auth-token", token);
     }
     if let Some((path, version)) = path.split_once("?v=") {
@@ -131,6 +133,8 @@ async fn the_path_from_token_to_handler() {
     assert!(response.headers()["x-openstack-request-id"].to_str().unwrap().starts_with("req-"));
     assert_eq!(response.headers()["openstack-api-version"], "compute 2.1");
 
+    assert_eq!(ask(&door, "GET", "/compute/things", "Bearer reader@p1", "").await.0, 200, "as OAuth 2.0 sends it");
+    assert_eq!(ask(&door, "GET", "/compute/things", "bearer garbage", "").await.0, 401);
     assert_eq!(ask(&door, "GET", "/compute/things", "", "").await.0, 401);
     assert_eq!(ask(&door, "GET", "/compute/things", "garbage", "").await.0, 401);
     assert_eq!(ask(&door, "GET", "/compute/nothing", "reader@p1", "").await.0, 404);
