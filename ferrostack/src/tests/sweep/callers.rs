@@ -14,9 +14,12 @@ use crate::{home::Home, secrets};
 /// The columns. Refusals come first, so that what a later caller deletes is there for the earlier ones.
 ///
 /// `other` is a manager of another project of the same domain, `abroad` the manager of another domain; `appcred` is a
-/// restricted application credential of the member.
-pub const CALLERS: [&str; 10] =
-    ["none", "expired", "revoked", "other", "abroad", "reader", "appcred", "member", "manager", "admin"];
+/// restricted application credential of the member, and `ruled` is one that is good for [`RULED`] alone.
+pub const CALLERS: [&str; 11] =
+    ["none", "expired", "revoked", "ruled", "other", "abroad", "reader", "appcred", "member", "manager", "admin"];
+
+/// The only request that the access rules of `ruled` allow.
+pub const RULED: &str = "GET /compute/v2.1/servers";
 
 pub struct Callers {
     tokens: HashMap<&'static str, String>,
@@ -75,13 +78,18 @@ impl Callers {
             ids.insert(name, id);
         }
         let path = format!("/identity/v3/users/{}/application_credentials", ids["member"]);
-        let wanted = json!({"application_credential": {"name": "restricted", "secret": PASSWORD}});
-        let credential =
-            talk(door, "POST", &path, &tokens["member"], &wanted.to_string(), &[]).await.at("/application_credential/id");
-        let with =
-            json!({"methods": ["application_credential"], "application_credential": {"id": credential, "secret": PASSWORD}});
-        let body = json!({"auth": {"identity": with}}).to_string();
-        tokens.insert("appcred", talk(door, "POST", "/identity/v3/auth/tokens", "", &body, &[]).await.token);
+        let rules = json!([{"service": "compute", "method": "GET", "path": "/v2.1/servers"}]);
+        for (caller, wanted) in [
+            ("appcred", json!({"name": "restricted", "secret": PASSWORD})),
+            ("ruled", json!({"name": "ruled", "secret": PASSWORD, "access_rules": rules})),
+        ] {
+            let wanted = json!({ "application_credential": wanted }).to_string();
+            let credential = talk(door, "POST", &path, &tokens["member"], &wanted, &[]).await.at("/application_credential/id");
+            let own = json!({"id": credential, "secret": PASSWORD});
+            let with = json!({"methods": ["application_credential"], "application_credential": own});
+            let body = json!({"auth": {"identity": with}}).to_string();
+            tokens.insert(caller, talk(door, "POST", "/identity/v3/auth/tokens", "", &body, &[]).await.token);
+        }
         tokens.insert("expired", expired(home, &tokens["member"]));
         tokens.insert("revoked", revoked(door, &project).await);
         tokens.insert("cloud", cloud.clone());

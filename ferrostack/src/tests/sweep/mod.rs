@@ -14,7 +14,7 @@
 //!
 //! Beside the file, three things hold whatever it says: without a good token nothing but a public route opens; no answer
 //! to another tenant contains the word that all things of this tenant are named with; and an application credential never
-//! opens what its user's own token does not.
+//! opens what its user's own token does not, nor what its access rules do not name.
 
 mod callers;
 mod recipes;
@@ -23,7 +23,7 @@ mod things;
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
 use api::{Access, Route};
-use callers::{CALLERS, Callers};
+use callers::{CALLERS, Callers, RULED};
 use http::Method;
 use recipes::Request;
 use serde_json::Value;
@@ -111,6 +111,11 @@ impl Swept {
             .filter(|nobody| !self.is_public && of(nobody) != "401")
             .map(|nobody| format!("{}: {nobody} gets {}", self.key, of(nobody)))
             .collect();
+        // What a token means it may always ask.
+        let is_about_tokens = self.path == "/identity/v3/auth/tokens" && matches!(self.method, Method::GET | Method::HEAD);
+        if of("ruled") != "401" && !self.is_public && self.key != RULED && !is_about_tokens {
+            found.push(format!("{}: the access rules of a credential do not hold: {}", self.key, of("ruled")));
+        }
         if of("appcred") == "ok" && matches!(of("member"), "401" | "403") {
             found.push(format!("{}: the credential may what its user may not", self.key));
         }
