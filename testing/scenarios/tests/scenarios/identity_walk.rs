@@ -37,6 +37,40 @@ flavors = [flavor.name for flavor in cloud.compute.flavors()]
 print(json.dumps({"methods": token["methods"], "user": cloud.current_user_id, "flavors": flavors}))
 "#;
 
+/// A consumer is given a role by the administrator (OAuth 1.0a) and comes with it, all by the stock client's own signer.
+const CONSUMER: &str = r#"
+import json, sys
+import oauthlib.oauth1, requests
+from keystoneauth1 import session
+from keystoneauth1.extras import oauth1
+from keystoneauth1.identity import v3
+from keystoneclient.v3 import client
+url, user, password, project = sys.argv[1:]
+who = {"username": user, "password": password, "user_domain_name": "Default"}
+own = session.Session(auth=v3.Password(url, project_name=project, project_domain_name="Default", **who))
+keystone = client.Client(session=own)
+consumer = keystone.oauth1.consumers.create(description="a console")
+request = keystone.oauth1.request_tokens.create(consumer.id, consumer.secret, own.get_project_id())
+roles = [role.id for role in keystone.roles.list(name="reader")]
+verifier = keystone.oauth1.request_tokens.authorize(request.key, roles).oauth_verifier
+access = keystone.oauth1.access_tokens.create(consumer.id, consumer.secret, request.key, request.secret, verifier)
+def roles_of(token):
+    answer = requests.get(url + "/auth/tokens", headers={"X-Auth-Token": token, "X-Subject-Token": token})
+    return sorted(role["name"] for role in answer.json()["token"]["roles"])
+auth = oauth1.V3OAuth1(url, consumer.id, consumer.secret, access.key, access.secret)
+said = {"plugin": roles_of(session.Session(auth=auth).get_token())}
+body = {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}}
+for method in ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"]:
+    signer = oauthlib.oauth1.Client(consumer.id, consumer.secret, access.key, access.secret, signature_method=method)
+    address, headers, _ = signer.sign(url + "/auth/tokens", http_method="POST")
+    answer = requests.post(address, headers=headers, json=body)
+    said[method] = roles_of(answer.headers["X-Subject-Token"]) if answer.status_code == 201 else answer.text
+headers["Authorization"] = headers["Authorization"].replace("oauth_signature=\"", "oauth_signature=\"x")
+said["forged"] = requests.post(address, headers=headers, json=body).status_code
+keystone.oauth1.consumers.delete(consumer.id)
+print(json.dumps(said))
+"#;
+
 #[test]
 fn identity_walk() -> Result<()> {
     let cloud = Cloud::without_ovn()?;
@@ -48,6 +82,7 @@ fn identity_walk() -> Result<()> {
     let program = application_credential(&cloud, &tenant)?;
     ec2_keys(&cloud, &operator, &tenant, &program)?;
     trusts(&cloud, &operator, &tenant)?;
+    consumer(&cloud, &operator)?;
     limits(&operator, &tenant)?;
     endpoint_groups(&cloud, &operator, &tenant)?;
     system_scope(&cloud, &tenant)?;
@@ -231,5 +266,16 @@ fn second_factor(cloud: &Cloud, operator: &OpenStack, tenant: &OpenStack) -> Res
     let methods = said["methods"].as_array().context("methods")?;
     ensure!(methods.contains(&json!("password")) && methods.contains(&json!("totp")), "{said}");
     ensure!(said["flavors"].as_array().is_some_and(|flavors| !flavors.is_empty()), "{said}");
+    Ok(())
+}
+
+fn consumer(cloud: &Cloud, operator: &OpenStack) -> Result<()> {
+    let (url, account) = (format!("{}/identity/v3", cloud.admin.url()), cloud.admin.account()?);
+    let said = operator.python(CONSUMER, &[&url, &account.user, &account.password, &account.project])?;
+    let said: Value = serde_json::from_str(&said).context("what the script says")?;
+    for way in ["plugin", "HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"] {
+        ensure!(said[way] == json!(["reader"]), "{way}: {said}");
+    }
+    ensure!(said["forged"] == 401, "{said}");
     Ok(())
 }
