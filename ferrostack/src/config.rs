@@ -309,6 +309,8 @@ mod tests {
             ("[api]\ncertificate = \"/x\"", "set together"),
             ("[api]\nport = 1", "unknown field `port`"),
             ("[identity.security_compliance]\nlockout_failure_attempts = 0", "at least 1"),
+            ("[identity]\nreceipt_seconds = 0", "receipt_seconds is at least 1"),
+            ("[identity]\nlimit_model = \"tree\"", "strict_two_level"),
             ("[identity.security_compliance]\npassword_regex = \"(\"", "regular expression"),
             ("[identity.security_compliance]\npassword_expires_days = 1\nminimum_password_age = 1", "less than"),
             ("[identity.security_compliance]\nlockout = 3", "unknown field `lockout`"),

@@ -21,8 +21,9 @@ TYPES = {str: "string", bool: "boolean", int: "number", float: "number", list: "
 # A key that is an id is no part of the shape, nor are the names that somebody gave to properties.
 IDS = re.compile(r"^[0-9a-f]{6,}$")
 NAMED = re.compile(r"^(/objects/\[\]|/namespaces/\[\])?/properties$")
-# In a schema they are what it is about.
+# In a schema they are what it is about, and all that is kept of it: how an attribute is described is everybody's own.
 NOTHING = re.compile("(?!)")
+ATTRIBUTES = re.compile(r"^/name$|^(/properties/[^/]+(/items|/additionalProperties)?)*/properties(/[^/]+)?$")
 
 
 def read(path):
@@ -93,6 +94,8 @@ def main(folder):
         found = {}
         walk(document, "", found, NOTHING if path.name.startswith("schemas-") else NAMED)
         for key in sorted(found):
+            if path.name.startswith("schemas-") and not ATTRIBUTES.match(key):
+                continue
             types = sorted(found[key] - {"?"})
             optional = "?" if "?" in found[key] else ""
             print(f"{key} {'|'.join(types)}{optional}")
