@@ -26,6 +26,10 @@ pub enum Error {
     #[error("generation {ours} of {scope} is older than generation {theirs} in the database")]
     Stale { scope: String, ours: u64, theirs: u64 },
 
+    /// The lead that we write for is over.
+    #[error("lead {ours} is over: the database was written to by lead {theirs}")]
+    Led { ours: u64, theirs: u64 },
+
     /// A desired row names another that is neither desired nor in the database.
     #[error("{row} needs {missing}, which does not exist")]
     MissingRow { row: String, missing: String },

@@ -27,6 +27,9 @@ pub enum Error {
     #[error("no row has the marker's id")]
     MarkerNotFound,
 
+    #[error("another controller has the lead, so this one must not do it")]
+    NotLeading,
+
     // Mistakes of the code that uses the store.
     #[error("column {index} is {found}, not {wanted}")]
     Column { index: usize, wanted: &'static str, found: &'static str },

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod guard;
 mod id;
+pub mod lead;
 mod migrate;
 mod page;
 mod postgres;

@@ -26,7 +26,13 @@ pub struct Step {
 }
 
 /// What the store itself keeps.
-const OWN: Migrations = Migrations { room: "store", steps: event::STEPS };
+const OWN: Migrations = Migrations {
+    room: "store",
+    steps: &[
+        Step { number: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
+        Step { number: 2, name: "lead", sql: include_str!("../migrations/0002_lead.sql") },
+    ],
+};
 
 pub(crate) fn with_own(sets: &[Migrations]) -> Vec<Migrations> {
     std::iter::once(OWN).chain(sets.iter().copied()).collect()

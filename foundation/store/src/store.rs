@@ -6,12 +6,14 @@ use std::sync::atomic::Ordering;
 
 use crate::tx::Counters;
 use crate::watch::Watchers;
-use crate::{Error, Migrations, Result, Tx, Wake, migrate, postgres, sqlite};
+use crate::{Error, Migrations, Result, Tx, Wake, lead, migrate, postgres, sqlite};
 
 /// A handle to the tables; clones share one store.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// The lead that writes are bound to; see [`lead`].
+    pub(crate) term: Option<i64>,
 }
 
 /// Which engine is underneath.
@@ -26,7 +28,7 @@ struct Inner {
     shared: Arc<Shared>,
 }
 
-enum Backend {
+pub(crate) enum Backend {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
 }
@@ -63,7 +65,7 @@ impl Store {
         } else {
             return Err(refused());
         };
-        let store = Self { inner: Arc::new(Inner { backend, shared }) };
+        let store = Self { inner: Arc::new(Inner { backend, shared }), term: None };
         store.read(migrate::refuse_newer_store).await?;
         Ok(store)
     }
@@ -85,9 +87,16 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.inner.backend {
-            Backend::Sqlite(sqlite) => sqlite.write(f).await,
-            Backend::Postgres(postgres) => postgres.write(f).await,
+        match (&self.inner.backend, self.term) {
+            (Backend::Sqlite(sqlite), _) => sqlite.write(f).await,
+            (Backend::Postgres(postgres), None) => postgres.write(f).await,
+            (Backend::Postgres(postgres), Some(term)) => {
+                let led = move |tx: &mut Tx| {
+                    lead::check(tx, term)?;
+                    f(tx)
+                };
+                postgres.write(led).await
+            }
         }
     }
 
@@ -136,11 +145,23 @@ impl Store {
         self.inner.shared.watchers.watch(resource_types)
     }
 
+    /// The same for what other controllers commit; whoever commits here tells his own process himself. On SQLite it never
+    /// wakes.
+    pub fn watch_others(&self, resource_types: &[&'static str]) -> Wake {
+        self.inner.shared.watchers.watch_others(resource_types)
+    }
+
     pub fn engine(&self) -> Engine {
         match self.inner.backend {
             Backend::Sqlite(_) => Engine::Sqlite,
             Backend::Postgres(_) => Engine::Postgres,
         }
+    }
+}
+
+impl Store {
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.inner.backend
     }
 }
 

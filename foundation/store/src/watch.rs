@@ -20,6 +20,7 @@ pub(crate) struct Watchers {
 
 struct Watcher {
     types: Vec<&'static str>,
+    others_only: bool,
     notify: Notify,
 }
 
@@ -33,19 +34,36 @@ impl Wake {
 
 impl Watchers {
     pub(crate) fn watch(&self, types: &[&'static str]) -> Wake {
-        let watcher = Arc::new(Watcher { types: types.to_vec(), notify: Notify::new() });
+        self.add(types, false)
+    }
+
+    pub(crate) fn watch_others(&self, types: &[&'static str]) -> Wake {
+        self.add(types, true)
+    }
+
+    fn add(&self, types: &[&'static str], others_only: bool) -> Wake {
+        let watcher = Arc::new(Watcher { types: types.to_vec(), others_only, notify: Notify::new() });
         let mut list = self.lock();
         list.retain(|known| known.strong_count() > 0);
         list.push(Arc::downgrade(&watcher));
         Wake { watcher }
     }
 
-    /// Wakes the watchers of these types and of `*`; a touched `*` wakes all.
-    pub(crate) fn wake<T: AsRef<str>>(&self, touched: &[T]) {
+    /// Wakes the watchers of these types and of `*`, after a commit of this process.
+    pub(crate) fn wake(&self, touched: &[&'static str]) {
+        self.wake_those(touched, |watcher| !watcher.others_only);
+    }
+
+    /// The same after a commit of another controller; a touched `*` wakes all.
+    pub(crate) fn wake_by_others<T: AsRef<str>>(&self, touched: &[T]) {
+        self.wake_those(touched, |_| true);
+    }
+
+    fn wake_those<T: AsRef<str>>(&self, touched: &[T], listens: impl Fn(&Watcher) -> bool) {
         if touched.is_empty() {
             return;
         }
-        for watcher in self.lock().iter().filter_map(Weak::upgrade) {
+        for watcher in self.lock().iter().filter_map(Weak::upgrade).filter(|watcher| listens(watcher)) {
             let is_touched = |kind: &str| {
                 let mut touched = touched.iter().map(AsRef::as_ref);
                 touched.any(|touched| touched == kind || touched == "*")

@@ -5,6 +5,7 @@
 //! it is so already. Rows that do not carry our key belong to somebody else and are never touched.
 
 mod desired;
+mod lead;
 mod plan;
 mod table;
 #[cfg(test)]
@@ -18,8 +19,9 @@ use tokio::time::Instant;
 pub use desired::{DesiredRow, GENERATION, KEY, Scope};
 pub use table::Table;
 
-use crate::ovsdb::{Client, Datum, Remote, Row, Select, Transaction, Watched};
+use crate::ovsdb::{Client, Datum, Remote, Replica, Row, Select, Transaction, Watched};
 use crate::{Error, Result};
+use lead::Fence;
 
 const ATTEMPTS: u32 = 8;
 const OVERTAKEN_PATIENCE: Duration = Duration::from_secs(1);
@@ -28,6 +30,8 @@ const OVERTAKEN_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Northbound {
     client: Client,
+    /// The generation of the lead that every write is bound to.
+    lead: Option<u64>,
 }
 
 /// How many rows an [`Northbound::apply`] wrote.
@@ -73,7 +77,16 @@ impl Northbound {
             watched = watched.table(table.name());
         }
         let client = Client::connect(remotes, watched);
-        Self { client }
+        Self { client, lead: None }
+    }
+
+    /// The same connection for the work of a lead: once the database has seen a later one, nothing is written and
+    /// [`Error::Led`] tells why.
+    ///
+    /// Invariant: a lead that is over changes nothing in the database (test: `a_lead_that_is_over_writes_nothing`).
+    #[must_use]
+    pub fn led(&self, lead: u64) -> Self {
+        Self { client: self.client.clone(), lead: Some(lead) }
     }
 
     /// The connection, to wait on its changes or to look at rows directly.
@@ -95,7 +108,11 @@ impl Northbound {
         for _ in 0..ATTEMPTS {
             let mut changes = self.client.changes();
             changes.borrow_and_update();
-            let plan = self.client.read_current(|replica| plan::plan(replica, scopes))??;
+            let plan = self.client.read_current(|replica| {
+                let mut plan = plan::plan(replica, scopes)?;
+                self.fence(replica, &mut plan.transaction)?;
+                Ok(plan)
+            })??;
             if plan.transaction.is_empty() {
                 return Ok(plan.applied);
             }
@@ -159,24 +176,27 @@ impl Northbound {
 
     /// Makes sure of the one row of settings and of these options in it; other options are left alone.
     pub async fn ensure_options(&self, options: &BTreeMap<String, String>) -> Result<()> {
-        let current = self.client.read_current(|replica| {
-            let row = replica.singleton("NB_Global");
-            row.map(|(uuid, row)| (uuid, row.map("options")))
-        })?;
-        let mut transaction = Transaction::new();
-        match current {
-            None => {
-                transaction.require_none("NB_Global", Select::all());
-                transaction.insert("NB_Global", &Row::new().with("options", Datum::map(options)));
-            }
-            Some((uuid, current)) => {
-                let differing = options.iter().filter(|(key, value)| current.get(*key) != Some(value));
-                let differing: BTreeMap<&String, &String> = differing.collect();
-                if !differing.is_empty() {
-                    transaction.put("NB_Global", Select::row(uuid), "options", &Datum::map(differing));
+        let transaction = self.client.read_current(|replica| {
+            let mut transaction = Transaction::new();
+            match replica.singleton("NB_Global") {
+                None if self.lead.is_none() => {
+                    transaction.require_none("NB_Global", Select::all());
+                    transaction.insert("NB_Global", &Row::new().with("options", Datum::map(options)));
+                }
+                // The fence makes the row.
+                None => transaction.put("NB_Global", Select::all(), "options", &Datum::map(options)),
+                Some((uuid, row)) => {
+                    let current = row.map("options");
+                    let differing = options.iter().filter(|(key, value)| current.get(*key) != Some(value));
+                    let differing: BTreeMap<&String, &String> = differing.collect();
+                    if !differing.is_empty() {
+                        transaction.put("NB_Global", Select::row(uuid), "options", &Datum::map(differing));
+                    }
                 }
             }
-        }
+            self.fence(replica, &mut transaction)?;
+            Ok::<_, Error>(transaction)
+        })??;
         if !transaction.is_empty() {
             self.client.transact(&transaction).await?;
         }
@@ -196,9 +216,24 @@ impl Northbound {
     /// Asks every chassis to confirm what has been written so far. The answers show in the southbound database, as
     /// [`Chassis::behind`](crate::southbound::Chassis::behind).
     pub async fn ask_hypervisors(&self) -> Result<()> {
-        let mut transaction = Transaction::new();
-        transaction.increment("NB_Global", Select::all(), "nb_cfg");
+        let transaction = self.client.read_current(|replica| {
+            let mut transaction = Transaction::new();
+            transaction.increment("NB_Global", Select::all(), "nb_cfg");
+            self.fence(replica, &mut transaction)?;
+            Ok::<_, Error>(transaction)
+        })??;
         self.client.transact(&transaction).await?;
+        Ok(())
+    }
+
+    /// Binds a transaction to our lead, if we write for one. What would do nothing stays nothing, unless the database does
+    /// not know the lead yet.
+    fn fence(&self, replica: &Replica, transaction: &mut Transaction) -> Result<()> {
+        let Some(lead) = self.lead else { return Ok(()) };
+        let fence = Fence::of(replica, lead)?;
+        if fence.is_news || !transaction.is_empty() {
+            transaction.guarded_by(fence.guard);
+        }
         Ok(())
     }
 

@@ -267,3 +267,39 @@ async fn settings_are_ensured_beside_those_of_others() {
     assert_eq!(server.nbctl(&["get", "nb_global", ".", "options:bfd-mult"]), "\"3\"");
     assert_eq!(server.nbctl(&["get", "nb_global", ".", "options:other"]), "\"1\"");
 }
+
+#[tokio::test]
+async fn a_lead_that_is_over_writes_nothing() {
+    let server = Server::start(NORTHBOUND);
+    let asleep = connected(&server).await;
+    let first = asleep.led(1);
+    first.ensure_options(&BTreeMap::from([("a".to_owned(), "1".to_owned())])).await.unwrap();
+    first.apply(&network(1, vec![switch()])).await.unwrap();
+
+    // The next lead deletes what the first one made, and so leaves no generation of its rows behind.
+    let next = connected(&server).await.led(2);
+    next.apply(&network(2, vec![])).await.unwrap();
+    let is_led = |error: Error| matches!(error, Error::Led { ours: 1, theirs: 2 });
+    assert!(is_led(first.apply(&network(1, vec![switch()])).await.unwrap_err()));
+    assert!(is_led(first.ensure_options(&BTreeMap::from([("a".to_owned(), "2".to_owned())])).await.unwrap_err()));
+    assert!(is_led(first.ask_hypervisors().await.unwrap_err()));
+    assert_eq!(next.owned().unwrap(), []);
+    next.apply(&network(3, vec![switch()])).await.unwrap();
+    assert_eq!(next.owned().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_was_planned_before_the_next_lead_has_no_effect() {
+    let server = Server::start(NORTHBOUND);
+    let northbound = connected(&server).await;
+    northbound.led(1).apply(&network(1, vec![switch()])).await.unwrap();
+    let planned = northbound.client.read(|replica| {
+        let mut plan = plan::plan(replica, &network(2, vec![switch(), dhcp()])).unwrap();
+        northbound.led(1).fence(replica, &mut plan.transaction).unwrap();
+        plan.transaction
+    });
+    // It says so in the database even where it has nothing to change.
+    connected(&server).await.led(2).apply(&network(1, vec![switch()])).await.unwrap();
+    assert!(northbound.client.transact(&planned).await.unwrap_err().is_lost_race());
+    assert_eq!(northbound.owned().unwrap().len(), 1);
+}

@@ -17,9 +17,7 @@ use types::Timestamp;
 
 pub use stream::{EventFilter, Follow, StoredEvent};
 
-use crate::{Engine, Error, Result, Step, Tx, params};
-
-pub(crate) const STEPS: &[Step] = &[Step { number: 1, name: "events", sql: include_str!("../../migrations/0001_events.sql") }];
+use crate::{Engine, Error, Result, Tx, params};
 
 /// A change of a resource, to be recorded with [`Tx::record`].
 #[derive(Clone, Debug)]

@@ -106,7 +106,7 @@ async fn listen_once(config: &Config, shared: &Shared, myself: &str) -> Result<(
     let subscribe = async {
         client.batch_execute("LISTEN ferrostack_events").await?;
         // Something may have been missed before.
-        shared.watchers.wake(&["*"]);
+        shared.watchers.wake_by_others(&["*"]);
         Ok(())
     };
     let hear = async {
@@ -115,7 +115,7 @@ async fn listen_once(config: &Config, shared: &Shared, myself: &str) -> Result<(
                 && let Some((from, types)) = news.payload().split_once(' ')
                 && from != myself
             {
-                shared.watchers.wake(&types.split(',').collect::<Vec<_>>());
+                shared.watchers.wake_by_others(&types.split(',').collect::<Vec<_>>());
             }
         }
         Ok(())

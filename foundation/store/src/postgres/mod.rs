@@ -8,6 +8,7 @@
 mod bell;
 mod convert;
 mod ddl;
+mod seat;
 mod session;
 
 use std::sync::Arc;
@@ -20,10 +21,11 @@ use tokio_postgres::NoTls;
 
 use crate::store::{Shared, on_blocking_thread};
 use crate::tx::Session as AnySession;
-use crate::{Error, Result, Tx, guard};
+use crate::{Error, Result, Tx, guard, lead::Controller};
 
 use bell::{Bell, Pending};
 pub(crate) use ddl::ddl;
+pub(crate) use seat::{NOTE_CONTROLLER, Seat, TAKE_LEAD};
 pub(crate) use session::Session;
 use session::{explain, unreachable_because};
 
@@ -44,6 +46,7 @@ pub(crate) struct Postgres {
     shared: Arc<Shared>,
     turn: Mutex<()>,
     bell: Bell,
+    config: tokio_postgres::Config,
 }
 
 enum Attempt<T, E> {
@@ -72,8 +75,12 @@ impl Postgres {
             .build()
             .map_err(|error| Error::engine("set up the pool of connections", error))?;
         refuse_old_server(&connection(&pool).await?).await?;
-        let bell = Bell::hang(pool.clone(), config, Arc::clone(&shared));
-        Ok(Self { pool, shared, turn: Mutex::new(()), bell })
+        let bell = Bell::hang(pool.clone(), config.clone(), Arc::clone(&shared));
+        Ok(Self { pool, shared, turn: Mutex::new(()), bell, config })
+    }
+
+    pub(crate) async fn take_seat(&self, controller: &Controller) -> Seat {
+        Seat::take(&self.config, controller).await
     }
 
     pub(crate) async fn write<F, T, E>(&self, f: F) -> Result<T, E>
@@ -145,10 +152,10 @@ const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 const OLDEST_SERVER: u32 = 130_000;
 
 /// Durable means durable, even where the server's default is to acknowledge before the disk has it; and a controller
-/// that hangs inside a transaction does not hold its locks for ever.
+/// that hangs inside a transaction does not hold its locks for longer than others can wait for the lead.
 const SESSION_SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') = 'off'; \
-     SET idle_in_transaction_session_timeout = '60s'";
+     SET idle_in_transaction_session_timeout = '10s'";
 
 fn write_once<F, T, E>(session: Session, shared: &Shared, bell: &Pending, f: &F) -> Attempt<T, E>
 where

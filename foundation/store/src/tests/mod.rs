@@ -9,6 +9,7 @@ mod controllers;
 mod files;
 mod fixture;
 mod kill;
+mod lead;
 mod migrations;
 mod pages;
 mod streams;
