@@ -176,6 +176,16 @@ impl Default for Fleet {
     }
 }
 
+impl Fleet {
+    /// Where nodes and the other controllers reach this one.
+    pub fn addresses(&self) -> Vec<String> {
+        match self.addresses.as_slice() {
+            [] => vec![self.listen.to_string()],
+            some => some.to_vec(),
+        }
+    }
+}
+
 impl Default for Network {
     fn default() -> Self {
         Self {

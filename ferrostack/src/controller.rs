@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The wiring: opens the store and the rooms, plugs their doors together, and serves until told to stop.
 
+mod lead;
+
 use std::{fs, future::Future, sync::Arc, time::Duration};
 
 use access::{BASE_RULES, Enforcer, Policy, keys::KeyRepository};
@@ -104,6 +106,27 @@ impl Rooms {
             .map_err(|clash| anyhow::anyhow!("the route table is wrong: {clash}"))
     }
 
+    /// The same rooms, doing the work of a lead: what they write is refused once it is lost.
+    fn led(&self, store: Store) -> Self {
+        let (identity, fleet) = (self.identity.clone(), self.fleet.clone());
+        let image = Arc::new(self.image.led(store.clone()));
+        let placement = Arc::new(Placement::new(store.clone()));
+        let network = Arc::new(self.network.led(store.clone()));
+        let neighbours = compute::Neighbours {
+            images: image.clone(),
+            placement: placement.clone(),
+            ports: network.clone(),
+            nodes: fleet.clone(),
+        };
+        let compute = self.compute.led(store.clone(), neighbours);
+        Self { store, identity, image, placement, fleet, network, compute }
+    }
+
+    fn node_neighbours(&self) -> NodeNeighbours {
+        let compute = self.compute.clone();
+        NodeNeighbours { desired: compute.clone(), observed: compute.clone(), images: compute }
+    }
+
     /// What must be there before anybody can log in, found or made.
     async fn bootstrap(&self, home: &Home, config: &Config) -> anyhow::Result<()> {
         bootstrap_identity(&self.identity, home, config).await?;
@@ -165,28 +188,28 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     rooms.bootstrap(home, config).await?;
     let door = rooms.door(config, Some(Box::new(move || metrics.render())))?;
     let ovn = tokio::spawn(start_ovn(home.clone(), config.clone(), rooms.fleet.clone()));
-    let workers = [rooms.image.spawn(), rooms.network.spawn(), rooms.compute.spawn_reconcilers()];
+    let hosts = rooms.network.watch_hosts();
 
     let (ask_to_stop, asked) = tokio::sync::watch::channel(false);
     let stopped = |mut asked: tokio::sync::watch::Receiver<bool>| async move {
         let _ = asked.wait_for(|asked| *asked).await;
     };
-    let compute = rooms.compute.clone();
-    let neighbours = NodeNeighbours { desired: compute.clone(), observed: compute.clone(), images: compute };
     let serving_nodes = tokio::spawn({
-        let (fleet, stopped) = (rooms.fleet.clone(), stopped(asked.clone()));
+        let (fleet, neighbours, stopped) = (rooms.fleet.clone(), rooms.node_neighbours(), stopped(asked.clone()));
         async move { fleet.serve(nodes, neighbours, stopped).await }
     });
     let serving = tokio::spawn(api::serve(listener, Arc::new(door), stopped(asked)));
     tracing::info!(api = %config.public_url(), nodes = %config.fleet.listen, "the controller serves");
-    stop.await;
+    let myself = lead::controller(config);
+    tokio::select! {
+        () = stop => {}
+        () = lead::whenever_it_is_ours(&rooms, &myself) => {}
+    }
     tracing::info!("the controller was asked to stop");
     let _ = ask_to_stop.send(true);
     let _ = serving.await;
     serving_nodes.await.context("end the sessions of the nodes")??;
-    for worker in workers.into_iter().flatten() {
-        worker.abort();
-    }
+    hosts.abort();
     // The daemons outlive us; only the watch over them ends.
     ovn.abort();
     Ok(())
@@ -205,14 +228,11 @@ pub fn enforcer(config: &Config) -> anyhow::Result<Enforcer> {
 }
 
 fn fleet_config(home: &Home, config: &Config) -> FleetConfig {
-    let addresses = match config.fleet.addresses.as_slice() {
-        [] => vec![config.fleet.listen.to_string()],
-        some => some.to_vec(),
-    };
+    let addresses = config.fleet.addresses();
     let layout = Layout::under(&home.state);
-    let southbound = match (&config.network.southbound, config.network.southbound_listen) {
-        (Some(remote), _) => remote.clone(),
-        (None, Some(listen)) => format!("ssl:{listen}"),
+    let southbound = match (config.network.southbound_listen, &config.network.southbound) {
+        (Some(listen), _) => format!("ssl:{listen}"),
+        (None, Some(remote)) => remote.clone(),
         // All hosts are this one.
         (None, None) => layout.southbound_remote().to_string(),
     };

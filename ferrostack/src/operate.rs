@@ -34,6 +34,7 @@ pub fn status(home: &Home) -> anyhow::Result<()> {
         }
     }
     as_admin(home, async |admin| {
+        print_controllers(admin).await?;
         let nodes = admin.get("/operator/v1/nodes").await?;
         for node in nodes["nodes"].as_array().cloned().unwrap_or_default() {
             let state = if node["up"] == true { "up" } else { "down" };
@@ -50,8 +51,22 @@ pub fn status(home: &Home) -> anyhow::Result<()> {
     })
 }
 
+/// Who leads and since when, and who stands by.
+async fn print_controllers(admin: &Client) -> anyhow::Result<()> {
+    let answer = admin.get("/operator/v1/controllers").await?;
+    for controller in answer["controllers"].as_array().into_iter().flatten() {
+        let text = |name: &str| controller[name].as_str().unwrap_or_default();
+        match controller["leads_since"].as_str() {
+            Some(since) => println!("controller   {} leads since {since}", text("name")),
+            None => println!("controller   {} stands by, last seen {}", text("name"), text("seen_at")),
+        }
+    }
+    Ok(())
+}
+
 pub fn audit(home: &Home) -> anyhow::Result<()> {
     as_admin(home, async |admin| {
+        print_controllers(admin).await?;
         let answer = admin.get("/operator/v1/audit").await?;
         let findings = answer["findings"].as_array().cloned().unwrap_or_default();
         for finding in &findings {

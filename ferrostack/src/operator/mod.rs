@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The operator's own API, beside OpenStack's: the event stream, the audit, the hosts and their join tokens.
+//! The operator's own API, beside OpenStack's: the event stream, the audit, the controllers, the hosts and their join tokens.
 //!
 //! Its errors are in Keystone's format. Only an administrator is let in.
 
 mod audit;
+mod controllers;
 mod events;
 mod nodes;
 
@@ -23,16 +24,19 @@ pub struct Operator {
 
 static EVENTS: Policy = Policy::new("operator:events", "rule:context_is_admin", "Read and follow the events of the whole cloud");
 static AUDIT: Policy = Policy::new("operator:audit", "rule:context_is_admin", "Compare what is with what should be");
+static CONTROLLERS: Policy =
+    Policy::new("operator:controllers", "rule:context_is_admin", "List the controllers, and see which has the lead");
 static NODES: Policy = Policy::new("operator:nodes", "rule:context_is_admin", "List hosts, let them join, and remove them");
 
 pub fn policies() -> Vec<&'static Policy> {
-    vec![&EVENTS, &AUDIT, &NODES]
+    vec![&EVENTS, &AUDIT, &CONTROLLERS, &NODES]
 }
 
 pub fn service(operator: Operator) -> Service {
     let routes = Routes::new(Arc::new(operator))
         .get("/v1/events", &EVENTS, events::list)
         .get("/v1/audit", &AUDIT, audit::run)
+        .get("/v1/controllers", &CONTROLLERS, controllers::list)
         .get("/v1/nodes", &NODES, nodes::list)
         .post("/v1/join-tokens", &NODES, nodes::create_join_token)
         .delete("/v1/nodes/{id}", &NODES, nodes::remove);

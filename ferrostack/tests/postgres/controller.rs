@@ -10,6 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -20,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Controller {
     pub address: SocketAddr,
+    /// Where nodes connect, by which the others know it.
+    pub nodes: SocketAddr,
     folder: TempDir,
     process: Option<Child>,
 }
@@ -39,7 +45,7 @@ impl Controller {
             nowhere.display()
         );
         fs::write(folder.path().join("ferrostack.toml"), settings).unwrap();
-        Self { address, folder, process: None }
+        Self { address, nodes, folder, process: None }
     }
 
     /// Gives it what controllers of one cloud have in common besides the database: secrets, and the fleet's authority.
@@ -80,6 +86,20 @@ impl Controller {
         let mut process = self.process.take().unwrap();
         process.kill().unwrap();
         process.wait().unwrap();
+    }
+
+    /// It stands still, with all its connections open.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.process.as_ref().unwrap().id();
+        kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
     }
 
     pub async fn admin(&self) -> Client {

@@ -4,6 +4,7 @@
 
 mod client;
 mod controller;
+mod lead;
 
 use std::{
     collections::BTreeSet,

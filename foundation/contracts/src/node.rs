@@ -11,11 +11,13 @@
 //! | `POST /v1/answers/{id}` with [`Answer`] | the answer to [`ToNode::Ask`] |
 //! | `POST /v1/renew` with [`RenewRequest`] | answers a [`JoinReply`] with a fresh certificate, while the old one is valid |
 //! | `GET /v1/images/{sha512}` | the data of an image that a machine of this node needs |
+//! | `POST /v1/nodes/{id}/asks` with [`Ask`] | by another controller, with its certificate: answers the node's [`Answer`] |
 //!
 //! Everything is level-triggered: a session begins with the whole desired state; later lines replace one machine
 //! at a time. A lost line is repaired by the next session. Generations order what is said about a machine:
 //! neither side lets an older one overwrite a newer. A node has one session: a second replaces the first, whose
-//! connection then gets `409` for whatever it still says. Refusals carry a [`crate::Refusal`] as JSON.
+//! connection then gets `409` for whatever it still says. A controller that does not have the lead answers `503` to a
+//! session, and the node tries the next one. Refusals carry a [`crate::Refusal`] as JSON.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -110,6 +112,9 @@ pub enum ToNode {
 pub struct NodeSettings {
     /// Where OVN's southbound database listens, e.g. `ssl:10.0.0.1:6642` or `unix:/…`.
     pub southbound: String,
+    /// Where the controllers listen for nodes, the one that speaks first. Empty from one that does not know.
+    #[serde(default)]
+    pub controllers: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

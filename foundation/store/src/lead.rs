@@ -117,9 +117,8 @@ pub fn leader(tx: &mut Tx) -> Result<Option<Leader>> {
 
 pub fn controllers(tx: &mut Tx) -> Result<Vec<Seen>> {
     let rows = tx.query("SELECT name, addresses, seen_at FROM controllers ORDER BY name", &[])?;
-    let seen = |row: &crate::Row| {
-        Ok(Seen { controller: Controller { name: row.get(0)?, addresses: row.json(1)? }, at: row.get(2)? })
-    };
+    let seen =
+        |row: &crate::Row| Ok(Seen { controller: Controller { name: row.get(0)?, addresses: row.json(1)? }, at: row.get(2)? });
     rows.iter().map(seen).collect()
 }
 

@@ -8,8 +8,7 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc,
-    task::JoinHandle,
+    task::{Id, JoinError, JoinHandle, JoinSet},
     time::{Instant, sleep_until},
 };
 
@@ -43,7 +42,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs until the handle is aborted. At each ring of the bell, and by the clock, it asks for the pending keys and
-/// converges those that are neither under way nor pausing after a failure. A ring ends the pauses of `Wait`.
+/// converges those that are neither under way nor pausing after a failure. A ring ends the pauses of `Wait`. What is under
+/// way when it is aborted goes no further, as after a crash.
 pub fn spawn_keyed<R: KeyedReconciler>(reconciler: Arc<R>, bell: Bell) -> JoinHandle<()> {
     tokio::spawn(async move { Loop::new(reconciler).run(bell).await })
 }
@@ -52,8 +52,9 @@ struct Loop<R> {
     reconciler: Arc<R>,
     under_way: HashSet<String>,
     pauses: HashMap<String, Pause>,
-    done: mpsc::UnboundedSender<(String, Result<Step, String>)>,
-    finished: mpsc::UnboundedReceiver<(String, Result<Step, String>)>,
+    attempts: JoinSet<Result<Step, String>>,
+    /// The key of each attempt.
+    keys: HashMap<Id, String>,
 }
 
 struct Pause {
@@ -65,8 +66,7 @@ struct Pause {
 
 impl<R: KeyedReconciler> Loop<R> {
     fn new(reconciler: Arc<R>) -> Self {
-        let (done, finished) = mpsc::unbounded_channel();
-        Self { reconciler, under_way: HashSet::new(), pauses: HashMap::new(), done, finished }
+        Self { reconciler, under_way: HashSet::new(), pauses: HashMap::new(), attempts: JoinSet::new(), keys: HashMap::new() }
     }
 
     async fn run(mut self, bell: Bell) {
@@ -79,7 +79,7 @@ impl<R: KeyedReconciler> Loop<R> {
             let next = self.next_alarm();
             tokio::select! {
                 () = bell.heard() => { look = true; rung = true; }
-                Some((key, outcome)) = self.finished.recv() => { look = self.settle(key, outcome); rung = false; }
+                Some(ended) = self.attempts.join_next_with_id() => { look = self.settle(ended); rung = false; }
                 () = sleep_until(next) => { look = true; rung = false; }
             }
         }
@@ -105,20 +105,19 @@ impl<R: KeyedReconciler> Loop<R> {
                 continue;
             }
             self.under_way.insert(key.clone());
-            let (reconciler, done) = (self.reconciler.clone(), self.done.clone());
-            tokio::spawn(async move {
-                let attempt = tokio::spawn({
-                    let (reconciler, key) = (reconciler.clone(), key.clone());
-                    async move { reconciler.converge(&key).await }
-                });
-                let outcome = attempt.await.unwrap_or_else(|error| Err(format!("the attempt ended abnormally: {error}")));
-                let _ = done.send((key, outcome));
-            });
+            let (reconciler, of) = (self.reconciler.clone(), key.clone());
+            let attempt = self.attempts.spawn(async move { reconciler.converge(&of).await });
+            self.keys.insert(attempt.id(), key);
         }
     }
 
     /// Notes how an attempt ended. True if pending keys should be looked for at once.
-    fn settle(&mut self, key: String, outcome: Result<Step, String>) -> bool {
+    fn settle(&mut self, ended: Result<(Id, Result<Step, String>), JoinError>) -> bool {
+        let (id, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(error) => (error.id(), Err(format!("the attempt ended abnormally: {error}"))),
+        };
+        let Some(key) = self.keys.remove(&id) else { return true };
         self.under_way.remove(&key);
         match outcome {
             Ok(Step::Settled | Step::Again) => {

@@ -80,6 +80,16 @@ impl Identity {
         Self::keep(&self.state, reply, self.kept.controllers.clone())
     }
 
+    /// Keeps the addresses at which controllers were said to be, if there are any.
+    pub fn know_controllers(&mut self, controllers: Vec<String>) -> Result<()> {
+        if controllers.is_empty() || controllers == self.kept.controllers {
+            return Ok(());
+        }
+        let Kept { node_id, certificate, authority, .. } = self.kept.clone();
+        *self = Self::keep(&self.state, JoinReply { node_id, certificate, authority }, controllers)?;
+        Ok(())
+    }
+
     /// PEM files for OVN's daemons, written from what is kept.
     fn write_files(&self) -> Result<()> {
         let dir = self.state.identity();

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The link to a controller: connect, hold a session, and again when it breaks.
+//!
+//! Of several controllers one takes sessions. The node tries those that it knows in turn, beginning behind the one that
+//! it lost, and learns of others from the one that it finds.
 
 mod client;
 mod reporter;
 mod session;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -14,7 +20,7 @@ use crate::{Error, NodeConfig, Result, host::Host, identity::Identity, machines:
 pub(crate) use client::Client;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CERTIFICATE_CLOCK: Duration = Duration::from_secs(12 * 3600);
 /// A session that lasted this long began well: the next attempt is made soon.
 const SETTLED: Duration = Duration::from_secs(30);
@@ -23,23 +29,30 @@ const SETTLED: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(crate) struct Link {
     current: watch::Sender<Option<Client>>,
+    /// The controllers that the session told of.
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Link {
     pub fn new() -> Self {
-        Self { current: watch::Sender::new(None) }
+        Self { current: watch::Sender::new(None), told: Arc::default() }
     }
 
     pub fn client(&self) -> Result<Client> {
         self.current.borrow().clone().ok_or(Error::NotConnected)
     }
 
+    pub fn note_controllers(&self, controllers: &[String]) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = controllers.to_vec();
+    }
+
     /// Holds sessions until it is dropped.
     pub async fn run(&self, mut identity: Identity, config: &NodeConfig, host: Arc<Host>, machines: Machines) {
         let mut pause = FIRST_PAUSE;
+        let mut turn = 0;
         loop {
             let began = std::time::Instant::now();
-            let outcome = self.attempt(&mut identity, config, &host, &machines).await;
+            let outcome = self.attempt(&mut turn, &mut identity, config, &host, &machines).await;
             self.current.send_replace(None);
             if began.elapsed() > SETTLED {
                 pause = FIRST_PAUSE;
@@ -53,19 +66,52 @@ impl Link {
         }
     }
 
-    async fn attempt(&self, identity: &mut Identity, config: &NodeConfig, host: &Arc<Host>, machines: &Machines) -> Result<()> {
+    /// Tries each controller once, until one has taken a session.
+    async fn attempt(
+        &self,
+        turn: &mut usize,
+        identity: &mut Identity,
+        config: &NodeConfig,
+        host: &Arc<Host>,
+        machines: &Machines,
+    ) -> Result<()> {
         let addresses = if config.controllers.is_empty() { identity.controllers() } else { &config.controllers };
+        let addresses = addresses.to_vec();
         let mut outcome = Err(Error::Unfit("no controller is configured".into()));
-        for address in addresses {
-            outcome = Client::connect(address, identity.tls()?).await;
-            if outcome.is_ok() {
+        for _ in 0..addresses.len() {
+            let address = &addresses[*turn % addresses.len()];
+            *turn = (*turn + 1) % addresses.len();
+            let mut began = false;
+            outcome = self.hold(address, &mut began, identity, host, machines).await;
+            if began {
                 break;
             }
+            if let (Err(error), 2..) = (&outcome, addresses.len()) {
+                tracing::info!(address, error = error.chain(), "this controller takes no session");
+            }
         }
-        let client = outcome?;
+        outcome
+    }
+
+    async fn hold(
+        &self,
+        address: &str,
+        began: &mut bool,
+        identity: &mut Identity,
+        host: &Arc<Host>,
+        machines: &Machines,
+    ) -> Result<()> {
+        let client = Client::connect(address, identity.tls()?).await?;
+        // Before the first line: what it tells may need an image at once.
         self.current.send_replace(Some(client.clone()));
+        let lines = session::begin(&client, host, machines).await?;
+        *began = true;
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Err(error) = identity.know_controllers(told) {
+            tracing::warn!(error = error.chain(), "the controllers that were told of are not kept");
+        }
         tokio::select! {
-            held = session::hold(client.clone(), host, machines) => held,
+            held = session::hold(lines, client.clone(), host, machines) => held,
             renewed = renew_in_time(&client, identity) => renewed,
         }
     }

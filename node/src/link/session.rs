@@ -16,14 +16,19 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// The desired state of a host with thousands of machines is a few megabytes.
 const LONGEST_LINE: usize = 256 << 20;
 
-/// Runs until the stream ends or breaks.
-pub(super) async fn hold(client: Client, host: &Arc<Host>, machines: &Machines) -> Result<()> {
+/// Returns when the controller has taken the session and said what is desired: a report tells of machines that the first
+/// line brings, too.
+pub(super) async fn begin(client: &Client, host: &Arc<Host>, machines: &Machines) -> Result<Lines> {
     let response = client.begin_post("/v1/session", &host.hello()).await?;
     let mut lines = Lines { body: response.into_body(), buffer: Vec::new() };
-    // The first report tells of machines that the first line brings, too.
     let first = lines.next().await?.ok_or(Error::NotConnected)?;
-    hear(first, &client, host, machines);
+    hear(first, client, host, machines);
     tracing::info!("a session with the controller began");
+    Ok(lines)
+}
+
+/// Runs until the stream ends or breaks.
+pub(super) async fn hold(mut lines: Lines, client: Client, host: &Arc<Host>, machines: &Machines) -> Result<()> {
     let listen = async {
         while let Some(line) = lines.next().await? {
             hear(line, &client, host, machines);
@@ -39,6 +44,7 @@ pub(super) async fn hold(client: Client, host: &Arc<Host>, machines: &Machines) 
 fn hear(line: ToNode, client: &Client, host: &Arc<Host>, machines: &Machines) {
     match line {
         ToNode::Desired { node, machines: desired } => {
+            host.link().note_controllers(&node.controllers);
             host.settle(node);
             machines.replace_all(desired);
         }
@@ -58,7 +64,7 @@ fn hear(line: ToNode, client: &Client, host: &Arc<Host>, machines: &Machines) {
 }
 
 /// The stream, cut into lines.
-struct Lines {
+pub(super) struct Lines {
     body: Incoming,
     buffer: Vec<u8>,
 }

@@ -15,7 +15,7 @@ use contracts::{
     nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink},
     placement::{Capacity, Claim, Inventory, Placement, Resources},
 };
-use fleet::{Fleet, FleetConfig};
+use fleet::{Fleet, FleetConfig, Leading};
 use sha2::{Digest, Sha512};
 use store::{Actor, Store};
 use tokio::{
@@ -122,12 +122,18 @@ impl Cloud {
             token_seconds: 3600,
         };
         let rooms = Arc::new(Neighbours::default());
-        let fleet = Fleet::open(store, config, rooms.clone()).unwrap();
+        let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
         let neighbours = NodeNeighbours { desired: rooms.clone(), observed: rooms.clone(), images: rooms.clone() };
+        let leading = Leading { store, placement: rooms.clone(), neighbours: neighbours.clone() };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn({
             let fleet = fleet.clone();
-            async move { fleet.serve(tcp, neighbours, async { drop(stopped.await) }).await.unwrap() }
+            async move {
+                tokio::select! {
+                    served = fleet.serve(tcp, neighbours, async { drop(stopped.await) }) => served.unwrap(),
+                    () = fleet.clone().lead(leading) => {}
+                }
+            }
         });
         Self { fleet, rooms, address, dir, database: database.to_owned(), stop: Some(stop), serving }
     }

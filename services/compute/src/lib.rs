@@ -85,7 +85,7 @@ pub struct Compute {
     nodes: Arc<dyn Nodes>,
     bell: Bell,
     patience: Patience,
-    /// Since when nodes could connect to this process.
+    /// Since when nodes could connect.
     started: Timestamp,
 }
 
@@ -97,6 +97,13 @@ impl Compute {
     pub fn with_patience(store: Store, neighbours: Neighbours, patience: Patience) -> Arc<Self> {
         let Neighbours { images, placement, ports, nodes } = neighbours;
         Arc::new(Self { store, images, placement, ports, nodes, bell: Bell::new(), patience, started: Timestamp::now() })
+    }
+
+    /// The same room, doing the work of the lead that this store and these neighbours are bound to.
+    pub fn led(&self, store: Store, neighbours: Neighbours) -> Arc<Self> {
+        let Neighbours { images, placement, ports, nodes } = neighbours;
+        let bell = self.bell.clone();
+        Arc::new(Self { store, images, placement, ports, nodes, bell, patience: self.patience, started: Timestamp::now() })
     }
 
     /// The API, for the door.
@@ -120,13 +127,15 @@ impl Compute {
         }
     }
 
-    /// Starts what works on without being asked. Ends when the handles are aborted.
+    /// Starts what works on without being asked: the business of the one controller that leads. Ends when the handles are
+    /// aborted.
     pub fn spawn_reconcilers(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
         let reconciler = Arc::new(server::reconcile::ServerReconciler { room: self.clone(), crowd: Default::default() });
         vec![
             work::spawn_keyed(reconciler, self.bell.clone()),
             tokio::spawn(forget_shadows(self.clone())),
             tokio::spawn(self.clone().heed_floating_ips()),
+            tokio::spawn(self.clone().heed_other_controllers()),
         ]
     }
 

@@ -35,6 +35,7 @@ impl Error {
     pub(crate) fn into_refusal(self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal,
+            Self::Store(store::Error::NotLeading) => Refusal::unavailable("this controller has lost the lead: try another"),
             Self::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the node tables do not answer");
                 Refusal::unavailable("the controller's tables do not answer now")

@@ -5,11 +5,16 @@
 //! connected node: what the node shall have goes down, what it found comes up (see `contracts::node`). It keeps no
 //! desired state of its own: it reads it from its neighbour at each wake and sends what differs from what it sent
 //! before, so nothing is queued and nothing can be lost.
+//!
+//! Of several controllers the one that has the lead holds the sessions ([`leading`]); the others refuse them, so that a
+//! node tries the next, and pass questions for nodes on ([`forward`]).
 
 mod authority;
 mod certificate;
 mod config;
 mod error;
+mod forward;
+mod leading;
 mod listener;
 mod node;
 mod nodes;
@@ -20,11 +25,17 @@ mod token;
 pub use authority::TlsFiles;
 pub use config::FleetConfig;
 pub use error::Error;
+pub use leading::Leading;
 pub use room::Fleet;
 
 use store::{Migrations, Step};
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-pub const MIGRATIONS: Migrations =
-    Migrations { room: "fleet", steps: &[Step { number: 1, name: "nodes", sql: include_str!("../migrations/0001_nodes.sql") }] };
+pub const MIGRATIONS: Migrations = Migrations {
+    room: "fleet",
+    steps: &[
+        Step { number: 1, name: "nodes", sql: include_str!("../migrations/0001_nodes.sql") },
+        Step { number: 2, name: "sessions", sql: include_str!("../migrations/0002_sessions.sql") },
+    ],
+};

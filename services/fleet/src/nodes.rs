@@ -33,17 +33,25 @@ impl Nodes for Fleet {
 
     fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>> {
         Box::pin(async move {
-            let session = self.inner.sessions.of(node);
-            let session = session.ok_or_else(|| Refusal::unavailable(format!("node {node} is not connected")))?;
-            match session.ask(ask).await? {
-                Answer::Refused { message } => Err(Refusal::not_found(message)),
-                answer => Ok(answer),
+            match self.led() {
+                Ok(_) => self.ask_here(node, ask).await,
+                Err(_) => self.forward(node, &ask).await.map_err(Error::into_refusal),
             }
         })
     }
 }
 
 impl Fleet {
+    /// Asks a node that has a session with this controller.
+    pub(crate) async fn ask_here(&self, node: &NodeId, ask: Ask) -> Result<Answer, Refusal> {
+        let session = self.inner.sessions.of(node);
+        let session = session.ok_or_else(|| Refusal::unavailable(format!("node {node} is not connected")))?;
+        match session.ask(ask).await? {
+            Answer::Refused { message } => Err(Refusal::not_found(message)),
+            answer => Ok(answer),
+        }
+    }
+
     async fn write_disabled(&self, id: &NodeId, reason: Option<String>, disabled: bool) -> Result<()> {
         let node = id.clone();
         let write = move |tx: &mut Tx| -> Result<()> {

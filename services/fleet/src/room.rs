@@ -3,7 +3,7 @@
 
 use std::{
     future::Future,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, RwLock},
     time::Duration,
 };
 
@@ -14,20 +14,23 @@ use contracts::{
     placement::Placement,
 };
 use store::{Actor, Event, Store, Tx};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::net::TcpListener;
 use types::{NodeId, Timestamp};
 
 use crate::{
-    Error, FleetConfig, Result, TlsFiles,
+    FleetConfig, Result, TlsFiles,
     authority::Authority,
-    certificate, listener, node,
+    certificate,
+    leading::Led,
+    listener, node,
     session::Sessions,
     token::{self, NewToken},
 };
 
 /// How often our certificate is renewed while we run; it is at every start, too.
 const RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
-const RETRY: Duration = Duration::from_secs(1);
+const DAY_IN_MICROSECONDS: i64 = 24 * 3600 * 1_000_000;
+pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
 /// The fleet. Clones are the same room.
 #[derive(Clone)]
@@ -42,9 +45,8 @@ pub(crate) struct Inner {
     pub placement: Arc<dyn Placement>,
     pub neighbours: OnceLock<NodeNeighbours>,
     pub sessions: Sessions,
-    /// Nodes that connected or were lost, to be told to the neighbours.
-    changed: mpsc::UnboundedSender<NodeId>,
-    to_announce: std::sync::Mutex<Option<mpsc::UnboundedReceiver<NodeId>>>,
+    /// While this controller has the lead.
+    pub led: RwLock<Option<Arc<Led>>>,
 }
 
 impl Fleet {
@@ -52,7 +54,6 @@ impl Fleet {
     pub fn open(store: Store, config: FleetConfig, placement: Arc<dyn Placement>) -> Result<Self> {
         let authority = Authority::open(&config.state_dir)?;
         authority.renew_controller(&config.addresses)?;
-        let (changed, to_announce) = mpsc::unbounded_channel();
         let inner = Inner {
             store,
             config,
@@ -60,8 +61,7 @@ impl Fleet {
             placement,
             neighbours: OnceLock::new(),
             sessions: Sessions::default(),
-            changed,
-            to_announce: std::sync::Mutex::new(Some(to_announce)),
+            led: RwLock::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -71,11 +71,10 @@ impl Fleet {
         self.inner.authority.files()
     }
 
-    /// Serves nodes until `stop` is ready.
+    /// Serves nodes until `stop` is ready; their sessions only while this controller leads ([`Fleet::lead`]).
     pub async fn serve(&self, tcp: TcpListener, neighbours: NodeNeighbours, stop: impl Future<Output = ()>) -> Result<()> {
         let tls = self.inner.authority.server_tls()?;
         let _ = self.inner.neighbours.set(neighbours);
-        let to_announce = self.inner.to_announce.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let renew = async {
             loop {
                 tokio::time::sleep(RENEWAL).await;
@@ -87,11 +86,10 @@ impl Fleet {
         };
         tokio::select! {
             () = listener::accept(self.clone(), tcp, tls.config.clone()) => {}
-            () = self.announce(to_announce) => {}
             () = renew => {}
             () = stop => {}
         }
-        self.inner.sessions.end_all();
+        self.inner.sessions.end_those(|_| true);
         Ok(())
     }
 
@@ -108,7 +106,7 @@ impl Fleet {
         };
         self.inner.store.write(write).await?;
         Ok(JoinToken {
-            addresses: self.inner.config.addresses.clone(),
+            addresses: self.controllers().await?,
             authority: self.inner.authority.fingerprint().to_owned(),
             secret: new.secret.clone(),
         })
@@ -146,51 +144,23 @@ impl Fleet {
     }
 
     pub(crate) fn facts(&self, row: node::Row) -> NodeFacts {
-        let up = self.inner.sessions.of(&row.id).is_some();
+        let up = match self.led() {
+            Ok(_) => self.inner.sessions.of(&row.id).is_some(),
+            Err(_) => row.has_session,
+        };
         row.into_facts(up)
     }
 
-    pub(crate) fn neighbours(&self) -> Result<&NodeNeighbours> {
-        let neighbours = self.inner.neighbours.get();
-        neighbours.ok_or_else(|| Refusal::unavailable("the controller is still starting").into())
-    }
-
-    /// Tells the neighbours, soon, that this node connected or was lost.
-    pub(crate) fn changed(&self, node: NodeId) {
-        let _ = self.inner.changed.send(node);
-    }
-
-    /// Says what is now, not what happened: so it may be said late, twice or once for several changes.
-    async fn announce(&self, to_announce: Option<mpsc::UnboundedReceiver<NodeId>>) {
-        let Some(mut to_announce) = to_announce else { return std::future::pending().await };
-        while let Some(id) = to_announce.recv().await {
-            if let Err(error) = self.announce_one(&id).await {
-                if matches!(&error, Error::Refused(refusal) if !refusal.is_transient()) {
-                    continue;
-                }
-                tracing::warn!(node = %id, error = &error as &dyn std::error::Error, "a node's change is announced later");
-                let changed = self.inner.changed.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(RETRY).await;
-                    let _ = changed.send(id);
-                });
-            }
+    /// Where nodes reach the controllers: this one first, then those that were heard of within a day.
+    pub(crate) async fn controllers(&self) -> Result<Vec<String>> {
+        let yesterday = Timestamp(Timestamp::now().0.saturating_sub(DAY_IN_MICROSECONDS));
+        let mut addresses = self.inner.config.addresses.clone();
+        for seen in self.inner.store.controllers().await?.into_iter().filter(|seen| seen.at > yesterday) {
+            addresses.extend(seen.controller.addresses);
         }
-    }
-
-    async fn announce_one(&self, id: &NodeId) -> Result<()> {
-        let id = id.clone();
-        let facts = self.facts(self.inner.store.read(move |tx| node::get(tx, &id)).await?);
-        self.ensure_provider(&facts).await?;
-        Ok(self.neighbours()?.observed.node_changed(&facts).await?)
-    }
-
-    /// Makes placement know what the node offers, once the node has said it.
-    pub(crate) async fn ensure_provider(&self, facts: &NodeFacts) -> Result<()> {
-        let Some(hello) = &facts.hello else { return Ok(()) };
-        let inventories = node::inventories(hello, self.inner.config.vcpu_ratio);
-        let traits = node::traits(hello, facts.disabled);
-        Ok(self.inner.placement.ensure_provider(&facts.id, &facts.hostname, &inventories, &traits).await?)
+        let mut known = std::collections::HashSet::new();
+        addresses.retain(|address| known.insert(address.clone()));
+        Ok(addresses)
     }
 }
 

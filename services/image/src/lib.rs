@@ -111,7 +111,13 @@ impl Image {
         Service { name: "image", prefix: "/image", faults: FaultStyle::Glance, versions: None, routes: routes.into_list() }
     }
 
-    /// Starts the work that goes on after requests: imports, and copies.
+    /// The same room, doing the work of the lead that this store is bound to.
+    #[must_use]
+    pub fn led(&self, store: Store) -> Self {
+        Self { store, ..self.clone() }
+    }
+
+    /// Starts the work that goes on after requests: imports, and copies. The business of the one controller that leads.
     pub fn spawn(&self) -> Vec<JoinHandle<()>> {
         let bell = Bell::new();
         let mut wake = self.store.watch(&["image_task"]);

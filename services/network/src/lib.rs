@@ -150,12 +150,25 @@ impl Network {
         Service { name: "network", prefix: "/network", faults: FaultStyle::Neutron, versions: None, routes: routes.into_list() }
     }
 
-    /// Starts the loops that keep OVN and the tables together. They end when their handles are aborted.
+    /// The same room, doing the work of the lead that this store is bound to.
+    #[must_use]
+    pub fn led(&self, store: Store) -> Self {
+        Self { room: Arc::new(self.room.led(store)) }
+    }
+
+    /// What every controller does: it knows the hosts that OVN works on. Ends when the handle is aborted.
+    pub fn watch_hosts(&self) -> JoinHandle<()> {
+        tokio::spawn(northbound::watch_hosts(self.room.clone()))
+    }
+
+    /// Starts the loops that keep OVN and the tables together, beside [`Self::watch_hosts`]: the business of the one
+    /// controller that leads. They end when their handles are aborted.
     pub fn spawn(&self) -> Vec<JoinHandle<()>> {
         let room = &self.room;
         let reconciler = Arc::new(northbound::Reconciler::new(room.clone()));
         vec![
             work::spawn_keyed(reconciler, room.bell.clone()),
+            tokio::spawn(heed_other_controllers(room.clone())),
             tokio::spawn(northbound::Observer::new(room.clone()).run()),
             tokio::spawn(northbound::Sweep::new(room.clone()).run()),
             tokio::spawn(northbound::Heartbeat::new(room.clone()).run()),
@@ -166,6 +179,15 @@ impl Network {
     pub async fn sweep(&self) -> Result<usize, Refusal> {
         let swept = northbound::Sweep::new(self.room.clone()).repair().await;
         swept.map_err(|error| Refusal::unavailable(error.to_string()))
+    }
+}
+
+/// Looks for what must be told to OVN when another controller recorded a change of anything.
+async fn heed_other_controllers(room: Arc<Room>) {
+    let mut wake = room.store.watch_others(&["*"]);
+    loop {
+        wake.wait().await;
+        room.bell.ring();
     }
 }
 

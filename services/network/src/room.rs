@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What every handler and loop of the room shares.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, RwLock},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use api::Fault;
 use ovn::{
@@ -12,6 +9,7 @@ use ovn::{
     southbound::{Chassis, Southbound},
 };
 use store::{Store, Tx};
+use tokio::sync::watch;
 use work::Bell;
 
 use crate::{Error, northbound::rows::Surroundings, settings::Settings};
@@ -24,7 +22,7 @@ pub struct Room {
     pub bell: Bell,
     /// The hosts as OVN last told us; kept while it cannot be reached, so that gateways stay where they are. None until
     /// it has told us once.
-    chassis: RwLock<Option<Arc<Vec<Chassis>>>>,
+    chassis: watch::Sender<Option<Arc<Vec<Chassis>>>>,
 }
 
 /// On PostgreSQL two transactions may choose the same free address or number; the unique key refuses one of them, and
@@ -33,7 +31,20 @@ const CHOICES: usize = 8;
 
 impl Room {
     pub fn new(store: Store, northbound: Northbound, southbound: Southbound, settings: Settings) -> Self {
-        Self { store, northbound, southbound, settings: Arc::new(settings), bell: Bell::new(), chassis: RwLock::default() }
+        Self { store, northbound, southbound, settings: Arc::new(settings), bell: Bell::new(), chassis: watch::Sender::default() }
+    }
+
+    /// The same room, doing the work of the lead that this store is bound to.
+    pub fn led(&self, store: Store) -> Self {
+        let lead = store.term().and_then(|term| u64::try_from(term).ok());
+        Self {
+            northbound: lead.map_or_else(|| self.northbound.clone(), |lead| self.northbound.led(lead)),
+            southbound: self.southbound.clone(),
+            settings: self.settings.clone(),
+            bell: self.bell.clone(),
+            chassis: self.chassis.clone(),
+            store,
+        }
     }
 
     /// Runs a change; the reconciler hears of it when it is durable.
@@ -83,12 +94,16 @@ impl Room {
     }
 
     pub fn surroundings(&self) -> Surroundings {
-        let chassis = self.chassis.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        Surroundings { settings: self.settings.clone(), chassis }
+        Surroundings { settings: self.settings.clone(), chassis: self.chassis.borrow().clone() }
     }
 
     pub fn set_chassis(&self, chassis: Vec<Chassis>) {
-        *self.chassis.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Arc::new(chassis));
+        self.chassis.send_replace(Some(Arc::new(chassis)));
+    }
+
+    /// Tells of each change of the hosts.
+    pub fn chassis(&self) -> watch::Receiver<Option<Arc<Vec<Chassis>>>> {
+        self.chassis.subscribe()
     }
 
     /// The physical networks that some host has a bridge to.

@@ -55,6 +55,21 @@ impl Server {
         Self { socket_dir: dir, _guardian: guardian }
     }
 
+    /// Ends it as a crash would, and starts it again.
+    pub fn restart(&self) {
+        let data = self.socket_dir.join("data");
+        let binaries = newest_binaries();
+        run(unprivileged(&binaries.join("pg_ctl"))
+            .args(["--wait", "--silent", "--mode=immediate", "stop", "--pgdata"])
+            .arg(&data));
+        // It remembers the options with which it was started.
+        run(unprivileged(&binaries.join("pg_ctl"))
+            .args(["--wait", "--silent", "restart", "--pgdata"])
+            .arg(&data)
+            .arg("--log")
+            .arg(self.socket_dir.join("log")));
+    }
+
     /// Of the database in which nothing is kept.
     pub fn url(&self) -> String {
         let host = self.socket_dir.display().to_string().replace('/', "%2F");

@@ -63,7 +63,7 @@ impl Cloud {
         Self::controller_with(|central, own| Ok(settings::controller_without_ovn(own) + &more(central, own)?))
     }
 
-    fn controller_with(settings: impl Fn(&Host, Ipv4Addr) -> Result<String>) -> Result<Self> {
+    pub(crate) fn controller_with(settings: impl Fn(&Host, Ipv4Addr) -> Result<String>) -> Result<Self> {
         let lab = Lab::new()?;
         let central = lab.host("central")?;
         let own = central.underlay()?;
@@ -219,7 +219,7 @@ impl Cloud {
         self.lab.passed()
     }
 
-    fn join(&self, name: &str) -> Result<Agent> {
+    pub(crate) fn join(&self, name: &str) -> Result<Agent> {
         let host = self.lab.host(name)?;
         let own = host.underlay()?;
         self.lab.add_tunnel_card(&host, settings::TUNNEL_CARD)?;
@@ -249,7 +249,7 @@ pub(crate) fn write_settings(host: &Host, text: &str) -> Result<()> {
     Ok(fs::write(home(host).join("ferrostack.toml"), text)?)
 }
 
-fn await_answer(controller: &mut Process, door: &Api) -> Result<()> {
+pub(crate) fn await_answer(controller: &mut Process, door: &Api) -> Result<()> {
     wait_for("the controller to answer", START, || {
         if !controller.is_alive()? {
             return Ok(Some(Err(anyhow::anyhow!("the controller ended at once:\n{}", controller.log()?))));

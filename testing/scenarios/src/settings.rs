@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The configuration of the laboratory's hosts.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, path::Path};
 
 pub(crate) const API_PORT: u16 = 8080;
 /// Tunnels leave by a card and a bridge of their own: Open vSwitch's userspace datapath sends only through its bridges, and
@@ -26,6 +26,39 @@ southbound_listen = "{own}:6642"
 [network.physical_networks]
 lan = {{ first_vlan = 1, last_vlan = 4094 }}
 "#
+    )
+}
+
+/// What controllers of one cloud have in common.
+pub(crate) fn shared(database: &str, images: &Path) -> String {
+    format!(
+        r#"[database]
+url = "{database}"
+[[image.stores]]
+id = "shared"
+path = "{}"
+"#,
+        images.display()
+    )
+}
+
+/// A second controller, which uses the OVN of the first.
+pub(crate) fn standby(own: Ipv4Addr, central: Ipv4Addr, central_home: &Path) -> String {
+    let run = central_home.join("run");
+    format!(
+        r#"[api]
+listen = "{own}:{API_PORT}"
+[fleet]
+listen = "{own}:8081"
+[network]
+run_ovn = false
+northbound = "unix:{run}/nb.sock"
+southbound = "unix:{run}/sb.sock"
+southbound_listen = "{central}:6642"
+[network.physical_networks]
+lan = {{ first_vlan = 1, last_vlan = 4094 }}
+"#,
+        run = run.display()
     )
 }
 

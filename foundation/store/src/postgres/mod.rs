@@ -46,7 +46,7 @@ pub(crate) struct Postgres {
     shared: Arc<Shared>,
     turn: Mutex<()>,
     bell: Bell,
-    config: tokio_postgres::Config,
+    config: Box<tokio_postgres::Config>,
 }
 
 enum Attempt<T, E> {
@@ -76,7 +76,7 @@ impl Postgres {
             .map_err(|error| Error::engine("set up the pool of connections", error))?;
         refuse_old_server(&connection(&pool).await?).await?;
         let bell = Bell::hang(pool.clone(), config.clone(), Arc::clone(&shared));
-        Ok(Self { pool, shared, turn: Mutex::new(()), bell, config })
+        Ok(Self { pool, shared, turn: Mutex::new(()), bell, config: Box::new(config) })
     }
 
     pub(crate) async fn take_seat(&self, controller: &Controller) -> Seat {

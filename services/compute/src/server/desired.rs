@@ -61,10 +61,25 @@ impl Compute {
         let mut wake = self.store.watch(&["floatingip"]);
         loop {
             wake.wait().await;
-            match self.nodes.list().await {
-                Ok(nodes) => nodes.iter().for_each(|node| self.nodes.wake(&node.id)),
-                Err(error) => tracing::warn!(%error, "nodes learn of changed floating addresses with the next change"),
-            }
+            self.wake_all_nodes().await;
+        }
+    }
+
+    /// What another controller's API recorded is brought about and told by this one. Which servers it was about is not
+    /// known, so all nodes are looked at.
+    pub(crate) async fn heed_other_controllers(self: Arc<Self>) {
+        let mut wake = self.store.watch_others(&["server"]);
+        loop {
+            wake.wait().await;
+            self.bell.ring();
+            self.wake_all_nodes().await;
+        }
+    }
+
+    async fn wake_all_nodes(&self) {
+        match self.nodes.list().await {
+            Ok(nodes) => nodes.iter().for_each(|node| self.nodes.wake(&node.id)),
+            Err(error) => tracing::warn!(%error, "nodes learn of changes with the next one, or by the clock"),
         }
     }
 }

@@ -20,6 +20,7 @@ use rcgen::{
 use sha2::{Digest, Sha256};
 use types::{NodeId, Timestamp};
 use work::durable;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::{Result, error::Doing};
 
@@ -143,6 +144,15 @@ pub(crate) fn fingerprint(der: &[u8]) -> String {
     hex::encode(Sha256::digest(der))
 }
 
+/// Whether a certificate that our authority signed is a controller's: it bears the name that no node gets.
+///
+/// Invariant: a node is never taken for a controller (test: `a_controller_is_known_by_its_certificate`).
+pub(crate) fn is_controller(der: &[u8]) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
+    names.value.general_names.iter().any(|name| matches!(name, GeneralName::DNSName(name) if *name == CONTROLLER_NAME))
+}
+
 /// Key and certificate appear together or not at all: a half-made authority must never be used.
 fn create(dir: &Path) -> Result<()> {
     let key = generate_key()?;
@@ -191,4 +201,26 @@ fn random_serial() -> [u8; 16] {
     let mut serial = *uuid::Uuid::new_v4().as_bytes();
     serial[0] = serial[0] & 0x3f | 0x40;
     serial
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_is_known_by_its_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::open(dir.path()).unwrap();
+        authority.renew_controller(&["10.0.0.1:8081".to_owned()]).unwrap();
+        let own = fs::read_to_string(authority.files().certificate).unwrap();
+        assert!(is_controller(&tls::der_of_pem(&own).unwrap()));
+
+        // A node that asks to be called a controller is called what it is.
+        let key = generate_key().unwrap();
+        let request = CertificateParams::new(vec![CONTROLLER_NAME.to_owned()]).unwrap().serialize_request(&key).unwrap();
+        let checked = CheckedRequest::read(&request.pem().unwrap()).unwrap();
+        let issued = authority.sign_node(&NodeId::new(CONTROLLER_NAME), &checked).unwrap();
+        assert!(!is_controller(&tls::der_of_pem(&issued.pem).unwrap()));
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
@@ -44,6 +44,24 @@ impl Authority {
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(ServerTls { config: Arc::new(config), current })
+    }
+
+    /// Towards another controller, which shows a certificate of the same authority.
+    pub fn client_tls(&self) -> Result<Arc<ClientConfig>> {
+        let files = self.files();
+        let read = |path: &std::path::Path| fs::read_to_string(path).doing(|| format!("read {}", path.display()));
+        let mut roots = RootCertStore::empty();
+        roots.add(der_of_pem(self.certificate())?).map_err(|error| Error::tls("trust our authority", error))?;
+        let key =
+            PrivateKeyDer::from_pem_slice(read(&files.key)?.as_bytes()).map_err(|error| Error::tls("read our key", error))?;
+        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| Error::tls("speak TLS 1.3", error))?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(vec![der_of_pem(&read(&files.certificate)?)?], key)
+            .map_err(|error| Error::tls("use our certificate", error))?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Arc::new(config))
     }
 
     /// Serves the certificate that the files hold now.

@@ -21,7 +21,7 @@ pub(super) async fn send(fleet: &Fleet, node: NodeId, sha512: &str) -> Result<Re
     if sha512.len() != SHA512_DIGITS || !sha512.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Refusal::invalid("an image is named by the hex SHA-512 of its data").into());
     }
-    let path = fleet.neighbours()?.images.image_file(&node, sha512).await?;
+    let path = fleet.led()?.neighbours.images.image_file(&node, sha512).await?;
     let file = File::open(&path).await.doing(|| format!("open the image {}", path.display()))?;
     let length = file.metadata().await.doing(|| format!("look at the image {}", path.display()))?.len();
     let pieces = futures_util::stream::unfold(Some(file), next_piece);

@@ -50,6 +50,8 @@ pub(crate) struct Peer {
     pub connection: u64,
     /// Of the client certificate, which our authority signed; none while joining.
     fingerprint: Option<String>,
+    /// The certificate is a controller's.
+    is_controller: bool,
 }
 
 /// Accepts connections until it is dropped, and they with it.
@@ -82,7 +84,11 @@ async fn converse(fleet: Fleet, acceptor: TlsAcceptor, stream: TcpStream, number
     stream.set_nodelay(true)?;
     let stream = timeout(PATIENCE, acceptor.accept(stream)).await??;
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let peer = Arc::new(Peer { connection: number, fingerprint: shown.map(|der| authority::fingerprint(der)) });
+    let peer = Arc::new(Peer {
+        connection: number,
+        fingerprint: shown.map(|der| authority::fingerprint(der)),
+        is_controller: shown.is_some_and(|der| authority::is_controller(der)),
+    });
     let service = service_fn(move |request| {
         let (fleet, peer) = (fleet.clone(), peer.clone());
         async move { Ok::<_, Infallible>(answer(&fleet, &peer, request).await) }
@@ -109,6 +115,9 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     if (request.method(), segments.as_slice()) == (&Method::POST, &["v1", "join"][..]) {
         return join::join(fleet, read_at_most(LONGEST_JOIN, request).await?).await;
+    }
+    if let (&Method::POST, ["v1", "nodes", node, "asks"], true) = (request.method(), segments.as_slice(), peer.is_controller) {
+        return session::ask(fleet, NodeId::new(*node), read(request).await?).await;
     }
     let node = peer.node(fleet).await?;
     match (request.method(), segments.as_slice()) {

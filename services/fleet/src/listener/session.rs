@@ -1,39 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A session's requests: its stream, what the node found, what it answers.
 
+use std::sync::Arc;
+
 use contracts::{
     Refusal,
-    node::{Answer, Hello, NodeSettings, Observed},
+    node::{Answer, Ask, Hello, NodeSettings, Observed},
 };
 use http::{Response, StatusCode};
 use store::{Actor, Tx};
 use types::NodeId;
 
-use super::{Body, Peer, done, join::check_protocol, stream};
+use super::{Body, Peer, done, join::check_protocol, reply, stream};
 use crate::{
-    Fleet, Result, node,
+    Fleet, Result,
+    leading::Led,
+    node,
     room::event,
     session::{Lines, drive},
 };
 
 pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) -> Result<Response<Body>> {
     check_protocol(hello.protocol)?;
-    let desired = fleet.neighbours()?.desired.clone();
-    record_hello(fleet, &id, hello).await?;
+    let led = fleet.led()?;
+    // Refused by the tables if the lead was lost and we do not know it yet.
+    record_hello(&led, &id, hello).await?;
+    let controllers = fleet.controllers().await?;
 
     let (lines, body) = Lines::new();
     let (session, inbox) = fleet.inner.sessions.begin(id.clone(), peer.connection);
-    let settings = NodeSettings { southbound: fleet.inner.config.southbound.clone() };
+    let settings = NodeSettings { southbound: fleet.inner.config.southbound.clone(), controllers };
+    if !fleet.led().is_ok_and(|now| Arc::ptr_eq(&now, &led)) {
+        // The lead ended while the session began, perhaps just before it could be ended with the others.
+        session.end();
+    }
     let fleet = fleet.clone();
     tokio::spawn(async move {
-        fleet.changed(id.clone());
-        drive(session.clone(), inbox, lines, settings, desired).await;
+        led.changed(id.clone());
+        drive(session.clone(), inbox, lines, settings, led.neighbours.desired.clone()).await;
         if fleet.inner.sessions.finish(&session) {
             tracing::warn!(node = %id, "the node lost its connection");
-            if let Err(error) = record_loss(&fleet, &id).await {
+            if let Err(error) = record_loss(&led, &id).await {
                 tracing::warn!(node = %id, error = &error as &dyn std::error::Error, "that the node was lost is not written down");
             }
-            fleet.changed(id);
+            led.changed(id);
         }
     });
     Ok(stream(StatusCode::OK, "application/x-ndjson", body))
@@ -41,7 +51,7 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) 
 
 pub(super) async fn observed(fleet: &Fleet, peer: &Peer, node: NodeId, observed: Observed) -> Result<Response<Body>> {
     fleet.inner.sessions.on_connection(&node, peer.connection)?;
-    fleet.neighbours()?.observed.observed(&node, &observed).await?;
+    fleet.led()?.neighbours.observed.observed(&node, &observed).await?;
     Ok(done())
 }
 
@@ -51,7 +61,13 @@ pub(super) fn answered(fleet: &Fleet, peer: &Peer, node: NodeId, id: &str, answe
     Ok(done())
 }
 
-async fn record_hello(fleet: &Fleet, id: &NodeId, hello: Hello) -> Result<()> {
+/// Another controller's question for a node.
+pub(super) async fn ask(fleet: &Fleet, node: NodeId, ask: Ask) -> Result<Response<Body>> {
+    let answer = fleet.ask_here(&node, ask).await?;
+    Ok(reply(StatusCode::OK, &answer))
+}
+
+async fn record_hello(led: &Led, id: &NodeId, hello: Hello) -> Result<()> {
     let id = id.clone();
     let write = move |tx: &mut Tx| -> Result<()> {
         let before = node::get(tx, &id)?;
@@ -60,17 +76,17 @@ async fn record_hello(fleet: &Fleet, id: &NodeId, hello: Hello) -> Result<()> {
         let (was, is) = (before.hello.as_ref().map(view), Some(view(&hello)));
         Ok(tx.record(event(&Actor::system("fleet"), "node.connect", "node", id.as_str(), was, is))?)
     };
-    fleet.inner.store.write(write).await
+    led.store.write(write).await
 }
 
-async fn record_loss(fleet: &Fleet, id: &NodeId) -> Result<()> {
+async fn record_loss(led: &Led, id: &NodeId) -> Result<()> {
     let id = id.clone();
     let write = move |tx: &mut Tx| -> Result<()> {
         // A node that was removed is lost because of that, which is written down already.
-        if node::set_seen(tx, &id)? {
+        if node::set_lost(tx, &id)? {
             tx.record(event(&Actor::system("fleet"), "node.disconnect", "node", id.as_str(), None, None))?;
         }
         Ok(())
     };
-    fleet.inner.store.write(write).await
+    led.store.write(write).await
 }

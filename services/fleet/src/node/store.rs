@@ -17,9 +17,12 @@ pub(crate) struct Row {
     pub joined_at: Timestamp,
     pub seen_at: Timestamp,
     pub hello: Option<Hello>,
+    /// As the controller that leads has written it down.
+    pub has_session: bool,
 }
 
-const COLUMNS: &str = "id, hostname, disabled, disabled_reason, joined_at, seen_at, hello";
+const COLUMNS: &str = "id, hostname, disabled, disabled_reason, joined_at, seen_at, hello, session_lead, \
+     (SELECT generation FROM lead)";
 
 impl Row {
     fn read(row: &StoreRow) -> Result<Self> {
@@ -31,6 +34,7 @@ impl Row {
             joined_at: row.get(4)?,
             seen_at: row.get(5)?,
             hello: row.json(6)?,
+            has_session: row.get::<Option<i64>>(7)? == Some(row.get(8)?),
         })
     }
 
@@ -73,13 +77,17 @@ pub(crate) fn insert(tx: &mut Tx, id: &NodeId, hostname: &str) -> Result<()> {
 
 pub(crate) fn set_hello(tx: &mut Tx, id: &NodeId, hello: &Hello) -> Result<()> {
     let json = serde_json::to_value(hello).unwrap_or_default();
-    tx.execute("UPDATE nodes SET hello = $1, seen_at = $2 WHERE id = $3", &params![json, Timestamp::now(), id])?;
+    tx.execute(
+        "UPDATE nodes SET hello = $1, seen_at = $2, session_lead = (SELECT generation FROM lead) WHERE id = $3",
+        &params![json, Timestamp::now(), id],
+    )?;
     Ok(())
 }
 
-/// False if there is no such node.
-pub(crate) fn set_seen(tx: &mut Tx, id: &NodeId) -> Result<bool> {
-    let touched = tx.execute("UPDATE nodes SET seen_at = $1 WHERE id = $2", &params![Timestamp::now(), id])?;
+/// The node has no session any more. False if there is no such node.
+pub(crate) fn set_lost(tx: &mut Tx, id: &NodeId) -> Result<bool> {
+    let touched =
+        tx.execute("UPDATE nodes SET seen_at = $1, session_lead = NULL WHERE id = $2", &params![Timestamp::now(), id])?;
     Ok(touched > 0)
 }
 

@@ -96,8 +96,8 @@ impl Sessions {
         current
     }
 
-    pub fn end_all(&self) {
-        for session in self.lock().values() {
+    pub fn end_those(&self, which: impl Fn(&NodeId) -> bool) {
+        for session in self.lock().values().filter(|session| which(&session.node)) {
             session.end();
         }
     }

@@ -22,6 +22,6 @@ pub mod rows;
 mod sweep;
 
 pub use heartbeat::{Heartbeat, is_alive};
-pub use observe::Observer;
+pub use observe::{Observer, watch_hosts};
 pub use reconcile::Reconciler;
 pub use sweep::Sweep;

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What OVN tells us: which ports are plugged, which hosts there are, and that it can be reached again.
+//!
+//! Every controller knows the hosts ([`watch_hosts`]), since its API speaks of them; what follows from OVN's news for the
+//! tables and for OVN is the business of the one that leads ([`Observer`]).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use ovn::southbound::Chassis;
 use store::params;
@@ -13,6 +20,24 @@ use crate::{Room, keys, port::Row, resource::Kept, who::Doer};
 const OPTIONS: [(&str, &str); 3] = [("bfd-min-rx", "500"), ("bfd-min-tx", "500"), ("bfd-mult", "3")];
 /// Changes come in bursts; one look answers for all of a burst.
 const BURST: Duration = Duration::from_millis(50);
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Keeps what the room knows of the hosts up to date. Runs until it is dropped.
+pub async fn watch_hosts(room: Arc<Room>) {
+    let mut south = room.southbound.client().changes();
+    let mut known: Option<Vec<Chassis>> = None;
+    loop {
+        south.borrow_and_update();
+        if let Ok(hosts) = room.southbound.chassis()
+            && known.as_deref().is_none_or(|known| names(known) != names(&hosts))
+        {
+            room.set_chassis(hosts.clone());
+            known = Some(hosts);
+        }
+        let _ = south.changed().await;
+        tokio::time::sleep(BURST).await;
+    }
+}
 
 pub struct Observer {
     room: Arc<Room>,
@@ -20,25 +45,35 @@ pub struct Observer {
     known: Option<HashMap<String, bool>>,
     was_current: bool,
     knows_options: bool,
-    hosts: Option<Vec<Chassis>>,
 }
 
 impl Observer {
     pub fn new(room: Arc<Room>) -> Self {
-        Self { room, known: None, was_current: false, knows_options: false, hosts: None }
+        Self { room, known: None, was_current: false, knows_options: false }
     }
 
     /// Runs until it is dropped.
     pub async fn run(mut self) {
         let mut north = self.room.northbound.client().changes();
-        let mut south = self.room.southbound.client().changes();
+        let mut hosts = self.room.chassis();
+        // Those that are known already may have changed while nobody led.
+        hosts.mark_changed();
         loop {
             north.borrow_and_update();
-            south.borrow_and_update();
+            let hosts_changed = hosts.has_changed().unwrap_or_default();
+            let hosts_known = hosts.borrow_and_update().is_some();
             self.look().await;
+            if hosts_changed
+                && hosts_known
+                && let Err(error) = self.heed_hosts().await
+            {
+                tracing::warn!(%error, "a change of hosts was not noted and will be");
+                tokio::time::sleep(RETRY).await;
+                hosts.mark_changed();
+            }
             tokio::select! {
                 _ = north.changed() => {}
-                _ = south.changed() => {}
+                _ = hosts.changed() => {}
             }
             tokio::time::sleep(BURST).await;
         }
@@ -55,13 +90,26 @@ impl Observer {
         if is_current && !self.knows_options {
             // Another writer may make the row of options at the same time; the next change brings us here again.
             let options = OPTIONS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-            self.knows_options = self.room.northbound.ensure_options(&options).await.is_ok();
+            self.knows_options = match self.room.northbound.ensure_options(&options).await {
+                Ok(()) => true,
+                Err(ovn::Error::Led { theirs, .. }) => {
+                    self.outbid(theirs).await;
+                    false
+                }
+                Err(_) => false,
+            };
         }
         if let Err(error) = self.look_at_ports().await {
             tracing::warn!(%error, "what OVN says of ports was not noted; it will be at the next change");
         }
-        if let Err(error) = self.look_at_hosts().await {
-            tracing::warn!(%error, "a change of hosts was not noted; the sweep will find it");
+    }
+
+    /// OVN has seen a later lead than ours. Either ours is over, and the tables refuse this; or the tables were restored
+    /// from a backup, and the next lead is above both.
+    async fn outbid(&self, theirs: u64) {
+        match self.room.store.outbid(i64::try_from(theirs).unwrap_or(i64::MAX)).await {
+            Ok(()) => tracing::warn!(theirs, "OVN knows a later lead than the tables; the lead is taken anew above it"),
+            Err(error) => tracing::info!(theirs, %error, "OVN knows a later lead"),
         }
     }
 
@@ -87,19 +135,17 @@ impl Observer {
         Ok(())
     }
 
-    async fn look_at_hosts(&mut self) -> crate::Result<()> {
-        let Ok(hosts) = self.room.southbound.chassis() else { return Ok(()) };
-        let names =
-            |hosts: &[Chassis]| hosts.iter().map(|host| (host.name.clone(), host.bridge_mappings.clone())).collect::<Vec<_>>();
-        if self.hosts.as_deref().is_some_and(|known| names(known) == names(&hosts)) {
-            return Ok(());
-        }
-        self.room.set_chassis(hosts.clone());
+    /// Gateways are on hosts.
+    async fn heed_hosts(&self) -> crate::Result<()> {
         self.room.store.write(keys::mark_gateways).await?;
         self.room.bell.ring();
-        self.hosts = Some(hosts);
         Ok(())
     }
+}
+
+/// What of the hosts matters to gateways and provider networks.
+fn names(hosts: &[Chassis]) -> Vec<(&str, &BTreeMap<String, String>)> {
+    hosts.iter().map(|host| (host.name.as_str(), &host.bridge_mappings)).collect()
 }
 
 fn note(tx: &mut store::Tx, id: &str, up: bool) -> crate::Result<()> {

@@ -59,6 +59,7 @@ impl Cloud {
     pub async fn live() -> Self {
         let mut cloud = Self::quiet().await;
         cloud.loops = cloud.network.spawn();
+        cloud.loops.push(cloud.network.watch_hosts());
         cloud
     }
 

@@ -10,5 +10,6 @@ mod killed;
 mod provider_vlan;
 mod reach;
 mod spoofing;
+mod two_controllers;
 mod two_hosts;
 mod up;

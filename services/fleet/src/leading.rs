@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What of the fleet only the controller that has the lead does: it holds the sessions, and what comes of them is
+//! written through tables and rooms that are bound to the lead.
+
+use std::sync::{Arc, PoisonError};
+
+use contracts::{Refusal, nodes::NodeFacts, nodes::NodeNeighbours, placement::Placement};
+use store::{Store, Tx};
+use tokio::sync::mpsc;
+use types::NodeId;
+
+use crate::{Error, Fleet, Result, node, room::RETRY};
+
+/// The tables and rooms as the lead's work uses them.
+pub struct Leading {
+    pub store: Store,
+    pub placement: Arc<dyn Placement>,
+    pub neighbours: NodeNeighbours,
+}
+
+pub(crate) struct Led {
+    pub store: Store,
+    pub neighbours: NodeNeighbours,
+    placement: Arc<dyn Placement>,
+    /// Nodes that connected, were lost or changed, to be told to the neighbours.
+    changed: mpsc::UnboundedSender<NodeId>,
+}
+
+impl Fleet {
+    /// Takes in sessions until it is dropped; they end with it.
+    pub async fn lead(self, leading: Leading) {
+        let Leading { store, placement, neighbours } = leading;
+        let (changed, to_announce) = mpsc::unbounded_channel();
+        let led = Arc::new(Led { store, neighbours, placement, changed });
+        *self.inner.led.write().unwrap_or_else(PoisonError::into_inner) = Some(led.clone());
+        let _over = Over { fleet: self.clone(), led: led.clone() };
+        tokio::join!(led.announce(&self, to_announce), self.heed_other_controllers(&led));
+    }
+
+    /// What sessions need, while this controller has the lead.
+    pub(crate) fn led(&self) -> Result<Arc<Led>> {
+        let led = self.inner.led.read().unwrap_or_else(PoisonError::into_inner).clone();
+        led.ok_or_else(|| Refusal::unavailable("this controller does not have the lead now: try another").into())
+    }
+
+    /// Tells the neighbours, soon, that this node changed. Another controller that leads hears of it by the event.
+    pub(crate) fn changed(&self, node: NodeId) {
+        if let Ok(led) = self.led() {
+            led.changed(node);
+        }
+    }
+
+    /// Nodes that were changed or removed by way of another controller.
+    async fn heed_other_controllers(&self, led: &Led) {
+        let mut wake = led.store.watch_others(&["node"]);
+        loop {
+            wake.wait().await;
+            match led.store.list(node::all).await {
+                Ok(rows) => {
+                    let known = |id: &NodeId| rows.iter().any(|row| row.id == *id);
+                    self.inner.sessions.end_those(|id| !known(id));
+                    rows.into_iter().for_each(|row| led.changed(row.id));
+                }
+                Err(error) => tracing::warn!(%error, "changes of nodes by other controllers are heeded with the next one"),
+            }
+        }
+    }
+}
+
+impl Led {
+    pub fn changed(&self, node: NodeId) {
+        let _ = self.changed.send(node);
+    }
+
+    /// Says what is now, not what happened: so it may be said late, twice or once for several changes.
+    async fn announce(&self, fleet: &Fleet, mut to_announce: mpsc::UnboundedReceiver<NodeId>) {
+        while let Some(id) = to_announce.recv().await {
+            if let Err(error) = self.announce_one(fleet, &id).await {
+                if matches!(&error, Error::Refused(refusal) if !refusal.is_transient()) {
+                    continue;
+                }
+                tracing::warn!(node = %id, error = &error as &dyn std::error::Error, "a node's change is announced later");
+                let changed = self.changed.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(RETRY).await;
+                    let _ = changed.send(id);
+                });
+            }
+        }
+    }
+
+    async fn announce_one(&self, fleet: &Fleet, id: &NodeId) -> Result<()> {
+        let id = id.clone();
+        let facts = fleet.facts(self.store.read(move |tx: &mut Tx| node::get(tx, &id)).await?);
+        self.ensure_provider(fleet, &facts).await?;
+        Ok(self.neighbours.observed.node_changed(&facts).await?)
+    }
+
+    /// Makes placement know what the node offers, once the node has said it.
+    async fn ensure_provider(&self, fleet: &Fleet, facts: &NodeFacts) -> Result<()> {
+        let Some(hello) = &facts.hello else { return Ok(()) };
+        let inventories = node::inventories(hello, fleet.inner.config.vcpu_ratio);
+        let traits = node::traits(hello, facts.disabled);
+        Ok(self.placement.ensure_provider(&facts.id, &facts.hostname, &inventories, &traits).await?)
+    }
+}
+
+/// The end of a lead, however it comes.
+struct Over {
+    fleet: Fleet,
+    led: Arc<Led>,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let mut led = self.fleet.inner.led.write().unwrap_or_else(PoisonError::into_inner);
+        if led.as_ref().is_some_and(|led| Arc::ptr_eq(led, &self.led)) {
+            *led = None;
+            self.fleet.inner.sessions.end_those(|_| true);
+        }
+    }
+}
