@@ -142,7 +142,8 @@ async fn upload_image(client: &Client) -> Thing {
 
 async fn create_server(client: &Client, image: &Thing) -> Thing {
     let flavors = client.get("/compute/v2.1/flavors").await.expect(200);
-    let flavor = flavors["flavors"][0]["id"].as_str().unwrap();
+    let smallest = flavors["flavors"].as_array().unwrap().iter().find(|flavor| flavor["name"] == "m1.micro");
+    let flavor = smallest.unwrap()["id"].as_str().unwrap();
     let server = json!({"name": "web", "imageRef": image.id, "flavorRef": flavor, "networks": "none"});
     create(client, "/compute/v2.1/servers", json!({"server": server})).await
 }

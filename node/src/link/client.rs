@@ -24,6 +24,8 @@ use tokio_rustls::TlsConnector;
 use crate::{Error, Result, error::Doing, identity::Identity};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For each of the connection and its handshake: another controller may be waiting to be tried.
+const CONNECT: Duration = Duration::from_secs(5);
 /// Together: a connection whose other end is gone is noticed after at most nine seconds.
 const PING_EVERY: Duration = Duration::from_secs(4);
 const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -39,11 +41,11 @@ pub(crate) struct Client {
 impl Client {
     pub async fn connect(address: &str, tls: Arc<ClientConfig>) -> Result<Self> {
         let connecting = || format!("connect to the controller at {address}");
-        let stream = timeout(PATIENCE, TcpStream::connect(address)).await.map_err(io::Error::from).doing(connecting)?;
+        let stream = timeout(CONNECT, TcpStream::connect(address)).await.map_err(io::Error::from).doing(connecting)?;
         let stream = stream.doing(connecting)?;
         stream.set_nodelay(true).doing(connecting)?;
         let name = ServerName::try_from(CONTROLLER_NAME).map_err(|error| Error::tls("name the controller", error))?;
-        let stream = timeout(PATIENCE, TlsConnector::from(tls).connect(name, stream)).await.map_err(io::Error::from);
+        let stream = timeout(CONNECT, TlsConnector::from(tls).connect(name, stream)).await.map_err(io::Error::from);
         let stream = stream.doing(connecting)?.doing(connecting)?;
         let (requests, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The link to a controller: connect, hold a session, and again when it breaks.
 //!
-//! Of several controllers one takes sessions. The node tries those that it knows in turn, beginning behind the one that
-//! it lost, and learns of others from the one that it finds.
+//! Of several controllers one takes sessions. The node tries those that it knows, the one that it lost last of all, and
+//! learns of others from the one that it finds.
 
 mod client;
 mod reporter;
@@ -23,7 +23,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CERTIFICATE_CLOCK: Duration = Duration::from_secs(12 * 3600);
 /// A session that lasted this long began well: the next attempt is made soon.
-const SETTLED: Duration = Duration::from_secs(30);
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// The connection as others use it, when there is one.
 #[derive(Clone)]
@@ -49,10 +49,10 @@ impl Link {
     /// Holds sessions until it is dropped.
     pub async fn run(&self, mut identity: Identity, config: &NodeConfig, host: Arc<Host>, machines: Machines) {
         let mut pause = FIRST_PAUSE;
-        let mut turn = 0;
+        let mut last = String::new();
         loop {
             let began = std::time::Instant::now();
-            let outcome = self.attempt(&mut turn, &mut identity, config, &host, &machines).await;
+            let outcome = self.attempt(&mut last, &mut identity, config, &host, &machines).await;
             self.current.send_replace(None);
             if began.elapsed() > SETTLED {
                 pause = FIRST_PAUSE;
@@ -66,24 +66,27 @@ impl Link {
         }
     }
 
-    /// Tries each controller once, until one has taken a session.
+    /// Tries each controller once, the one that had the last session last, until one has taken a session.
     async fn attempt(
         &self,
-        turn: &mut usize,
+        last: &mut String,
         identity: &mut Identity,
         config: &NodeConfig,
         host: &Arc<Host>,
         machines: &Machines,
     ) -> Result<()> {
         let addresses = if config.controllers.is_empty() { identity.controllers() } else { &config.controllers };
-        let addresses = addresses.to_vec();
+        let mut addresses = addresses.to_vec();
+        if let Some(lost) = addresses.iter().position(|address| address == last) {
+            let lost = addresses.remove(lost);
+            addresses.push(lost);
+        }
         let mut outcome = Err(Error::Unfit("no controller is configured".into()));
-        for _ in 0..addresses.len() {
-            let address = &addresses[*turn % addresses.len()];
-            *turn = (*turn + 1) % addresses.len();
+        for address in &addresses {
             let mut began = false;
             outcome = self.hold(address, &mut began, identity, host, machines).await;
             if began {
+                last.clone_from(address);
                 break;
             }
             if let (Err(error), 2..) = (&outcome, addresses.len()) {

@@ -80,7 +80,12 @@ impl Process {
         if !self.is_alive()? {
             return Ok(());
         }
-        match kill(self.pid, signal) {
+        let sent = kill(self.pid, signal);
+        if signal != Signal::SIGSTOP {
+            // `nsenter` stops when its process does, and goes on only when it is told to.
+            let _ = kill(Pid::from_raw(self.door.id().cast_signed()), Signal::SIGCONT);
+        }
+        match sent {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("sending {signal} to {}", self.name)),
         }

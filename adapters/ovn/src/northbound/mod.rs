@@ -176,7 +176,7 @@ impl Northbound {
 
     /// Makes sure of the one row of settings and of these options in it; other options are left alone.
     pub async fn ensure_options(&self, options: &BTreeMap<String, String>) -> Result<()> {
-        let transaction = self.client.read_current(|replica| {
+        self.write(|replica| {
             let mut transaction = Transaction::new();
             match replica.singleton("NB_Global") {
                 None if self.lead.is_none() => {
@@ -194,13 +194,9 @@ impl Northbound {
                     }
                 }
             }
-            self.fence(replica, &mut transaction)?;
-            Ok::<_, Error>(transaction)
-        })??;
-        if !transaction.is_empty() {
-            self.client.transact(&transaction).await?;
-        }
-        Ok(())
+            transaction
+        })
+        .await
     }
 
     /// Waits until ovn-northd has translated everything written so far into the southbound database.
@@ -216,14 +212,36 @@ impl Northbound {
     /// Asks every chassis to confirm what has been written so far. The answers show in the southbound database, as
     /// [`Chassis::behind`](crate::southbound::Chassis::behind).
     pub async fn ask_hypervisors(&self) -> Result<()> {
-        let transaction = self.client.read_current(|replica| {
+        self.write(|_| {
             let mut transaction = Transaction::new();
             transaction.increment("NB_Global", Select::all(), "nb_cfg");
-            self.fence(replica, &mut transaction)?;
-            Ok::<_, Error>(transaction)
-        })??;
-        self.client.transact(&transaction).await?;
-        Ok(())
+            transaction
+        })
+        .await
+    }
+
+    /// Sends a small transaction, composed anew if another writer was faster.
+    async fn write(&self, compose: impl Fn(&Replica) -> Transaction) -> Result<()> {
+        let mut left = ATTEMPTS;
+        loop {
+            let mut changes = self.client.changes();
+            changes.borrow_and_update();
+            let transaction = self.client.read_current(|replica| {
+                let mut transaction = compose(replica);
+                self.fence(replica, &mut transaction)?;
+                Ok::<_, Error>(transaction)
+            })??;
+            if transaction.is_empty() {
+                return Ok(());
+            }
+            left -= 1;
+            match self.client.transact(&transaction).await {
+                Err(error) if error.is_lost_race() && left > 0 => {
+                    tokio::time::timeout(OVERTAKEN_PATIENCE, changes.changed()).await.ok();
+                }
+                outcome => return outcome.map(drop),
+            }
+        }
     }
 
     /// Binds a transaction to our lead, if we write for one. What would do nothing stays nothing, unless the database does

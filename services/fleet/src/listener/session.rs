@@ -13,7 +13,7 @@ use types::NodeId;
 
 use super::{Body, Peer, done, join::check_protocol, reply, stream};
 use crate::{
-    Fleet, Result,
+    Error, Fleet, Result,
     leading::Led,
     node,
     room::event,
@@ -40,7 +40,10 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) 
         drive(session.clone(), inbox, lines, settings, led.neighbours.desired.clone()).await;
         if fleet.inner.sessions.finish(&session) {
             tracing::warn!(node = %id, "the node lost its connection");
-            if let Err(error) = record_loss(&led, &id).await {
+            // After the lead is lost nothing is left to write down: the session was one of that lead.
+            if let Err(error) = record_loss(&led, &id).await
+                && !matches!(error, Error::Store(store::Error::NotLeading))
+            {
                 tracing::warn!(node = %id, error = &error as &dyn std::error::Error, "that the node was lost is not written down");
             }
             led.changed(id);

@@ -88,7 +88,7 @@ impl Observer {
         }
         self.was_current = is_current;
         if is_current && !self.knows_options {
-            // Another writer may make the row of options at the same time; the next change brings us here again.
+            // If it does not succeed now, the next change brings us here again.
             let options = OPTIONS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
             self.knows_options = match self.room.northbound.ensure_options(&options).await {
                 Ok(()) => true,
