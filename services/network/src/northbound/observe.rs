@@ -57,23 +57,23 @@ impl Observer {
         let mut north = self.room.northbound.client().changes();
         let mut hosts = self.room.chassis();
         // Those that are known already may have changed while nobody led.
-        hosts.mark_changed();
+        let mut hosts_changed = true;
         loop {
             north.borrow_and_update();
-            let hosts_changed = hosts.has_changed().unwrap_or_default();
-            let hosts_known = hosts.borrow_and_update().is_some();
             self.look().await;
-            if hosts_changed
-                && hosts_known
-                && let Err(error) = self.heed_hosts().await
-            {
-                tracing::warn!(%error, "a change of hosts was not noted and will be");
-                tokio::time::sleep(RETRY).await;
-                hosts.mark_changed();
+            if hosts_changed && hosts.borrow_and_update().is_some() {
+                match self.heed_hosts().await {
+                    Ok(()) => hosts_changed = false,
+                    Err(error) => {
+                        tracing::warn!(%error, "a change of hosts is not noted yet");
+                        tokio::time::sleep(RETRY).await;
+                        continue;
+                    }
+                }
             }
             tokio::select! {
                 _ = north.changed() => {}
-                _ = hosts.changed() => {}
+                _ = hosts.changed() => hosts_changed = true,
             }
             tokio::time::sleep(BURST).await;
         }
