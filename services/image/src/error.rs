@@ -32,7 +32,7 @@ pub enum Error {
     #[error("The data could not be converted: {0}.")]
     Conversion(#[source] disks::Error),
     #[error(
-        "image.import.conversion is set, but qemu-img cannot be used here: {0}. Install QEMU's tools (qemu-utils), or leave the setting out."
+        "image.import.conversion is set, but qemu-img cannot be used here; install QEMU's tools (qemu-utils), or leave the setting out"
     )]
     NoConverter(#[source] disks::Error),
     #[error("The object store that keeps this data cannot be used now. Try again later.")]

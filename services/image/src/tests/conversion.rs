@@ -216,7 +216,7 @@ async fn a_room_without_qemu_img() {
     crate::Image::open(store.clone(), settings.clone()).await.map(drop).expect("without a conversion nothing is missing");
     converting(&mut settings, Format::Raw);
     let said = crate::Image::open(store, settings).await.map(drop).unwrap_err().to_string();
-    assert!(said.contains("qemu-img cannot be used") && said.contains("Install QEMU's tools"), "{said}");
+    assert!(said.contains("qemu-img cannot be used") && said.contains("install QEMU's tools"), "{said}");
 }
 
 #[test]
