@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use api::{Cx, Reply, Routes};
 use http::StatusCode;
-use serde_json::json;
 use types::ServerId;
 
 use super::{
     action, console, create, interfaces, list, metadata, store as table, tags, update,
-    view::{self, Answer, Sight},
+    view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, policy, versions::v};
 
@@ -74,5 +73,5 @@ async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), ServerId::new(cx.param("id")));
     let server = room.store.read(move |tx| table::get(tx, &allowed, &id)).await?;
     let sight = Sight::of(&room, &cx, std::slice::from_ref(&server)).await?;
-    api::json(StatusCode::OK, &json!({"server": view::detail(&cx, &sight, &server, Answer::One)}))
+    api::json(StatusCode::OK, &Document { server: Detail { cx: &cx, sight: &sight, server: &server, answer: Answer::One } })
 }

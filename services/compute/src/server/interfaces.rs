@@ -6,26 +6,27 @@ use std::sync::Arc;
 use api::{Cx, Fault, Reply};
 use contracts::ports::PortFacts;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use types::ServerId;
 
 use super::{
     Server,
     claim::{self, Claim},
     state::Found,
-    store as table, view,
+    store as table,
+    view::{self, Address},
 };
 use crate::{Compute, error::Result, input::Read, versions::at_least};
 
 pub(super) async fn ips(room: Arc<Compute>, cx: Cx) -> Reply {
     let (_, ports) = look(&room, &cx).await?;
-    api::json(StatusCode::OK, &json!({"addresses": plain(&view::addresses(&ports))}))
+    api::json(StatusCode::OK, &json!({"addresses": plain(&ports)}))
 }
 
 pub(super) async fn ips_of_network(room: Arc<Compute>, cx: Cx) -> Reply {
     let (_, ports) = look(&room, &cx).await?;
     let network = cx.param("network");
-    match plain(&view::addresses(&ports)).get(network) {
+    match plain(&ports).get(network) {
         Some(list) => api::json(StatusCode::OK, &json!({network: list})),
         None => Err(Fault::not_found("Instance is not a member of specified network")),
     }
@@ -84,12 +85,8 @@ fn interface(cx: &Cx, server: &Server, port: &PortFacts, claims: &[Claim]) -> Va
 }
 
 /// `/ips` tells of addresses only.
-fn plain(addresses: &Value) -> Value {
-    let mut plain = addresses.clone();
-    for list in plain.as_object_mut().into_iter().flat_map(|networks| networks.values_mut()) {
-        for address in list.as_array_mut().into_iter().flatten() {
-            *address = json!({"version": address["version"], "addr": address["addr"]});
-        }
-    }
-    plain
+fn plain(ports: &[PortFacts]) -> Map<String, Value> {
+    let plain = |address: Address| json!({"version": address.version, "addr": address.addr});
+    let networks = view::addresses(ports).into_iter();
+    networks.map(|(network, list)| (network.to_owned(), list.into_iter().map(plain).collect())).collect()
 }

@@ -7,20 +7,22 @@ use std::sync::Arc;
 use access::{Allowed, Policy, Scope};
 use api::{Cx, Fault, Paging, PagingHabits, Reply, Sort};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use store::Direction;
 
 use super::{
     Server, filter,
     state::{STATUS_SQL, VM_STATE_SQL},
     store as table,
-    view::{self, Answer, Sight},
+    view::{self, Answer, Detail, Sight},
 };
 use crate::{
     Compute,
     error::Error,
     input::{Read, wrong},
-    links, policy, query,
+    links::{self, Link},
+    policy, query,
     versions::at_least,
 };
 
@@ -28,24 +30,27 @@ const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(1000), defa
 
 pub(super) async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
     let (paging, servers) = page(&room, &cx, &policy::SERVER_INDEX_ALL).await?;
-    let views = servers.iter().map(|server| view::brief(&cx, server)).collect();
-    render(&cx, &paging, &servers, views)
+    let views = servers.iter().map(|server| view::brief(&cx, server)).collect::<Vec<_>>();
+    render(&cx, &paging, &servers, &views)
 }
 
 pub(super) async fn list_detail(room: Arc<Compute>, cx: Cx) -> Reply {
     let (paging, servers) = page(&room, &cx, &policy::SERVER_DETAIL_ALL).await?;
     let sight = Sight::of(&room, &cx, &servers).await?;
-    let views = servers.iter().map(|server| view::detail(&cx, &sight, server, Answer::List)).collect();
-    render(&cx, &paging, &servers, views)
+    let views = servers.iter().map(|server| Detail { cx: &cx, sight: &sight, server, answer: Answer::List }).collect::<Vec<_>>();
+    render(&cx, &paging, &servers, &views)
 }
 
-fn render(cx: &Cx, paging: &Paging, servers: &[Server], views: Vec<Value>) -> Reply {
-    let mut document = json!({"servers": views});
+#[derive(Serialize)]
+struct Page<'a, V> {
+    servers: &'a [V],
+    #[serde(rename = "servers_links", skip_serializing_if = "Option::is_none")]
+    links: Option<Vec<Link>>,
+}
+
+fn render<V: Serialize>(cx: &Cx, paging: &Paging, servers: &[Server], views: &[V]) -> Reply {
     let last = servers.last().map(|server| server.id.as_str());
-    if let Some(next) = links::next(cx, paging, servers.len(), last) {
-        document["servers_links"] = json!(next);
-    }
-    api::json(StatusCode::OK, &document)
+    api::json(StatusCode::OK, &Page { servers: views, links: links::next(cx, paging, servers.len(), last) })
 }
 
 async fn page(room: &Compute, cx: &Cx, all: &'static Policy) -> Result<(Paging, Vec<Server>), Fault> {

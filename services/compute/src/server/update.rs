@@ -13,7 +13,7 @@ use super::{
     ask,
     guard::Guard,
     store as table,
-    view::{self, Answer, Sight},
+    view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, error::Result, input::document, versions::at_least};
 
@@ -64,5 +64,5 @@ pub(super) async fn update(room: Arc<Compute>, mut cx: Cx) -> Reply {
         room.nodes.wake(&node);
     }
     let sight = Sight::of(&room, &cx, std::slice::from_ref(&server)).await?;
-    api::json(StatusCode::OK, &json!({"server": view::detail(&cx, &sight, &server, Answer::Update)}))
+    api::json(StatusCode::OK, &Document { server: Detail { cx: &cx, sight: &sight, server: &server, answer: Answer::Update } })
 }

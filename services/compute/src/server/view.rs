@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How a server looks to a client, version by version. The only place that knows which attribute came when.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use access::Target;
 use api::Cx;
 use contracts::{nodes::NodeFacts, ports::PortFacts};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha224};
-use types::{ProjectId, ServerId};
+use types::{Mac, ProjectId, ServerId};
 
 use super::{FaultNote, Server};
-use crate::{Compute, availability_zone, error::Result, input::Read, links, policy, versions::at_least};
+use crate::{
+    Compute, availability_zone, error,
+    input::Read,
+    links::{self, Link},
+    policy,
+    versions::at_least,
+};
 
 /// What this caller may see, and what the neighbours know: learned once for all servers of an answer.
 pub(super) struct Sight {
@@ -52,7 +59,7 @@ impl Sight {
 }
 
 /// The ports of these servers: as network knows them, or as they were last noted here while it does not answer.
-pub(super) async fn ports(room: &Compute, servers: &[Server]) -> Result<HashMap<ServerId, Vec<PortFacts>>> {
+pub(super) async fn ports(room: &Compute, servers: &[Server]) -> error::Result<HashMap<ServerId, Vec<PortFacts>>> {
     if servers.is_empty() {
         return Ok(HashMap::new());
     }
@@ -66,141 +73,206 @@ pub(super) async fn ports(room: &Compute, servers: &[Server]) -> Result<HashMap<
     }
 }
 
-pub(super) fn brief(cx: &Cx, server: &Server) -> Value {
-    json!({"id": server.id, "name": server.name, "links": links::links(cx, "servers", server.id.as_str())})
+/// What a plain list tells.
+#[derive(Serialize)]
+pub(super) struct Brief<'a> {
+    id: &'a ServerId,
+    name: &'a str,
+    links: [Link; 2],
 }
 
-pub(super) fn detail(cx: &Cx, sight: &Sight, server: &Server, answer: Answer) -> Value {
-    let v = |minor| at_least(cx.version, minor);
-    let words = server.facts().words();
-    let ports = sight.ports(server);
-    let mut view = json!({
-        "id": server.id,
-        "name": server.name,
-        "status": words.status,
-        "tenant_id": server.project_id,
-        "user_id": server.user_id,
-        "metadata": server.metadata,
-        "hostId": host_id(&server.project_id, server.host.as_deref()),
-        "image": {"id": server.image_id, "links": [links::bookmark(cx, "images", server.image_id.as_str())]},
-        "flavor": flavor(cx, sight, server),
-        "created": server.created_at.zulu(),
-        "updated": server.updated_at.zulu(),
-        "addresses": addresses(ports),
-        "accessIPv4": server.access_ip_v4.as_deref().unwrap_or_default(),
-        "accessIPv6": server.access_ip_v6.as_deref().unwrap_or_default(),
-        "links": links::links(cx, "servers", server.id.as_str()),
-        "OS-DCF:diskConfig": server.disk_config,
-    });
-    if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(&words.status) {
-        view["progress"] = json!(0);
-    }
-    if let Some(note) = &server.fault
-        && ["ERROR", "DELETED"].contains(&words.status)
-    {
-        view["fault"] = fault(note, sight.extended);
-    }
-    if v(19) {
-        view["description"] = json!(server.description);
-    }
-    if v(9) {
-        view["locked"] = json!(server.locked_by.is_some());
-    }
-    if v(73) {
-        view["locked_reason"] = json!(server.locked_reason);
-    }
-    if v(26) {
-        view["tags"] = json!(server.tags);
-    }
-    if v(63) {
-        view["trusted_image_certificates"] = Value::Null;
-    }
-    if v(90) || (v(3) && sight.extended && answer != Answer::Update) {
-        view["OS-EXT-SRV-ATTR:hostname"] = json!(server.hostname);
-    }
-    if v(71) && answer != Answer::List {
-        view["server_groups"] = json!([]);
-    }
-    if v(96) {
-        view["pinned_availability_zone"] = json!(server.zone);
-    }
-    if answer == Answer::Update && !v(75) {
-        return view;
-    }
-    view["OS-EXT-AZ:availability_zone"] = json!(zone(server));
-    view["config_drive"] = json!(if server.config_drive { "True" } else { "" });
-    view["key_name"] = json!(server.key_name);
-    view["OS-SRV-USG:launched_at"] = json!(server.launched_at.map(|at| at.naive_micros()));
-    view["OS-SRV-USG:terminated_at"] = json!(server.deleted_at.map(|at| at.naive_micros()));
-    let groups = security_groups(server, ports);
-    if !groups.is_empty() {
-        view["security_groups"] = json!(groups.iter().map(|name| json!({"name": name})).collect::<Vec<_>>());
-    }
-    view["OS-EXT-STS:task_state"] = json!(words.task_state);
-    view["OS-EXT-STS:vm_state"] = json!(words.vm_state);
-    view["OS-EXT-STS:power_state"] = json!(words.power_state);
-    view["os-extended-volumes:volumes_attached"] = json!([]);
-    if sight.extended {
-        extended(cx, server, &mut view);
-    }
-    if sight.host_status {
-        view["host_status"] = json!(host_status(sight, server));
-    }
-    view
+pub(super) fn brief<'a>(cx: &Cx, server: &'a Server) -> Brief<'a> {
+    Brief { id: &server.id, name: &server.name, links: links::links(cx, "servers", server.id.as_str()) }
 }
 
-fn extended(cx: &Cx, server: &Server, view: &mut Value) {
-    view["OS-EXT-SRV-ATTR:host"] = json!(server.host);
-    view["OS-EXT-SRV-ATTR:instance_name"] = json!(server.instance_name());
-    view["OS-EXT-SRV-ATTR:hypervisor_hostname"] = json!(server.host);
+/// The document of one server.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    pub server: Detail<'a>,
+}
+
+/// All that a server shows, written straight into the answer: a page of a thousand is tens of thousands of attributes.
+pub(super) struct Detail<'a> {
+    pub cx: &'a Cx,
+    pub sight: &'a Sight,
+    pub server: &'a Server,
+    pub answer: Answer,
+}
+
+impl Serialize for Detail<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { cx, sight, server, answer } = *self;
+        let v = |minor| at_least(cx.version, minor);
+        let words = server.facts().words();
+        let ports = sight.ports(server);
+        let mut view = serializer.serialize_map(None)?;
+        view.serialize_entry("id", &server.id)?;
+        view.serialize_entry("name", &server.name)?;
+        view.serialize_entry("status", words.status)?;
+        view.serialize_entry("tenant_id", &server.project_id)?;
+        view.serialize_entry("user_id", &server.user_id)?;
+        view.serialize_entry("metadata", &server.metadata)?;
+        view.serialize_entry("hostId", &host_id(&server.project_id, server.host.as_deref()))?;
+        let image = Linked { id: server.image_id.as_str(), links: [links::bookmark(cx, "images", server.image_id.as_str())] };
+        view.serialize_entry("image", &image)?;
+        view.serialize_entry("flavor", &Flavor { cx, server, extra_specs: sight.extra_specs })?;
+        view.serialize_entry("created", &server.created_at.zulu())?;
+        view.serialize_entry("updated", &server.updated_at.zulu())?;
+        view.serialize_entry("addresses", &Addresses(ports))?;
+        view.serialize_entry("accessIPv4", server.access_ip_v4.as_deref().unwrap_or_default())?;
+        view.serialize_entry("accessIPv6", server.access_ip_v6.as_deref().unwrap_or_default())?;
+        view.serialize_entry("links", &links::links(cx, "servers", server.id.as_str()))?;
+        view.serialize_entry("OS-DCF:diskConfig", &server.disk_config)?;
+        if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(&words.status) {
+            view.serialize_entry("progress", &0)?;
+        }
+        if let Some(note) = &server.fault
+            && ["ERROR", "DELETED"].contains(&words.status)
+        {
+            view.serialize_entry("fault", &fault(note, sight.extended))?;
+        }
+        if v(19) {
+            view.serialize_entry("description", &server.description)?;
+        }
+        if v(9) {
+            view.serialize_entry("locked", &server.locked_by.is_some())?;
+        }
+        if v(73) {
+            view.serialize_entry("locked_reason", &server.locked_reason)?;
+        }
+        if v(26) {
+            view.serialize_entry("tags", &server.tags)?;
+        }
+        if v(63) {
+            view.serialize_entry("trusted_image_certificates", &())?;
+        }
+        if v(90) || (v(3) && sight.extended && (answer != Answer::Update || v(75))) {
+            view.serialize_entry("OS-EXT-SRV-ATTR:hostname", &server.hostname)?;
+        }
+        if v(71) && answer != Answer::List {
+            view.serialize_entry("server_groups", &[(); 0])?;
+        }
+        if v(96) {
+            view.serialize_entry("pinned_availability_zone", &server.zone)?;
+        }
+        if answer == Answer::Update && !v(75) {
+            return view.end();
+        }
+        view.serialize_entry("OS-EXT-AZ:availability_zone", zone(server))?;
+        view.serialize_entry("config_drive", if server.config_drive { "True" } else { "" })?;
+        view.serialize_entry("key_name", &server.key_name)?;
+        view.serialize_entry("OS-SRV-USG:launched_at", &server.launched_at.map(|at| at.naive_micros()))?;
+        view.serialize_entry("OS-SRV-USG:terminated_at", &server.deleted_at.map(|at| at.naive_micros()))?;
+        let groups = security_groups(server, ports);
+        if !groups.is_empty() {
+            view.serialize_entry("security_groups", &groups.iter().map(|name| Named { name }).collect::<Vec<_>>())?;
+        }
+        view.serialize_entry("OS-EXT-STS:task_state", &words.task_state)?;
+        view.serialize_entry("OS-EXT-STS:vm_state", &words.vm_state)?;
+        view.serialize_entry("OS-EXT-STS:power_state", &words.power_state)?;
+        view.serialize_entry("os-extended-volumes:volumes_attached", &[(); 0])?;
+        if sight.extended {
+            extended(cx, server, &mut view)?;
+        }
+        if sight.host_status {
+            view.serialize_entry("host_status", host_status(sight, server))?;
+        }
+        view.end()
+    }
+}
+
+fn extended<M: SerializeMap>(cx: &Cx, server: &Server, view: &mut M) -> Result<(), M::Error> {
+    view.serialize_entry("OS-EXT-SRV-ATTR:host", &server.host)?;
+    view.serialize_entry("OS-EXT-SRV-ATTR:instance_name", &server.instance_name())?;
+    view.serialize_entry("OS-EXT-SRV-ATTR:hypervisor_hostname", &server.host)?;
     if at_least(cx.version, 3) {
-        view["OS-EXT-SRV-ATTR:reservation_id"] = json!(server.reservation_id);
-        view["OS-EXT-SRV-ATTR:launch_index"] = json!(server.launch_index);
-        view["OS-EXT-SRV-ATTR:hostname"] = json!(server.hostname);
-        view["OS-EXT-SRV-ATTR:kernel_id"] = json!("");
-        view["OS-EXT-SRV-ATTR:ramdisk_id"] = json!("");
-        view["OS-EXT-SRV-ATTR:root_device_name"] = json!("/dev/vda");
-        view["OS-EXT-SRV-ATTR:user_data"] = json!(server.user_data.as_ref().map(|data| data.reveal()));
+        view.serialize_entry("OS-EXT-SRV-ATTR:reservation_id", &server.reservation_id)?;
+        view.serialize_entry("OS-EXT-SRV-ATTR:launch_index", &server.launch_index)?;
+        view.serialize_entry("OS-EXT-SRV-ATTR:kernel_id", "")?;
+        view.serialize_entry("OS-EXT-SRV-ATTR:ramdisk_id", "")?;
+        view.serialize_entry("OS-EXT-SRV-ATTR:root_device_name", "/dev/vda")?;
+        view.serialize_entry("OS-EXT-SRV-ATTR:user_data", &server.user_data.as_ref().map(|data| data.reveal()))?;
     }
+    Ok(())
 }
 
-fn flavor(cx: &Cx, sight: &Sight, server: &Server) -> Value {
-    if !at_least(cx.version, 47) {
-        return json!({"id": server.flavor_id, "links": [links::bookmark(cx, "flavors", server.flavor_id.as_str())]});
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Linked<'a> {
+    id: &'a str,
+    links: [Link; 1],
+}
+
+/// Until 2.46 where the flavor is, from 2.47 on what it was when the server was made.
+struct Flavor<'a> {
+    cx: &'a Cx,
+    server: &'a Server,
+    extra_specs: bool,
+}
+
+impl Serialize for Flavor<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (server, size) = (self.server, &self.server.flavor);
+        if !at_least(self.cx.version, 47) {
+            let id = server.flavor_id.as_str();
+            return Linked { id, links: [links::bookmark(self.cx, "flavors", id)] }.serialize(serializer);
+        }
+        let mut view = serializer.serialize_map(None)?;
+        view.serialize_entry("vcpus", &size.vcpus)?;
+        view.serialize_entry("ram", &size.memory_mb)?;
+        view.serialize_entry("disk", &size.disk_gb)?;
+        view.serialize_entry("ephemeral", &size.ephemeral_gb)?;
+        view.serialize_entry("swap", &size.swap_mb)?;
+        view.serialize_entry("original_name", &size.name)?;
+        if self.extra_specs {
+            view.serialize_entry("extra_specs", &size.extra_specs)?;
+        }
+        view.end()
     }
-    let size = &server.flavor;
-    let mut view = json!({
-        "vcpus": size.vcpus,
-        "ram": size.memory_mb,
-        "disk": size.disk_gb,
-        "ephemeral": size.ephemeral_gb,
-        "swap": size.swap_mb,
-        "original_name": size.name,
-    });
-    if sight.extra_specs {
-        view["extra_specs"] = json!(size.extra_specs);
-    }
-    view
 }
 
 /// By network, each address with its kind and the Ethernet address behind it.
-pub(super) fn addresses(ports: &[PortFacts]) -> Value {
-    let mut networks = Map::new();
+struct Addresses<'a>(&'a [PortFacts]);
+
+impl Serialize for Addresses<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(addresses(self.0))
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Address {
+    pub version: u8,
+    pub addr: IpAddr,
+    #[serde(rename = "OS-EXT-IPS:type")]
+    kind: &'static str,
+    #[serde(rename = "OS-EXT-IPS-MAC:mac_addr")]
+    mac: Mac,
+}
+
+/// The networks in the order of the ports.
+pub(super) fn addresses(ports: &[PortFacts]) -> Vec<(&str, Vec<Address>)> {
+    let mut networks: Vec<(&str, Vec<Address>)> = Vec::new();
     for port in ports {
-        let list = networks.entry(port.network_name.clone()).or_insert_with(|| json!([]));
-        let Value::Array(list) = list else { continue };
+        let name = port.network_name.as_str();
+        let place = networks.iter().position(|(network, _)| *network == name).unwrap_or_else(|| {
+            networks.push((name, Vec::new()));
+            networks.len() - 1
+        });
         let fixed = port.fixed_ips.iter().map(|ip| (ip.address, "fixed"));
         let floating = port.floating_ips.iter().map(|ip| (ip.address, "floating"));
-        for (address, kind) in fixed.chain(floating) {
-            list.push(json!({
-                "version": if address.is_ipv4() { 4 } else { 6 },
-                "addr": address.to_string(),
-                "OS-EXT-IPS:type": kind,
-                "OS-EXT-IPS-MAC:mac_addr": port.mac.to_string(),
-            }));
-        }
+        networks[place].1.extend(fixed.chain(floating).map(|(addr, kind)| Address {
+            version: if addr.is_ipv4() { 4 } else { 6 },
+            addr,
+            kind,
+            mac: port.mac,
+        }));
     }
-    Value::Object(networks)
+    networks
 }
 
 /// What a tenant may know of a host: whether two of its servers share one.
