@@ -32,7 +32,7 @@ pub fn routes(room: Arc<Image>) -> Routes<Image> {
         "metadefs/property" => property(),
         "metadefs/properties" => properties(),
         "metadefs/resource_type" => resource_type(),
-        "metadefs/resource_types" => bare_list("resource_type_associations", resource_type()),
+        "metadefs/resource_types" => list("resource_type_associations", resource_type()),
         "metadefs/tag" => tag(),
         "metadefs/tags" => list("tags", tag()),
     }
@@ -72,10 +72,14 @@ fn image() -> Value {
         {"rel": "self", "href": "{self}"}, {"rel": "enclosure", "href": "{file}"}, {"rel": "describedby", "href": "{schema}"},
     ]);
     let tags = json!({"type": "array", "items": {"type": "string", "maxLength": 255}, "description": "Labels"});
+    let validation_data = json!({"type": "object", "writeOnly": true, "additionalProperties": false,
+        "required": ["os_hash_algo", "os_hash_value"], "properties": {
+            "checksum": {"type": "string", "minLength": 32, "maxLength": 32},
+            "os_hash_algo": {"type": "string", "maxLength": 64}, "os_hash_value": {"type": "string", "maxLength": 128}}});
     let locations = json!({
         "type": "array", "description": "Where the data lies, or was fetched from",
         "items": {"type": "object", "required": ["url", "metadata"], "properties": {
-            "url": {"type": "string", "maxLength": 255}, "metadata": {"type": "object"}, "validation_data": {"type": "object"}}},
+            "url": {"type": "string", "maxLength": 255}, "metadata": {"type": "object"}, "validation_data": validation_data}},
     });
     let mut properties = json!({
         "id": {"type": "string", "description": "A UUID", "pattern": UUID}, "name": text("A name for people"),
@@ -175,7 +179,9 @@ fn property() -> Value {
 
 fn properties() -> Value {
     let links = json!([{"rel": "first", "href": "{first}"}, {"rel": "next", "href": "{next}"}]);
-    json!({"name": "properties", "links": links, "properties": {"properties": properties_of_namespace()}})
+    let text = json!({"type": "string"});
+    json!({"name": "properties", "links": links,
+        "properties": {"properties": properties_of_namespace(), "first": text, "next": text, "schema": text}})
 }
 
 fn object() -> Value {

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Kind, Row, Status, store, summary, view};
+use super::{Kind, Row, Status, row_view, store, summary, view};
 use crate::{
     Error, Image,
     image::{self, Attributes},
@@ -38,7 +38,7 @@ async fn of_image(room: Arc<Image>, cx: Cx) -> Reply {
             store::of_image(tx, image.id.as_str())
         })
         .await?;
-    json(StatusCode::OK, &json!({"tasks": tasks.iter().map(view).collect::<Vec<_>>()}))
+    json(StatusCode::OK, &json!({"tasks": tasks.iter().map(row_view).collect::<Vec<_>>()}))
 }
 
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {

@@ -120,6 +120,13 @@ pub fn summary(task: &Row) -> Value {
     })
 }
 
+/// A task as its image shows it: there Glance tells what its table holds.
+pub fn row_view(task: &Row) -> Value {
+    let mut view = view(task);
+    (view["deleted"], view["deleted_at"]) = (json!(false), Value::Null);
+    view
+}
+
 pub fn view(task: &Row) -> Value {
     let mut view = summary(task);
     view["input"] = task.input.clone();

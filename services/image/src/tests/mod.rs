@@ -9,6 +9,7 @@ mod containers;
 mod conversion;
 mod crash;
 mod imports;
+mod key_by_key;
 mod lists;
 mod locations;
 mod members;
