@@ -75,7 +75,7 @@ impl Rooms {
         let store = open_store(home, config).await?;
         let identity = open_identity(home, config, store.clone()).await?;
         identity.federate(config.federation.settings(config.public_url())?).context("connect the identity providers")?;
-        let image = Arc::new(Image::open(store.clone(), config.image.settings(home, config)?).await?);
+        let image = Arc::new(open_image(home, config, store.clone()).await?);
         let placement = Arc::new(Placement::new(store.clone()));
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
         let network = Arc::new(open_network(home, config, store.clone())?);
@@ -143,6 +143,17 @@ pub async fn open_store(home: &Home, config: &Config) -> anyhow::Result<Store> {
 pub async fn open_identity(home: &Home, config: &Config, store: Store) -> anyhow::Result<Arc<Identity>> {
     let (keys, credential_keys) = (token_keys(home)?, credential_keys(home)?);
     Ok(Identity::open(store, keys, credential_keys, identity_settings(config)).await?)
+}
+
+async fn open_image(home: &Home, config: &Config, store: Store) -> anyhow::Result<Image> {
+    let settings = config.image.settings(home, config)?;
+    match store.others(&lead::controller(config)).await?.as_slice() {
+        [] => Ok(Image::open(store, settings).await?),
+        others => {
+            tracing::info!(?others, "other controllers are at work: what broken uploads left is not looked for");
+            Ok(Image::open_beside_others(store, settings).await?)
+        }
+    }
 }
 
 pub fn token_keys(home: &Home) -> anyhow::Result<KeyRepository> {

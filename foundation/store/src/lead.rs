@@ -12,9 +12,14 @@
 //!
 //! Invariant: no write of an earlier lead commits once a later one is taken (test: `a_lead_that_was_lost_writes_nothing`).
 
+use std::time::Duration;
+
 use types::Timestamp;
 
 use crate::{Engine, Error, Result, Store, Tx, params, postgres, store::Backend};
+
+/// A controller says every ten seconds that it is there.
+const RECENT: Duration = Duration::from_secs(60);
 
 /// A controller as the others know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +68,22 @@ impl Lead {
 }
 
 impl Store {
+    /// Says that this controller is there, and answers which others were heard of within the last minute. Of two that ask
+    /// at the same time at least one learns of the other. On SQLite there are none.
+    pub async fn others(&self, controller: &Controller) -> Result<Vec<Controller>> {
+        if self.engine() == Engine::Sqlite {
+            return Ok(Vec::new());
+        }
+        let own = controller.clone();
+        self.write(move |tx| {
+            let now = Timestamp::now();
+            tx.execute(postgres::NOTE_CONTROLLER, &params![&own.name, serde_json::json!(own.addresses), now])?;
+            let recent = controllers(tx)?.into_iter().filter(|seen| seen.at.plus(RECENT) > now);
+            Ok(recent.map(|seen| seen.controller).filter(|other| other.name != own.name).collect())
+        })
+        .await
+    }
+
     /// Waits until this controller has the lead. What goes wrong meanwhile is logged and tried again.
     pub async fn take_lead(&self, controller: &Controller) -> Result<Lead> {
         match self.backend() {

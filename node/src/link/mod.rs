@@ -109,7 +109,11 @@ impl Link {
         self.current.send_replace(Some(client.clone()));
         let lines = session::begin(&client, host, machines).await?;
         *began = true;
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Whatever the controllers think that they are called: this is where one was found.
+        if !told.is_empty() && !told.iter().any(|known| known == address) {
+            told.push(address.to_owned());
+        }
         if let Err(error) = identity.know_controllers(told) {
             tracing::warn!(error = error.chain(), "the controllers that were told of are not kept");
         }

@@ -76,6 +76,13 @@ const COMPARED_AT_ONCE: usize = 4;
 impl Image {
     /// Opens the room and tidies what a crash may have left in its folders and tables.
     pub async fn open(store: Store, settings: Settings) -> Result<Self, Error> {
+        let room = Self::open_beside_others(store, settings).await?;
+        data::tidy(&room).await?;
+        Ok(room)
+    }
+
+    /// Opens the room while other controllers may be taking in data.
+    pub async fn open_beside_others(store: Store, settings: Settings) -> Result<Self, Error> {
         if settings.stores.is_empty() {
             return Err(Error::Invalid("The image room needs at least one store.".into()));
         }
@@ -89,7 +96,7 @@ impl Image {
             comparing: Arc::new(Semaphore::new(COMPARED_AT_ONCE)),
             ailing: Arc::default(),
         };
-        data::tidy(&room).await?;
+        data::prepare(&room).await?;
         metadef::ensure_stock(&room).await?;
         Ok(room)
     }

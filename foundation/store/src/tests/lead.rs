@@ -125,3 +125,17 @@ async fn lose(store: &Store) {
     let ended: i64 = store.read(|tx| tx.query_one(end, &[])?.get(0)).await.unwrap();
     assert_eq!(ended, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn controllers_that_start_together_know_of_each_other() {
+    let Fixture { store: one, url, .. } = fixture::postgres().await;
+    assert_eq!(one.others(&controller("a:1")).await.unwrap(), []);
+    // It was killed, and starts again.
+    assert_eq!(one.others(&controller("a:1")).await.unwrap(), []);
+    let other = Store::open(&url).await.unwrap();
+    let (b, c) = (controller("b:1"), controller("c:1"));
+    let (seen_by_b, seen_by_c) = tokio::join!(one.others(&b), other.others(&c));
+    let (seen_by_b, seen_by_c) = (seen_by_b.unwrap(), seen_by_c.unwrap());
+    assert!(seen_by_b.contains(&c) || seen_by_c.contains(&b), "{seen_by_b:?} {seen_by_c:?}");
+    assert!(seen_by_b.contains(&controller("a:1")));
+}

@@ -20,7 +20,7 @@ mod tidy;
 pub use keep::{forget, give_up, keep, release};
 pub use meter::Meter;
 pub use receive::{Judge, Received, receive, survey};
-pub use tidy::{leftovers, tidy};
+pub use tidy::{leftovers, prepare, tidy};
 
 use std::path::PathBuf;
 

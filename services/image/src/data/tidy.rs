@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! At the start nobody uploads: rows and folders are brought together again.
+//! At the start of the only controller nobody uploads: rows and folders are brought together again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,14 +13,19 @@ use crate::{
     task,
 };
 
-/// An image that is `saving`, or whose staging broke off, waits for its data again; what is half there, or held by nobody,
-/// goes. Imports are left alone: their reconciler goes on with them.
-pub async fn tidy(room: &Image) -> Result<(), Error> {
+/// Makes the folders, where they are not there.
+pub async fn prepare(room: &Image) -> Result<(), Error> {
     let scratch = room.settings.stores.iter().map(|store| store.place.scratch().clone());
     for folder in scratch.chain([room.settings.staging(), room.settings.near()]) {
         work::durable::make_dir(&folder).map_err(|cause| Error::file(&folder, cause))?;
     }
-    adopt(room).await?;
+    adopt(room).await
+}
+
+/// An image that is `saving`, or whose staging broke off, waits for its data again; what is half there, or held by nobody,
+/// goes. Imports are left alone: their reconciler goes on with them. Not while another controller may take in data: its
+/// uploads would be taken for broken ones, and what it has just stored for something that nobody holds.
+pub async fn tidy(room: &Image) -> Result<(), Error> {
     let write = room.store.write(move |tx| {
         task::store::forget_expired(tx)?;
         let mut broken = store::with_status(tx, Status::Saving)?;
