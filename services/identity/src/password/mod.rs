@@ -125,16 +125,15 @@ mod tests {
     async fn an_unknown_user_costs_a_hash_too() {
         let passwords = Passwords::new().unwrap();
         let kept = passwords.hash(&secret("right")).await.unwrap();
-        let mut known = std::time::Duration::MAX;
-        let mut unknown = std::time::Duration::MAX;
-        for _ in 0..3 {
+        let mut comparable = 0;
+        for _ in 0..9 {
             let start = Instant::now();
             passwords.verify(&secret("wrong"), Some(&kept)).await.unwrap();
-            known = known.min(start.elapsed());
+            let known = start.elapsed();
             let start = Instant::now();
             passwords.verify(&secret("wrong"), None).await.unwrap();
-            unknown = unknown.min(start.elapsed());
+            comparable += usize::from(start.elapsed() * 4 > known);
         }
-        assert!(unknown * 4 > known, "unknown {unknown:?}, known {known:?}");
+        assert!(comparable > 4, "an unknown user was refused at once");
     }
 }
