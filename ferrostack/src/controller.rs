@@ -124,7 +124,7 @@ impl Rooms {
 
     fn node_neighbours(&self) -> NodeNeighbours {
         let compute = self.compute.clone();
-        NodeNeighbours { desired: compute.clone(), observed: compute.clone(), images: compute }
+        NodeNeighbours { desired: compute.clone(), observed: compute.clone(), images: compute.clone(), snapshots: compute }
     }
 
     /// What must be there before anybody can log in, found or made.

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn found(id: &str, state: MachineState) -> MachineObserved {
-        MachineObserved { server_id: id.into(), generation: Generation(1), reboots: 0, state }
+        MachineObserved { server_id: id.into(), generation: Generation(1), reboots: 0, state, snapshot: None }
     }
 
     #[test]

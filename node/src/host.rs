@@ -25,6 +25,8 @@ use crate::{
 const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
 const STARTS_A_CORE: usize = 4;
+/// Each reads a disk, writes another, and fills a part of the line to the controller.
+const SNAPSHOTS_AT_ONCE: usize = 2;
 const SETTLE_AGAIN: Duration = Duration::from_secs(2);
 
 pub(crate) struct Host {
@@ -40,6 +42,8 @@ pub(crate) struct Host {
     switch: Option<Arc<Switching>>,
     /// Lets so many machines start at a time.
     starts: Semaphore,
+    /// Lets so many snapshots be copied and sent at a time.
+    snapshots: Semaphore,
     settings: watch::Sender<Option<NodeSettings>>,
 }
 
@@ -59,6 +63,7 @@ impl Host {
             images,
             link,
             starts: Semaphore::new(cores() * STARTS_A_CORE),
+            snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
             settings: watch::Sender::new(None),
             node: chassis.node,
             switch: switch.map(Arc::new),
@@ -100,6 +105,11 @@ impl Host {
     /// not all begin at once.
     pub async fn turn_to_start(&self) -> Option<SemaphorePermit<'_>> {
         self.starts.acquire().await.ok()
+    }
+
+    /// Waits for its turn to copy a disk and send it.
+    pub async fn turn_to_copy(&self) -> Option<SemaphorePermit<'_>> {
+        self.snapshots.acquire().await.ok()
     }
 
     /// Another after each start of the host.

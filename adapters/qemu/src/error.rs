@@ -35,6 +35,9 @@ pub enum Error {
     #[error("QEMU of machine {id} ended before it answered ({exit}): {said}")]
     Died { id: Uuid, exit: String, said: String },
 
+    #[error("the disk was not copied whole: {0}")]
+    Backup(String),
+
     #[error("this machine cannot be described to QEMU: {0}")]
     Spec(String),
 }

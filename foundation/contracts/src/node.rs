@@ -12,6 +12,7 @@
 //! | `POST /v1/renew` with [`RenewRequest`] | answers a [`JoinReply`] with a fresh certificate, while the old one is valid |
 //! | `GET /v1/images/{sha512}` | the data of an image that a machine of this node needs |
 //! | `POST /v1/nodes/{id}/asks` with [`Ask`] | by another controller, with its certificate: answers the node's [`Answer`] |
+//! | `PUT /v1/snapshots/{image}` | the disk that [`MachineDesired::snapshot`] asks for, as qcow2; answered when the image has it |
 //!
 //! Everything is level-triggered: a session begins with the whole desired state; later lines replace one machine
 //! at a time. A lost line is repaired by the next session. Generations order what is said about a machine:
@@ -133,6 +134,9 @@ pub struct MachineDesired {
     pub nics: Vec<NicDesired>,
     pub config_drive: bool,
     pub metadata: InstanceMetadata,
+    /// Copy the root disk as it is at one moment, and send it; until this is no longer asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<ImageId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,6 +208,28 @@ pub struct MachineObserved {
     pub generation: Generation,
     pub reboots: u32,
     pub state: MachineState,
+    /// How far the snapshot is that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotObserved>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotObserved {
+    pub image_id: ImageId,
+    pub step: SnapshotStep,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum SnapshotStep {
+    Copying,
+    /// The copy is whole; the controller gets it next.
+    Copied,
+    Sent,
+    /// It cannot be had, and why. The node does not try again.
+    Failed {
+        cause: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

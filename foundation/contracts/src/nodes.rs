@@ -3,10 +3,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use types::{NodeId, ServerId, Timestamp};
+use types::{ImageId, NodeId, ServerId, Timestamp};
 
 use crate::{
     BoxFuture, Refusal,
+    images::Chunks,
     node::{Answer, Ask, Hello, MachineDesired, Observed},
 };
 
@@ -58,12 +59,18 @@ pub trait ImageSource: Send + Sync {
     fn image_file<'a>(&'a self, node: &'a NodeId, sha512: &'a str) -> BoxFuture<'a, Result<PathBuf, Refusal>>;
 }
 
+/// Where the disk that a node copied goes: only for a snapshot that was asked of this very node.
+pub trait SnapshotSink: Send + Sync {
+    fn take_snapshot<'a>(&'a self, node: &'a NodeId, image: &'a ImageId, chunks: Chunks) -> BoxFuture<'a, Result<(), Refusal>>;
+}
+
 /// What fleet is given by the wiring, after all rooms stand.
 #[derive(Clone)]
 pub struct NodeNeighbours {
     pub desired: Arc<dyn DesiredSource>,
     pub observed: Arc<dyn ObservedSink>,
     pub images: Arc<dyn ImageSource>,
+    pub snapshots: Arc<dyn SnapshotSink>,
 }
 
 /// What a node reports as there although nobody wants it, for the audit.

@@ -62,6 +62,7 @@ fn machine() -> MachineDesired {
             reservation_id: "r-abc".into(),
             security_groups: vec!["default".into(), "web".into()],
         },
+        snapshot: None,
     }
 }
 

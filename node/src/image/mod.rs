@@ -136,7 +136,8 @@ impl ImageCache {
         })
     }
 
-    fn ready(&self, wanted: &Wanted) -> Result<Ready> {
+    /// The image's file, there or not.
+    pub fn ready(&self, wanted: &Wanted) -> Result<Ready> {
         if !is_hash(&wanted.sha512) {
             return Err(Error::Unfit("an image is named by the hex SHA-512 of its data".into()));
         }

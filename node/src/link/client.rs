@@ -10,7 +10,7 @@ use contracts::{
     node::{JoinReply, RenewRequest},
 };
 use http::{Method, Request, Response, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     body::Incoming,
     client::conn::http2::{self, SendRequest},
@@ -33,9 +33,12 @@ const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
+/// What is sent with a request.
+pub(crate) type Sent = UnsyncBoxBody<Bytes, io::Error>;
+
 #[derive(Clone)]
 pub(crate) struct Client {
-    requests: SendRequest<Full<Bytes>>,
+    requests: SendRequest<Sent>,
 }
 
 impl Client {
@@ -76,11 +79,18 @@ impl Client {
     /// Asks, and leaves the answer's body to be read as it comes.
     pub async fn begin_post<T: Serialize>(&self, path: &str, value: &T) -> Result<Response<Incoming>> {
         let json = serde_json::to_vec(value).map_err(Error::http)?;
-        self.send(Method::POST, path, json.into()).await
+        self.send(Method::POST, path, whole(json)).await
     }
 
     pub async fn get(&self, path: &str) -> Result<Response<Incoming>> {
-        self.send(Method::GET, path, Bytes::new()).await
+        self.send(Method::GET, path, whole(Bytes::new())).await
+    }
+
+    /// Sends data, for as long as it takes, and waits for the word that they were taken.
+    pub async fn put(&self, path: &str, data: Sent) -> Result<()> {
+        let request = request(Method::PUT, path, "application/octet-stream", data)?;
+        let response = self.requests.clone().send_request(request).await.map_err(Error::http)?;
+        accepted(response).await.map(drop)
     }
 
     pub async fn renew(&self, identity: &Identity) -> Result<Identity> {
@@ -89,23 +99,31 @@ impl Client {
         identity.renewed(reply)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("https://{CONTROLLER_NAME}{path}"))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(Error::http)?;
+    async fn send(&self, method: Method, path: &str, body: Sent) -> Result<Response<Incoming>> {
+        let request = request(method, path, "application/json", body)?;
         let mut requests = self.requests.clone();
         let response = timeout(PATIENCE, requests.send_request(request)).await.map_err(Error::http)?.map_err(Error::http)?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let status = response.status();
-        let said = read(response).await?;
-        let refusal = serde_json::from_slice(&said);
-        Err(Error::Refused(refusal.unwrap_or_else(|_| Refusal::internal(format!("the controller answered {status}")))))
+        accepted(response).await
     }
+}
+
+fn request(method: Method, path: &str, content_type: &'static str, body: Sent) -> Result<Request<Sent>> {
+    let request = Request::builder().method(method).uri(format!("https://{CONTROLLER_NAME}{path}"));
+    request.header(header::CONTENT_TYPE, content_type).body(body).map_err(Error::http)
+}
+
+fn whole(body: impl Into<Bytes>) -> Sent {
+    Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let said = read(response).await?;
+    let refusal = serde_json::from_slice(&said);
+    Err(Error::Refused(refusal.unwrap_or_else(|_| Refusal::internal(format!("the controller answered {status}")))))
 }
 
 async fn read(response: Response<Incoming>) -> Result<Bytes> {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::{Error, NodeConfig, Result, host::Host, identity::Identity, machines::Machines};
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Sent};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -91,6 +91,11 @@ impl Ledger {
         self.dir.join("root.qcow2")
     }
 
+    /// The folder of a snapshot that is being taken. It is there for as long as something of it may be.
+    pub fn snapshot(&self) -> PathBuf {
+        self.dir.join("snapshot")
+    }
+
     pub fn config_drive(&self) -> PathBuf {
         self.dir.join("config.iso")
     }

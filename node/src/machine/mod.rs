@@ -16,18 +16,22 @@
 //! the ledger before it acts on it, does the next step that [`next::next`] names, and looks again. Everything that it
 //! does is `ensure` or `release`, so a task that begins after a crash goes the same way as one that did not.
 //!
+//! A machine at rest, running or not, may be copied meanwhile: see [`snapshot`].
+//!
 //! A machine that halted by itself stays so, as in Nova, until something is wanted that is newer than what the
 //! controller wanted when it learned of the halt.
 
 pub(crate) mod console;
 mod ledger;
 mod next;
+mod snapshot;
 mod start;
 mod task;
 mod wire;
 
 use contracts::node::MachineDesired;
 use serde::{Deserialize, Serialize};
+use types::ImageId;
 
 pub(crate) use ledger::{Ledger, Recorded};
 pub(crate) use task::Task;
@@ -39,4 +43,14 @@ pub(crate) use wire::release_stray_ports;
 pub(crate) enum Wanted {
     Machine(Box<MachineDesired>),
     Gone,
+}
+
+impl Wanted {
+    /// The image that a copy of the disk shall become.
+    fn snapshot(&self) -> Option<&ImageId> {
+        match self {
+            Self::Machine(machine) => machine.snapshot.as_ref(),
+            Self::Gone => None,
+        }
+    }
 }

@@ -114,7 +114,7 @@ impl Task {
     }
 }
 
-fn image_of(root: &RootDisk) -> Result<Wanted> {
+pub(super) fn image_of(root: &RootDisk) -> Result<Wanted> {
     let format = root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
     Ok(Wanted { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size })
 }

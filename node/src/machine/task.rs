@@ -17,6 +17,7 @@ use super::{
     Ledger, Recorded, Wanted,
     ledger::Halted,
     next::{Next, Process, next},
+    snapshot::Copying,
 };
 use crate::{Result, error::blocking, host::Host};
 
@@ -36,6 +37,7 @@ pub(crate) struct Task {
     process: Option<Running>,
     /// Whether a process from before our start was looked for.
     looked: bool,
+    pub(super) copying: Option<Copying>,
 }
 
 /// The machine's process and what it said.
@@ -56,7 +58,7 @@ impl Task {
     pub fn new(id: Uuid, host: Arc<Host>, recorded: Recorded, wanted: watch::Receiver<Wanted>) -> Self {
         let ledger = Ledger::new(host.state().machine(id));
         let server_id = ServerId::new(id.to_string());
-        Self { id, server_id, host, ledger, recorded, wanted, kept: None, process: None, looked: false }
+        Self { id, server_id, host, ledger, recorded, wanted, kept: None, process: None, looked: false, copying: None }
     }
 
     /// Runs until the machine is gone and `retire`, which decides it under the registry's lock, says that nobody
@@ -99,10 +101,15 @@ impl Task {
         let process = self.look().await?;
         let boot_id = self.host.boot_id().to_owned();
         let step = next(&wanted, &self.recorded, process, &boot_id);
+        let rests = matches!(step, Next::RestRunning | Next::RestStopped | Next::StayHalted);
+        // A copy is of a disk that stays what it is: in use by this very process, or by none.
+        let snapshot = if rests { wanted.snapshot().cloned() } else { None };
+        self.end_copying_but(snapshot.as_ref()).await;
         let Wanted::Machine(machine) = wanted else {
             self.release().await?;
             return Ok(Step::Gone);
         };
+        self.tidy_copying().await?;
         match step {
             Next::Release => unreachable!("only a machine that shall be gone is released"),
             Next::Start => self.start(&machine).await?,
@@ -117,6 +124,7 @@ impl Task {
             Next::StayHalted | Next::RestStopped => {
                 // Its ports are down while it is; after a host's restart there is nothing to remove.
                 self.unwire().await?;
+                self.begin_copying(&machine);
                 self.report(MachineState::Stopped);
                 return Ok(Step::Rest);
             }
@@ -125,6 +133,7 @@ impl Task {
                 if self.recorded.running.as_ref() != Some(&boot_id) {
                     self.note_running(machine.reboots, &boot_id).await?;
                 }
+                self.begin_copying(&machine);
                 self.report(MachineState::Running);
                 return Ok(Step::Rest);
             }
@@ -145,6 +154,7 @@ impl Task {
                 }
             }
             exit = exited(self.process.as_ref()) => self.note_exit(exit),
+            () = advanced(self.copying.as_mut()) => {}
             changed = self.wanted.changed() => return changed.ok(),
         }
         Some(())
@@ -324,6 +334,7 @@ impl Task {
             generation: self.wanted_generation(),
             reboots: self.recorded.reboots,
             state,
+            snapshot: self.copying.as_ref().map(Copying::observed),
         });
     }
 
@@ -357,6 +368,13 @@ async fn power_off(machine: &Machine, grace: Duration) -> Result<Exit> {
 async fn exited(process: Option<&Running>) -> Result<Exit> {
     match process {
         Some(running) => Ok(running.machine.exited().await?),
+        None => std::future::pending().await,
+    }
+}
+
+async fn advanced(copying: Option<&mut Copying>) {
+    match copying {
+        Some(copying) => copying.advanced().await,
         None => std::future::pending().await,
     }
 }

@@ -11,11 +11,13 @@ use std::{
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{MachineDesired, MachineObserved, MachineState, Observed},
-    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink},
+    images::Chunks,
+    node::{MachineDesired, MachineObserved, MachineState, Observed, SnapshotStep},
+    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink, SnapshotSink},
     placement::{Capacity, Claim, Inventory, Placement, Resources},
 };
 use fleet::{Fleet, FleetConfig, Leading};
+use futures_util::StreamExt;
 use sha2::{Digest, Sha512};
 use store::{Actor, Store};
 use tokio::{
@@ -23,7 +25,7 @@ use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
 };
-use types::{AllocationConsumer, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
+use types::{AllocationConsumer, ImageId, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
 
 use super::scratch::Scratch;
 use crate::{AcceleratorChoice, Agent, DatapathChoice, NodeConfig, Switch};
@@ -52,6 +54,9 @@ pub(super) struct Neighbours {
     pub up: Mutex<HashMap<NodeId, bool>>,
     /// How often an image's file was asked for.
     pub images_sent: Mutex<u32>,
+    /// Disks that nodes sent, by image, and how many of the next are refused, and how.
+    pub snapshots: Mutex<HashMap<ImageId, Vec<u8>>>,
+    pub refuse_snapshots: Mutex<Vec<Refusal>>,
     /// Reports are refused while it is set, as by a controller whose tables are away.
     pub deaf: Mutex<bool>,
     observed: watch::Sender<HashMap<ServerId, MachineObserved>>,
@@ -123,7 +128,8 @@ impl Cloud {
         };
         let rooms = Arc::new(Neighbours::default());
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
-        let neighbours = NodeNeighbours { desired: rooms.clone(), observed: rooms.clone(), images: rooms.clone() };
+        let neighbours =
+            NodeNeighbours { desired: rooms.clone(), observed: rooms.clone(), images: rooms.clone(), snapshots: rooms.clone() };
         let leading = Leading { store, placement: rooms.clone(), neighbours: neighbours.clone() };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn({
@@ -247,6 +253,10 @@ impl Neighbours {
         self.observed_when(server, |found| found.state == state).await
     }
 
+    pub async fn snapshot_when(&self, server: &ServerId, step: SnapshotStep) -> MachineObserved {
+        self.observed_when(server, |found| found.snapshot.as_ref().is_some_and(|snapshot| snapshot.step == step)).await
+    }
+
     pub fn last(&self, server: &ServerId) -> Option<MachineObserved> {
         self.observed.borrow().get(server).cloned()
     }
@@ -306,6 +316,22 @@ impl ImageSource for Neighbours {
         *self.images_sent.lock().unwrap() += 1;
         let file = self.images.lock().unwrap().get(sha512).cloned();
         Box::pin(async { file.ok_or_else(|| Refusal::not_found("there is no such image")) })
+    }
+}
+
+impl SnapshotSink for Neighbours {
+    fn take_snapshot<'a>(&'a self, _: &'a NodeId, image: &'a ImageId, mut chunks: Chunks) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            if let Some(refusal) = self.refuse_snapshots.lock().unwrap().pop() {
+                return Err(refusal);
+            }
+            let mut data = Vec::new();
+            while let Some(chunk) = chunks.next().await {
+                data.extend(chunk.map_err(|error| Refusal::unavailable(error.to_string()))?);
+            }
+            self.snapshots.lock().unwrap().insert(image.clone(), data);
+            Ok(())
+        })
     }
 }
 

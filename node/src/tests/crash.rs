@@ -4,10 +4,10 @@
 
 use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
-use contracts::node::{Answer, MachineDesired, MachineState, Power, RebootKind};
+use contracts::node::{Answer, MachineDesired, MachineState, Power, RebootKind, SnapshotStep};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
-use types::NodeId;
+use types::{ImageId, NodeId};
 
 use super::{
     cloud::{Cloud, Node, PATIENCE},
@@ -36,6 +36,8 @@ const WHILE_STARTING: [&str; 13] = [
 ];
 const WHILE_ENDING: [&str; 5] =
     ["node.machine.killed", "node.port.released", "node.machine.unwired", "node.machine.removed", "node.door.unwired"];
+const WHILE_COPYING: [&str; 5] =
+    ["node.snapshot.begun", "node.snapshot.copying", "node.snapshot.copied", "node.snapshot.sending", "node.snapshot.sent"];
 const WHILE_CHANGING: [(&str, Power); 3] = [
     ("node.machine.stopping", Power::Stopped),
     ("node.machine.stopped", Power::Stopped),
@@ -177,6 +179,55 @@ fn an_agent_killed_while_it_stops_or_reboots_a_machine_gets_there_later() {
                 found.state == state && found.generation == changed.generation && found.reboots == changed.reboots
             };
             scene.cloud.rooms.observed_when(&machine.server_id, there).await;
+            scene.end(&machine).await;
+            node.stop().await;
+        }
+    });
+}
+
+#[test]
+fn an_agent_killed_while_it_copies_a_disk_sends_it_later_or_leaves_nothing() {
+    in_private_network(async || {
+        let scene = Scene::set().await;
+        for (number, point) in WHILE_COPYING.into_iter().enumerate() {
+            let machine = scene.machine(number);
+            scene.cloud.want(&scene.id, &machine);
+            let node = scene.start();
+            scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
+            node.stop().await;
+            let image = ImageId::generate();
+            let asked = MachineDesired { snapshot: Some(image.clone()), ..machine.clone() };
+            scene.cloud.want(&scene.id, &asked);
+            scene.die_at(point).await;
+            let folder = scene.config.state_dir.join("machines").join(machine.server_id.as_str()).join("snapshot");
+            assert!(folder.exists(), "{point}");
+
+            // It is not wanted any more: nothing stays, neither with the agent nor in QEMU, which ran on.
+            scene.cloud.want(&scene.id, &machine);
+            let node = scene.start();
+            super::machine::until("the folder is gone", || !folder.exists()).await;
+            // It is wanted again: the disk arrives, whole.
+            scene.cloud.rooms.snapshots.lock().unwrap().clear();
+            scene.cloud.want(&scene.id, &asked);
+            scene.cloud.rooms.snapshot_when(&machine.server_id, SnapshotStep::Sent).await;
+            node.stop().await;
+
+            // A QEMU that died with the agent does not hold it up: the disk is copied without it.
+            scene.cloud.want(&scene.id, &machine);
+            let other = MachineDesired { snapshot: Some(ImageId::generate()), ..machine.clone() };
+            let node = scene.start();
+            super::machine::until("the folder is gone", || !folder.exists()).await;
+            node.stop().await;
+            scene.cloud.want(&scene.id, &other);
+            scene.die_at(point).await;
+            super::machine::kill(&scene.config.state_dir, &machine.server_id);
+            scene.cloud.rooms.forget(&machine.server_id);
+            let node = scene.start();
+            let sent = |found: &contracts::node::MachineObserved| {
+                found.state == MachineState::Stopped && found.snapshot.as_ref().is_some_and(|it| it.step == SnapshotStep::Sent)
+            };
+            scene.cloud.rooms.observed_when(&machine.server_id, sent).await;
+            assert!(!folder.exists(), "{point}");
             scene.end(&machine).await;
             node.stop().await;
         }

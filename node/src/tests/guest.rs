@@ -79,6 +79,7 @@ pub(super) fn machine(cloud: &Cloud, image: &[u8]) -> MachineDesired {
             reservation_id: "r-1".into(),
             security_groups: vec!["default".into()],
         },
+        snapshot: None,
     }
 }
 

@@ -12,12 +12,12 @@ use super::{
     guest,
 };
 
-fn pid_of(dir: &Path, server: &ServerId) -> Option<i32> {
+pub(super) fn pid_of(dir: &Path, server: &ServerId) -> Option<i32> {
     let running = running_below(dir).unwrap();
     running.into_iter().find(|(id, _)| id.to_string() == server.as_str()).map(|(_, pid)| pid)
 }
 
-async fn until(what: &str, done: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, done: impl Fn() -> bool) {
     let look = async {
         while !done() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -38,6 +38,11 @@ async fn until_it_is_noted_that_it_runs(node: &Node, server: &ServerId) {
 
 fn directory(node: &Node, server: &ServerId) -> std::path::PathBuf {
     node.dir().join("machines").join(server.as_str())
+}
+
+pub(super) fn kill(dir: &Path, server: &ServerId) {
+    let pid = nix::unistd::Pid::from_raw(pid_of(dir, server).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,8 +110,7 @@ async fn a_machine_whose_process_dies_is_reported_and_not_restarted() {
     let machine = guest::machine(&cloud, &guest::obedient());
     let server = &machine.server_id;
     cloud.run(&id, &machine).await;
-    let pid = nix::unistd::Pid::from_raw(pid_of(node.dir(), server).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    kill(node.dir(), server);
     cloud.rooms.state_when(server, MachineState::Stopped).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(pid_of(node.dir(), server), None);

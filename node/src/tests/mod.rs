@@ -16,3 +16,4 @@ mod network;
 mod port;
 mod scratch;
 mod session;
+mod snapshot;

@@ -44,7 +44,10 @@ pub use versions::HISTORY;
 
 pub const MIGRATIONS: Migrations = Migrations {
     room: "compute",
-    steps: &[Step { number: 1, name: "compute", sql: include_str!("../migrations/0001_compute.sql") }],
+    steps: &[
+        Step { number: 1, name: "compute", sql: include_str!("../migrations/0001_compute.sql") },
+        Step { number: 2, name: "snapshots", sql: include_str!("../migrations/0002_snapshots.sql") },
+    ],
 };
 
 /// The rooms that compute leans on.
@@ -136,6 +139,7 @@ impl Compute {
             tokio::spawn(forget_shadows(self.clone())),
             tokio::spawn(self.clone().heed_floating_ips()),
             tokio::spawn(self.clone().heed_other_controllers()),
+            tokio::spawn(self.clone().heed_images()),
         ]
     }
 

@@ -39,6 +39,7 @@ policies! {
     SERVER_START = "os_compute_api:servers:start", MEMBER, "Start a server.";
     SERVER_STOP = "os_compute_api:servers:stop", MEMBER, "Stop a server.";
     SERVER_REBOOT = "os_compute_api:servers:reboot", MEMBER, "Reboot a server.";
+    SERVER_CREATE_IMAGE = "os_compute_api:servers:create_image", MEMBER, "Make an image of a server's disk.";
     SERVER_RESET_STATE = "os_compute_api:os-admin-actions:reset_state", ADMIN, "Set the state of a server.";
     SERVER_LOCK = "os_compute_api:os-lock-server:lock", MEMBER, "Lock a server.";
     SERVER_UNLOCK = "os_compute_api:os-lock-server:unlock", MEMBER, "Unlock a server.";

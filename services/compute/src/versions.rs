@@ -67,7 +67,7 @@ pub const HISTORY: &[(u16, &str)] = &[
     (42, "tags of networks again"),
     (43, "hosts: not served"),
     (44, "proxies to floating IPs are gone; they never were here"),
-    (45, "createImage: not served"),
+    (45, "createImage answers the id of the image, not its location"),
     (46, "the request id is in X-OpenStack-Request-ID; it is in every version here"),
     (47, "servers embed their flavor"),
     (48, "diagnostics: not served"),

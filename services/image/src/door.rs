@@ -7,13 +7,14 @@ use access::{Allowed, Scope};
 use contracts::{
     BoxFuture, Refusal,
     audit::{Audit, Finding},
-    images::{ImageFacts, Images},
+    images::{Chunks, ImageFacts, Images, NewSnapshot},
 };
 use types::{ImageId, ProjectId};
 
 use crate::{
     Image, data,
     image::{Row, store},
+    snapshot,
 };
 
 impl Images for Image {
@@ -40,6 +41,18 @@ impl Images for Image {
             };
             near.ok_or_else(|| Refusal::not_found(format!("the data of image {id} is in no store")))
         })
+    }
+
+    fn ensure_snapshot<'a>(&'a self, snapshot: &'a NewSnapshot) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move { Ok(snapshot::ensure(self, snapshot).await?) })
+    }
+
+    fn receive_snapshot<'a>(&'a self, id: &'a ImageId, chunks: Chunks) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move { Ok(snapshot::receive(self, id, chunks).await?) })
+    }
+
+    fn release_snapshot<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move { Ok(snapshot::release(self, id).await?) })
     }
 }
 

@@ -2,7 +2,7 @@
 //! What the image room refuses, and why.
 
 use api::Fault;
-use contracts::Refusal;
+use contracts::{Refusal, RefusalKind};
 use http::StatusCode;
 
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +124,12 @@ impl From<Error> for Refusal {
             Error::NotFound(_) => Refusal::not_found(error.to_string()),
             Error::Store(error) => Refusal::unavailable(format!("the image room cannot use its tables: {error}")),
             Error::Bucket(_) => Refusal::unavailable(error.to_string()),
-            Error::NoRoomNear { .. } => Refusal::exhausted(error.to_string()),
+            Error::NoRoomNear { .. } | Error::OverLimit(_) | Error::Full => Refusal::exhausted(error.to_string()),
+            Error::Gone => Refusal::not_found(error.to_string()),
+            Error::Invalid(_) | Error::Refused(_) | Error::TooLarge(_) => Refusal::invalid(error.to_string()),
+            Error::Forbidden(_) => Refusal::new(RefusalKind::Forbidden, error.to_string()),
+            Error::Conflict(_) => Refusal::conflict(error.to_string()),
+            Error::BrokenOff(_) => Refusal::unavailable(error.to_string()),
             other => Refusal::internal(other.to_string()),
         }
     }

@@ -21,6 +21,7 @@ mod quota;
 mod root;
 mod schema;
 mod settings;
+mod snapshot;
 mod stores;
 mod task;
 #[cfg(test)]

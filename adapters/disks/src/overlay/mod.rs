@@ -81,7 +81,17 @@ pub fn create(path: &Path, base: Base<'_>, size: Option<u64>) -> Result<()> {
     if size > LARGEST {
         return Err(Error::Unusable(format!("a disk of {size} bytes is larger than {LARGEST}")));
     }
-    let head = header(&base, size)?;
+    let head = header(Some(&base), size)?;
+    durable::write(path, 0o600, |file| write_tables(file, &head, size).doing(|| format!("write {}", path.display())))
+}
+
+/// Makes an empty disk of `size` bytes that rests on nothing, readable by its owner only.
+pub fn create_blank(path: &Path, size: u64) -> Result<()> {
+    let size = size.next_multiple_of(512);
+    if size > LARGEST {
+        return Err(Error::Unusable(format!("a disk of {size} bytes is larger than {LARGEST}")));
+    }
+    let head = header(None, size)?;
     durable::write(path, 0o600, |file| write_tables(file, &head, size).doing(|| format!("write {}", path.display())))
 }
 
@@ -101,18 +111,22 @@ fn l1_entries(size: u64) -> u64 {
     size.div_ceil(bytes_per_l1_entry(CLUSTER_BITS, 8)).max(1)
 }
 
-fn header(base: &Base<'_>, size: u64) -> Result<Vec<u8>> {
-    let name = base.path.as_os_str().as_bytes();
-    // A name that is not absolute would be looked for beside the overlay, or taken for a protocol.
-    if !base.path.is_absolute() || name.len() > LONGEST_NAME {
-        return Err(Error::Unusable(format!("{} cannot be the name of a base", base.path.display())));
+fn header(base: Option<&Base<'_>>, size: u64) -> Result<Vec<u8>> {
+    let mut extension = Vec::new();
+    let mut name: &[u8] = &[];
+    if let Some(base) = base {
+        name = base.path.as_os_str().as_bytes();
+        // A name that is not absolute would be looked for beside the overlay, or taken for a protocol.
+        if !base.path.is_absolute() || name.len() > LONGEST_NAME {
+            return Err(Error::Unusable(format!("{} cannot be the name of a base", base.path.display())));
+        }
+        let driver = base.driver()?;
+        extension = [BACKING_FORMAT.to_be_bytes(), (driver.len() as u32).to_be_bytes()].concat();
+        extension.extend_from_slice(driver);
+        extension.resize(extension.len().next_multiple_of(8), 0);
     }
-    let driver = base.driver()?;
-    let mut extension = [BACKING_FORMAT.to_be_bytes(), (driver.len() as u32).to_be_bytes()].concat();
-    extension.extend_from_slice(driver);
-    extension.resize(extension.len().next_multiple_of(8), 0);
     extension.extend([0; 8]); // the end of the extensions
-    let name_offset = VERSION_3_LENGTH as usize + extension.len();
+    let name_offset = if base.is_some() { VERSION_3_LENGTH as usize + extension.len() } else { 0 };
 
     let mut head = Vec::with_capacity(name_offset + name.len());
     head.extend(MAGIC);

@@ -11,6 +11,7 @@
 //! restart of ours `adopt` finds the process again. Nothing here is remembered between the two: the process
 //! itself, its lock and its command line are the record.
 
+mod backup;
 mod cgroup;
 mod command_line;
 mod confine;

@@ -110,6 +110,7 @@ const BODIES: &[(&str, &str)] = &[
     ("changePassword", r#"{"adminPass": "new enough"}"#),
     ("os-resetState", r#"{"state": "active"}"#),
     ("reboot", r#"{"type": "HARD"}"#),
+    ("createImage", r#"{"name": "canary"}"#),
     ("os-getConsoleOutput", r#"{"length": 5}"#),
     ("PUT /placement/resource_providers/{uuid}", r#"{"name": "of-all-$number"}"#),
     ("PUT /placement/resource_providers/{uuid}/inventories", r#"{"resource_provider_generation": 0, "inventories": {}}"#),

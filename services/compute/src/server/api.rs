@@ -8,7 +8,7 @@ use http::StatusCode;
 use types::ServerId;
 
 use super::{
-    action, console, create, interfaces, list, metadata, store as table, tags, update,
+    action, console, create, interfaces, list, metadata, snapshot, store as table, tags, update,
     view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, policy, versions::v};
@@ -38,6 +38,7 @@ pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
         .action(ACTION, "os-start", &policy::SERVER_START, action::start)
         .action(ACTION, "os-stop", &policy::SERVER_STOP, action::stop)
         .action(ACTION, "reboot", &policy::SERVER_REBOOT, action::reboot)
+        .action(ACTION, "createImage", &policy::SERVER_CREATE_IMAGE, snapshot::create)
         .action(ACTION, "forceDelete", &policy::SERVER_FORCE_DELETE, action::delete)
         .action(ACTION, "os-resetState", &policy::SERVER_RESET_STATE, action::reset_state)
         .action(ACTION, "lock", &policy::SERVER_LOCK, action::lock)

@@ -19,7 +19,7 @@ use types::{Generation, PortId, ProjectId, Secret, ServerId, Timestamp};
 use super::{
     ImageNote, Server,
     ask::{self, Ask, Networks},
-    claim, hostname, metadata, row,
+    claim, hostname, metadata, row, snapshot,
     state::Phase,
     store as table,
 };
@@ -265,6 +265,9 @@ fn template(
             size: image.size,
             virtual_size: image.virtual_size,
             arch: image.properties.get("hw_architecture").or(image.properties.get("architecture")).cloned(),
+            min_disk: image.min_disk,
+            min_ram: image.min_ram,
+            properties: snapshot::inherited(cx.caller()?, image),
         },
         key_name: keypair.map(|keypair| keypair.name.clone()),
         public_key: keypair.map(|keypair| keypair.public_key.clone()),
@@ -279,6 +282,7 @@ fn template(
         security_groups: if ask.security_groups.is_empty() { vec!["default".to_owned()] } else { ask.security_groups.clone() },
         locked_by: None,
         locked_reason: None,
+        snapshot: None,
     })
 }
 

@@ -138,6 +138,7 @@ fn machine(server: Server, ports: &[PortFacts]) -> MachineDesired {
         nics: ports.iter().map(nic).collect(),
         config_drive: server.config_drive,
         metadata: metadata(&server, ports),
+        snapshot: server.snapshot.as_ref().and_then(|snapshot| snapshot.wanted_of_node()).cloned(),
         server_id: server.id,
     }
 }

@@ -24,6 +24,7 @@ mod pattern;
 pub(crate) mod reconcile;
 pub(crate) mod row;
 pub(crate) mod schedule;
+pub(crate) mod snapshot;
 pub(crate) mod state;
 pub(crate) mod store;
 mod tags;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use types::{FlavorId, Generation, ImageId, NodeId, ProjectId, Secret, ServerId, Timestamp, UserId};
 
 use crate::flavor::Size;
+use snapshot::Snapshot;
 use state::{Facts, Found, Phase};
 
 pub(crate) use api::routes;
@@ -95,6 +97,8 @@ pub(crate) struct Server {
     pub security_groups: Vec<String>,
     pub locked_by: Option<String>,
     pub locked_reason: Option<String>,
+    /// The one that is being taken.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// Why a server is in ERROR.
@@ -117,6 +121,13 @@ pub(crate) struct ImageNote {
     pub size: u64,
     pub virtual_size: u64,
     pub arch: Option<String>,
+    /// What a snapshot of the server inherits. GiB and MiB are the least that the image needs.
+    #[serde(default)]
+    pub min_disk: u64,
+    #[serde(default)]
+    pub min_ram: u64,
+    #[serde(default)]
+    pub properties: BTreeMap<String, String>,
 }
 
 impl Server {
@@ -130,6 +141,7 @@ impl Server {
             found: self.found,
             current: self.found_generation >= self.generation,
             reboot: (self.found_reboots < self.reboots).then_some(self.reboot_kind),
+            snapshot: self.snapshot.as_ref().map(|snapshot| snapshot.stage),
         }
     }
 

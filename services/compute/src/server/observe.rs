@@ -20,6 +20,7 @@ use super::{
     claim::{self, Kind},
     reconcile::try_elsewhere,
     row::COLUMNS,
+    snapshot,
     state::{Found, Phase},
     store as table,
 };
@@ -79,11 +80,17 @@ fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<NextSteps>
     let servers = if observed.complete { of_node(tx, node)? } else { listed(tx, node, reports.keys().copied())? };
     let mut steps = NextSteps::default();
     for server in &servers {
-        steps.0.push(match reports.get(&server.id) {
-            Some(report) => take_report(tx, server, report)?,
+        let next = match reports.get(&server.id) {
+            Some(report) => {
+                if snapshot::take_step(tx, server, report)? {
+                    steps.0.push(Next::Converge);
+                }
+                take_report(tx, server, report)?
+            }
             // What a complete report does not list, the node does not have.
             None => take_absence(tx, server)?,
-        });
+        };
+        steps.0.push(next);
     }
     Ok(steps)
 }

@@ -76,7 +76,8 @@ impl KeyedReconciler for ServerReconciler {
                 tx.query(
                     "SELECT id FROM servers WHERE deleted_at IS NULL AND deleting_at IS NOT NULL \
                      UNION SELECT id FROM servers WHERE deleted_at IS NULL AND phase <> 'built' AND phase <> 'failed' \
-                     AND (phase <> 'spawning' OR phase_at < $1)",
+                     AND (phase <> 'spawning' OR phase_at < $1) \
+                     UNION SELECT id FROM servers WHERE deleted_at IS NULL AND snapshot IS NOT NULL",
                     &params![too_long],
                 )
             })
@@ -111,7 +112,10 @@ impl ServerReconciler {
             Phase::Rescheduling => self.leave_host(&server, &claims).await,
             Phase::Failing => self.fail(&server, &claims).await,
             Phase::Spawning => self.give_up_dead_node(&server).await,
-            Phase::Built | Phase::Failed => Ok(Step::Settled),
+            Phase::Built | Phase::Failed => match &server.snapshot {
+                Some(snapshot) => self.room.converge_snapshot(&server, snapshot).await,
+                None => Ok(Step::Settled),
+            },
         }
     }
 
@@ -260,6 +264,11 @@ impl ServerReconciler {
         if !self.release_all(server, claims).await? {
             return Ok(Step::Wait);
         }
+        // With the machine gone nobody sends its disk any more.
+        if let Some(snapshot) = &server.snapshot {
+            self.room.images.release_snapshot(&snapshot.image.id).await?;
+            crash::point("compute.snapshot.image-released");
+        }
         let server = server.clone();
         self.room
             .store
@@ -267,7 +276,8 @@ impl ServerReconciler {
                 remove_claims(tx, &server.id)?;
                 let now = Timestamp::now();
                 tx.execute(
-                    "UPDATE servers SET deleted_at = $1, updated_at = $1, admin_password = NULL, user_data = NULL WHERE id = $2",
+                    "UPDATE servers SET deleted_at = $1, updated_at = $1, admin_password = NULL, user_data = NULL, \
+                     snapshot = NULL WHERE id = $2",
                     &params![now, &server.id],
                 )?;
                 instance_action::fail_open(tx, &server.id, "The server was deleted.")?;

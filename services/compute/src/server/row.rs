@@ -18,7 +18,7 @@ pub(crate) const COLUMNS: &str = "id, seq, project_id, user_id, name, hostname, 
     phase, node_id, host, tried, fault, marked_error, \
     found, found_generation, found_reboots, \
     flavor_id, flavor, image_id, image, key_name, public_key, user_data, admin_password, config_drive, disk_config, \
-    access_ip_v4, access_ip_v6, metadata, tags, security_groups, locked_by, locked_reason";
+    access_ip_v4, access_ip_v6, metadata, tags, security_groups, locked_by, locked_reason, snapshot";
 
 pub(crate) fn from_row(row: &Row) -> store::Result<Server> {
     Ok(Server {
@@ -70,6 +70,7 @@ pub(crate) fn from_row(row: &Row) -> store::Result<Server> {
         security_groups: row.json(44)?,
         locked_by: row.get(45)?,
         locked_reason: row.get(46)?,
+        snapshot: row.json(47)?,
     })
 }
 

@@ -29,6 +29,8 @@
 
 use contracts::node::{Power, RebootKind};
 
+use super::snapshot::Stage;
+
 /// How far a server's life has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -69,6 +71,8 @@ pub(crate) struct Facts {
     pub current: bool,
     /// A reboot that the node has not done yet.
     pub reboot: Option<RebootKind>,
+    /// How far a snapshot is that is being taken.
+    pub snapshot: Option<Stage>,
 }
 
 /// What clients see.
@@ -192,7 +196,7 @@ impl Facts {
         if vm_state == "error" {
             return None;
         }
-        match (self.power, self.reboot, self.found) {
+        let moving = match (self.power, self.reboot, self.found) {
             (Power::Running, Some(RebootKind::Soft), _) => Some("rebooting"),
             (Power::Running, Some(RebootKind::Hard), _) => Some("rebooting_hard"),
             (Power::Running, None, Some(Found::Running)) => None,
@@ -201,7 +205,8 @@ impl Facts {
             (Power::Running, None, _) => Some("powering-on"),
             (Power::Stopped, _, Some(Found::Running)) => Some("powering-off"),
             (Power::Stopped, ..) => None,
-        }
+        };
+        moving.or(self.snapshot.map(Stage::task_state))
     }
 
     fn power_state(&self, vm_state: &str) -> i64 {
@@ -266,6 +271,7 @@ pub(super) fn all_facts() -> Vec<Facts> {
                     power: if bit(3) { Power::Stopped } else { Power::Running },
                     current: bit(4),
                     reboot,
+                    snapshot: None,
                 });
             }
         }
@@ -287,6 +293,7 @@ mod tests {
             found: Some(found),
             current: true,
             reboot: None,
+            snapshot: None,
         }
     }
 
@@ -312,6 +319,10 @@ mod tests {
         assert_eq!(say(rebooting), ("REBOOT", "active", Some("rebooting"), 1));
         let between = Facts { found: Some(Found::Preparing), reboot: Some(RebootKind::Hard), ..rebooting };
         assert_eq!(say(between), ("HARD_REBOOT", "active", Some("rebooting_hard"), 0));
+        let taken = Facts { snapshot: Some(Stage::Sending), ..running };
+        assert_eq!(say(taken), ("ACTIVE", "active", Some("image_uploading"), 1));
+        let rebooted_meanwhile = Facts { reboot: Some(RebootKind::Hard), ..taken };
+        assert_eq!(say(rebooted_meanwhile), ("HARD_REBOOT", "active", Some("rebooting_hard"), 1));
         assert_eq!(say(Facts { deleting: true, ..running }), ("ACTIVE", "active", Some("deleting"), 1));
         assert_eq!(say(Facts { deleting: true, deleted: true, ..running }), ("DELETED", "deleted", None, 0));
     }

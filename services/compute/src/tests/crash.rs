@@ -4,6 +4,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
+use serde_json::{Value, json};
 use store::Store;
 use world::World;
 
@@ -11,6 +12,7 @@ use super::{
     Cloud,
     far::{Far, Manner},
     server,
+    snapshots::until_task,
 };
 use crate::{CRASH_POINTS, Patience};
 
@@ -18,6 +20,9 @@ const FOLDER: &str = "COMPUTE_CRASH_FOLDER";
 const DATABASE: &str = "COMPUTE_CRASH_DATABASE";
 /// With it the first host fails all servers, so that they move to the second.
 const MOVES: &str = "COMPUTE_CRASH_MOVES";
+const STAYS: &str = "COMPUTE_CRASH_STAYS";
+/// With it the server is made into images.
+const SNAPSHOTS: &str = "COMPUTE_CRASH_SNAPSHOTS";
 
 async fn cloud_in(folder: &Path, database: &str) -> Cloud {
     let store = Store::open(database).await.unwrap();
@@ -39,10 +44,64 @@ async fn a_life_in_a_process_of_its_own() {
     }
     let id = super::id_of(cloud.member().post("/compute/v2.1/servers", server("web")).await.expect(202));
     cloud.until(&id, "ACTIVE").await;
+    if std::env::var_os(SNAPSHOTS).is_some() {
+        take_snapshots(&cloud, &id).await;
+    }
     cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
     cloud.until_gone(&id).await;
     // The last point lies after the last write that a client sees.
     tokio::time::sleep(Duration::from_secs(2)).await;
+}
+
+/// One that becomes an image, and one that comes to nothing since its image is deleted.
+async fn take_snapshots(cloud: &Cloud, id: &str) {
+    let action = format!("/compute/v2.1/servers/{id}/action");
+    for deleted in [false, true] {
+        for host in ["h1", "h2"] {
+            cloud.far.set_manner(host, if deleted { Manner::Copies } else { Manner::Works });
+        }
+        let asked = json!({"createImage": {"name": "web, as it was"}});
+        let image = cloud.member().post(&action, asked).await.expect(202)["image_id"].clone();
+        if deleted {
+            cloud.far.delete_image(image.as_str().unwrap());
+            cloud.far.bring_back("h1");
+        }
+        until_task(cloud, id, Value::Null).await;
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_a_snapshot_is_taken_leaves_nothing_behind() {
+    for point in crate::server::snapshot::CRASH_POINTS {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database::new_database(folder.path()).await;
+        die_at(point, SNAPSHOTS, folder.path(), &database);
+        let cloud = cloud_in(folder.path(), &database).await;
+        cloud.far.bring_back("h1");
+        cloud.far.bring_back("h2");
+        let list = cloud.admin().get("/compute/v2.1/servers").await.expect(200);
+        let id = list["servers"][0]["id"].as_str().unwrap();
+        until_task(&cloud, id, Value::Null).await;
+        assert!(cloud.far.images().iter().all(|(_, is_whole)| *is_whole), "{point}");
+        cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
+        cloud.until_gone(id).await;
+        cloud.assert_clean().await;
+    }
+}
+
+/// Runs a life in a process that ends at this point.
+fn die_at(point: &str, manner: &str, folder: &Path, database: &str) {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["tests::crash::a_life_in_a_process_of_its_own", "--exact", "--ignored"])
+        .env(manner, "1")
+        .env("FERROSTACK_CRASH", point)
+        .env(FOLDER, folder)
+        .env(DATABASE, database)
+        .output()
+        .unwrap();
+    assert!(!child.status.success(), "{point} was never passed: {}", String::from_utf8_lossy(&child.stdout));
+    let signal = std::os::unix::process::ExitStatusExt::signal(&child.status);
+    assert_eq!(signal, Some(6), "{point}: {}", String::from_utf8_lossy(&child.stdout));
 }
 
 #[tokio::test]
@@ -50,17 +109,7 @@ async fn a_crash_at_any_point_leaves_nothing_behind() {
     for (point, moves) in CRASH_POINTS.iter().flat_map(|point| [(point, false), (point, true)]) {
         let folder = tempfile::tempdir().unwrap();
         let database = database::new_database(folder.path()).await;
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["tests::crash::a_life_in_a_process_of_its_own", "--exact", "--ignored"])
-            .envs(moves.then_some((MOVES, "1")))
-            .env("FERROSTACK_CRASH", point)
-            .env(FOLDER, folder.path())
-            .env(DATABASE, &database)
-            .output()
-            .unwrap();
-        assert!(!child.status.success(), "{point} was never passed: {}", String::from_utf8_lossy(&child.stdout));
-        let signal = std::os::unix::process::ExitStatusExt::signal(&child.status);
-        assert_eq!(signal, Some(6), "{point}: {}", String::from_utf8_lossy(&child.stdout));
+        die_at(point, if moves { MOVES } else { STAYS }, folder.path(), &database);
 
         let cloud = cloud_in(folder.path(), &database).await;
         // The hosts' sessions begin anew, with a whole report.

@@ -15,11 +15,15 @@ use std::{
 
 use contracts::{
     BoxFuture, Refusal,
-    images::{ImageFacts, Images},
-    node::{Accelerator, Answer, Ask, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power},
-    nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink},
+    images::{Chunks, ImageFacts, Images, NewSnapshot},
+    node::{
+        Accelerator, Answer, Ask, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power,
+        SnapshotObserved, SnapshotStep,
+    },
+    nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink, SnapshotSink},
     ports::{FixedIp, FloatingIp, NicAsk, NicWish, PortFacts, Ports},
 };
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use types::{Generation, ImageId, Mac, NetworkId, NodeId, PortId, ProjectId, ServerId, SubnetId, Timestamp};
 
@@ -35,6 +39,8 @@ pub(super) struct Far {
     /// How many of the next calls for a port are refused, and how.
     pub refuse_ports: Mutex<Vec<Refusal>>,
     pub asked_for_ports: AtomicU32,
+    /// How many of the next images for snapshots are refused, and how.
+    pub refuse_images: Mutex<Vec<Refusal>>,
     /// A floating address that leads to every port.
     pub floating_ip: Mutex<Option<IpAddr>>,
     turn: tokio::sync::Mutex<()>,
@@ -47,6 +53,9 @@ struct Kept {
     /// By host and server.
     machines: BTreeMap<String, BTreeMap<String, MachineKept>>,
     addresses: u8,
+    /// Images of snapshots, and whether they have their data.
+    #[serde(default)]
+    images: BTreeMap<String, (NewSnapshot, bool)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,6 +83,10 @@ pub(super) enum Manner {
     Works,
     /// It fails each for this cause.
     Fails(String),
+    /// It copies disks and does not come to an end.
+    Copies,
+    /// It cannot copy disks, for this cause.
+    CannotCopy(String),
     /// It does nothing and reports nothing.
     Sleeps,
 }
@@ -89,6 +102,7 @@ impl Far {
             file,
             hosts: Mutex::new(hosts),
             refuse_ports: Mutex::default(),
+            refuse_images: Mutex::default(),
             asked_for_ports: AtomicU32::new(0),
             floating_ip: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -132,6 +146,16 @@ impl Far {
     pub fn machines(&self) -> Vec<String> {
         let kept = self.kept.lock().unwrap();
         kept.machines.iter().flat_map(|(host, servers)| servers.keys().map(move |server| format!("{host}/{server}"))).collect()
+    }
+
+    /// The images of snapshots, and whether they have their data.
+    pub fn images(&self) -> Vec<(NewSnapshot, bool)> {
+        self.kept.lock().unwrap().images.values().cloned().collect()
+    }
+
+    /// Somebody deletes an image.
+    pub fn delete_image(&self, id: &str) {
+        self.change(|kept| kept.images.remove(id));
     }
 
     /// The guest of this server switches itself off.
@@ -195,7 +219,8 @@ impl Far {
                 }
                 let running = machine.power == Power::Running;
                 let new = MachineKept { generation: machine.generation.0, reboots: machine.reboots, running };
-                machines.push(observed(&id, &new));
+                let snapshot = machine.snapshot.map(|image_id| SnapshotObserved { image_id, step: step(&manner) });
+                machines.push(MachineObserved { snapshot, ..observed(&id, &new) });
                 here.insert(id, new);
             }
         });
@@ -209,7 +234,21 @@ fn observed(id: &str, machine: &MachineKept) -> MachineObserved {
         generation: Generation(machine.generation),
         reboots: machine.reboots,
         state: if machine.running { MachineState::Running } else { MachineState::Stopped },
+        snapshot: None,
     }
+}
+
+fn step(manner: &Manner) -> SnapshotStep {
+    match manner {
+        Manner::Copies => SnapshotStep::Copying,
+        Manner::CannotCopy(cause) => SnapshotStep::Failed { cause: cause.clone() },
+        _ => SnapshotStep::Copied,
+    }
+}
+
+/// What hosts send as a disk.
+pub(super) fn disk() -> Chunks {
+    Box::pin(futures_util::stream::iter([Ok("a whole ".into()), Ok("disk".into())]))
 }
 
 pub(super) fn node_id(host: &str) -> NodeId {
@@ -246,10 +285,11 @@ fn facts(host: &str) -> NodeFacts {
 
 impl Images for Far {
     fn get<'a>(&'a self, _seen_by: Option<&'a ProjectId>, id: &'a ImageId) -> BoxFuture<'a, Result<ImageFacts, Refusal>> {
+        let taken = self.kept.lock().unwrap().images.get(id.as_str()).map(|(_, is_whole)| *is_whole);
         let facts = ImageFacts {
             id: id.clone(),
             name: "small".to_owned(),
-            status: if id.as_str().starts_with("99") { "queued" } else { "active" }.to_owned(),
+            status: if id.as_str().starts_with("99") || taken == Some(false) { "queued" } else { "active" }.to_owned(),
             disk_format: if id.as_str().starts_with("88") { "iso" } else { "qcow2" }.to_owned(),
             container_format: if id.as_str().starts_with("77") { "ova" } else { "bare" }.to_owned(),
             size: 1 << 20,
@@ -257,14 +297,46 @@ impl Images for Far {
             min_disk: 0,
             min_ram: 64,
             sha512: "ab".repeat(64),
-            properties: BTreeMap::new(),
+            properties: BTreeMap::from([
+                ("os_distro".to_owned(), "debian".to_owned()),
+                ("img_signature".to_owned(), "x".to_owned()),
+            ]),
         };
-        let known = id.as_str() == IMAGE || ["99", "88", "77"].iter().any(|first| id.as_str().starts_with(first));
+        let known =
+            id.as_str() == IMAGE || taken.is_some() || ["99", "88", "77"].iter().any(|first| id.as_str().starts_with(first));
         Box::pin(async move { if known { Ok(facts) } else { Err(Refusal::not_found("No such image.")) } })
     }
 
     fn file<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
         Box::pin(async move { Ok(PathBuf::from(format!("/images/{id}"))) })
+    }
+
+    fn ensure_snapshot<'a>(&'a self, snapshot: &'a NewSnapshot) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            if let Some(refusal) = self.refuse_images.lock().unwrap().pop() {
+                return Err(refusal);
+            }
+            self.change(|kept| {
+                kept.images.entry(snapshot.id.to_string()).or_insert_with(|| (snapshot.clone(), false));
+            });
+            Ok(())
+        })
+    }
+
+    fn receive_snapshot<'a>(&'a self, id: &'a ImageId, chunks: Chunks) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let data: Vec<_> = chunks.map(|chunk| chunk.unwrap()).collect().await;
+            assert_eq!(data.concat(), b"a whole disk");
+            let image = self.change(|kept| kept.images.get_mut(id.as_str()).map(|(_, is_whole)| *is_whole = true));
+            image.ok_or_else(|| Refusal::not_found("No such image."))
+        })
+    }
+
+    fn release_snapshot<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            self.change(|kept| kept.images.retain(|image, (_, is_whole)| image != id.as_str() || *is_whole));
+            Ok(())
+        })
     }
 }
 
@@ -400,8 +472,12 @@ impl Nodes for Far {
         tokio::spawn(async move {
             let _turn = far.turn.lock().await;
             let desired = compute.machines(&node).await.unwrap();
-            if let Some(observed) = far.act(&node, desired) {
-                compute.observed(&node, &observed).await.unwrap();
+            let Some(observed) = far.act(&node, desired) else { return };
+            compute.observed(&node, &observed).await.unwrap();
+            let copied = observed.machines.into_iter().filter_map(|machine| machine.snapshot);
+            for copied in copied.filter(|copied| copied.step == SnapshotStep::Copied) {
+                // It may be wanted no more by now.
+                let _ = compute.take_snapshot(&node, &copied.image_id, disk()).await;
             }
         });
     }

@@ -245,6 +245,7 @@ async fn an_older_report_changes_nothing() {
         generation: Generation(generation),
         reboots: 0,
         state,
+        snapshot: None,
     };
     let say = async |machine| cloud.far.report(&node_id("h1"), Observed { complete: false, machines: vec![machine] }).await;
     say(report(1, MachineState::Running)).await;

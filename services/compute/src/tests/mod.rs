@@ -10,6 +10,7 @@ mod flavors;
 mod life;
 mod lists;
 mod operator;
+mod snapshots;
 mod versions;
 
 use std::{sync::Arc, time::Duration};

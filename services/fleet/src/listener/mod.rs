@@ -4,6 +4,7 @@
 mod images;
 mod join;
 mod session;
+mod snapshots;
 
 use std::{
     convert::Infallible,
@@ -126,6 +127,7 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
         (&Method::POST, ["v1", "answers", id]) => session::answered(fleet, peer, node, id, read(request).await?),
         (&Method::POST, ["v1", "renew"]) => join::renew(fleet, node, read(request).await?).await,
         (&Method::GET, ["v1", "images", sha512]) => images::send(fleet, node, sha512).await,
+        (&Method::PUT, ["v1", "snapshots", image]) => snapshots::take(fleet, node, image, request.into_body()).await,
         _ => Err(Refusal::not_found("the node protocol has no such request").into()),
     }
 }

@@ -111,7 +111,8 @@ async fn begin(room: &Image, allowed: &Allowed<Scope>, actor: &Actor, id: String
     Ok(image)
 }
 
-async fn take(
+/// Takes the data of an image that is `saving` into a store, whole or not at all.
+pub async fn take(
     room: &Image,
     actor: &Actor,
     image: &Row,

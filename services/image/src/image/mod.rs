@@ -34,7 +34,7 @@ use crate::{
 };
 
 pub use attributes::{Attributes, check_property_name, check_text};
-pub use protect::{Deed, check_property};
+pub use protect::{Deed, check_created_by, check_property};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {

@@ -5,7 +5,7 @@ use api::Fault;
 use contracts::caller::Caller;
 
 use super::Row;
-use crate::Settings;
+use crate::{Error, Settings};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
@@ -30,6 +30,14 @@ pub fn check_property(settings: &Settings, caller: &Caller, property: &str, deed
     Err(Fault::forbidden(format!("The operator's rules do not let you {word} the property '{property}'.")))
 }
 
+/// The same for who is known by his roles alone.
+pub fn check_created_by(settings: &Settings, roles: &[String], property: &str) -> Result<(), Error> {
+    if allows(settings, roles.iter().map(String::as_str), property, Deed::Create) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!("The operator's rules do not let you create the property '{property}'.")))
+}
+
 /// The image without the properties that this caller may not read.
 pub fn readable(settings: &Settings, caller: &Caller, mut image: Row) -> Row {
     if !settings.protections.is_empty() {
@@ -39,6 +47,10 @@ pub fn readable(settings: &Settings, caller: &Caller, mut image: Row) -> Row {
 }
 
 fn may(settings: &Settings, caller: &Caller, property: &str, deed: Deed) -> bool {
+    allows(settings, caller.roles.iter().map(|role| role.name.as_str()), property, deed)
+}
+
+fn allows<'a>(settings: &Settings, own: impl Iterator<Item = &'a str> + Clone, property: &str, deed: Deed) -> bool {
     if settings.protections.is_empty() {
         return true;
     }
@@ -49,6 +61,6 @@ fn may(settings: &Settings, caller: &Caller, property: &str, deed: Deed) -> bool
         Deed::Update => &rule.update,
         Deed::Delete => &rule.delete,
     };
-    let has = |role: &String| role == "@" || caller.roles.iter().any(|own| own.name.eq_ignore_ascii_case(role));
+    let has = |role: &String| role == "@" || own.clone().any(|own| own.eq_ignore_ascii_case(role));
     roles.iter().any(has)
 }

@@ -16,6 +16,7 @@ mod members;
 mod metadefs;
 mod quota;
 mod reading;
+mod snapshots;
 mod stores;
 mod upload;
 

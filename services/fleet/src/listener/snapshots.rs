@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The disk of a machine, from the node that was asked for it.
+
+use std::io;
+
+use futures_util::TryStreamExt;
+use http::Response;
+use http_body_util::BodyDataStream;
+use hyper::body::Incoming;
+use types::{ImageId, NodeId};
+
+use super::{Body, done};
+use crate::{Fleet, Result};
+
+pub(super) async fn take(fleet: &Fleet, node: NodeId, image: &str, body: Incoming) -> Result<Response<Body>> {
+    let chunks = BodyDataStream::new(body).map_err(io::Error::other);
+    fleet.led()?.neighbours.snapshots.take_snapshot(&node, &ImageId::new(image), Box::pin(chunks)).await?;
+    Ok(done())
+}
