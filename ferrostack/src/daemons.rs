@@ -72,7 +72,8 @@ pub fn start_in(home: &Home, role: &str, namespace: Option<&str>, more: &[&str])
 /// A role writes its own pid too, so that one started by hand or by an init system is known.
 pub fn write_pid(home: &Home, role: &str, pid: i32) -> anyhow::Result<()> {
     let path = pid_file(home, role);
-    let temporary = path.with_extension("pid.new");
+    // The one who starts a role writes it, and so does the role: each its own file until it is whole.
+    let temporary = path.with_extension(format!("pid.{}", std::process::id()));
     fs::write(&temporary, format!("{pid}\n")).with_context(|| format!("write {}", temporary.display()))?;
     fs::rename(&temporary, &path).with_context(|| format!("write {}", path.display()))
 }

@@ -47,8 +47,9 @@ async fn a_tenants_router() {
     let routes = cloud.nbctl(&["lr-route-list", &format!("neutron-{router}")]);
     assert!(routes.contains("0.0.0.0/0") && routes.contains("172.24.4.1"), "{routes}");
     // As many candidates as there are hosts on that physical network, each with a priority of its own.
-    let candidates = cloud.nbctl(&["--bare", "--columns=chassis_name,priority", "list", "Gateway_Chassis"]);
-    assert!(candidates.contains("hv1") && candidates.contains("hv2") && !candidates.contains("hv3"), "{candidates}");
+    let candidates = || cloud.nbctl(&["--bare", "--columns=chassis_name,priority", "list", "Gateway_Chassis"]);
+    until("both hosts to be candidates", async || candidates().contains("hv1") && candidates().contains("hv2")).await;
+    assert!(!candidates().contains("hv3"), "{}", candidates());
 
     let knows = || cloud.nbctl(&["get", "NB_Global", ".", "options"]).contains("bfd-min-rx=\"500\"");
     until("OVN to know how fast gateways move", async || knows()).await;
