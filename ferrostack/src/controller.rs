@@ -221,8 +221,13 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     let _ = serving.await;
     serving_nodes.await.context("end the sessions of the nodes")??;
     hosts.abort();
+    hosts.abort();
     // The daemons outlive us; only the watch over them ends.
     ovn.abort();
+    // Last of all: a plain copy of the database's file is a backup while the cloud is down.
+    if let Err(error) = rooms.store.checkpoint().await {
+        tracing::warn!(%error, "the database's log could not be folded into its file; it is at the next start");
+    }
     Ok(())
 }
 

@@ -7,8 +7,8 @@
 
 mod error;
 mod event;
-mod guard;
 mod id;
+mod job;
 pub mod lead;
 mod migrate;
 mod page;

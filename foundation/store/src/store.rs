@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The store's front: opens an engine and hands closures to it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::job::{Call, Job};
 use crate::tx::Counters;
 use crate::watch::Watchers;
-use crate::{Error, Migrations, Result, Tx, Wake, lead, migrate, postgres, sqlite};
+use crate::{Error, Migrations, Result, Tx, Wake, migrate, postgres, sqlite};
 
 /// A handle to the tables; clones share one store.
 #[derive(Clone)]
@@ -32,6 +35,9 @@ pub(crate) enum Backend {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
 }
+
+/// A job under way.
+type Running<'a> = Pin<Box<dyn Future<Output = Result<bool>> + Send + 'a>>;
 
 /// What the engines report to.
 #[derive(Default)]
@@ -87,17 +93,9 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match (&self.inner.backend, self.term) {
-            (Backend::Sqlite(sqlite), _) => sqlite.write(f).await,
-            (Backend::Postgres(postgres), None) => postgres.write(f).await,
-            (Backend::Postgres(postgres), Some(term)) => {
-                let led = move |tx: &mut Tx| {
-                    lead::check(tx, term)?;
-                    f(tx)
-                };
-                postgres.write(led).await
-            }
-        }
+        let call = Call::new(f);
+        let ran = self.run_write(call.clone()).await;
+        call.outcome(ran)
     }
 
     /// Runs point reads on one consistent state of the tables. On SQLite this runs inline on the calling worker:
@@ -107,10 +105,9 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.inner.backend {
-            Backend::Sqlite(sqlite) => sqlite.read(f).await,
-            Backend::Postgres(postgres) => postgres.read(f).await,
-        }
+        let call = Call::new(f);
+        let ran = self.run_read(call.clone()).await;
+        call.outcome(ran)
     }
 
     /// Like [`read`](Self::read), for lists and other long reads: on a blocking thread.
@@ -119,9 +116,17 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let call = Call::new(f);
+        let ran = self.run_list(call.clone()).await;
+        call.outcome(ran)
+    }
+
+    /// Makes the SQLite file whole by itself: what was committed before lies in it, and not in the log beside it, so that a
+    /// plain copy of it is a copy of all. On PostgreSQL there is nothing to do.
+    pub async fn checkpoint(&self) -> Result<()> {
         match &self.inner.backend {
-            Backend::Sqlite(sqlite) => sqlite.list(f).await,
-            Backend::Postgres(postgres) => postgres.read(f).await,
+            Backend::Sqlite(sqlite) => sqlite.checkpoint().await,
+            Backend::Postgres(_) => Ok(()),
         }
     }
 
@@ -156,6 +161,37 @@ impl Store {
             Backend::Sqlite(_) => Engine::Sqlite,
             Backend::Postgres(_) => Engine::Postgres,
         }
+    }
+}
+
+/// The ways to the engines, the same for all closures. Each answers whether the changes were kept. The futures are boxed, so
+/// that those of the callers stay small: there are thousands of them.
+impl Store {
+    fn run_write(&self, job: Arc<dyn Job>) -> Running<'_> {
+        Box::pin(async move {
+            match &self.inner.backend {
+                Backend::Sqlite(sqlite) => sqlite.write(job).await,
+                Backend::Postgres(postgres) => postgres.write(job, self.term).await,
+            }
+        })
+    }
+
+    fn run_read(&self, job: Arc<dyn Job>) -> Running<'_> {
+        Box::pin(async move {
+            match &self.inner.backend {
+                Backend::Sqlite(sqlite) => sqlite.read(&*job).await,
+                Backend::Postgres(postgres) => postgres.read(job).await,
+            }
+        })
+    }
+
+    fn run_list(&self, job: Arc<dyn Job>) -> Running<'_> {
+        Box::pin(async move {
+            match &self.inner.backend {
+                Backend::Sqlite(sqlite) => sqlite.list(job).await,
+                Backend::Postgres(postgres) => postgres.read(job).await,
+            }
+        })
     }
 }
 

@@ -21,7 +21,11 @@ use tokio_postgres::NoTls;
 
 use crate::store::{Shared, on_blocking_thread};
 use crate::tx::Session as AnySession;
-use crate::{Error, Result, Tx, guard, lead::Controller};
+use crate::{
+    Error, Result, Tx,
+    job::{self, Job},
+    lead::{self, Controller},
+};
 
 use bell::{Bell, Pending};
 pub(crate) use ddl::ddl;
@@ -49,8 +53,8 @@ pub(crate) struct Postgres {
     config: Box<tokio_postgres::Config>,
 }
 
-enum Attempt<T, E> {
-    Done(Result<T, E>),
+enum Attempt {
+    Done(Result<bool>),
     RunAgain,
 }
 
@@ -83,23 +87,18 @@ impl Postgres {
         Seat::take(&self.config, controller).await
     }
 
-    pub(crate) async fn write<F, T, E>(&self, f: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let f = Arc::new(f);
+    /// Runs a job; if it belongs to a lead, only as long as that is not over.
+    pub(crate) async fn write(&self, job: Arc<dyn Job>, term: Option<i64>) -> Result<bool> {
         let mut turn = None;
         for attempt in 0..ATTEMPTS {
             if attempt == TAKE_TURNS {
                 turn = Some(self.turn.lock().await);
             }
             let session = self.session(BEGIN_WRITE).await?;
-            let (shared, f) = (Arc::clone(&self.shared), Arc::clone(&f));
+            let (shared, job) = (Arc::clone(&self.shared), Arc::clone(&job));
             let bell = self.bell.pending();
-            match on_blocking_thread(move || write_once(session, &shared, &bell, &*f)).await? {
-                Attempt::Done(outcome) => return outcome,
+            match on_blocking_thread(move || write_once(session, &shared, &bell, &*job, term)).await? {
+                Attempt::Done(ran) => return ran,
                 Attempt::RunAgain => {
                     metrics::counter!("store_retries_total").increment(1);
                     tokio::time::sleep(pause(attempt)).await;
@@ -107,18 +106,13 @@ impl Postgres {
             }
         }
         drop(turn);
-        Err(Error::Busy { reason: "too many transactions met in the same rows" }.into())
+        Err(Error::Busy { reason: "too many transactions met in the same rows" })
     }
 
-    pub(crate) async fn read<F, T, E>(&self, f: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
+    pub(crate) async fn read(&self, job: Arc<dyn Job>) -> Result<bool> {
         let session = self.session(BEGIN_READ).await?;
         let shared = Arc::clone(&self.shared);
-        on_blocking_thread(move || read_once(session, &shared, &f)).await?
+        on_blocking_thread(move || read_once(session, &shared, &*job)).await?
     }
 
     async fn session(&self, begin: &'static str) -> Result<Session> {
@@ -157,29 +151,22 @@ const SESSION_SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', fa
      WHERE current_setting('synchronous_commit') = 'off'; \
      SET idle_in_transaction_session_timeout = '10s'";
 
-fn write_once<F, T, E>(session: Session, shared: &Shared, bell: &Pending, f: &F) -> Attempt<T, E>
-where
-    F: Fn(&mut Tx) -> Result<T, E>,
-    E: From<Error>,
-{
+fn write_once(session: Session, shared: &Shared, bell: &Pending, job: &dyn Job, term: Option<i64>) -> Attempt {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
-    let outcome = guard::run(f, &mut tx);
+    let led = term.map_or(Ok(()), |term| lead::check(&mut tx, term));
+    let ran = led.and_then(|()| job::run(job, &mut tx));
     let run_again = tx.must_run_again();
     let touched = tx.reset();
-    match outcome {
+    match ran {
         _ if run_again => {
             roll_back(tx);
             Attempt::RunAgain
         }
-        Err(error) => {
-            roll_back(tx);
-            Attempt::Done(Err(error))
-        }
-        Ok(answer) => match end(&mut tx, "COMMIT") {
+        Ok(true) => match end(&mut tx, "COMMIT") {
             Ok(()) => {
                 shared.committed(1, &touched);
                 bell.add(&touched);
-                Attempt::Done(Ok(answer))
+                Attempt::Done(Ok(true))
             }
             Err(Error::Busy { .. }) => {
                 roll_back(tx);
@@ -187,23 +174,23 @@ where
             }
             Err(error) => {
                 roll_back(tx);
-                Attempt::Done(Err(error.into()))
+                Attempt::Done(Err(error))
             }
         },
+        nothing_kept => {
+            roll_back(tx);
+            Attempt::Done(nothing_kept)
+        }
     }
 }
 
-fn read_once<F, T, E>(session: Session, shared: &Shared, f: &F) -> Result<T, E>
-where
-    F: Fn(&mut Tx) -> Result<T, E>,
-    E: From<Error>,
-{
+fn read_once(session: Session, shared: &Shared, job: &dyn Job) -> Result<bool> {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
-    let outcome = guard::run(f, &mut tx);
+    let ran = job::run(job, &mut tx);
     if let AnySession::Postgres(session) = tx.session() {
         session.end_read();
     }
-    outcome
+    ran
 }
 
 fn end(tx: &mut Tx, how: &'static str) -> Result<()> {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::store::{Shared, on_blocking_thread};
-use crate::{Error, Result, Tx};
+use crate::{Result, job::Job};
 
 use readers::Readers;
 pub(crate) use session::Session;
@@ -39,30 +39,21 @@ impl Sqlite {
         })
     }
 
-    pub(crate) async fn write<F, T, E>(&self, f: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        self.writer.write(f).await
+    pub(crate) async fn write(&self, job: Arc<dyn Job>) -> Result<bool> {
+        self.writer.write(job).await
     }
 
-    pub(crate) async fn read<F, T, E>(&self, f: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx) -> Result<T, E>,
-        E: From<Error>,
-    {
-        Arc::clone(&self.points).take().await?.run(&f)
+    pub(crate) async fn read(&self, job: &dyn Job) -> Result<bool> {
+        Arc::clone(&self.points).take().await?.run(job)
     }
 
-    pub(crate) async fn list<F, T, E>(&self, f: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
+    pub(crate) async fn list(&self, job: Arc<dyn Job>) -> Result<bool> {
         let mut reader = Arc::clone(&self.lists).take().await?;
-        on_blocking_thread(move || reader.run(&f)).await?
+        on_blocking_thread(move || reader.run(&*job)).await?
+    }
+
+    /// Folds the write-ahead log into the file and empties it, once all accepted before is committed.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        self.writer.checkpoint().await
     }
 }

@@ -9,7 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{open, session::Session};
 use crate::store::Shared;
 use crate::tx::Session as AnySession;
-use crate::{Error, Result, Tx, guard};
+use crate::{
+    Error, Result, Tx,
+    job::{self, Job},
+};
 
 pub(super) struct Readers {
     path: PathBuf,
@@ -46,18 +49,14 @@ impl Readers {
 }
 
 impl Reader {
-    /// Runs `f` on one snapshot of the database.
-    pub(super) fn run<F, T, E>(&mut self, f: &F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx) -> Result<T, E>,
-        E: From<Error>,
-    {
+    /// Runs a job on one snapshot of the database.
+    pub(super) fn run(&mut self, job: &dyn Job) -> Result<bool> {
         let tx = self.tx.as_mut().ok_or(Error::Closed)?;
         session(tx)?.control("BEGIN")?;
-        let outcome = guard::run(f, tx);
+        let ran = job::run(job, tx);
         tx.reset();
         session(tx)?.rollback();
-        outcome
+        ran
     }
 }
 

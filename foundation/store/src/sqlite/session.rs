@@ -55,6 +55,15 @@ impl Session {
         }
     }
 
+    /// Folds the write-ahead log into the file and empties it, so that the file alone is the whole database.
+    pub(super) fn checkpoint(&mut self) -> Result<()> {
+        let outcome = self.query("PRAGMA wal_checkpoint(TRUNCATE)", &[])?;
+        match outcome.first().map(|row| row.get::<i64>(0)).transpose()? {
+            Some(0) => Ok(()),
+            _ => Err(Error::Busy { reason: "somebody still reads an older state" }),
+        }
+    }
+
     fn try_execute(&self, sql: &str, params: &[Value]) -> rusqlite::Result<u64> {
         let mut statement = self.connection.prepare_cached(sql)?;
         bind(&mut statement, params)?;

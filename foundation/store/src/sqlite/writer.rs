@@ -21,7 +21,10 @@ use super::readers::session;
 use super::session::Session;
 use crate::store::Shared;
 use crate::tx::Session as AnySession;
-use crate::{Error, Result, Tx, guard};
+use crate::{
+    Error, Result, Tx,
+    job::{self, Job},
+};
 
 /// The longest group: bounds how long the first writer of a group waits for the last.
 const GROUP: usize = 256;
@@ -33,23 +36,22 @@ const GATHERING: Duration = Duration::from_millis(1);
 const QUEUE: usize = 1024;
 
 pub(super) struct Writer {
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    jobs: Option<mpsc::Sender<Asked>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// One call of `write`, whatever its types.
-trait Job: Send {
-    /// Whether nobody waits for the answer any more.
-    fn is_abandoned(&self) -> bool;
-    /// Runs the closure; answers whether its changes are to be kept.
-    fn run(&mut self, tx: &mut Tx) -> bool;
-    fn answer(self: Box<Self>, commit: Result<()>);
+/// What the writer is asked for, in the order in which it is done.
+enum Asked {
+    Write(Write),
+    /// The log is folded into the file.
+    Checkpoint(oneshot::Sender<Result<()>>),
 }
 
-struct Write<F, T, E> {
-    closure: F,
-    outcome: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
+/// A job that waits for its commit.
+struct Write {
+    job: Arc<dyn Job>,
+    ran: Option<Result<bool>>,
+    reply: oneshot::Sender<Result<bool>>,
 }
 
 impl Writer {
@@ -66,17 +68,21 @@ impl Writer {
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
 
-    pub(super) async fn write<F, T, E>(&self, closure: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
+    pub(super) async fn write(&self, job: Arc<dyn Job>) -> Result<bool> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write { closure, outcome: None, reply });
-        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
-        jobs.send(job).await.map_err(|_| Error::Closed)?;
+        self.ask(Asked::Write(Write { job, ran: None, reply })).await?;
         answer.await.map_err(|_| Error::Closed)?
+    }
+
+    pub(super) async fn checkpoint(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Asked::Checkpoint(reply)).await?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<()> {
+        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
+        jobs.send(asked).await.map_err(|_| Error::Closed)
     }
 }
 
@@ -94,16 +100,26 @@ impl Drop for Writer {
     }
 }
 
-fn serve(mut tx: Tx, mut jobs: mpsc::Receiver<Box<dyn Job>>, shared: &Shared) {
-    let mut group = Vec::with_capacity(GROUP);
+fn serve(mut tx: Tx, mut jobs: mpsc::Receiver<Asked>, shared: &Shared) {
+    let mut asked = Vec::with_capacity(GROUP);
     let mut last = Round::default();
-    while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
-        gather(&mut jobs, &mut group, &last);
-        group.retain(|job| !job.is_abandoned());
+    while jobs.blocking_recv_many(&mut asked, GROUP) > 0 {
+        gather(&mut jobs, &mut asked, &last);
+        let (mut group, mut checkpoints) = (Vec::with_capacity(asked.len()), Vec::new());
+        for asked in asked.drain(..) {
+            match asked {
+                Asked::Write(write) if write.reply.is_closed() => {}
+                Asked::Write(write) => group.push(write),
+                Asked::Checkpoint(reply) => checkpoints.push(reply),
+            }
+        }
         if !group.is_empty() {
             let (size, began) = (group.len(), Instant::now());
-            commit(&mut tx, std::mem::take(&mut group), shared);
+            commit(&mut tx, group, shared);
             last = Round { size, took: began.elapsed() };
+        }
+        for reply in checkpoints {
+            let _ = reply.send(session(&mut tx).and_then(Session::checkpoint));
         }
     }
 }
@@ -118,7 +134,7 @@ struct Round {
 /// Lets those in who were just answered and are about to come back. Without this they miss the group that is about to
 /// be synced and form one of their own after it, and each write waits for two syncs. It costs a fraction of a sync,
 /// and a lone writer nothing.
-fn gather(jobs: &mut mpsc::Receiver<Box<dyn Job>>, group: &mut Vec<Box<dyn Job>>, last: &Round) {
+fn gather(jobs: &mut mpsc::Receiver<Asked>, group: &mut Vec<Asked>, last: &Round) {
     let deadline = Instant::now() + GATHERING.min(last.took / 8);
     while group.len() < last.size.min(GROUP) {
         match jobs.try_recv() {
@@ -130,7 +146,7 @@ fn gather(jobs: &mut mpsc::Receiver<Box<dyn Job>>, group: &mut Vec<Box<dyn Job>>
 }
 
 /// Commits `group` and answers each of its writers.
-fn commit(tx: &mut Tx, mut group: Vec<Box<dyn Job>>, shared: &Shared) {
+fn commit(tx: &mut Tx, mut group: Vec<Write>, shared: &Shared) {
     let attempt = attempt(tx, &mut group, shared);
     if attempt.is_err() {
         tx.reset();
@@ -140,14 +156,14 @@ fn commit(tx: &mut Tx, mut group: Vec<Box<dyn Job>>, shared: &Shared) {
     }
     match attempt {
         Err(failure) if failure.by_one_job && group.len() > 1 => {
-            for job in group {
-                commit(tx, vec![job], shared);
+            for write in group {
+                commit(tx, vec![write], shared);
             }
         }
         attempt => {
             let commit = attempt.map_err(|failure| failure.error);
-            for job in group {
-                job.answer(commit.clone());
+            for write in group {
+                write.answer(commit.clone());
             }
         }
     }
@@ -166,13 +182,13 @@ impl From<Error> for Failure {
     }
 }
 
-fn attempt(tx: &mut Tx, group: &mut [Box<dyn Job>], shared: &Shared) -> Result<(), Failure> {
+fn attempt(tx: &mut Tx, group: &mut [Write], shared: &Shared) -> Result<(), Failure> {
     session(tx)?.control("BEGIN IMMEDIATE")?;
     let mut touched = Vec::new();
     let mut kept = 0;
-    for job in group {
+    for write in group {
         session(tx)?.control("SAVEPOINT job")?;
-        let keep = job.run(tx);
+        let keep = matches!(write.ran.insert(job::run(&*write.job, tx)), Ok(true));
         let recorded = tx.reset();
         let session = session(tx)?;
         if !session.in_transaction() {
@@ -196,29 +212,16 @@ fn attempt(tx: &mut Tx, group: &mut [Box<dyn Job>], shared: &Shared) -> Result<(
     Ok(())
 }
 
-impl<F, T, E> Job for Write<F, T, E>
-where
-    F: Fn(&mut Tx) -> Result<T, E> + Send,
-    T: Send,
-    E: From<Error> + Send,
-{
-    fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
-    }
-
-    fn run(&mut self, tx: &mut Tx) -> bool {
-        let outcome = guard::run(&self.closure, tx);
-        self.outcome.insert(outcome).is_ok()
-    }
-
-    fn answer(self: Box<Self>, commit: Result<()>) {
-        let outcome = match (self.outcome, commit) {
-            (Some(Err(error)), _) => Err(error),
-            (_, Err(error)) => Err(error.into()),
-            (Some(outcome), Ok(())) => outcome,
-            (None, Ok(())) => Err(Error::Closed.into()),
+impl Write {
+    fn answer(self, commit: Result<()>) {
+        let ran = match (self.ran, commit) {
+            // It was not to be kept, whatever became of the others.
+            (Some(ran @ (Ok(false) | Err(_))), _) => ran,
+            (_, Err(error)) => Err(error),
+            (Some(kept), Ok(())) => kept,
+            (None, Ok(())) => Err(Error::Closed),
         };
         // Whoever stopped waiting meanwhile does not want to know.
-        let _ = self.reply.send(outcome);
+        let _ = self.reply.send(ran);
     }
 }

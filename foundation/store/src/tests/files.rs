@@ -120,6 +120,28 @@ async fn only_the_owner_can_read_the_file() {
 }
 
 #[tokio::test]
+async fn after_a_checkpoint_a_plain_copy_of_the_file_is_whole() {
+    let fixture = fixture::sqlite().await;
+    fixture.store.write(|tx| insert(tx, "a", "web")).await.unwrap();
+    // A reader stays open beside the writer, as in a controller that ends.
+    fixture.store.read(|tx| tx.query("SELECT id FROM things", &[])).await.unwrap();
+    let path = fixture.url.strip_prefix("sqlite:").unwrap();
+    assert!(!copy_is_whole(path).await, "the log is folded in by itself, so this test shows nothing");
+    fixture.store.checkpoint().await.unwrap();
+    assert!(copy_is_whole(path).await);
+    assert_eq!(fs::metadata(format!("{path}-wal")).unwrap().len(), 0);
+}
+
+/// Copies the file alone, without the log beside it, while the database is open.
+async fn copy_is_whole(path: &str) -> bool {
+    let dir = TempDir::new().unwrap();
+    let copy = dir.path().join("copy.db");
+    fs::copy(path, &copy).unwrap();
+    let copy = Store::open(&format!("sqlite:{}", copy.display())).await.unwrap();
+    copy.read(|tx| tx.query("SELECT id FROM things", &[])).await.is_ok_and(|rows| rows.len() == 1)
+}
+
+#[tokio::test]
 async fn a_url_of_neither_engine_is_refused_without_repeating_its_password() {
     for url in ["sqlite:", "mysql://root:hunter2@host/db", "store.db", "", "postgres://u:hunter2@h:notaport/d"] {
         let refused = Store::open(url).await.unwrap_err();
