@@ -3,6 +3,7 @@
 //! holds only what was chosen for this host.
 
 mod image;
+mod limits;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +28,7 @@ pub struct Config {
     pub network: Network,
     pub image: image::Image,
     pub node: Node,
+    pub limits: limits::Limits,
     pub log: Log,
 }
 
@@ -142,6 +144,9 @@ pub struct Physical {
 pub struct Log {
     /// `info`, or a filter such as `info,network=debug`.
     pub filter: String,
+    /// A file of the log that is larger than this is put aside; so many that were are kept beside it.
+    pub file_mib: u64,
+    pub files: u32,
 }
 
 impl Default for Api {
@@ -218,7 +223,7 @@ impl Default for Node {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".into() }
+        Self { filter: "info".into(), file_mib: 64, files: 3 }
     }
 }
 
@@ -284,6 +289,7 @@ impl Config {
             bail!("node.accelerator is auto, kvm or tcg, not {:?}", self.node.accelerator);
         }
         self.image.check()?;
+        self.limits.check()?;
         for (name, range) in &self.network.physical_networks {
             if range.first_vlan < 1 || range.last_vlan > 4094 || range.first_vlan > range.last_vlan {
                 bail!("network.physical_networks.{name}: VLANs lie between 1 and 4094, the first not after the last");
@@ -346,6 +352,9 @@ mod tests {
             ),
             ("[image.web_download]\nallow = [\"lan\"]", "understand"),
             ("[image.import]\nconversion = \"vmdk\"", "`raw` or `qcow2`"),
+            ("[limits]\nconnections = 0", "limits.connections is at least 1"),
+            ("[limits.metadata]\nper_guest = 0", "limits.metadata.per_guest is at least 1"),
+            ("[limits]\nbananas = 1", "unknown field `bananas`"),
             ("not toml", "understand"),
         ];
         for (text, words) in table {

@@ -146,7 +146,7 @@ pub async fn open_identity(home: &Home, config: &Config, store: Store) -> anyhow
 }
 
 async fn open_image(home: &Home, config: &Config, store: Store) -> anyhow::Result<Image> {
-    let settings = config.image.settings(home, config)?;
+    let settings = image::Settings { transfers: config.limits.transfers(), ..config.image.settings(home, config)? };
     match store.others(&lead::controller(config)).await?.as_slice() {
         [] => Ok(Image::open(store, settings).await?),
         others => {
@@ -191,13 +191,17 @@ fn identity_settings(config: &Config) -> identity::Settings {
 pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("set up the figures")?;
     // The addresses first: that one is taken is told before anything is touched.
+    if config.limits.byte_threads > 0 {
+        bounds::Threads::set_number_for_bytes(config.limits.byte_threads);
+    }
     let tls = tls_config(config)?;
     let listener = Listener::bind(config.api.listen, tls).await.with_context(|| taken("api.listen", &config.api.listen))?;
     let nodes = TcpListener::bind(config.fleet.listen).await.with_context(|| taken("fleet.listen", &config.fleet.listen))?;
 
     let rooms = Rooms::open(home, config).await?;
     rooms.bootstrap(home, config).await?;
-    let door = rooms.door(config, Some(Box::new(move || metrics.render())))?;
+    let limits = config.limits.api(bounds::raise_file_limit());
+    let door = rooms.door(config, Some(Box::new(move || metrics.render())))?.with_limits(limits);
     let ovn = tokio::spawn(start_ovn(home.clone(), config.clone(), rooms.fleet.clone()));
     let hosts = rooms.network.watch_hosts();
 
@@ -252,7 +256,7 @@ fn fleet_config(home: &Home, config: &Config) -> FleetConfig {
         // All hosts are this one.
         (None, None) => layout.southbound_remote().to_string(),
     };
-    FleetConfig { state_dir: home.state.join("fleet"), addresses, southbound, vcpu_ratio: 4.0, token_seconds: 3600 }
+    FleetConfig { state_dir: home.state.join("fleet"), addresses, southbound, vcpu_ratio: 4.0, token_seconds: 3600, limits: config.limits.fleet }
 }
 
 /// Starts or adopts the databases and northd, unless the operator runs them. They outlive us; the supervisor only watches.

@@ -27,7 +27,8 @@ pub fn controller(foreground: Foreground) -> anyhow::Result<()> {
     let home = open_home(foreground)?;
     let config = Config::read(&home.configuration)?;
     refuse_twin(&home, "controller")?;
-    logging::start(&config.log.filter);
+    logging::start(&config.log);
+    bounds::raise_file_limit();
     runtime()?.block_on(async { controller::run(&home, &config, told_to_stop()).await })
 }
 
@@ -35,7 +36,8 @@ pub fn node(arguments: NodeArguments) -> anyhow::Result<()> {
     let home = open_home(arguments.foreground)?;
     let config = if home.configuration.exists() { Config::read(&home.configuration)? } else { Config::default() };
     refuse_twin(&home, "node")?;
-    logging::start(&config.log.filter);
+    logging::start(&config.log);
+    bounds::raise_file_limit();
     let token = match (arguments.join, arguments.join_file) {
         (Some(token), _) => Some(token),
         (None, Some(path)) => Some(std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?),
@@ -83,6 +85,7 @@ fn node_config(home: &Home, config: &Config, join_token: Option<Secret<String>>)
         reserved_memory_mb: config.node.reserved_memory_mb,
         reserved_disk_gb: config.node.reserved_disk_gb,
         image_cache_gb: config.node.image_cache_gb,
+        metadata: config.limits.metadata,
         stop_seconds: 60,
         first_uid: 200_000,
     })

@@ -42,12 +42,28 @@ pub struct NodeConfig {
     /// Images that no machine uses any more are kept up to this many GiB; a tenth of the disk if not said.
     #[serde(default)]
     pub image_cache_gb: Option<u64>,
+    #[serde(default)]
+    pub metadata: MetadataLimits,
     /// Seconds that a guest has to power itself off before it is turned off.
     #[serde(default = "sixty")]
     pub stop_seconds: u64,
     /// Each machine runs as a user of its own, from this number on.
     #[serde(default = "two_hundred_thousand")]
     pub first_uid: u32,
+}
+
+/// Connections to the metadata service that guests may hold on this host: in one network, and each guest in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetadataLimits {
+    pub per_network: usize,
+    pub per_guest: usize,
+}
+
+impl Default for MetadataLimits {
+    fn default() -> Self {
+        Self { per_network: 128, per_guest: 16 }
+    }
 }
 
 /// How a physical network is reached.

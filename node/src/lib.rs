@@ -32,7 +32,7 @@ mod switch;
 mod tests;
 
 pub use agent::Agent;
-pub use config::{AcceleratorChoice, DatapathChoice, NodeConfig, PhysicalNetwork, Switch};
+pub use config::{AcceleratorChoice, DatapathChoice, MetadataLimits, NodeConfig, PhysicalNetwork, Switch};
 pub use error::Error;
 pub use offline::{forget_host, stop_machines};
 

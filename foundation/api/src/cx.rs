@@ -115,7 +115,7 @@ impl Cx {
         let mut body = self.body.take().ok_or_else(|| Fault::internal("the body was read twice"))?;
         let mut buffer = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| Fault::bad_request(format!("The request body broke off: {error}.")))?;
+            let frame = frame.map_err(|error| Fault::broken_body(&error))?;
             let Ok(data) = frame.into_data() else { continue };
             if buffer.len() + data.len() > self.body_limit {
                 let message = format!("Request is too large. The body of this request may hold {} bytes.", self.body_limit);

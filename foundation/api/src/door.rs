@@ -9,15 +9,22 @@ use std::{
 };
 
 use access::{Enforcer, Policy};
+use bounds::{HeededBody, Kept, PacedBody, Place, Source};
 use contracts::caller::{AccessRule, Authenticator, Caller, Unauthenticated};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts};
+use http_body_util::BodyExt;
 use types::Microversion;
 
 use crate::{
-    Access, Cx, Fault, FaultStyle, Query, Reply, RequestBody, Response, Route, Service,
+    Access, Cx, Fault, FaultStyle, Limits, Query, Reply, RequestBody, Response, Route, Service,
+    limits::{LONGEST_TARGET, Under, no_place},
+    refusals::Refusals,
     reply::{json, json_bytes, respond},
 };
+
+/// Characters of a request's method and path that the log keeps.
+const LOGGED: usize = 256;
 
 /// What is served outside all services.
 pub struct Front {
@@ -47,6 +54,9 @@ pub struct Door {
     enforcer: RwLock<Arc<Enforcer>>,
     public_url: String,
     front: Front,
+    limits: Limits,
+    under_way: Under,
+    refusals: Refusals,
 }
 
 struct Room {
@@ -66,7 +76,19 @@ impl Door {
             enforcer: RwLock::new(parts.enforcer),
             public_url: parts.public_url,
             front: parts.front,
+            limits: Limits::default(),
+            under_way: Under::new(&Limits::default()),
+            refusals: Refusals::default(),
         })
+    }
+
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, under_way: Under::new(&limits), ..self }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub fn set_enforcer(&self, enforcer: Arc<Enforcer>) {
@@ -83,8 +105,10 @@ impl Door {
         let (parts, body) = request.into_parts();
         let request_id = format!("req-{}", uuid::Uuid::new_v4());
         let is_head = parts.method == Method::HEAD;
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let visit = self.visit(parts, body, &request_id).await;
+        let (method, path) = (cut(parts.method.as_str()), cut(parts.uri.path()));
+        let source = parts.extensions.get::<Peer>().map(|peer| Source::from(peer.0.ip()));
+        let body = PacedBody::new(body, self.limits.pace).boxed();
+        let mut visit = self.visit(parts, body, &request_id, source).await;
         let mut response = visit.response;
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             let headers = response.headers_mut();
@@ -96,12 +120,21 @@ impl Door {
         if is_head {
             drop_body(&mut response);
         }
+        response = self.keep_places(response, std::mem::take(&mut visit.places));
         let status = response.status().as_u16();
         let seconds = started.elapsed().as_secs_f64();
         metrics::counter!("http_requests_total", "service" => visit.service, "status" => status_class(status)).increment(1);
         metrics::histogram!("http_request_seconds", "service" => visit.service).record(seconds);
+        let mut left_out = 0;
+        if let (None, Some(source), 400..) = (&visit.caller, source, status) {
+            match self.refusals.admit(source) {
+                None => return response,
+                Some(others) => left_out = others,
+            }
+        }
         tracing::info!(
-            request_id, %method, path, status, ms = format_args!("{:.2}", seconds * 1e3),
+            request_id, method, path, status, ms = format_args!("{:.2}", seconds * 1e3),
+            not_logged = (left_out > 0).then_some(left_out),
             user = visit.caller.as_ref().map(|caller| caller.user.id.as_str()),
             project = visit.caller.as_ref().and_then(|caller| caller.project_id()).map(types::ProjectId::as_str),
             global_request_id = visit.global_request_id,
@@ -110,25 +143,59 @@ impl Door {
         response
     }
 
-    async fn visit(&self, parts: Parts, body: RequestBody, request_id: &str) -> Visit {
+    async fn visit(&self, parts: Parts, body: RequestBody, request_id: &str, source: Option<Source>) -> Visit {
         let global_request_id = global_request_id(&parts);
+        let mut places = Places::default();
         let Some((room, rest)) = self.room_of(parts.uri.path()) else {
-            return Visit { service: "front", caller: None, global_request_id, response: self.front(&parts) };
+            return Visit { service: "front", caller: None, global_request_id, response: self.front(&parts), places };
         };
-        let mut caller = None;
-        let mut version = None;
-        let reply = self.enter(room, rest, &parts, body, request_id, &mut caller, &mut version).await;
+        let mut seen = Seen::default();
+        let reply = match self.enter_by_address(source) {
+            Ok(place) => {
+                places.0 = place;
+                self.enter(room, rest, &parts, body, request_id, &mut seen).await
+            }
+            Err(fault) => Err(fault),
+        };
         let mut response = reply.unwrap_or_else(|fault| {
             let style = if fault.status == StatusCode::UNAUTHORIZED { FaultStyle::Keystone } else { room.service.faults };
             style.render(&fault, request_id)
         });
-        if let (Some(versions), Some(version)) = (&room.service.versions, version) {
+        if let (Some(versions), Some(version)) = (&room.service.versions, seen.version) {
             versions.mark(version, response.headers_mut());
         }
-        Visit { service: room.service.name, caller, global_request_id, response }
+        places.1 = seen.place;
+        Visit { service: room.service.name, caller: seen.caller, global_request_id, response, places }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// A place for a request from this address; without an address (in tests) none is needed.
+    fn enter_by_address(&self, source: Option<Source>) -> Result<Option<Place<Source>>, Fault> {
+        let enter = |source| {
+            let place = self.under_way.addresses.enter_busy(source);
+            place.map_err(|full| no_place(full, "your address", self.limits.requests_per_address))
+        };
+        source.map(enter).transpose()
+    }
+
+    /// One for a request of this project.
+    fn enter_by_project(&self, caller: &Caller) -> Result<Place<String>, Fault> {
+        let whose = match caller.project_id() {
+            Some(project) => format!("project {project}"),
+            None => format!("user {}", caller.user.id),
+        };
+        let place = self.under_way.projects.enter_busy(whose);
+        place.map_err(|full| no_place(full, "this project", self.limits.requests_per_project))
+    }
+
+    /// An answer that is a stream keeps its request's places until it has gone, and its reader must come for it.
+    fn keep_places(&self, response: Response, places: Places) -> Response {
+        use hyper::body::Body as _;
+        if response.body().size_hint().exact().is_some() {
+            return response;
+        }
+        response.map(|body| HeededBody::new(Kept::new(body, places), self.limits.pace.idle).boxed_unsync())
+    }
+
     async fn enter(
         &self,
         room: &Room,
@@ -136,14 +203,18 @@ impl Door {
         parts: &Parts,
         body: RequestBody,
         request_id: &str,
-        seen_caller: &mut Option<Arc<Caller>>,
-        seen_version: &mut Option<Microversion>,
+        seen: &mut Seen,
     ) -> Reply {
+        let target = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+        if target > LONGEST_TARGET {
+            let message = format!("The request's address has {target} bytes; {LONGEST_TARGET} is the most. Ask for less at once.");
+            return Err(Fault::new(StatusCode::URI_TOO_LONG, message));
+        }
         let version = match &room.service.versions {
             None => Microversion::default(),
             Some(versions) => {
                 let version = versions.negotiate(&parts.headers)?;
-                *seen_version = Some(version);
+                seen.version = Some(version);
                 version
             }
         };
@@ -154,22 +225,19 @@ impl Door {
         let on_path = &room.paths[*found.value];
         // Who is not known does not learn which methods and versions a path has, either.
         if !on_path.iter().any(is_public) {
-            *seen_caller = Some(self.caller(room, &rest, parts).await?);
+            self.see_caller(room, &rest, parts, seen).await?;
         }
         let of_method = candidates(on_path, &parts.method, version)?;
-        if seen_caller.is_none() && !of_method.iter().all(|route| is_public(route)) {
-            *seen_caller = Some(self.caller(room, &rest, parts).await?);
+        if seen.caller.is_none() && !of_method.iter().all(|route| is_public(route)) {
+            self.see_caller(room, &rest, parts, seen).await?;
         }
-        let caller = seen_caller.clone();
+        let caller = seen.caller.clone();
         let enforcer = self.enforcer.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         let params: Vec<(String, String)> = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
         if params.iter().any(|(_, value)| value.contains('\0')) {
             return Err(Fault::not_found("The resource could not be found."));
         }
-        let query = Query::parse(parts.uri.query());
-        if query.pairs().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-            return Err(Fault::bad_request("A query cannot hold the NUL character."));
-        }
+        let query = Query::read(parts.uri.query())?;
         let mut cx = Cx {
             method: parts.method.clone(),
             headers: parts.headers.clone(),
@@ -198,6 +266,13 @@ impl Door {
             Ok(reply) => reply,
             Err(_) => Err(Fault::internal(format_args!("the handler of {} {} panicked", route.method, route.path))),
         }
+    }
+
+    async fn see_caller(&self, room: &Room, path: &str, parts: &Parts, seen: &mut Seen) -> Result<(), Fault> {
+        let caller = self.caller(room, path, parts).await?;
+        seen.place = Some(self.enter_by_project(&caller)?);
+        seen.caller = Some(caller);
+        Ok(())
     }
 
     async fn caller(&self, room: &Room, path: &str, parts: &Parts) -> Result<Arc<Caller>, Fault> {
@@ -288,7 +363,20 @@ struct Visit {
     caller: Option<Arc<Caller>>,
     global_request_id: Option<String>,
     response: Response,
+    places: Places,
 }
+
+/// What a request turned out to be, however far it came.
+#[derive(Default)]
+struct Seen {
+    caller: Option<Arc<Caller>>,
+    version: Option<Microversion>,
+    place: Option<Place<String>>,
+}
+
+/// Those of a request: by its address, and by its project.
+#[derive(Default)]
+struct Places(Option<Place<Source>>, Option<Place<String>>);
 
 impl Room {
     fn new(service: Service) -> Result<Self, String> {
@@ -384,6 +472,15 @@ async fn pick_action<'a>(routes: &[&'a Route], cx: &mut Cx) -> Result<&'a Route,
 
 fn scope_of(cx: &Cx, policy: &'static Policy) -> Result<access::Allowed<access::Scope>, Fault> {
     cx.scope(policy)
+}
+
+/// As much of a text as the log keeps.
+fn cut(text: &str) -> String {
+    let mut kept: String = text.chars().take(LOGGED).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    kept
 }
 
 fn decode(value: &str) -> String {

@@ -49,6 +49,14 @@ impl Fault {
         Self::new(StatusCode::CONFLICT, message)
     }
 
+    /// The body of the request ended before its end.
+    pub fn broken_body(error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::TimedOut {
+            return Self::new(StatusCode::REQUEST_TIMEOUT, format!("The request body did not come in time: {error}."));
+        }
+        Self::bad_request(format!("The request body broke off: {error}."))
+    }
+
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, message)
     }
@@ -109,6 +117,7 @@ impl From<store::Error> for Fault {
                 tracing::error!(cause = ?error, "the database does not answer");
                 Self::unavailable("The cloud's database does not answer now. Nothing was changed; try again.")
             }
+            store::Error::TooWide { what, most } => Self::bad_request(format!("The query holds more than {most} {what}. Ask for fewer at once.")),
             other => Self::internal(format_args!("{other:?}")),
         }
     }
@@ -189,8 +198,11 @@ fn neutron_type(status: StatusCode) -> &'static str {
         403 => "HTTPForbidden",
         404 => "HTTPNotFound",
         405 => "HTTPMethodNotAllowed",
+        408 => "HTTPRequestTimeout",
         409 => "HTTPConflict",
         413 => "HTTPRequestEntityTooLarge",
+        414 => "HTTPRequestURITooLong",
+        429 => "HTTPTooManyRequests",
         503 => "HTTPServiceUnavailable",
         _ => "HTTPInternalServerError",
     }

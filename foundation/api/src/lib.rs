@@ -8,21 +8,27 @@
 //! Invariant: a route cannot be written down without saying who may use it: [`Routes::on`] demands an [`Access`]
 //! (test: `every_route_names_its_access`).
 
+#[cfg(test)]
+mod attacks;
 mod cx;
 mod door;
 mod fault;
+mod limits;
 mod negotiate;
 mod paging;
 mod query;
+mod refusals;
 mod reply;
 mod routes;
 mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::Pace;
 pub use cx::Cx;
 pub use door::{Door, DoorParts, Front, Peer};
 pub use fault::{Fault, FaultStyle, escape_html};
+pub use limits::Limits;
 pub use negotiate::Microversions;
 pub use paging::{Paging, PagingHabits, Sort};
 pub use query::Query;

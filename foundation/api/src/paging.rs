@@ -13,6 +13,9 @@ pub struct PagingHabits {
     pub default_sort: &'static [(&'static str, Sort)],
 }
 
+/// The condition by which a page begins grows with their square.
+const MOST_SORT_KEYS: usize = 16;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     Ascending,
@@ -61,6 +64,10 @@ impl Paging {
                     sort.push(((*key).to_owned(), directions.first().copied().unwrap_or(*direction)));
                 }
             }
+        }
+        if sort.len() > MOST_SORT_KEYS {
+            let message = format!("The list is to be sorted by {} keys; {MOST_SORT_KEYS} is the most.", sort.len());
+            return Err(Fault::bad_request(message));
         }
         Ok(Self { limit, marker, sort })
     }

@@ -9,6 +9,22 @@ pub struct Query {
 }
 
 impl Query {
+    /// Names and values that one query holds at most.
+    pub const MOST: usize = 512;
+
+    /// The query of a request. More filters than anybody writes by hand would only make statements too large to be run.
+    pub fn read(raw: Option<&str>) -> Result<Self, Fault> {
+        let query = Self::parse(raw);
+        if query.pairs.len() > Self::MOST {
+            let message = format!("The query holds {} parameters; {} is the most. Ask for fewer at once.", query.pairs.len(), Self::MOST);
+            return Err(Fault::bad_request(message));
+        }
+        if query.pairs().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(Fault::bad_request("A query cannot hold the NUL character."));
+        }
+        Ok(query)
+    }
+
     pub fn parse(raw: Option<&str>) -> Self {
         let pairs = form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).into_owned().collect();
         Self { pairs }

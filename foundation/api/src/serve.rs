@@ -1,28 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The accept loop: HTTP/1.1 and HTTP/2, with or without TLS, with a graceful end.
+//! The accept loop: HTTP/1.1 and HTTP/2, with or without TLS, with a graceful end. Who does not get on is cut off.
+//!
+//! Invariant: connections that are idle, half open, or whose client reads or writes nothing keep nobody else out (test:
+//! `silent_connections_keep_nobody_out`).
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use bounds::{Full, Kept, PacedIo, Place, Places, Source, notice_dead_peers};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-    time::timeout,
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Door, Peer, RequestBody};
+use crate::{Door, FaultStyle, Limits, Peer, RequestBody, Response, limits::no_place};
 
-/// Who does not finish a TLS handshake or the head of a request in this time is cut off.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How long requests in flight may take when the service stops.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// After such an error of `accept` one waits before trying again: out of file descriptors, most likely.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A client of HTTP/2 is asked so often whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// Bytes that wait for the client of one request of HTTP/2.
+const SEND_BUFFER: usize = 128 << 10;
+/// Bytes of a request's head.
+const LONGEST_HEAD: u32 = 64 << 10;
+/// Said as it is to whoever finds no place, before a word of his was read.
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 pub struct Listener {
     pub tcp: TcpListener,
@@ -38,6 +54,8 @@ impl Listener {
 /// Serves until `stop` is ready, then lets the requests in flight end.
 pub async fn serve(listener: Listener, door: Arc<Door>, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
+    let limits = *door.limits();
+    let places = Places::new(limits.connections, limits.connections_per_address);
     let acceptor = listener.tls.clone().map(TlsAcceptor::from);
     tokio::pin!(stop);
     loop {
@@ -48,49 +66,122 @@ pub async fn serve(listener: Listener, door: Arc<Door>, stop: impl Future<Output
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, Peer(peer)),
             Err(error) => {
-                // Out of file descriptors, most likely. Wait for some to come free rather than spin.
                 tracing::warn!(%error, "accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
-        let _ = stream.set_nodelay(true);
-        let (door, watcher) = (door.clone(), graceful.watcher());
-        match acceptor.clone() {
-            None => {
-                tokio::spawn(converse(stream, peer, door, watcher));
+        let place = match places.enter(Source::from(peer.0.ip())) {
+            Ok(place) => place,
+            Err(full) => {
+                turn_away(&stream, full, acceptor.is_some());
+                continue;
             }
-            Some(acceptor) => {
-                tokio::spawn(async move {
-                    match timeout(PATIENCE, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => converse(stream, peer, door, watcher).await,
-                        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                        Err(_) => tracing::debug!("a TLS handshake took too long"),
-                    }
-                });
-            }
-        }
+        };
+        let conversation = Conversation { place: Arc::new(place), peer, door: door.clone(), limits };
+        tokio::spawn(conversation.hold(stream, acceptor.clone(), graceful.watcher()));
     }
     let _ = timeout(FAREWELL, graceful.shutdown()).await;
 }
 
-async fn converse<S>(stream: S, peer: Peer, door: Arc<Door>, watcher: hyper_util::server::graceful::Watcher)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |request: Request<Incoming>| {
-        let door = door.clone();
-        async move {
-            let mut request = request.map(|body| -> RequestBody { body.map_err(io::Error::other).boxed() });
-            request.extensions_mut().insert(peer);
-            Ok::<_, std::convert::Infallible>(door.handle(request).await)
+fn turn_away(stream: &TcpStream, full: Full, speaks_tls: bool) {
+    metrics::counter!("http_connections_refused_total").increment(1);
+    tracing::debug!(?full, "a connection finds no place");
+    if !speaks_tls {
+        let _ = stream.try_write(NO_PLACE);
+    }
+}
+
+/// One connection.
+struct Conversation {
+    place: Arc<Place<Source>>,
+    peer: Peer,
+    door: Arc<Door>,
+    limits: Limits,
+}
+
+impl Conversation {
+    async fn hold(self, stream: TcpStream, acceptor: Option<TlsAcceptor>, watcher: Watcher) {
+        let _ = stream.set_nodelay(true);
+        let _ = notice_dead_peers(&stream);
+        let stream = PacedIo::new(stream, self.limits.pace);
+        let (place, limits, opened) = (self.place.clone(), self.limits, Instant::now());
+        let talking = async {
+            match acceptor {
+                None => self.converse(stream, watcher).await,
+                Some(acceptor) => match acceptor.accept(stream).await {
+                    Ok(stream) => self.converse(stream, watcher).await,
+                    Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+                },
+            }
+        };
+        tokio::select! {
+            () = talking => {}
+            () = place.must_leave() => tracing::debug!("an idle connection made room for another"),
+            () = idle_too_long(&place, &limits, opened) => tracing::debug!("a connection was idle for too long"),
         }
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended badly");
+    }
+
+    async fn converse<S>(self, stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { place, peer, door, limits } = self;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (door, place) = (door.clone(), place.clone());
+            async move { Ok::<_, std::convert::Infallible>(answer(&door, &place, peer, request).await) }
+        });
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(LONGEST_HEAD as usize);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams_per_connection)
+            .max_header_list_size(LONGEST_HEAD)
+            .max_send_buf_size(SEND_BUFFER)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(limits.pace.idle);
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection ended badly");
+        }
+    }
+}
+
+/// The connection is busy until the answer has gone.
+async fn answer(door: &Door, place: &Place<Source>, peer: Peer, request: Request<Incoming>) -> Response {
+    let Some(busy) = place.busy() else {
+        let mut response = FaultStyle::Keystone.render(&no_place(Full::All, "", 0), "");
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return response;
+    };
+    let mut request = request.map(|body| -> RequestBody { body.map_err(io::Error::other).boxed() });
+    request.extensions_mut().insert(peer);
+    door.handle(request).await.map(|body| Kept::new(body, busy).boxed_unsync())
+}
+
+/// Ready when no request came whole in time.
+async fn idle_too_long(place: &Place<Source>, limits: &Limits, opened: Instant) {
+    let mut has_asked = false;
+    let mut look_at = opened + limits.head;
+    loop {
+        sleep_until(look_at).await;
+        let now = Instant::now();
+        look_at = match place.idle_since() {
+            None => {
+                has_asked = true;
+                now + limits.idle
+            }
+            // Nothing was asked since the place was taken, which was just before.
+            Some(since) if !has_asked && since <= opened => return,
+            Some(since) => {
+                has_asked = true;
+                since + limits.idle
+            }
+        };
+        if look_at <= now {
+            return;
+        }
     }
 }

@@ -95,7 +95,15 @@ fn routes() -> Routes<Room> {
 fn door(faults: FaultStyle) -> Door {
     let versions =
         Microversions { name: "compute", legacy_header: None, min: Microversion::new(2, 1), max: Microversion::new(2, 9) };
-    let service = Service { name: "compute", prefix: "/compute", faults, versions: Some(versions), routes: routes().into_list() };
+    door_of(Service { name: "compute", prefix: "/compute", faults, versions: Some(versions), routes: routes().into_list() })
+}
+
+/// Whom a list is for.
+pub(super) fn list_policy() -> &'static Policy {
+    &LIST
+}
+
+pub(super) fn door_of(service: Service) -> Door {
     Door::new(DoorParts {
         services: vec![service],
         authenticator: Arc::new(Tokens),

@@ -27,6 +27,8 @@ pub enum Error {
     #[error("no row has the marker's id")]
     MarkerNotFound,
 
+    #[error("the query has more than {most} {what}")]
+    TooWide { what: &'static str, most: usize },
     #[error("another controller has the lead, so this one must not do it")]
     NotLeading,
 

@@ -14,6 +14,12 @@ use std::fmt::Write;
 
 use crate::{Engine, Error, Result, Row, Tx, Value};
 
+/// What a statement may hold. Both engines run such a one: SQLite takes expressions a thousand deep and 32,766 values,
+/// PostgreSQL as many values. What clients ask for beyond is [`Error::TooWide`], before anything is built of it.
+const MOST_CONDITIONS: usize = 600;
+const MOST_VALUES: usize = 16_384;
+const MOST_KEYS: usize = 32;
+
 /// Which way a column is sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -159,6 +165,7 @@ impl Select {
     /// Runs the query. One statement; a second one only when the page is empty, to tell the end of the list from a
     /// marker that does not exist.
     pub fn rows(&self, tx: &mut Tx) -> Result<Vec<Row>> {
+        self.check_width()?;
         let (sql, params) = self.statement(tx.engine());
         let rows = tx.query(&sql, &params)?;
         if rows.is_empty() && self.marker.is_some() {
@@ -171,10 +178,20 @@ impl Select {
 
     /// How many rows meet the filters, whatever the page.
     pub fn count(&self, tx: &mut Tx) -> Result<u64> {
+        self.check_width()?;
         let mut text = Text::default();
         let _ = write!(text.sql, "SELECT count(*) FROM {}", self.table);
         text.conditions(self.conditions.iter());
         tx.query_one(&text.sql, &text.params)?.get(0)
+    }
+
+    fn check_width(&self) -> Result<()> {
+        let within = |what, count: usize, most| if count > most { Err(Error::TooWide { what, most }) } else { Ok(()) };
+        // Each alternative of a condition is a step deeper, too.
+        let alternatives = |condition: &Condition| 1 + condition.sql.matches(" OR ").count();
+        within("conditions", self.conditions.iter().map(alternatives).sum(), MOST_CONDITIONS)?;
+        within("values", self.conditions.iter().map(|condition| condition.values.len()).sum(), MOST_VALUES)?;
+        within("sort keys", self.keys.len(), MOST_KEYS)
     }
 
     /// The statement and its parameters.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One door: made, wired into the switch, and served.
 
+use std::sync::Arc;
+
 use tokio::{net::TcpListener, task::JoinHandle};
 use types::NetworkId;
 use work::crash;
@@ -39,7 +41,9 @@ impl Door {
         crash::point("node.door.wired");
         let listener = TcpListener::from_std(listener).doing(|| "serve metadata".into())?;
         tracing::info!(%network, namespace = names.namespace, "metadata is served");
-        Ok(Self(tokio::spawn(server::serve(listener, network.clone(), machines.clone()))))
+        let (machines, network) = (machines.clone(), network.clone());
+        let at = Arc::new(move |address| machines.at_address(&network, address));
+        Ok(Self(tokio::spawn(server::serve(listener, at, host.config().metadata))))
     }
 }
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! HTTP for guests: GET, small answers, no state.
+//!
+//! Invariant: a guest that holds connections keeps none of its network's other guests from its metadata (test:
+//! `a_guest_that_holds_connections_starves_no_other`).
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
+use bounds::{Place, Places};
 use bytes::Bytes;
 use contracts::node::MachineDesired;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -11,19 +15,16 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::JoinSet,
     time::timeout,
 };
-use types::NetworkId;
+use types::ServerId;
 
-use crate::{guest, machines::Machines};
+use crate::{MetadataLimits, guest};
 
 /// A guest that is slower with its request than this is cut off.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_CONVERSATION: Duration = Duration::from_secs(60);
-/// All guests of a network on this host together.
-const CONNECTIONS: usize = 128;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const JSON: &str = "application/json";
@@ -31,18 +32,32 @@ const DATA: &str = "application/octet-stream";
 
 type Found = (&'static str, Vec<u8>);
 
-pub(super) async fn serve(listener: TcpListener, network: NetworkId, machines: Machines) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
+/// A guest; none for addresses that no machine of this host has, which all count as one.
+type Guest = Option<ServerId>;
+
+/// The machine that has an address of the network.
+type Machines = Arc<dyn Fn(IpAddr) -> Option<Box<MachineDesired>> + Send + Sync>;
+
+pub(super) async fn serve(listener: TcpListener, machines: Machines, limits: MetadataLimits) {
+    let places = Places::<Guest>::new(limits.per_network, limits.per_guest);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(permit) = free.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let (network, machines) = (network.clone(), machines.clone());
+                let peer = peer.ip().to_canonical();
+                let guest = machines(peer).map(|machine| machine.server_id.clone());
+                let Ok(place) = places.enter(guest) else {
+                    tracing::debug!(%peer, "a guest has as many connections as it may have");
+                    continue;
+                };
+                let machines = machines.clone();
                 connections.spawn(async move {
-                    let _ = timeout(LONGEST_CONVERSATION, converse(stream, peer.ip().to_canonical(), network, machines)).await;
-                    drop(permit);
+                    let place = Arc::new(place);
+                    tokio::select! {
+                        _ = timeout(LONGEST_CONVERSATION, converse(stream, peer, machines, place.clone())) => {}
+                        () = place.must_leave() => {}
+                    }
                 });
             }
             Err(error) => {
@@ -53,9 +68,10 @@ pub(super) async fn serve(listener: TcpListener, network: NetworkId, machines: M
     }
 }
 
-async fn converse(stream: TcpStream, peer: IpAddr, network: NetworkId, machines: Machines) {
+async fn converse(stream: TcpStream, peer: IpAddr, machines: Machines, place: Arc<Place<Guest>>) {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let machine = machines.at_address(&network, peer);
+        let _busy = place.busy();
+        let machine = machines(peer);
         let answer = respond(machine.as_deref(), request.method(), request.uri().path());
         async move { Ok::<_, Infallible>(answer) }
     });

@@ -28,7 +28,7 @@ use tokio::{
 use types::{AllocationConsumer, ImageId, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
 
 use super::scratch::Scratch;
-use crate::{AcceleratorChoice, Agent, DatapathChoice, NodeConfig, Switch};
+use crate::{AcceleratorChoice, Agent, DatapathChoice, MetadataLimits, NodeConfig, Switch};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -125,6 +125,7 @@ impl Cloud {
             southbound: southbound.into(),
             vcpu_ratio: 4.0,
             token_seconds: 3600,
+            limits: fleet::Limits::default(),
         };
         let rooms = Arc::new(Neighbours::default());
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
@@ -163,6 +164,7 @@ impl Cloud {
             reserved_memory_mb: 0,
             reserved_disk_gb: 0,
             image_cache_gb: Some(1),
+            metadata: MetadataLimits::default(),
             stop_seconds: 30,
             first_uid: 298_000,
         }

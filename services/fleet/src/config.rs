@@ -20,6 +20,36 @@ pub struct FleetConfig {
     /// Seconds for which a join token is good.
     #[serde(default = "an_hour")]
     pub token_seconds: u64,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What may be held at the nodes' port: by strangers, which everybody is until he has shown a certificate of ours, and by
+/// nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    pub strangers: usize,
+    pub strangers_per_address: usize,
+    /// Connections of nodes and other controllers.
+    pub nodes: usize,
+    pub nodes_per_address: usize,
+    /// Seconds for a TLS handshake, and for a whole visit of one who has no certificate.
+    pub handshake_seconds: u64,
+    pub join_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            strangers: 64,
+            strangers_per_address: 16,
+            nodes: 512,
+            nodes_per_address: 64,
+            handshake_seconds: 10,
+            join_seconds: 30,
+        }
+    }
 }
 
 impl FleetConfig {

@@ -23,7 +23,7 @@ mod session;
 mod token;
 
 pub use authority::TlsFiles;
-pub use config::FleetConfig;
+pub use config::{FleetConfig, Limits};
 pub use error::Error;
 pub use leading::Leading;
 pub use room::Fleet;

@@ -106,7 +106,7 @@ async fn read(room: &Image, image: &Row) -> Result<u64, Error> {
         let copied = std::fs::File::open(&path).and_then(|mut file| std::io::copy(&mut file, &mut std::io::sink()));
         copied.map_err(|cause| Error::file(&path, cause))
     };
-    tokio::task::spawn_blocking(reading).await.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
+    bounds::Threads::for_bytes().run("cache", reading).await?
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {

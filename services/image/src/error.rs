@@ -58,6 +58,7 @@ impl Error {
 
     pub fn status(&self) -> StatusCode {
         match self {
+            Self::BrokenOff(cause) if cause.kind() == std::io::ErrorKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound(_) | Self::NoSuch(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) | Self::Refused(_) | Self::BrokenOff(_) | Self::Fetch(_) => StatusCode::BAD_REQUEST,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,

@@ -30,13 +30,14 @@ mod tests;
 use std::sync::Arc;
 
 use api::{FaultStyle, Routes, Service};
+use bounds::Line;
 use store::{Migrations, Step, Store};
 use tokio::{sync::Semaphore, task::JoinHandle};
 use work::Bell;
 
 pub use error::Error;
 pub use policy::{POLICIES, RULES};
-pub use settings::{Conversion, Importing, Injection, Protection, Quota, Settings, StoreSettings, UploadLimits};
+pub use settings::{Conversion, Importing, Injection, Protection, Quota, Settings, StoreSettings, Transfers, UploadLimits};
 pub use stores::place::{InBucket, Place};
 
 pub const MIGRATIONS: Migrations = Migrations {
@@ -67,6 +68,8 @@ pub struct Image {
     /// How many locations are compared with data that is there, at the same time.
     comparing: Arc<Semaphore>,
     ailing: Arc<stores::ailing::Ailing>,
+    /// Uploads, imports and snapshots take turns in getting data.
+    transfers: Line,
 }
 
 /// Conversions at a time: each takes a core, and up to a gibibyte of memory.
@@ -88,6 +91,7 @@ impl Image {
             return Err(Error::Invalid("The image room needs at least one store.".into()));
         }
         import::check(&settings.import).await?;
+        let transfers = Line::new(settings.transfers.all, settings.transfers.per_project);
         let room = Self {
             store,
             settings: Arc::new(settings),
@@ -96,6 +100,7 @@ impl Image {
             conversions: Arc::new(Semaphore::new(CONVERSIONS)),
             comparing: Arc::new(Semaphore::new(COMPARED_AT_ONCE)),
             ailing: Arc::default(),
+            transfers,
         };
         data::prepare(&room).await?;
         metadef::ensure_stock(&room).await?;

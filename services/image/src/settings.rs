@@ -28,6 +28,22 @@ pub struct Settings {
     pub show_multiple_locations: bool,
     /// How long the request that sets a location waits for its data.
     pub patience: Duration,
+    pub transfers: Transfers,
+}
+
+/// How many images get data at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transfers {
+    pub all: usize,
+    pub per_project: usize,
+    /// How long an upload waits for its turn; imports wait as long as it takes.
+    pub patience: Duration,
+}
+
+impl Default for Transfers {
+    fn default() -> Self {
+        Self { all: 64, per_project: 16, patience: Duration::from_secs(60) }
+    }
 }
 
 /// Where data is kept.
@@ -137,6 +153,7 @@ impl Settings {
             protections: Vec::new(),
             show_multiple_locations: true,
             patience: Duration::from_secs(30),
+            transfers: Transfers::default(),
         }
     }
 }

@@ -58,6 +58,7 @@ pub async fn receive(room: &Image, id: &ImageId, chunks: Chunks) -> Result<(), E
         let _one_at_a_time = room.locks.lock(&format!("snapshot {id}")).await;
         let actor = Actor::system("image.snapshot");
         let Some(image) = begin(&room, &actor, &id).await? else { return Ok(()) };
+        let _turn = room.transfers.turn(image.owner.as_str()).await;
         let store = room.default_store().clone();
         let outcome = take(&room, &actor, &image, &store, None, chunks.map_err(Error::BrokenOff)).await;
         if outcome.is_err() {

@@ -47,6 +47,9 @@ pub(crate) fn limit(tx: &mut Tx, project: Option<&ProjectId>, resource: Resource
     Ok(row.map(|row| row.get(0)).transpose()?.unwrap_or(default))
 }
 
+/// Of one request: they are written in one transaction, which others wait for.
+const MOST_AT_ONCE: i64 = 500;
+
 /// How many servers of this size may be added: as many as fit, at least `least`, at most `most`. Called in the
 /// transaction that adds them.
 pub(crate) fn fitting(tx: &mut Tx, project: &ProjectId, each: Usage, least: i64, most: i64) -> Result<i64> {
@@ -56,7 +59,7 @@ pub(crate) fn fitting(tx: &mut Tx, project: &ProjectId, each: Usage, least: i64,
         (Resource::Cores, each.cores, used.cores),
         (Resource::Ram, each.ram, used.ram),
     ];
-    let mut fits = most;
+    let mut fits = most.min(MOST_AT_ONCE);
     let mut over = Vec::new();
     for (resource, each, used) in asked {
         let limit = limits.get(resource.name()).copied().unwrap_or(-1);
@@ -69,8 +72,13 @@ pub(crate) fn fitting(tx: &mut Tx, project: &ProjectId, each: Usage, least: i64,
         }
         fits = fits.min(room);
     }
-    if over.is_empty() {
+    if over.is_empty() && least <= MOST_AT_ONCE {
         return Ok(fits);
+    }
+    if over.is_empty() {
+        return Err(Error::over_quota(format!(
+            "Quota exceeded for instances: Requested {least}, but one request makes at most {MOST_AT_ONCE} instances"
+        )));
     }
     let list = |part: fn(&(&str, i64, i64, i64)) -> String| over.iter().map(part).collect::<Vec<_>>().join(", ");
     Err(Error::over_quota(format!(

@@ -59,6 +59,24 @@ async fn the_operator_chooses_a_host() {
     admin.post("/compute/v2.1/servers", server_with("host", json!("h9"))).await.expect(400);
 }
 
+/// Whatever the quota, one request makes so many servers, and no more are thought of before that is known.
+#[tokio::test]
+async fn a_request_for_two_billion_servers_is_refused() {
+    let cloud = Cloud::asleep(&["h1"]).await;
+    let (admin, member) = (cloud.admin(), cloud.member());
+    let many = server_with("min_count", json!(i32::MAX));
+    let said = member.post("/compute/v2.1/servers", many.clone()).await.expect(403);
+    let told = said["forbidden"]["message"].as_str().unwrap();
+    assert!(told.starts_with("Quota exceeded for instances, cores, ram: Requested 2147483647"), "{told}");
+    let unlimited = json!({"quota_set": {"instances": -1, "cores": -1, "ram": -1}});
+    admin.put("/compute/v2.1/os-quota-sets/p1", unlimited).await.expect(200);
+    let said = member.post("/compute/v2.1/servers", many).await.expect(403);
+    assert!(said["forbidden"]["message"].as_str().unwrap().contains("one request makes at most 500 instances"), "{said}");
+    member.post("/compute/v2.1/servers", server_with("max_count", json!(i32::MAX))).await.expect(202);
+    let made = cloud.admin().get("/compute/v2.1/servers?all_tenants=1&limit=1000").await.expect(200);
+    assert_eq!(made["servers"].as_array().unwrap().len(), 500);
+}
+
 #[tokio::test]
 async fn quotas_hold() {
     let cloud = Cloud::asleep(&["h1"]).await;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The data of an image, for a node that needs it.
 
-use std::io;
+use std::{fs::File, io, os::unix::fs::FileExt};
 
+use bounds::{HeededBody, Pace, Threads};
 use bytes::Bytes;
 use contracts::Refusal;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use tokio::{fs::File, io::AsyncReadExt};
 use types::NodeId;
 
 use super::{Body, stream};
@@ -22,20 +22,35 @@ pub(super) async fn send(fleet: &Fleet, node: NodeId, sha512: &str) -> Result<Re
         return Err(Refusal::invalid("an image is named by the hex SHA-512 of its data").into());
     }
     let path = fleet.led()?.neighbours.images.image_file(&node, sha512).await?;
-    let file = File::open(&path).await.doing(|| format!("open the image {}", path.display()))?;
-    let length = file.metadata().await.doing(|| format!("look at the image {}", path.display()))?.len();
-    let pieces = futures_util::stream::unfold(Some(file), next_piece);
-    let mut response = stream(StatusCode::OK, "application/octet-stream", StreamBody::new(pieces).boxed_unsync());
+    let opening = format!("open the image {}", path.display());
+    let open = move || File::open(&path).and_then(|file| file.metadata().map(|is| (file, is.len())));
+    let opened = Threads::for_bytes().run(node.as_str(), open).await.map_err(io::Error::from);
+    let (file, length) = opened.flatten().doing(|| opening)?;
+    let pieces = futures_util::stream::unfold(Some((file, node, 0)), next_piece);
+    let body = HeededBody::new(StreamBody::new(Box::pin(pieces)), Pace::default().idle);
+    let mut response = stream(StatusCode::OK, "application/octet-stream", body.boxed_unsync());
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     Ok(response)
 }
 
-async fn next_piece(file: Option<File>) -> Option<(io::Result<Frame<Bytes>>, Option<File>)> {
-    let mut file = file?;
-    let mut piece = Vec::with_capacity(PIECE);
-    match (&mut file).take(PIECE as u64).read_to_end(&mut piece).await {
-        Ok(0) => None,
-        Ok(_) => Some((Ok(Frame::data(piece.into())), Some(file))),
+/// A file, who reads it, and how far.
+type Reading = (File, NodeId, u64);
+
+async fn next_piece(reading: Option<Reading>) -> Option<(io::Result<Frame<Bytes>>, Option<Reading>)> {
+    let (file, node, at) = reading?;
+    let read = move || {
+        let mut piece = vec![0; PIECE];
+        let length = file.read_at(&mut piece, at)?;
+        piece.truncate(length);
+        Ok((file, Bytes::from(piece)))
+    };
+    let read = Threads::for_bytes().run(node.as_str(), read).await.map_err(io::Error::from);
+    match read.flatten() {
+        Ok((_, piece)) if piece.is_empty() => None,
+        Ok((file, piece)) => {
+            let next = at + piece.len() as u64;
+            Some((Ok(Frame::data(piece)), Some((file, node, next))))
+        }
         Err(error) => Some((Err(error), None)),
     }
 }

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The port that nodes connect to: TLS 1.3, HTTP/2, and a certificate of ours for everything but joining.
+//!
+//! Everybody is a stranger until he has shown such a certificate, and strangers have places and times of their own.
+//!
+//! Invariant: strangers at this port, however many and however silent, keep no node out (test:
+//! `strangers_at_the_port_keep_no_node_out`).
 
 mod images;
 mod join;
@@ -9,6 +14,7 @@ mod snapshots;
 use std::{
     convert::Infallible,
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+use bounds::{Pace, PacedBody, PacedIo, Places, Source, notice_dead_peers};
 use bytes::Bytes;
 use contracts::{Refusal, RefusalKind};
 use http::{Method, Request, Response, StatusCode};
@@ -25,19 +32,18 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
 use types::NodeId;
 
-use crate::{Fleet, Result, authority, certificate, error::forbidden};
+use crate::{Fleet, Limits, Result, authority, certificate, error::forbidden};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Who does not finish the handshake in this time is cut off.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Together: a connection whose other end is gone is noticed after at most nine seconds.
 const PING_EVERY: Duration = Duration::from_secs(4);
 const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -45,6 +51,10 @@ const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const LONGEST_REQUEST: usize = 32 << 20;
 /// From whoever can reach the port.
 const LONGEST_JOIN: usize = 64 << 10;
+
+/// Requests at once on one connection.
+const STREAMS: u32 = 64;
+const STREAMS_OF_STRANGER: u32 = 4;
 
 /// One TLS connection and whom its certificate names.
 pub(crate) struct Peer {
@@ -59,15 +69,21 @@ pub(crate) struct Peer {
 pub(crate) async fn accept(fleet: Fleet, tcp: TcpListener, tls: Arc<ServerConfig>) {
     let acceptor = TlsAcceptor::from(tls);
     let numbers = AtomicU64::new(1);
+    let hall = Hall::new(fleet.inner.config.limits);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         match tcp.accept().await {
             Ok((stream, address)) => {
                 let number = numbers.fetch_add(1, Ordering::Relaxed);
-                let (fleet, acceptor) = (fleet.clone(), acceptor.clone());
+                let (fleet, acceptor, hall) = (fleet.clone(), acceptor.clone(), hall.clone());
+                let Ok(place) = hall.strangers.enter_busy(Source::from(address.ip())) else {
+                    tracing::debug!(%address, "a stranger finds no place");
+                    continue;
+                };
                 connections.spawn(async move {
-                    if let Err(error) = converse(fleet, acceptor, stream, number).await {
+                    let visit = hall.visit(fleet, acceptor, stream, address, number, place);
+                    if let Err(error) = visit.await {
                         tracing::debug!(%address, %error, "a node's connection ended");
                     }
                 });
@@ -81,15 +97,59 @@ pub(crate) async fn accept(fleet: Fleet, tcp: TcpListener, tls: Arc<ServerConfig
     }
 }
 
-async fn converse(fleet: Fleet, acceptor: TlsAcceptor, stream: TcpStream, number: u64) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let stream = timeout(PATIENCE, acceptor.accept(stream)).await??;
-    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let peer = Arc::new(Peer {
-        connection: number,
-        fingerprint: shown.map(|der| authority::fingerprint(der)),
-        is_controller: shown.is_some_and(|der| authority::is_controller(der)),
-    });
+/// Who is in.
+#[derive(Clone)]
+struct Hall {
+    limits: Limits,
+    strangers: Places<Source>,
+    nodes: Places<Source>,
+}
+
+impl Hall {
+    fn new(limits: Limits) -> Self {
+        let strangers = Places::new(limits.strangers, limits.strangers_per_address);
+        Self { limits, strangers, nodes: Places::new(limits.nodes, limits.nodes_per_address) }
+    }
+
+    async fn visit(
+        self,
+        fleet: Fleet,
+        acceptor: TlsAcceptor,
+        stream: TcpStream,
+        address: SocketAddr,
+        number: u64,
+        place: bounds::Place<Source>,
+    ) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        notice_dead_peers(&stream)?;
+        let began = Instant::now();
+        let stream = PacedIo::new(stream, Pace::default());
+        let handshake = Duration::from_secs(self.limits.handshake_seconds);
+        let stream = timeout(handshake, acceptor.accept(stream)).await??;
+        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let peer = Arc::new(Peer {
+            connection: number,
+            fingerprint: shown.map(|der| authority::fingerprint(der)),
+            is_controller: shown.is_some_and(|der| authority::is_controller(der)),
+        });
+        if shown.is_none() {
+            let until = began + Duration::from_secs(self.limits.join_seconds);
+            let joining = converse(fleet, peer, stream, STREAMS_OF_STRANGER);
+            let joined = timeout_at(until, joining).await?;
+            drop(place);
+            return joined;
+        }
+        let full = |_| io::Error::other("all places for nodes are taken");
+        let _place = self.nodes.enter_busy(Source::from(address.ip())).map_err(full)?;
+        drop(place);
+        converse(fleet, peer, stream, STREAMS).await
+    }
+}
+
+async fn converse<S>(fleet: Fleet, peer: Arc<Peer>, stream: S, streams: u32) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let (fleet, peer) = (fleet.clone(), peer.clone());
         async move { Ok::<_, Infallible>(answer(&fleet, &peer, request).await) }
@@ -98,7 +158,7 @@ async fn converse(fleet: Fleet, acceptor: TlsAcceptor, stream: TcpStream, number
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_ANSWER_WITHIN)
-        .max_concurrent_streams(64)
+        .max_concurrent_streams(streams)
         .serve_connection(TokioIo::new(stream), service)
         .await
         .map_err(io::Error::other)
@@ -153,7 +213,8 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T> {
 }
 
 async fn read_at_most<T: DeserializeOwned>(limit: usize, request: Request<Incoming>) -> Result<T> {
-    let body = Limited::new(request.into_body(), limit).collect().await;
+    let body = PacedBody::new(request.into_body().map_err(io::Error::other), Pace::default());
+    let body = Limited::new(body, limit).collect().await;
     let bytes = body.map_err(|error| Refusal::invalid(format!("the request did not arrive whole: {error}")))?.to_bytes();
     serde_json::from_slice(&bytes).map_err(|error| Refusal::invalid(format!("the request cannot be read: {error}")).into())
 }

@@ -3,9 +3,9 @@
 
 use std::io;
 
-use futures_util::TryStreamExt;
+use bounds::{Pace, PacedBody};
 use http::Response;
-use http_body_util::BodyDataStream;
+use http_body_util::{BodyDataStream, BodyExt};
 use hyper::body::Incoming;
 use types::{ImageId, NodeId};
 
@@ -13,7 +13,7 @@ use super::{Body, done};
 use crate::{Fleet, Result};
 
 pub(super) async fn take(fleet: &Fleet, node: NodeId, image: &str, body: Incoming) -> Result<Response<Body>> {
-    let chunks = BodyDataStream::new(body).map_err(io::Error::other);
+    let chunks = BodyDataStream::new(PacedBody::new(body.map_err(io::Error::other), Pace::default()));
     fleet.led()?.neighbours.snapshots.take_snapshot(&node, &ImageId::new(image), Box::pin(chunks)).await?;
     Ok(done())
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::store::Actor;
 use access::{Allowed, Scope};
 use api::{Cx, Fault, Reply, Routes, empty, no_content, stream};
+use bounds::{Overdue, Threads, Turn};
 use bytes::Bytes;
 use disks::{Format, inspect::Container};
 use futures_util::{Stream, TryStreamExt};
@@ -16,6 +17,7 @@ use crate::{
     Error, Image, StoreSettings,
     image::{Row, Status, store},
     policy, quota,
+    settings::Transfers,
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
@@ -39,11 +41,13 @@ async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {
     };
     let length = announced(&cx)?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let turn = turn(&room, &cx).await?;
     let image = begin(&room, &allowed, &actor, cx.param("id").to_owned(), Status::Saving).await?;
     // From here on the image says `saving`; however the upload ends, even if the client goes away and this handler is
     // dropped, the task sees to it that the image says what is true.
     let chunks = cx.stream()?.map_err(Error::BrokenOff);
     let task = tokio::spawn(async move {
+        let _turn = turn;
         let outcome = take(&room, &actor, &image, &to, length, chunks).await;
         if outcome.is_err() {
             give_up(&room, &actor, &image.id).await;
@@ -58,9 +62,11 @@ async fn stage(room: Arc<Image>, mut cx: Cx) -> Reply {
     check_type(&cx)?;
     let length = announced(&cx)?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let turn = turn(&room, &cx).await?;
     let image = begin(&room, &allowed, &actor, cx.param("id").to_owned(), Status::Uploading).await?;
     let chunks = cx.stream()?.map_err(Error::BrokenOff);
     let task = tokio::spawn(async move {
+        let _turn = turn;
         let outcome = take_staged(&room, &actor, &image, length, chunks).await;
         if outcome.is_err() {
             give_up(&room, &actor, &image.id).await;
@@ -69,6 +75,24 @@ async fn stage(room: Arc<Image>, mut cx: Cx) -> Reply {
     });
     task.await.map_err(|error| Fault::internal(format_args!("the upload ended abnormally: {error}")))??;
     no_content()
+}
+
+/// Waits, before the image is told of anything, until this project's turn has come to send data.
+async fn turn(room: &Image, cx: &Cx) -> Result<Turn, Fault> {
+    let owner = cx.caller()?.project_id().map_or("", types::ProjectId::as_str);
+    let Transfers { patience, .. } = room.settings.transfers;
+    room.transfers.turn_within(owner, patience).await.map_err(|overdue| {
+        let fault = match overdue {
+            Overdue::OfOwner { most } => Fault::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("{most} images of this project get data now, and that is the most. Try again when one of them is done."),
+            ),
+            Overdue::OfAll { most } => {
+                Fault::unavailable(format!("{most} images of this cloud get data now, and that is the most. Try again later."))
+            }
+        };
+        fault.header(header::RETRY_AFTER, HeaderValue::from_static("30"))
+    })
 }
 
 fn check_type(cx: &Cx) -> Result<(), Fault> {
@@ -122,7 +146,7 @@ pub async fn take(
 ) -> Result<(), Error> {
     let judge = declared(room, image);
     let mut meter = Meter::new(room, &image.id, Status::Saving, length);
-    let received = receive(to.place.partial(), judge, Some(&mut meter), chunks).await?;
+    let received = receive(image.owner.as_str(), to.place.partial(), judge, Some(&mut meter), chunks).await?;
     work::crash::point("image.data.received");
     let facts = received.facts.clone();
     check_length(length, facts.size)?;
@@ -151,15 +175,14 @@ async fn take_staged(
 ) -> Result<(), Error> {
     let mut meter = Meter::new(room, &image.id, Status::Uploading, length);
     let partial = room.settings.staging().join(format!(".{}.partial", image.id));
-    let received = receive(partial, Judge::Later, Some(&mut meter), chunks).await?;
+    let received = receive(image.owner.as_str(), partial, Judge::Later, Some(&mut meter), chunks).await?;
     work::crash::point("image.stage.received");
     let size = received.facts.size;
     check_length(length, size)?;
     let path = room.staged_path(&image.id);
     // The row counts the bytes before the file has its name, and a start without the row's word removes the file.
     let (id, actor) = (image.id.clone(), actor.clone());
-    let published = tokio::task::spawn_blocking(move || received.publish(&path)).await;
-    published.map_err(|error| Error::BrokenOff(std::io::Error::other(error)))??;
+    Threads::for_bytes().run(image.owner.as_str(), move || received.publish(&path)).await??;
     work::crash::point("image.stage.kept");
     let write = room.store.write(move |tx| {
         let before = store::find(tx, id.as_str())?.filter(|image| image.status == Status::Uploading).ok_or(Error::Gone)?;
@@ -204,7 +227,8 @@ async fn download(room: Arc<Image>, cx: Cx) -> Reply {
     let Some(facts) = &image.data else { return Ok(empty(StatusCode::NO_CONTENT)) };
     let size = facts.size.unsigned_abs();
     let part = range::read(&cx, size)?;
-    let Some(chunks) = room.read_data(&image, part.first, part.length).await? else { return Ok(empty(StatusCode::NO_CONTENT)) };
+    let reader = cx.caller()?.project_id().map_or("", types::ProjectId::as_str);
+    let Some(chunks) = room.read_data(reader, &image, part.first, part.length).await? else { return Ok(empty(StatusCode::NO_CONTENT)) };
     let chunks = chunks.map_err(std::io::Error::other);
     room.cache.hit(image.id.as_str());
     let status = if part.is_range { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };

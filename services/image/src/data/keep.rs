@@ -28,11 +28,11 @@ pub async fn keep(room: &Image, actor: &Actor, image: &ImageId, to: &StoreSettin
         }
         after.place.blob = Some(blob.clone());
         after.place.holds.insert(store_id.clone());
-        store::update(tx, &actor, &before, &after).map(drop)
+        store::update(tx, &actor, &before, &after).map(|image| image.owner.to_string())
     });
-    write.await?;
+    let owner = write.await?;
     work::crash::point("image.data.held");
-    to.place.put(received).await?;
+    to.place.put(&owner, received).await?;
     work::crash::point("image.data.kept");
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::{
     time::SystemTime,
 };
 
+use bounds::Threads;
 use nix::sys::statvfs::statvfs;
 
 use super::{Judge, receive};
@@ -15,6 +16,9 @@ use crate::{
     image::{Row, store},
     stores::place::{files_in, remove_file},
 };
+
+/// For whom it is done: the hosts.
+const NEAR: &str = "near";
 
 impl Image {
     /// A file with the image's data: that of a folder, or one brought here for now.
@@ -32,9 +36,9 @@ impl Image {
         if touch(&path).await {
             return Ok(Some(path));
         }
-        let Some(chunks) = self.read_data(image, 0, facts.size.unsigned_abs()).await? else { return Ok(None) };
+        let Some(chunks) = self.read_data(NEAR, image, 0, facts.size.unsigned_abs()).await? else { return Ok(None) };
         self.make_room(facts.size.unsigned_abs()).await?;
-        let received = receive(path.with_extension("partial"), Judge::Later, None, chunks).await;
+        let received = receive(NEAR, path.with_extension("partial"), Judge::Later, None, chunks).await;
         let received = received.map_err(|error| match error {
             Error::Full => self.no_room(facts.size.unsigned_abs()),
             other => other,
@@ -43,8 +47,7 @@ impl Image {
             return Err(Error::BrokenOff(std::io::Error::other("the object store's data does not have the image's hash")));
         }
         let to = path.clone();
-        let published = tokio::task::spawn_blocking(move || received.publish(&to)).await;
-        published.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))?;
+        Threads::for_bytes().run(NEAR, move || received.publish(&to)).await??;
         Ok(Some(path))
     }
 

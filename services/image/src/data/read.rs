@@ -14,6 +14,7 @@ use crate::{Error, Image, StoreSettings, image::Row, stores::place::Chunks};
 /// A part of a blob, that much of it which is still to be read.
 struct Reading {
     room: Image,
+    owner: String,
     blob: String,
     /// The one that is read from, and those that have not failed yet.
     from: StoreSettings,
@@ -24,8 +25,8 @@ struct Reading {
 }
 
 impl Image {
-    /// The image's data, a part of it. None if it has none.
-    pub(crate) async fn read_data(&self, image: &Row, first: u64, length: u64) -> Result<Option<Chunks>, Error> {
+    /// The image's data, a part of it, read for `owner`. None if it has none.
+    pub(crate) async fn read_data(&self, owner: &str, image: &Row, first: u64, length: u64) -> Result<Option<Chunks>, Error> {
         let Some(blob) = image.place.blob.clone() else { return Ok(None) };
         // Those that failed a moment ago come last.
         let (well, ailing): (Vec<_>, Vec<_>) = self.stores_of(image).into_iter().partition(|id| !self.ailing.is(id));
@@ -33,7 +34,7 @@ impl Image {
         let mut next: VecDeque<StoreSettings> = stores.cloned().collect();
         let Some(from) = next.pop_front() else { return Ok(None) };
         let chunks: Chunks = Box::pin(futures_util::stream::empty());
-        let mut reading = Reading { room: self.clone(), blob, from, next, chunks, at: first, end: first + length };
+        let mut reading = Reading { room: self.clone(), owner: owner.to_owned(), blob, from, next, chunks, at: first, end: first + length };
         // Whether there is anybody to read from is to be known before the first byte is sent on.
         reading.open().await?;
         Ok(Some(Box::pin(try_unfold(
@@ -62,7 +63,7 @@ impl Reading {
     /// Opens the blob where it is to be read on.
     async fn open(&mut self) -> Result<(), Error> {
         loop {
-            match self.from.place.open(&self.blob, self.at, self.end - self.at).await {
+            match self.from.place.open(&self.owner, &self.blob, self.at, self.end - self.at).await {
                 Ok(chunks) => {
                     self.chunks = chunks;
                     return Ok(());

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Takes data that streams in. Three threads share the work: one judges and writes, two hash.
+//! Takes data that streams in. Three lanes share the work: one judges and writes, two hash. A lane is on a thread while there
+//! is something in it, and on none while the sender is silent.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
+use bounds::{Lost, Threads};
 use bytes::Bytes;
 use disks::{
     Format,
@@ -44,37 +46,41 @@ pub struct Received {
     pub format: Option<Format>,
 }
 
-/// Streams `chunks` into `path`, within what the meter grants, if there is one. When it returns, the file is synced but does not have its final name yet.
+/// Streams `chunks` into `path`, within what the meter grants, if there is one. When it returns, the file is synced but does not
+/// have its final name yet. The work is done for `owner`, beside that for others.
 pub async fn receive(
+    owner: &str,
     path: PathBuf,
     judge: Judge,
     meter: Option<&mut Meter>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
     let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing(), format: None };
-    take_in(guard, move |chunks| write(&path, judge, chunks), meter, chunks).await
+    let first = Threads::for_bytes().run(owner, move || Writing::begin(path, judge)).await??;
+    take_in(owner, guard, first, meter, chunks).await
 }
 
 /// Takes a file as received that is there already, whole and synced: it is read once, and judged and hashed on the way.
-pub async fn survey(path: PathBuf, judge: Judge) -> Result<Received, Error> {
+pub async fn survey(owner: &str, path: PathBuf, judge: Judge) -> Result<Received, Error> {
     let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing(), format: None };
     let is = tokio::fs::metadata(&path).await.map_err(|cause| Error::file(&path, cause))?;
-    let chunks = open_file(path, 0, is.len()).await?;
-    take_in(guard, move |chunks| look(judge, chunks), None, chunks).await
+    let chunks = open_file(owner, path, 0, is.len()).await?;
+    take_in(owner, guard, Looking::begin(judge), None, chunks).await
 }
 
 async fn take_in(
+    owner: &str,
     mut guard: Received,
-    first: impl FnOnce(mpsc::Receiver<Bytes>) -> Result<Seen, Error> + Send + 'static,
+    first: impl Lane<Out = Seen>,
     meter: Option<&mut Meter>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
-    let (writer, written) = worker(first);
-    let (md5, md5_done) = worker(|chunks| Ok(digest::<Md5>(chunks)));
-    let (sha512, sha512_done) = worker(|chunks| Ok(digest::<Sha512>(chunks)));
+    let (writer, written) = start(owner, first);
+    let (md5, md5_done) = start(owner, Md5::new());
+    let (sha512, sha512_done) = start(owner, Sha512::new());
     let fed = feed(chunks, meter, &[&writer, &md5, &sha512]).await;
     drop((writer, md5, sha512));
-    // The threads are waited for whatever happened, so that none of them still writes when the file is removed.
+    // The lanes are waited for whatever happened, so that none of them still writes when the file is removed.
     let (written, md5, sha512) = (end(written).await, end(md5_done).await, end(sha512_done).await);
     match fed {
         Ok(()) | Err(Fed::HungUp) => {}
@@ -88,7 +94,7 @@ async fn take_in(
 }
 
 enum Fed {
-    /// A thread stopped taking: its reason is the one that counts.
+    /// A lane stopped taking: its reason is the one that counts.
     HungUp,
     Broken(Error),
 }
@@ -96,7 +102,7 @@ enum Fed {
 async fn feed(
     mut chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
     mut meter: Option<&mut Meter>,
-    workers: &[&mpsc::Sender<Bytes>],
+    lanes: &[&mpsc::Sender<Bytes>],
 ) -> Result<(), Fed> {
     let mut total = 0;
     while let Some(chunk) = chunks.next().await {
@@ -105,31 +111,73 @@ async fn feed(
         if let Some(meter) = &mut meter {
             meter.grant(total).await.map_err(Fed::Broken)?;
         }
-        for worker in workers {
-            worker.send(chunk.clone()).await.map_err(|_| Fed::HungUp)?;
+        for lane in lanes {
+            lane.send(chunk.clone()).await.map_err(|_| Fed::HungUp)?;
         }
     }
     Ok(())
 }
 
-fn worker<T: Send + 'static>(
-    work: impl FnOnce(mpsc::Receiver<Bytes>) -> Result<T, Error> + Send + 'static,
-) -> (mpsc::Sender<Bytes>, JoinHandle<Result<T, Error>>) {
-    let (sender, receiver) = mpsc::channel(IN_FLIGHT);
-    (sender, tokio::task::spawn_blocking(move || work(receiver)))
+/// What is done to each chunk in turn, and what comes of it.
+trait Lane: Sized + Send + 'static {
+    type Out: Send + 'static;
+
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Error>;
+
+    /// Without it, what was half done is dropped.
+    fn end(self) -> Result<Self::Out, Error>;
 }
 
-async fn end<T>(worker: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
-    worker.await.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
+fn start<L: Lane>(owner: &str, lane: L) -> (mpsc::Sender<Bytes>, JoinHandle<Result<L::Out, Error>>) {
+    let (sender, chunks) = mpsc::channel(IN_FLIGHT);
+    (sender, tokio::spawn(run(owner.to_owned(), lane, chunks)))
 }
 
-fn digest<D: Digest>(mut chunks: mpsc::Receiver<Bytes>) -> String {
-    let mut digest = D::new();
-    while let Some(chunk) = chunks.blocking_recv() {
-        digest.update(&chunk);
+async fn run<L: Lane>(owner: String, mut lane: L, mut chunks: mpsc::Receiver<Bytes>) -> Result<L::Out, Error> {
+    let threads = Threads::for_bytes();
+    let mut waiting = Vec::with_capacity(IN_FLIGHT);
+    while chunks.recv_many(&mut waiting, IN_FLIGHT).await > 0 {
+        let batch = std::mem::take(&mut waiting);
+        let piece = move || {
+            for chunk in batch {
+                lane.take(&chunk)?;
+            }
+            Ok::<_, Error>(lane)
+        };
+        lane = threads.run(&owner, piece).await??;
     }
-    hex::encode(digest.finalize())
+    threads.run(&owner, move || lane.end()).await?
 }
+
+async fn end<T>(lane: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+    lane.await.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
+}
+
+impl From<Lost> for Error {
+    fn from(lost: Lost) -> Self {
+        Self::BrokenOff(lost.into())
+    }
+}
+
+macro_rules! digest {
+    ($digest:ty) => {
+        impl Lane for $digest {
+            type Out = String;
+
+            fn take(&mut self, chunk: &[u8]) -> Result<(), Error> {
+                self.update(chunk);
+                Ok(())
+            }
+
+            fn end(self) -> Result<String, Error> {
+                Ok(hex::encode(self.finalize()))
+            }
+        }
+    };
+}
+
+digest!(Md5);
+digest!(Sha512);
 
 struct Seen {
     size: u64,
@@ -144,28 +192,58 @@ struct Found {
     format: Option<Format>,
 }
 
-fn write(path: &Path, judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<Seen, Error> {
-    let failed = |cause| Error::file(path, cause);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let (mut judging, mut size) = (Judging::new(judge), 0);
-    while let Some(chunk) = chunks.blocking_recv() {
-        size += chunk.len() as u64;
-        judging.feed(&chunk)?;
-        file.write_all(&chunk).map_err(failed)?;
+struct Writing {
+    file: File,
+    path: PathBuf,
+    looking: Looking,
+}
+
+impl Writing {
+    fn begin(path: PathBuf, judge: Judge) -> Result<Self, Error> {
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = opened.map_err(|cause| Error::file(&path, cause))?;
+        Ok(Self { file, path, looking: Looking::begin(judge) })
     }
-    let found = judging.finish()?;
-    file.sync_all().map_err(failed)?;
-    Ok(Seen { size, found })
+}
+
+impl Lane for Writing {
+    type Out = Seen;
+
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        self.looking.take(chunk)?;
+        self.file.write_all(chunk).map_err(|cause| Error::file(&self.path, cause))
+    }
+
+    fn end(self) -> Result<Seen, Error> {
+        let seen = self.looking.end()?;
+        self.file.sync_all().map_err(|cause| Error::file(&self.path, cause))?;
+        Ok(seen)
+    }
 }
 
 /// The same of what need not be written.
-fn look(judge: Judge, mut chunks: mpsc::Receiver<Bytes>) -> Result<Seen, Error> {
-    let (mut judging, mut size) = (Judging::new(judge), 0);
-    while let Some(chunk) = chunks.blocking_recv() {
-        size += chunk.len() as u64;
-        judging.feed(&chunk)?;
+struct Looking {
+    judging: Judging,
+    size: u64,
+}
+
+impl Looking {
+    fn begin(judge: Judge) -> Self {
+        Self { judging: Judging::new(judge), size: 0 }
     }
-    Ok(Seen { size, found: judging.finish()? })
+}
+
+impl Lane for Looking {
+    type Out = Seen;
+
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        self.size += chunk.len() as u64;
+        self.judging.feed(chunk)
+    }
+
+    fn end(self) -> Result<Seen, Error> {
+        Ok(Seen { size: self.size, found: self.judging.finish()? })
+    }
 }
 
 enum Judging {

@@ -61,14 +61,14 @@ pub async fn prepare(
             formats.container = Some("bare".into());
             let mut meter = Meter::new(room, &image.id, image.status, None).told_by(&task.id);
             let judge = Judge::Disk(data::api::disk(image), limits);
-            data::receive(to.place.partial(), judge, Some(&mut meter), unpack(chunks, most)).await?
+            data::receive(image.owner.as_str(), to.place.partial(), judge, Some(&mut meter), unpack(chunks, most)).await?
         }
         None => {
             let mut meter = Meter::new(room, &image.id, image.status, length).told_by(&task.id);
             // What is at an address was often called raw for want of a better word; it is kept as what it is.
             let is_open = task.kind == Kind::Location && formats == raw_disk();
             let judge = if is_open { Judge::Anything(limits) } else { data::api::declared(room, image) };
-            let received = data::receive(to.place.partial(), judge, Some(&mut meter), chunks).await?;
+            let received = data::receive(image.owner.as_str(), to.place.partial(), judge, Some(&mut meter), chunks).await?;
             if let Some(found) = received.format.filter(|_| is_open) {
                 formats.disk = Some(found.to_string());
             }
@@ -121,7 +121,7 @@ async fn convert(
         gone = tell(room, task, image, heard) => return Err(gone),
     }
     work::crash::point("image.import.converted");
-    let converted = data::survey(path, Judge::Disk(conversion.to, limits)).await?;
+    let converted = data::survey(image.owner.as_str(), path, Judge::Disk(conversion.to, limits)).await?;
     if converted.facts.size.unsigned_abs() > room.settings.limits.bytes {
         return Err(Error::TooLarge(room.settings.limits.bytes));
     }

@@ -29,7 +29,9 @@ impl KeyedReconciler for Importer {
     }
 
     async fn pending(&self) -> Result<Vec<String>, String> {
-        self.room.store.list(task::store::unfinished).await.map_err(|error| error.to_string())
+        // So many of each project, so that the imports of one do not fill all that is under way.
+        let each = (self.room.transfers.each() / 2).max(1);
+        self.room.store.list(move |tx| task::store::unfinished(tx, each)).await.map_err(|error| error.to_string())
     }
 
     async fn converge(&self, key: &str) -> Result<Step, String> {
@@ -37,6 +39,7 @@ impl KeyedReconciler for Importer {
         let found = self.room.store.read(move |tx| task::store::find(tx, &id)).await.map_err(|error| error.to_string())?;
         let Some(task) = found.filter(|task| !task.status.is_over()) else { return Ok(Step::Settled) };
         let task = self.set(&task, |task| task.status = task::Status::Processing).await?;
+        let _turn = self.room.transfers.turn(&task.owner).await;
         let order = serde_json::from_value::<Order>(task.input.get("order").unwrap_or(&task.input).clone());
         let outcome = match &order {
             Ok(order) => run(&self.room, &task, order).await,

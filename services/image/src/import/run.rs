@@ -135,7 +135,7 @@ async fn copy(
     (chunks, length): (Chunks, Option<u64>),
 ) -> Result<Prepared, Error> {
     let mut meter = Meter::new(room, &image.id, image.status, length).told_by(&task.id);
-    let mut received = data::receive(to.place.partial(), Judge::Later, Some(&mut meter), chunks).await?;
+    let mut received = data::receive(image.owner.as_str(), to.place.partial(), Judge::Later, Some(&mut meter), chunks).await?;
     if received.facts.sha512 != known.sha512 {
         return Err(Error::Invalid("The data does not have the hash that it should have.".into()));
     }
@@ -151,7 +151,7 @@ async fn source(room: &Image, task: &task::Row, order: &Order, image: &Row) -> R
     match &order.method {
         Method::GlanceDirect => {
             let size = image.place.staged.ok_or(Error::Gone)?.unsigned_abs();
-            Ok((open_file(room.staged_path(&image.id), 0, size).await?, Some(size)))
+            Ok((open_file(image.owner.as_str(), room.staged_path(&image.id), 0, size).await?, Some(size)))
         }
         Method::WebDownload { uri } => {
             let response = room.settings.web.get(uri).await?;
@@ -169,7 +169,7 @@ async fn source(room: &Image, task: &task::Row, order: &Order, image: &Row) -> R
 /// The data that an image has already.
 async fn from_image(room: &Image, image: &Row) -> Result<Option<(Chunks, Option<u64>)>, Error> {
     let Some(size) = image.data.as_ref().map(|data| data.size.unsigned_abs()) else { return Ok(None) };
-    Ok(room.read_data(image, 0, size).await?.map(|chunks| (chunks, Some(size))))
+    Ok(room.read_data(image.owner.as_str(), image, 0, size).await?.map(|chunks| (chunks, Some(size))))
 }
 
 /// Takes formats and properties over from the image that the data will come from.

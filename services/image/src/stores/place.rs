@@ -2,11 +2,11 @@
 //! Where a store keeps its blobs: a folder of files, or a bucket of an object store. A blob is named by the sha512 of what is
 //! in it, and is there as a whole or not at all.
 
-use std::{collections::BTreeSet, path::PathBuf, pin::Pin};
+use std::{collections::BTreeSet, fs::File, os::unix::fs::FileExt, path::PathBuf, pin::Pin};
 
-use bytes::{Bytes, BytesMut};
+use bounds::Threads;
+use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream::try_unfold};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use uuid::Uuid;
 
 use crate::{Error, data::Received};
@@ -73,22 +73,21 @@ impl Place {
     }
 
     /// Takes in what was received, durably.
-    pub async fn put(&self, received: Received) -> Result<(), Error> {
+    pub async fn put(&self, owner: &str, received: Received) -> Result<(), Error> {
         let blob = received.facts.sha512.clone();
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(blob);
-                let published = tokio::task::spawn_blocking(move || received.publish(&path)).await;
-                published.unwrap_or_else(|error| Err(Error::BrokenOff(std::io::Error::other(error))))
+                Threads::for_bytes().run(owner, move || received.publish(&path)).await?
             }
             Self::Bucket(at) => Ok(at.bucket.put(&at.key(&blob), received.path(), |_| {}).await?),
         }
     }
 
-    /// `length` bytes of a blob from `first` on.
-    pub async fn open(&self, blob: &str, first: u64, length: u64) -> Result<Chunks, Error> {
+    /// `length` bytes of a blob from `first` on, read for `owner`.
+    pub async fn open(&self, owner: &str, blob: &str, first: u64, length: u64) -> Result<Chunks, Error> {
         match self {
-            Self::Folder(folder) => open_file(folder.join(blob), first, length).await,
+            Self::Folder(folder) => open_file(owner, folder.join(blob), first, length).await,
             Self::Bucket(_) if length == 0 => Ok(Box::pin(futures_util::stream::empty())),
             Self::Bucket(at) => {
                 let body = at.bucket.get(&at.key(blob), Some(first..=first + length - 1)).await?;
@@ -136,22 +135,27 @@ fn is_blob(name: &str) -> bool {
     name.len() == DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `length` bytes of a file from `first` on.
-pub async fn open_file(path: PathBuf, first: u64, length: u64) -> Result<Chunks, Error> {
-    let mut file = tokio::fs::File::open(&path).await.map_err(|cause| Error::file(&path, cause))?;
-    file.set_max_buf_size(CHUNK);
-    file.seek(std::io::SeekFrom::Start(first)).await.map_err(|cause| Error::file(&path, cause))?;
-    Ok(Box::pin(try_unfold((file, length), |(mut file, left)| async move {
+/// `length` bytes of a file from `first` on, read for `owner`. A reader that does not come for more holds no thread.
+pub async fn open_file(owner: &str, path: PathBuf, first: u64, length: u64) -> Result<Chunks, Error> {
+    let open = move || File::open(&path).map_err(|cause| Error::file(&path, cause));
+    let file = Threads::for_bytes().run(owner, open).await??;
+    Ok(Box::pin(try_unfold((file, owner.to_owned(), first, length), |(file, owner, at, left)| async move {
         if left == 0 {
             return Ok(None);
         }
-        let mut buffer = BytesMut::with_capacity(usize::try_from(left).unwrap_or(CHUNK).min(CHUNK));
-        if file.read_buf(&mut buffer).await.map_err(Error::BrokenOff)? == 0 {
+        let wanted = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let read = move || {
+            let mut buffer = vec![0; wanted];
+            let length = file.read_at(&mut buffer, at)?;
+            buffer.truncate(length);
+            Ok((file, Bytes::from(buffer)))
+        };
+        let (file, chunk) = Threads::for_bytes().run(&owner, read).await?.map_err(Error::BrokenOff)?;
+        if chunk.is_empty() {
             return Err(Error::BrokenOff(std::io::ErrorKind::UnexpectedEof.into()));
         }
-        buffer.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let left = left - buffer.len() as u64;
-        Ok(Some((buffer.freeze(), (file, left))))
+        let came = chunk.len() as u64;
+        Ok(Some((chunk, (file, owner, at + came, left - came))))
     })))
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of tasks.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use store::{Actor, Event, Row as Columns, Tx, params};
 use types::{Generation, Timestamp};
@@ -49,9 +49,21 @@ pub fn is_busy(tx: &mut Tx, image: &str) -> Result<bool, Error> {
     Ok(of_image(tx, image)?.iter().any(|task| !task.status.is_over()))
 }
 
-pub fn unfinished(tx: &mut Tx) -> Result<Vec<String>, Error> {
-    let rows = tx.query("SELECT id FROM image_tasks WHERE status IN ('pending', 'processing')", &[])?;
-    Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, store::Error>>()?)
+/// The oldest `each` of every owner.
+pub fn unfinished(tx: &mut Tx, each: usize) -> Result<Vec<String>, Error> {
+    let rows = tx.query(
+        "SELECT id, owner FROM image_tasks WHERE status IN ('pending', 'processing') ORDER BY created_at, id",
+        &[],
+    )?;
+    let (mut ids, mut counts) = (Vec::new(), HashMap::<String, usize>::new());
+    for row in rows {
+        let count = counts.entry(row.get(1)?).or_default();
+        *count += 1;
+        if *count <= each {
+            ids.push(row.get(0)?);
+        }
+    }
+    Ok(ids)
 }
 
 pub fn insert(tx: &mut Tx, actor: &Actor, task: &Row) -> Result<(), Error> {

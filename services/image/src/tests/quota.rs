@@ -103,7 +103,7 @@ async fn an_image_that_is_deleted_while_its_data_comes_in_keeps_nothing() {
     let (image, to) = (ImageId::new(id.as_str()), it.room.settings.stores[0].clone());
     let mut meter = Meter::new(&it.room, &image, Status::Saving, None);
     let chunks = stream::iter([Ok(Bytes::from(vec![1; 600]))]);
-    let received = receive(to.place.partial(), Judge::Later, Some(&mut meter), chunks).await.unwrap();
+    let received = receive("p1", to.place.partial(), Judge::Later, Some(&mut meter), chunks).await.unwrap();
     // What is on its way counts, all that it may become.
     assert_eq!((used(&talk, "image_size_total").await, it.files("file")), (json!(2), 1));
     upload(&talk, &create(&talk, "raw").await, vec![1; 600]).await.expect(413);
