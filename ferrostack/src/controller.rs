@@ -256,7 +256,14 @@ fn fleet_config(home: &Home, config: &Config) -> FleetConfig {
         // All hosts are this one.
         (None, None) => layout.southbound_remote().to_string(),
     };
-    FleetConfig { state_dir: home.state.join("fleet"), addresses, southbound, vcpu_ratio: 4.0, token_seconds: 3600, limits: config.limits.fleet }
+    FleetConfig {
+        state_dir: home.state.join("fleet"),
+        addresses,
+        southbound,
+        vcpu_ratio: 4.0,
+        token_seconds: 3600,
+        limits: config.limits.fleet,
+    }
 }
 
 /// Starts or adopts the databases and northd, unless the operator runs them. They outlive us; the supervisor only watches.

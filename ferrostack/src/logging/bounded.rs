@@ -38,7 +38,8 @@ impl Bounded {
 
 impl State {
     fn reopened(self) -> Self {
-        let Ok(is) = fs::metadata("/proc/self/fd/2").and_then(|is| if is.is_file() { Ok(is) } else { Err(io::ErrorKind::Unsupported.into()) })
+        let Ok(is) = fs::metadata("/proc/self/fd/2")
+            .and_then(|is| if is.is_file() { Ok(is) } else { Err(io::ErrorKind::Unsupported.into()) })
         else {
             return self;
         };
@@ -62,7 +63,8 @@ impl State {
             }
         }
         if self.lost > 0 {
-            let note = format!("\n{{\"level\":\"WARN\",\"message\":\"the log could not be written\",\"lines_lost\":{}}}\n", self.lost);
+            let note =
+                format!("\n{{\"level\":\"WARN\",\"message\":\"the log could not be written\",\"lines_lost\":{}}}\n", self.lost);
             if io::stderr().write_all(note.as_bytes()).is_err() {
                 self.lost += 1;
                 return;

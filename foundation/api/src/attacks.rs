@@ -30,8 +30,7 @@ use tokio::{
 };
 
 use crate::{
-    Access, Cx, Fault, FaultStyle, Limits, Listener, Pace, Reply, Routes, Service, no_content, reply,
-    serve as serve_door,
+    Access, Cx, Fault, FaultStyle, Limits, Listener, Pace, Reply, Routes, Service, no_content, reply, serve as serve_door,
     tests::{door_of, list_policy},
 };
 
@@ -314,7 +313,10 @@ async fn one_address_gets_so_many_requests_at_once() {
         let served = answers.iter().filter(|(status, _)| *status == 204).count();
         assert!(served >= 10 && served + refused.len() == 100, "{served} and {}", refused.len());
         let said = &refused.first().expect("some are refused").1;
-        assert!(said.contains("retry-after: 1") && said.contains("HTTPTooManyRequests") && said.contains("10 requests"), "{said}");
+        assert!(
+            said.contains("retry-after: 1") && said.contains("HTTPTooManyRequests") && said.contains("10 requests"),
+            "{said}"
+        );
     };
     served.beside(attack).await;
 }

@@ -133,7 +133,11 @@ impl Door {
             }
         }
         tracing::info!(
-            request_id, method, path, status, ms = format_args!("{:.2}", seconds * 1e3),
+            request_id,
+            method,
+            path,
+            status,
+            ms = format_args!("{:.2}", seconds * 1e3),
             not_logged = (left_out > 0).then_some(left_out),
             user = visit.caller.as_ref().map(|caller| caller.user.id.as_str()),
             project = visit.caller.as_ref().and_then(|caller| caller.project_id()).map(types::ProjectId::as_str),
@@ -207,7 +211,8 @@ impl Door {
     ) -> Reply {
         let target = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
         if target > LONGEST_TARGET {
-            let message = format!("The request's address has {target} bytes; {LONGEST_TARGET} is the most. Ask for less at once.");
+            let message =
+                format!("The request's address has {target} bytes; {LONGEST_TARGET} is the most. Ask for less at once.");
             return Err(Fault::new(StatusCode::URI_TOO_LONG, message));
         }
         let version = match &room.service.versions {

@@ -117,7 +117,9 @@ impl From<store::Error> for Fault {
                 tracing::error!(cause = ?error, "the database does not answer");
                 Self::unavailable("The cloud's database does not answer now. Nothing was changed; try again.")
             }
-            store::Error::TooWide { what, most } => Self::bad_request(format!("The query holds more than {most} {what}. Ask for fewer at once.")),
+            store::Error::TooWide { what, most } => {
+                Self::bad_request(format!("The query holds more than {most} {what}. Ask for fewer at once."))
+            }
             other => Self::internal(format_args!("{other:?}")),
         }
     }

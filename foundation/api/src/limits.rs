@@ -83,7 +83,9 @@ pub(crate) fn no_place(full: Full, whose: &str, each: usize) -> Fault {
             StatusCode::TOO_MANY_REQUESTS,
             format!("{each} requests of {whose} are under way, and that is the most. Wait for their answers, and try again."),
         ),
-        Full::All => Fault::unavailable("As many requests are under way as this cloud takes at once. Nothing was changed; try again."),
+        Full::All => {
+            Fault::unavailable("As many requests are under way as this cloud takes at once. Nothing was changed; try again.")
+        }
     };
     fault.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
@@ -96,7 +98,10 @@ mod tests {
     fn clients_get_fewer_places_than_the_process_may_open_files() {
         for files in [150, 256, 1024, 4096, 65_536] {
             let limits = Limits::default().within(files);
-            assert!(files < 200 || (limits.connections + limits.requests) as u64 + RESERVED_FILES <= files, "{files}: {limits:?}");
+            assert!(
+                files < 200 || (limits.connections + limits.requests) as u64 + RESERVED_FILES <= files,
+                "{files}: {limits:?}"
+            );
             assert!(limits.connections >= 8);
         }
         assert_eq!(Limits::default().within(65_536), Limits::default());

@@ -16,7 +16,8 @@ impl Query {
     pub fn read(raw: Option<&str>) -> Result<Self, Fault> {
         let query = Self::parse(raw);
         if query.pairs.len() > Self::MOST {
-            let message = format!("The query holds {} parameters; {} is the most. Ask for fewer at once.", query.pairs.len(), Self::MOST);
+            let message =
+                format!("The query holds {} parameters; {} is the most. Ask for fewer at once.", query.pairs.len(), Self::MOST);
             return Err(Fault::bad_request(message));
         }
         if query.pairs().any(|(name, value)| name.contains('\0') || value.contains('\0')) {

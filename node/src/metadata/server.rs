@@ -135,3 +135,69 @@ fn plain(status: StatusCode, content: &'static str) -> Response<Full<Bytes>> {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{
+        net::{Ipv4Addr, SocketAddr},
+        time::Instant,
+    };
+
+    use futures_util::future::join_all;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpSocket,
+    };
+
+    use super::*;
+    use crate::tests::of_nobody;
+
+    const GREEDY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+    const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+    async fn connect(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    async fn hostname(from: Ipv4Addr, door: SocketAddr) -> String {
+        let mut stream = connect(from, door).await;
+        stream.write_all(b"GET /latest/meta-data/hostname HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        said
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_guest_that_holds_connections_starves_no_other() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let door = listener.local_addr().unwrap();
+        let machines = [(GREEDY, Box::new(of_nobody("greedy"))), (OTHER, Box::new(of_nobody("other")))];
+        let at: Machines =
+            Arc::new(move |address| machines.iter().find(|(known, _)| *known == address).map(|(_, machine)| machine.clone()));
+        let limits = MetadataLimits { per_network: 20, per_guest: 16 };
+        let serving = tokio::spawn(serve(listener, at, limits));
+        let beginnings: [&[u8]; 3] = [b"", b"GET /latest/me", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"];
+        let mut held = Vec::new();
+        for number in 0..140 {
+            let mut stream = connect(GREEDY, door).await;
+            let _ = stream.write_all(beginnings[number % 3]).await;
+            held.push(stream);
+        }
+        for _ in 0..20 {
+            let began = Instant::now();
+            let said = hostname(OTHER, door).await;
+            assert!(said.contains("200 OK") && said.ends_with("other"), "{said}");
+            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        }
+        // The greedy one has his own, too.
+        assert!(hostname(GREEDY, door).await.ends_with("greedy"));
+        let cut = join_all(held.iter_mut().map(|stream| async {
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }));
+        timeout(PATIENCE * 3, cut).await.expect("what is silent is cut off");
+        serving.abort();
+    }
+}

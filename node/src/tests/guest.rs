@@ -45,8 +45,19 @@ fn bootable(code: &[u8]) -> Vec<u8> {
     disk
 }
 
+/// A machine that bears this name, of an image that is not there.
+pub(crate) fn of_nobody(hostname: &str) -> MachineDesired {
+    let mut machine = of_image(String::new(), 0);
+    machine.metadata.hostname = hostname.into();
+    machine
+}
+
 /// A machine of this image, wanted running, without ports.
 pub(super) fn machine(cloud: &Cloud, image: &[u8]) -> MachineDesired {
+    of_image(cloud.image(image), image.len() as u64)
+}
+
+fn of_image(sha512: String, image_size: u64) -> MachineDesired {
     MachineDesired {
         server_id: ServerId::generate(),
         generation: Generation(1),
@@ -56,13 +67,7 @@ pub(super) fn machine(cloud: &Cloud, image: &[u8]) -> MachineDesired {
         reboot: RebootKind::Soft,
         vcpus: 1,
         memory_mb: 32,
-        root: RootDisk {
-            image_id: ImageId::generate(),
-            sha512: cloud.image(image),
-            format: "raw".into(),
-            image_size: image.len() as u64,
-            size: 8 << 20,
-        },
+        root: RootDisk { image_id: ImageId::generate(), sha512, format: "raw".into(), image_size, size: 8 << 20 },
         nics: vec![],
         config_drive: false,
         metadata: InstanceMetadata {

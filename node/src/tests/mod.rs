@@ -17,3 +17,6 @@ mod port;
 mod scratch;
 mod session;
 mod snapshot;
+mod strangers;
+
+pub(crate) use guest::of_nobody;

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use access::{BASE_RULES, Enforcer, Policy};
-use api::{Door, DoorParts, Front, RequestBody, Service};
+use api::{Door, DoorParts, Front, Limits, RequestBody, Service};
 use contracts::{
     BoxFuture,
     caller::{Authenticator, Caller, DomainFacts, ProjectFacts, RoleFacts, TokenFacts, TokenScope, Unauthenticated, UserFacts},
@@ -73,6 +73,13 @@ impl Talk {
     #[must_use]
     pub fn as_(&self, who: &str) -> Self {
         Self { token: Some(who.to_owned()), ..self.clone() }
+    }
+
+    /// Before the door was given to anybody.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let door = Arc::into_inner(self.door).expect("nobody else has the door");
+        Self { door: Arc::new(door.with_limits(limits)), ..self }
     }
 
     /// `compute 2.60`

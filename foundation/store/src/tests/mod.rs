@@ -86,6 +86,7 @@ on_both_engines!(
         a_page_is_one_statement,
         a_marker_of_another_project_is_unknown,
         filters_take_any_text,
+        a_query_that_is_too_wide_is_refused_and_one_that_is_not_is_run,
     },
     kill::{kill_nine_loses_nothing_acknowledged},
 );

@@ -146,6 +146,26 @@ async fn fill(store: &Store, prefix: &str, count: i64) {
     filled.await.unwrap();
 }
 
+/// What the widest allowed statement holds, both engines run; what is wider is said, and not tried.
+pub(super) async fn a_query_that_is_too_wide_is_refused_and_one_that_is_not_is_run(fixture: Fixture) {
+    let store = &fixture.store;
+    fill(store, "row", 3).await;
+    let count = async |select: Select| store.list(move |tx| select.rows(tx)).await.map(|rows| rows.len());
+    let select = || Select::new("things", "id");
+    let conditions = |many: usize| (0..many).fold(select(), |select, _| select.filter("id <> ", "none"));
+    assert_eq!(count(conditions(600)).await.unwrap(), 3);
+    assert!(matches!(count(conditions(601)).await, Err(Error::TooWide { what: "conditions", .. })));
+    let parts = |many: usize| select().filter_contains_any("id", &vec!["row".to_owned(); many]);
+    assert_eq!(count(parts(599)).await.unwrap(), 3);
+    assert!(matches!(count(parts(2_000)).await, Err(Error::TooWide { .. })));
+    let values = |many: usize| select().filter_in("id", (0..many).map(|number| format!("row {number}")));
+    assert!(count(values(16_384)).await.unwrap() <= 3);
+    assert!(matches!(count(values(16_385)).await, Err(Error::TooWide { what: "values", .. })));
+    let keys = |many: usize| select().sort(&vec![("name", Asc); many], "id");
+    assert_eq!(count(keys(31).after("nobody")).await.unwrap_err().to_string(), Error::MarkerNotFound.to_string());
+    assert!(matches!(count(keys(32)).await, Err(Error::TooWide { what: "sort keys", .. })));
+}
+
 async fn page(store: &Store, order: &'static [(&'static str, Direction)], marker: Option<String>, limit: u32) -> Vec<String> {
     let list = store.list(move |tx| {
         let select = select()

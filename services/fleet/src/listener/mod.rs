@@ -77,10 +77,8 @@ pub(crate) async fn accept(fleet: Fleet, tcp: TcpListener, tls: Arc<ServerConfig
             Ok((stream, address)) => {
                 let number = numbers.fetch_add(1, Ordering::Relaxed);
                 let (fleet, acceptor, hall) = (fleet.clone(), acceptor.clone(), hall.clone());
-                let Ok(place) = hall.strangers.enter_busy(Source::from(address.ip())) else {
-                    tracing::debug!(%address, "a stranger finds no place");
-                    continue;
-                };
+                // Honest strangers are so for an instant: of those who have been for longest one makes room.
+                let Ok(place) = hall.strangers.enter(Source::from(address.ip())) else { continue };
                 connections.spawn(async move {
                     let visit = hall.visit(fleet, acceptor, stream, address, number, place);
                     if let Err(error) = visit.await {
@@ -125,7 +123,11 @@ impl Hall {
         let began = Instant::now();
         let stream = PacedIo::new(stream, Pace::default());
         let handshake = Duration::from_secs(self.limits.handshake_seconds);
-        let stream = timeout(handshake, acceptor.accept(stream)).await??;
+        let made_room = || Err(io::Error::other("a stranger made room for another"));
+        let stream = tokio::select! {
+            shaken = timeout(handshake, acceptor.accept(stream)) => shaken??,
+            () = place.must_leave() => return made_room(),
+        };
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let peer = Arc::new(Peer {
             connection: number,
@@ -135,9 +137,10 @@ impl Hall {
         if shown.is_none() {
             let until = began + Duration::from_secs(self.limits.join_seconds);
             let joining = converse(fleet, peer, stream, STREAMS_OF_STRANGER);
-            let joined = timeout_at(until, joining).await?;
-            drop(place);
-            return joined;
+            return tokio::select! {
+                joined = timeout_at(until, joining) => joined?,
+                () = place.must_leave() => made_room(),
+            };
         }
         let full = |_| io::Error::other("all places for nodes are taken");
         let _place = self.nodes.enter_busy(Source::from(address.ip())).map_err(full)?;

@@ -228,7 +228,9 @@ async fn download(room: Arc<Image>, cx: Cx) -> Reply {
     let size = facts.size.unsigned_abs();
     let part = range::read(&cx, size)?;
     let reader = cx.caller()?.project_id().map_or("", types::ProjectId::as_str);
-    let Some(chunks) = room.read_data(reader, &image, part.first, part.length).await? else { return Ok(empty(StatusCode::NO_CONTENT)) };
+    let Some(chunks) = room.read_data(reader, &image, part.first, part.length).await? else {
+        return Ok(empty(StatusCode::NO_CONTENT));
+    };
     let chunks = chunks.map_err(std::io::Error::other);
     room.cache.hit(image.id.as_str());
     let status = if part.is_range { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };

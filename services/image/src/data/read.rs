@@ -34,7 +34,8 @@ impl Image {
         let mut next: VecDeque<StoreSettings> = stores.cloned().collect();
         let Some(from) = next.pop_front() else { return Ok(None) };
         let chunks: Chunks = Box::pin(futures_util::stream::empty());
-        let mut reading = Reading { room: self.clone(), owner: owner.to_owned(), blob, from, next, chunks, at: first, end: first + length };
+        let mut reading =
+            Reading { room: self.clone(), owner: owner.to_owned(), blob, from, next, chunks, at: first, end: first + length };
         // Whether there is anybody to read from is to be known before the first byte is sent on.
         reading.open().await?;
         Ok(Some(Box::pin(try_unfold(

@@ -51,10 +51,8 @@ pub fn is_busy(tx: &mut Tx, image: &str) -> Result<bool, Error> {
 
 /// The oldest `each` of every owner.
 pub fn unfinished(tx: &mut Tx, each: usize) -> Result<Vec<String>, Error> {
-    let rows = tx.query(
-        "SELECT id, owner FROM image_tasks WHERE status IN ('pending', 'processing') ORDER BY created_at, id",
-        &[],
-    )?;
+    let rows =
+        tx.query("SELECT id, owner FROM image_tasks WHERE status IN ('pending', 'processing') ORDER BY created_at, id", &[])?;
     let (mut ids, mut counts) = (Vec::new(), HashMap::<String, usize>::new());
     for row in rows {
         let count = counts.entry(row.get(1)?).or_default();

@@ -8,6 +8,7 @@ mod bucket;
 mod containers;
 mod conversion;
 mod crash;
+mod crowd;
 mod imports;
 mod key_by_key;
 mod lists;
