@@ -11,9 +11,11 @@ use crate::{
     denied::Denied,
     policy::{
         Policy,
-        check::{Answer, Check, Evaluation, Facts},
+        attribute::Attribute,
+        check::{Answer, Check, Evaluation, Facts, Text},
         parse::{self, Complaint, Parsed},
     },
+    reach,
     target::{ClassOfTargets, Target},
 };
 
@@ -23,6 +25,8 @@ pub struct Enforcer {
     texts: Vec<String>,
     checks: Vec<Check>,
     problems: Vec<Problem>,
+    /// In small letters, for roles are compared without regard to that.
+    far_reaching: HashSet<String>,
 }
 
 /// Why there is no enforcer: a default that cannot be read, or a file that is no policy file.
@@ -126,7 +130,9 @@ impl Enforcer {
                 Problem::Unreadable { .. } | Problem::RefersToItself { .. } => tracing::error!(%problem, "policy.yaml"),
             }
         }
-        Ok(Self { names, texts, checks, problems })
+        let mut enforcer = Self { names, texts, checks, problems, far_reaching: HashSet::new() };
+        enforcer.far_reaching = reach::far_reaching(&enforcer, policies);
+        Ok(enforcer)
     }
 
     pub fn problems(&self) -> &[Problem] {
@@ -149,6 +155,19 @@ impl Enforcer {
         facts
     }
 
+    /// Whether a role, given in one project, opens things of others, by the rules in force: `admin` and `service` do, and
+    /// what an operator's own rules say so of. Whoever has such a role has it everywhere.
+    pub fn reaches_far(&self, role: &str) -> bool {
+        self.far_reaching.contains(&role.to_ascii_lowercase())
+    }
+
+    /// The names of roles that any rule asks for.
+    pub(crate) fn roles_asked(&self) -> BTreeSet<String> {
+        let mut roles = BTreeSet::new();
+        self.checks.iter().for_each(|check| roles_asked(check, &mut roles));
+        roles
+    }
+
     /// May the caller do this to this one thing?
     pub fn check(&self, policy: &'static Policy, caller: &Caller, target: &Target) -> Result<Allowed<()>, Denied> {
         if self.answer(policy, caller, target, &[]) == Answer::Yes {
@@ -167,7 +186,7 @@ impl Enforcer {
         Err(self.denied(policy, caller, missing_role.map(|(name, _)| *name)))
     }
 
-    fn widest(&self, policy: &'static Policy, caller: &Caller, further_roles: &[&str]) -> Option<Scope> {
+    pub(crate) fn widest(&self, policy: &'static Policy, caller: &Caller, further_roles: &[&str]) -> Option<Scope> {
         let holds = |class: &ClassOfTargets<'_>| self.answer(policy, caller, class, further_roles) == Answer::Yes;
         let user = Some(&caller.user.id);
         let project = caller.project_id();
@@ -268,6 +287,24 @@ fn references(check: &Check, visit: &mut dyn FnMut(usize)) {
         Check::Always
         | Check::Never
         | Check::Unreadable
+        | Check::Role(_)
+        | Check::Caller { .. }
+        | Check::Literal { .. }
+        | Check::Field { .. } => {}
+    }
+}
+
+fn roles_asked(check: &Check, roles: &mut BTreeSet<String>) {
+    match check {
+        Check::Role(Text::Fixed(name)) | Check::Caller { attribute: Attribute::RoleNames, equals: Text::Fixed(name) } => {
+            roles.insert(name.to_ascii_lowercase());
+        }
+        Check::Not(inner) => roles_asked(inner, roles),
+        Check::All(checks) | Check::Any(checks) => checks.iter().for_each(|check| roles_asked(check, roles)),
+        Check::Always
+        | Check::Never
+        | Check::Unreadable
+        | Check::Rule(_)
         | Check::Role(_)
         | Check::Caller { .. }
         | Check::Literal { .. }

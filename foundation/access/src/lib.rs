@@ -14,10 +14,12 @@ pub mod fernet;
 pub mod keys;
 pub mod payload;
 pub mod policy;
+mod reach;
 mod target;
 
 pub use allowed::{Allowed, Scope};
 pub use denied::Denied;
 pub use enforcer::{Enforcer, PolicyError, Problem};
 pub use policy::{Policy, base::BASE_RULES};
+pub use reach::supposed;
 pub use target::Target;

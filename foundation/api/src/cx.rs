@@ -77,6 +77,11 @@ impl Cx {
         self.caller.as_ref().is_some_and(|caller| self.enforcer.check(policy, caller, target).is_ok())
     }
 
+    /// The rules in force, for what is not a question about this caller.
+    pub fn enforcer(&self) -> &Arc<Enforcer> {
+        &self.enforcer
+    }
+
     /// Whom the events of this request name.
     pub fn actor(&self) -> Actor {
         let caller = self.caller.as_ref();

@@ -18,6 +18,7 @@ use crate::{
     },
     domain::{self, NewDomain, store as domains},
     error::{Error, Result},
+    power::{Cloud, Over},
     project::{NewProject, store as projects},
     role::{NewRole, store as roles},
     user::{Account, DomainRef, NewUser, UserRef, password::Hashed, store as users},
@@ -139,6 +140,10 @@ fn work() -> Allowed<access::Scope> {
     Allowed::for_work("bootstrap")
 }
 
+fn over<T>(subject: T) -> Over<T> {
+    Over::for_work("bootstrap", subject)
+}
+
 fn by_name(user: &str) -> UserRef {
     UserRef::Name { name: user.to_owned(), domain: DomainRef::Id(domain::DEFAULT_ID.into()) }
 }
@@ -148,7 +153,7 @@ fn ensure_default_domain(tx: &mut Tx) -> Result<()> {
         Err(Error::NotFound { .. }) => {
             let new: NewDomain =
                 from_json(serde_json::json!({"name": domain::DEFAULT_NAME, "description": "The default domain"}))?;
-            domains::create(tx, &work(), &actor(), domain::DEFAULT_ID.into(), &new)?;
+            domains::create(tx, &work(), &over(Cloud), &actor(), domain::DEFAULT_ID.into(), &new)?;
             Ok(())
         }
         other => other.map(drop),
@@ -168,7 +173,7 @@ fn ensure_roles(tx: &mut Tx, immutable: bool) -> Result<()> {
         };
         if let Some(implied) = implied {
             let implied = role_id(tx, implied)?;
-            roles::imply(tx, &work(), &actor(), &role.id, &implied)?;
+            roles::imply(tx, &work(), &over(Cloud), &actor(), &role.id, &implied)?;
         }
     }
     Ok(())
@@ -180,7 +185,7 @@ fn ensure_project(tx: &mut Tx, name: &str) -> Result<ProjectId> {
         return Ok(row.get(0)?);
     }
     let new: NewProject = from_json(serde_json::json!({"name": name}))?;
-    Ok(projects::create(tx, &work(), &actor(), domain::DEFAULT_ID.into(), &new)?.id)
+    Ok(projects::create(tx, &work(), &over(domain::DEFAULT_ID.into()), &actor(), &new)?.id)
 }
 
 fn ensure_user(tx: &mut Tx, name: &str, known: Option<Account>, password: Option<&Hashed>) -> Result<UserId> {
@@ -192,7 +197,7 @@ fn ensure_user(tx: &mut Tx, name: &str, known: Option<Account>, password: Option
         }
         (None, hash) => {
             let new: NewUser = from_json(serde_json::json!({"name": name}))?;
-            Ok(users::create(tx, &work(), &actor(), domain::DEFAULT_ID.into(), &new, hash)?.id)
+            Ok(users::create(tx, &work(), &over(domain::DEFAULT_ID.into()), &actor(), &new, hash)?.id)
         }
     }
 }
@@ -200,7 +205,7 @@ fn ensure_user(tx: &mut Tx, name: &str, known: Option<Account>, password: Option
 fn grant(tx: &mut Tx, user: &UserId, role: &str, place: Place) -> Result<()> {
     let role = role_id(tx, role)?;
     let assignment = Assignment { holder: Holder::User(user.clone()), place, role, inherited: false };
-    assignments::grant(tx, &Allowed::for_work_on_one("bootstrap"), &actor(), &assignment)
+    assignments::grant(tx, &Allowed::for_work_on_one("bootstrap"), &over(assignment), &actor())
 }
 
 fn role_id(tx: &mut Tx, name: &str) -> Result<RoleId> {

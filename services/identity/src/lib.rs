@@ -27,6 +27,7 @@ mod oauth2;
 mod options;
 mod password;
 mod policy;
+mod power;
 mod project;
 mod registered_limit;
 mod reply;

@@ -378,3 +378,30 @@ fn a_role_counts_only_in_the_scopes_of_the_policy() {
          It needs a token of another scope (project, system); yours is for domain name of corp."
     );
 }
+
+#[test]
+fn roles_that_reach_far_are_found_in_the_rules() {
+    static OWN: Policy = Policy::new("volume:get", "rule:project_reader_or_admin", "Show a volume");
+    static TOKENS: Policy = Policy::new("identity:validate_token", "rule:service_or_admin", "Show what a token means");
+    static NAMES: Policy = Policy::new("flavor:list", "role:reader or role:auditor", "List what everybody may see");
+    static BACKUP: Policy = Policy::new("backup:export", "role:backup and project_id:%(project_id)s", "Export a backup");
+    let policies = [&OWN, &TOKENS, &NAMES, &BACKUP];
+    let rules = Enforcer::new(&policies, BASE_RULES, None).unwrap();
+    for (role, far) in [
+        ("admin", true),
+        ("Admin", true),
+        ("service", true),
+        ("manager", false),
+        ("member", false),
+        ("reader", false),
+        ("auditor", false),
+        ("backup", false),
+        ("nobody heard of it", false),
+    ] {
+        assert_eq!(rules.reaches_far(role), far, "{role}");
+    }
+    let own = Enforcer::new(&policies, BASE_RULES, Some("volume:get: rule:project_reader_api or role:helpdesk")).unwrap();
+    assert!(own.reaches_far("helpdesk") && !own.reaches_far("backup"), "an operator's own rule says so of a role");
+    let text = "backup:export: role:backup or 'x':%(x)s";
+    assert!(Enforcer::new(&policies, BASE_RULES, Some(text)).unwrap().reaches_far("backup"));
+}

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use access::Policy;
 use api::{Cx, Fault, Reply, Routes, created, json, no_content};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use contracts::caller::Caller;
+use contracts::caller::{AccessRule, Caller};
 use http::StatusCode;
 use serde_json::{Value, json};
 use types::{RoleId, Secret, Timestamp, UserId};
@@ -15,7 +16,9 @@ use super::{ApplicationCredential, NewCredential, store};
 use crate::{
     Identity,
     access_rule::{self, RuleRequest},
-    delegation::Delegation,
+    delegation::{DelegatedBy, Delegation},
+    error::{Error, Result as Outcome},
+    power::Wielder,
     reply,
     role::store::AllRoles,
 };
@@ -60,7 +63,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewCredential = cx.document("application_credential").await?;
-    refuse_restricted(&room, &cx).await?;
+    let delegation = refuse_restricted(&room, &cx).await?;
     let caller = Arc::clone(cx.caller()?);
     let project_id = cx.project()?.clone();
     let rules = new.access_rules.clone().into_iter().map(RuleRequest::check).collect::<Result<Vec<_>, _>>()?;
@@ -84,13 +87,17 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         access_rules: vec![],
     };
     let (allowed, actor, row) = (cx.allowed()?.clone(), cx.actor(), credential.clone());
-    let (rules, roles) = room
+    let (expires_at, rules, roles) = room
         .change(move |tx| {
+            let row =
+                ApplicationCredential { expires_at: within_the_life_of(tx, delegation.as_ref(), row.expires_at)?, ..row.clone() };
             store::create(tx, &allowed, &actor, &row)?;
             let rules = access_rule::store::confine(tx, &actor, &row.user_id, &row.id, &rules)?;
-            Ok((rules, AllRoles::load(tx)?))
+            refuse_beyond(caller.access_rules.as_deref(), &rules)?;
+            Ok((row.expires_at, rules, AllRoles::load(tx)?))
         })
         .await?;
+    credential.expires_at = expires_at;
     credential.access_rules = rules;
     let mut view = view(&cx, &credential, &roles);
     // Told once, and never again: only its hash is kept.
@@ -102,14 +109,44 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     refuse_restricted(&room, &cx).await?;
     let (allowed, actor, user) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let id = cx.param("credential_id").to_owned();
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &user, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_keys_of(tx, &user)?;
+        store::delete(tx, &allowed, &over, &actor, &id)
+    })
+    .await?;
     no_content()
 }
 
 /// A leaked credential must not be able to make itself successors, and a trustee none that outlive the trust.
-async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<(), Fault> {
+async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<Option<Delegation>, Fault> {
     let delegation = Delegation::of_request(room, cx).await?;
-    Ok(delegation.as_ref().map_or(Ok(()), Delegation::refuse_application_credentials)?)
+    delegation.as_ref().map_or(Ok(()), Delegation::refuse_application_credentials)?;
+    Ok(delegation)
+}
+
+/// What an unrestricted credential makes ends with it at the latest.
+fn within_the_life_of(tx: &mut Tx, delegation: Option<&Delegation>, asked: Option<Timestamp>) -> Outcome<Option<Timestamp>> {
+    let Some(Delegation { by: DelegatedBy::ApplicationCredential { id, .. }, .. }) = delegation else { return Ok(asked) };
+    let maker = store::find(tx, id)?.ok_or_else(|| Error::not_found("Application Credential", id))?;
+    match (asked, maker.expires_at) {
+        (Some(asked), Some(end)) if asked > end => {
+            Err(Error::Forbidden("An application credential makes none that outlives it: ask for an earlier expires_at.".into()))
+        }
+        (asked, end) => Ok(asked.or(end)),
+    }
+}
+
+/// A token that is good for some requests only makes no credential that is good for others.
+fn refuse_beyond(confines: Option<&[AccessRule]>, rules: &[AccessRule]) -> Outcome<()> {
+    let Some(confines) = confines else { return Ok(()) };
+    let same = |a: &AccessRule, b: &AccessRule| (&a.service, &a.method, &a.path) == (&b.service, &b.method, &b.path);
+    if !rules.is_empty() && rules.iter().all(|rule| confines.iter().any(|own| same(own, rule))) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(
+        "This token is confined by access rules, and so must be what it makes: give it some of the same rules.".into(),
+    ))
 }
 
 /// The roles asked for, each one that the caller has; all of the caller's when none is asked for.

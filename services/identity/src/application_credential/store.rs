@@ -10,6 +10,7 @@ use crate::{
     access_rule::store as rules,
     change,
     error::{Error, Result},
+    power::Over,
     role::store::AllRoles,
 };
 
@@ -68,7 +69,8 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &Applic
     change::record(tx, actor, "application_credential", &new.id, None, Some(&state(new)))
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, user: &UserId, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<UserId>, actor: &Actor, id: &str) -> Result<()> {
+    let user = over.subject();
     let credential = get(tx, allowed, user, id)?;
     tx.execute("DELETE FROM application_credentials WHERE id = $1", &params![id])?;
     change::record(tx, actor, "application_credential", id, Some(&state(&credential)), None)

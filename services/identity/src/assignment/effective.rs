@@ -15,7 +15,7 @@ use crate::{
 
 /// Whatever was given to the user, to a group that the user is in, or to one of `groups`. The user is `$1`; `next` is
 /// the number of the first parameter that [`and_groups`] appends.
-fn held(groups: &[GroupId], next: usize) -> String {
+pub fn held(groups: &[GroupId], next: usize) -> String {
     let said: String = (0..groups.len()).map(|i| format!(", ${}", next + 1 + i)).collect();
     format!(
         "((a.actor_kind = 'user' AND a.actor_id = $1) OR (a.actor_kind = 'group' AND (\
@@ -26,7 +26,7 @@ fn held(groups: &[GroupId], next: usize) -> String {
 }
 
 /// What [`held`] asks for beyond the user: what time it is, and the groups.
-fn and_groups(params: &[Value], groups: &[GroupId]) -> Vec<Value> {
+pub fn and_groups(params: &[Value], groups: &[GroupId]) -> Vec<Value> {
     let mut all = params.to_vec();
     all.push(Timestamp::now().into());
     all.extend(groups.iter().map(Value::from));

@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
-use access::{Allowed, Policy, Target};
+use access::{Allowed, Enforcer, Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
+use contracts::caller::Caller;
+use types::DomainId;
 
 use super::{Assignment, Holder, Place, store};
 use crate::{
@@ -14,9 +16,10 @@ use crate::{
     domain::store as domains,
     error::{Error, Result},
     group::store as groups,
+    power::Wielder,
     project::store as projects,
     reply,
-    role::store as roles,
+    role::{Role, store as roles},
     user::store as users,
 };
 
@@ -106,6 +109,21 @@ pub const RULES: &[(&str, &str)] = &[(
     "domain_managed_target_role",
     "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
 )];
+
+/// Whether a caller may give any role anywhere to anybody, by the rules in force.
+pub fn may_give_anything(enforcer: &Enforcer, caller: &Caller) -> bool {
+    [&CREATE, &SYSTEM_CREATE_USER].into_iter().all(|policy| enforcer.scope(policy, caller).is_ok_and(|it| it.scope().is_all()))
+}
+
+/// Whether a caller may give this role within a domain, by the rules in force.
+pub fn may_give(enforcer: &Enforcer, caller: &Caller, domain: &DomainId, role: &Role) -> bool {
+    let target = Target::new()
+        .with("target.user.domain_id", domain.as_str())
+        .with("target.project.domain_id", domain.as_str())
+        .with("target.role.name", role.name.as_str())
+        .with_optional("target.role.domain_id", role.domain_id.as_ref().map(|domain| domain.as_str()));
+    enforcer.check(&CREATE, caller, &target).is_ok()
+}
 
 #[rustfmt::skip]
 pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
@@ -206,8 +224,12 @@ async fn create_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
     let policy = policies(&assignment.holder, &assignment.place).create;
     let allowed = ask(room, cx, policy, &assignment.holder, &assignment.place, Some(&assignment)).await?;
-    let actor = cx.actor();
-    room.change(move |tx| store::grant(tx, &allowed, &actor, &assignment)).await?;
+    let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
+    room.change(move |tx| {
+        let over = wielder.over_assignment(tx, assignment.clone())?;
+        store::grant(tx, &allowed, &over, &actor)
+    })
+    .await?;
     no_content()
 }
 
@@ -215,8 +237,12 @@ async fn revoke_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
     let policy = policies(&assignment.holder, &assignment.place).revoke;
     let allowed = ask(room, cx, policy, &assignment.holder, &assignment.place, Some(&assignment)).await?;
-    let actor = cx.actor();
-    room.change(move |tx| store::revoke(tx, &allowed, &actor, &assignment)).await?;
+    let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
+    room.change(move |tx| {
+        let over = wielder.over_assignment(tx, assignment.clone())?;
+        store::revoke(tx, &allowed, &over, &actor)
+    })
+    .await?;
     no_content()
 }
 

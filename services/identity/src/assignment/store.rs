@@ -9,11 +9,13 @@ use super::{Assignment, Holder, Place};
 use crate::{
     change,
     error::{Error, Result},
+    power::Over,
     role::{Role, store as roles},
 };
 
 /// Gives a role; that it was given already is no error.
-pub fn grant(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, assignment: &Assignment) -> Result<()> {
+pub fn grant(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {
+    let assignment = over.subject();
     let sql = "INSERT INTO role_assignments (actor_kind, actor_id, target_kind, target_id, role_id, inherited) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     if tx.execute(sql, &key(assignment))? > 0 {
@@ -23,7 +25,8 @@ pub fn grant(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, assignment: &Assignmen
     Ok(())
 }
 
-pub fn revoke(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, assignment: &Assignment) -> Result<()> {
+pub fn revoke(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {
+    let assignment = over.subject();
     let sql = "DELETE FROM role_assignments WHERE actor_kind = $1 AND actor_id = $2 AND target_kind = $3 \
                AND target_id = $4 AND role_id = $5 AND inherited = $6";
     if tx.execute(sql, &key(assignment))? == 0 {

@@ -3,17 +3,24 @@
 
 use std::sync::Arc;
 
-use access::Policy;
+use ::store::Tx;
+use access::{Allowed, Policy, Scope};
 use api::{Cx, Reply, Routes, no_content};
 use types::CredentialId;
 
-use super::{Credential, CredentialUpdate, NewCredential, blob, blob::Ec2Blob, store};
+use super::{
+    Credential, CredentialUpdate, NewCredential,
+    blob::{self, Ec2Blob, is_within, without_secret},
+    store,
+};
 use crate::{
     Identity,
     body::{merge, own_attributes, refuse_change},
     delegation::Delegation,
     error::{Error, Result},
-    filter, reply,
+    filter,
+    power::{Wielder, outside},
+    reply,
 };
 
 static LIST: Policy = Policy::new("identity:list_credentials", READ, "List credentials").also_for_domains();
@@ -37,25 +44,33 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("user_id", "user_id = "), ("type", "type = ")]);
     let ring = room.credential_ring();
-    let mut credentials = room.list(move |tx| store::list(tx, &ring, &select)).await?;
-    credentials.retain(|credential| is_within(delegation.as_ref(), credential));
+    let credentials = room
+        .list(move |tx| {
+            let found = store::list(tx, &ring, &select)?;
+            told(tx, &wielder, found)
+        })
+        .await?;
     reply::list(&cx, &credentials)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let (ring, allowed, id) = (room.credential_ring(), cx.allowed()?.clone(), credential_id(&cx));
-    let credential = room.read(move |tx| store::get(tx, &ring, &allowed, &id)).await?;
-    refuse_outside(delegation.as_ref(), &credential)?;
+    let credential = room
+        .read(move |tx| {
+            let found = store::get(tx, &ring, &allowed, &id)?;
+            told(tx, &wielder, vec![found])?.pop().ok_or_else(outside)
+        })
+        .await?;
     reply::show(&cx, &credential)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewCredential = cx.document("credential").await?;
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let mut credential = Credential {
         id: CredentialId::generate(),
         user_id: new.user_id,
@@ -64,57 +79,78 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         blob: new.blob,
         extra: own_attributes(new.extra),
     };
-    refuse_outside(delegation.as_ref(), &credential)?;
     if credential.is_ec2() {
-        delegation.as_ref().map_or(Ok(()), Delegation::refuse_restricted)?;
+        wielder.delegation().map_or(Ok(()), Delegation::refuse_restricted)?;
         refuse_without_project(&credential)?;
         let mut keys = Ec2Blob::parse(&credential.blob)?;
         keys.refuse_forged_bindings(None)?;
-        if delegation.is_some() {
-            keys.bind(delegation.as_ref());
+        if let Some(delegation) = wielder.delegation() {
+            keys.bind(Some(delegation));
             credential.blob = keys.to_secret();
         }
         credential.id = blob::id_of_access_key(keys.access());
     }
-    let (ring, allowed, actor, kept) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), credential.clone());
-    room.store.write(move |tx| store::create(tx, &ring, &allowed, &actor, &kept)).await?;
+    let (ring, allowed, actor) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor());
+    let made = credential.clone();
+    room.store
+        .write(move |tx| {
+            let over = wielder.over_credential(tx, made.clone())?;
+            store::create(tx, &ring, &allowed, &over, &actor)
+        })
+        .await?;
     reply::created(&cx, &credential)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: CredentialUpdate = cx.document("credential").await?;
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let (ring, allowed, actor, id) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), credential_id(&cx));
     let credential = room
         .store
         .write(move |tx| {
             let before = store::get(tx, &ring, &allowed, &id)?;
-            refuse_outside(delegation.as_ref(), &before)?;
             let after = updated(&before, &update)?;
-            // It would speak for another user, or in another project, with keys that its owner still knows.
-            let is_moved = after.user_id != before.user_id || after.project_id != before.project_id;
-            if is_moved && (delegation.is_some() || !allowed.scope().is_all()) {
-                return Err(Error::Forbidden("Only an administrator moves a credential to another user or project.".into()));
-            }
-            refuse_outside(delegation.as_ref(), &after)?;
+            let (before, after) = (wielder.over_credential(tx, before)?, wielder.over_credential(tx, after)?);
+            refuse_move(&allowed, before.subject(), after.subject())?;
             store::update(tx, &ring, &actor, &before, &after)?;
-            Ok(after)
+            Ok::<_, Error>(after.subject().clone())
         })
         .await?;
     reply::show(&cx, &credential)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let (ring, allowed, actor, id) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), credential_id(&cx));
     room.store
         .write(move |tx| {
             let credential = store::get(tx, &ring, &allowed, &id)?;
-            refuse_outside(delegation.as_ref(), &credential)?;
-            store::delete(tx, &actor, &credential)
+            let over = wielder.over_credential(tx, credential)?;
+            store::delete(tx, &actor, &over)
         })
         .await?;
     no_content()
+}
+
+/// Those of the credentials that the token reaches. What proves that one is somebody is for himself, and for whoever has
+/// power over everybody: others may read that a key is there, not the key.
+pub fn told(tx: &mut Tx, wielder: &Wielder, mut credentials: Vec<Credential>) -> Result<Vec<Credential>> {
+    credentials.retain(|credential| wielder.delegation().is_none_or(|delegation| is_within(delegation, credential)));
+    let is_own = |credential: &Credential| credential.user_id == *wielder.user();
+    if credentials.iter().all(is_own) || wielder.power(tx)?.is_the_clouds() {
+        return Ok(credentials);
+    }
+    let told = |credential: Credential| if is_own(&credential) { credential } else { without_secret(credential) };
+    Ok(credentials.into_iter().map(told).collect())
+}
+
+/// It would speak for another user, or in another project, with keys that its owner still knows.
+fn refuse_move(allowed: &Allowed<Scope>, before: &Credential, after: &Credential) -> Result<()> {
+    let is_moved = after.user_id != before.user_id || after.project_id != before.project_id;
+    if is_moved && !allowed.scope().is_all() {
+        return Err(Error::Forbidden("Only an administrator moves a credential to another user or project.".into()));
+    }
+    Ok(())
 }
 
 /// What the credential would be after the update.
@@ -149,19 +185,6 @@ fn refuse_without_project(credential: &Credential) -> Result<()> {
         Some(_) => Ok(()),
         None => Err(Error::Invalid("An EC2 credential is for a project: 'project_id' is missing.".into())),
     }
-}
-
-/// A delegated token reaches the credentials of its own project only; those without a project, such as the seeds of
-/// one-time passwords, belong to the user alone.
-pub fn is_within(delegation: Option<&Delegation>, credential: &Credential) -> bool {
-    delegation.is_none_or(|delegation| credential.project_id.as_ref() == Some(&delegation.project) && !credential.is_totp())
-}
-
-pub fn refuse_outside(delegation: Option<&Delegation>, credential: &Credential) -> Result<()> {
-    if is_within(delegation, credential) {
-        return Ok(());
-    }
-    Err(Error::Forbidden("This token was delegated for one project: it reaches only the credentials of that project.".into()))
 }
 
 fn credential_id(cx: &Cx) -> CredentialId {

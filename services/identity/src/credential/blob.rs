@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use types::{CredentialId, Secret};
 
+use super::Credential;
 use crate::{
     delegation::{DelegatedBy, Delegation},
     error::{Error, Result},
@@ -49,6 +50,18 @@ impl Ec2Blob {
             // Its tokens make no keys.
             Some(DelegatedBy::Ec2Key) | None => None,
         };
+    }
+
+    /// Whether it is confined to this delegation, and to no other.
+    fn is_bound_to(&self, by: &DelegatedBy) -> bool {
+        let bound = BINDINGS.map(|key| self.text(key));
+        bound
+            == match by {
+                DelegatedBy::Trust(id) => [Some(id.as_str()), None, None],
+                DelegatedBy::ApplicationCredential { id, .. } => [None, Some(id.as_str()), None],
+                DelegatedBy::AccessToken(id) => [None, None, Some(id.as_str())],
+                DelegatedBy::Ec2Key => return false,
+            }
     }
 
     /// Refuses a blob that says of itself what only we say: that it stands for somebody's trust or credential.
@@ -97,6 +110,26 @@ impl Ec2Blob {
     fn is_text_or_nothing(&self, key: &str) -> bool {
         self.0.get(key).is_none_or(|value| value.is_string() || value.is_null())
     }
+}
+
+/// Whether a token of this delegation reaches the credential: it is a key that was made with the delegation, and so is
+/// good for no more than the token. All else is the user's own.
+pub fn is_within(delegation: &Delegation, credential: &Credential) -> bool {
+    credential.is_ec2()
+        && credential.project_id.as_ref() == Some(&delegation.project)
+        && Ec2Blob::parse(&credential.blob).is_ok_and(|blob| blob.is_bound_to(&delegation.by))
+}
+
+/// A credential without what it proves something with, for those who may know that it is there.
+pub fn without_secret(credential: Credential) -> Credential {
+    let told = match Ec2Blob::parse(&credential.blob) {
+        Ok(Ec2Blob(mut fields)) if credential.is_ec2() => {
+            fields.retain(|key, _| key == "access" || BINDINGS.contains(&key.as_str()));
+            Value::Object(fields).to_string()
+        }
+        _ => String::new(),
+    };
+    Credential { blob: Secret::new(told), ..credential }
 }
 
 /// The id of the credential with this access key.

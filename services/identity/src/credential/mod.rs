@@ -83,10 +83,6 @@ impl Credential {
     pub fn is_ec2(&self) -> bool {
         self.kind.eq_ignore_ascii_case(EC2)
     }
-
-    pub fn is_totp(&self) -> bool {
-        self.kind.eq_ignore_ascii_case(TOTP)
-    }
 }
 
 impl Identity {

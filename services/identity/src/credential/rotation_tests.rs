@@ -13,6 +13,7 @@ use super::{Credential, TOTP};
 use crate::{
     Identity, MIGRATIONS, Settings,
     body::Extra,
+    power::Over,
     world::{World, bootstrap, open_room},
 };
 
@@ -62,7 +63,10 @@ async fn a_rotation_in_a_process_of_its_own() {
         extra: Extra::new(),
     };
     let (ring, allowed) = (room.credential_ring(), Allowed::for_work("test"));
-    room.store.write(move |tx| super::store::create(tx, &ring, &allowed, &Actor::system("test"), &seed)).await.unwrap();
+    room.store
+        .write(move |tx| super::store::create(tx, &ring, &allowed, &Over::for_work("test", seed.clone()), &Actor::system("test")))
+        .await
+        .unwrap();
     room.rotate_credential_keys().await.unwrap();
 }
 

@@ -10,6 +10,7 @@ use super::{Credential, TOTP};
 use crate::{
     change,
     error::{Error, Result},
+    power::Over,
 };
 
 const COLUMNS: &str = "id, user_id, project_id, type, encrypted_blob, extra";
@@ -45,7 +46,8 @@ pub fn totp_secrets(tx: &mut Tx, ring: &KeyRing, user: &UserId) -> Result<Vec<Se
     tx.query(sql, &params![user, TOTP])?.iter().map(|row| open(ring, row.get(0)?)).collect()
 }
 
-pub fn create(tx: &mut Tx, ring: &KeyRing, allowed: &Allowed<Scope>, actor: &Actor, new: &Credential) -> Result<()> {
+pub fn create(tx: &mut Tx, ring: &KeyRing, allowed: &Allowed<Scope>, over: &Over<Credential>, actor: &Actor) -> Result<()> {
+    let new = over.subject();
     if !admits(allowed, &new.user_id) {
         return Err(Error::Forbidden("A credential is made by its user, or by an administrator.".into()));
     }
@@ -60,7 +62,8 @@ pub fn create(tx: &mut Tx, ring: &KeyRing, allowed: &Allowed<Scope>, actor: &Act
 }
 
 /// Writes `after` in place of `before`, which was read with a proof in this transaction.
-pub fn update(tx: &mut Tx, ring: &KeyRing, actor: &Actor, before: &Credential, after: &Credential) -> Result<()> {
+pub fn update(tx: &mut Tx, ring: &KeyRing, actor: &Actor, before: &Over<Credential>, after: &Over<Credential>) -> Result<()> {
+    let (before, after) = (before.subject(), after.subject());
     refuse_unknown_owner(tx, after)?;
     let sql = "UPDATE credentials SET user_id = $2, project_id = $3, type = $4, encrypted_blob = $5, key_hash = $6, \
                extra = $7 WHERE id = $1";
@@ -69,7 +72,8 @@ pub fn update(tx: &mut Tx, ring: &KeyRing, actor: &Actor, before: &Credential, a
 }
 
 /// Deletes what was read with a proof in this transaction.
-pub fn delete(tx: &mut Tx, actor: &Actor, credential: &Credential) -> Result<()> {
+pub fn delete(tx: &mut Tx, actor: &Actor, over: &Over<Credential>) -> Result<()> {
+    let credential = over.subject();
     tx.execute("DELETE FROM credentials WHERE id = $1", &params![&credential.id])?;
     change::record(tx, actor, "credential", credential.id.as_str(), Some(&state(credential)), None)
 }

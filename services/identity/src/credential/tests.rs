@@ -185,11 +185,12 @@ async fn a_delegated_token_stays_within_its_part() {
     elsewhere["project_id"] = json!(other_project);
     let (elsewhere_id, seed) =
         (id(&made.post(&made.demo, elsewhere.clone()).await), id(&made.post(&made.demo, made.totp()).await));
-    let here = id(&made.post(&made.demo, made.ec2("here")).await);
+    let unbound = id(&made.post(&made.demo, made.ec2("unbound")).await);
 
     let (program, _) = made.application_credential(true).await;
+    let here = id(&made.post(&program, made.ec2("here")).await);
     assert_eq!(world.get(PATH, &program).await.all("credentials", "id"), std::slice::from_ref(&here));
-    for id in [&elsewhere_id, &seed] {
+    for id in [&elsewhere_id, &seed, &unbound] {
         let path = format!("{PATH}/{id}");
         assert_eq!(world.get(&path, &program).await.status, 403);
         assert_eq!(world.ask("DELETE", &path, &program, Value::Null).await.status, 403);
@@ -200,7 +201,8 @@ async fn a_delegated_token_stays_within_its_part() {
     let mut seed_here = made.totp();
     seed_here["project_id"] = json!(made.project);
     assert_eq!(made.post(&program, seed_here.clone()).await.status, 403, "nor a second factor of the user's own");
-    assert_eq!(made.patch(&program, &here, json!({"type": "totp"})).await.status, 403);
+    assert_eq!(made.patch(&program, &here, json!({"type": "totp"})).await.status, 400);
+    assert_eq!(made.patch(&program, &here, json!({"project_id": other_project})).await.status, 403);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use api::{Cx, Reply, Routes, no_content};
 use types::DomainId;
 
 use super::{DomainUpdate, NewDomain, store};
-use crate::{Identity, filter, reply};
+use crate::{Identity, filter, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_domains",
@@ -54,19 +54,36 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewDomain = cx.document("domain").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), DomainId::generate());
-    let domain = room.change(move |tx| store::create(tx, &allowed, &actor, id.clone(), &new)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let domain = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::create(tx, &allowed, &over, &actor, id.clone(), &new)
+        })
+        .await?;
     reply::created(&cx, &domain)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: DomainUpdate = cx.document("domain").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), DomainId::from(cx.param("domain_id")));
-    let domain = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let domain = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::update(tx, &allowed, &over, &actor, &id, &update)
+        })
+        .await?;
     reply::show(&cx, &domain)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), DomainId::from(cx.param("domain_id")));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_cloud(tx)?;
+        store::delete(tx, &allowed, &over, &actor, &id)
+    })
+    .await?;
     no_content()
 }

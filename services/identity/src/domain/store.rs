@@ -11,6 +11,7 @@ use crate::{
     change,
     error::{Error, Result},
     options,
+    power::{Cloud, Over},
 };
 
 const COLUMNS: &str = "id, name, description, enabled, options, extra";
@@ -35,7 +36,7 @@ pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &DomainId) -> Result<Domai
     domain.filter(|domain| allowed.scope().admits_domain(&domain.id)).ok_or_else(|| Error::not_found("domain", id.as_str()))
 }
 
-pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: DomainId, new: &NewDomain) -> Result<Domain> {
+pub fn create(tx: &mut Tx, _: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: DomainId, new: &NewDomain) -> Result<Domain> {
     let domain = Domain {
         id,
         name: new.name.as_str().to_owned(),
@@ -53,7 +54,14 @@ pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: DomainId, new:
     Ok(domain)
 }
 
-pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainId, update: &DomainUpdate) -> Result<Domain> {
+pub fn update(
+    tx: &mut Tx,
+    allowed: &Allowed<Scope>,
+    _: &Over<Cloud>,
+    actor: &Actor,
+    id: &DomainId,
+    update: &DomainUpdate,
+) -> Result<Domain> {
     let before = get(tx, allowed, id)?;
     refuse_change("id", id.as_str(), &update.extra)?;
     options::refuse_update("domain", id.as_str(), &before.options, update.only_options())?;
@@ -83,7 +91,7 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainI
 }
 
 /// Deletes a disabled domain with all that it holds.
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &DomainId) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: &DomainId) -> Result<()> {
     let domain = get(tx, allowed, id)?;
     options::refuse_delete("domain", id.as_str(), &domain.options)?;
     if domain.enabled {

@@ -15,12 +15,13 @@ use crate::{
     Identity,
     credential::{
         Credential, EC2,
-        api::{READ, is_within, refuse_outside},
+        api::{READ, told},
         blob::{self, Ec2Blob},
         store as credentials,
     },
     delegation::Delegation,
     error::{Error, Result},
+    power::{Wielder, outside},
     reply,
     user::store as users,
 };
@@ -52,33 +53,37 @@ struct NewKey {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let (ring, allowed, user) = (room.credential_ring(), cx.allowed()?.clone(), user_id(&cx));
     let keys = room
         .list(move |tx| {
             refuse_others(tx, &allowed, &user)?;
             let select = credentials::select(&allowed).filter("user_id = ", &user).filter("type = ", EC2);
-            credentials::list(tx, &ring, &select)
+            let keys = credentials::list(tx, &ring, &select)?;
+            told(tx, &wielder, keys)
         })
         .await?;
-    let within = keys.iter().filter(|key| is_within(delegation.as_ref(), key));
-    let views = within.map(|key| view(&cx, key)).collect::<Result<Vec<_>>>()?;
+    let views = keys.iter().map(|key| view(&cx, key)).collect::<Result<Vec<_>>>()?;
     reply::collection(&cx, "credentials", &views)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let (ring, allowed, named) = (room.credential_ring(), cx.allowed()?.clone(), Named::of(&cx));
-    let key = room.read(move |tx| named.find(tx, &ring, &allowed)).await?;
-    refuse_outside(delegation.as_ref(), &key)?;
+    let key = room
+        .read(move |tx| {
+            let key = named.find(tx, &ring, &allowed)?;
+            told(tx, &wielder, vec![key])?.pop().ok_or_else(outside)
+        })
+        .await?;
     one(&cx, StatusCode::OK, &key)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewKey = cx.json().await?;
-    let delegation = Delegation::of_request(&room, &cx).await?;
-    delegation.as_ref().map_or(Ok(()), Delegation::refuse_restricted)?;
-    let keys = Ec2Blob::generate(delegation.as_ref());
+    let wielder = Wielder::of(&room, &cx).await?;
+    wielder.delegation().map_or(Ok(()), Delegation::refuse_restricted)?;
+    let keys = Ec2Blob::generate(wielder.delegation());
     let key = Credential {
         id: blob::id_of_access_key(keys.access()),
         user_id: user_id(&cx),
@@ -87,25 +92,25 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         blob: keys.to_secret(),
         extra: Default::default(),
     };
-    refuse_outside(delegation.as_ref(), &key)?;
-    let (ring, allowed, actor, kept) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), key.clone());
+    let (ring, allowed, actor, made) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), key.clone());
     room.store
         .write(move |tx| {
-            refuse_others(tx, &allowed, &kept.user_id)?;
-            credentials::create(tx, &ring, &allowed, &actor, &kept)
+            refuse_others(tx, &allowed, &made.user_id)?;
+            let over = wielder.over_credential(tx, made.clone())?;
+            credentials::create(tx, &ring, &allowed, &over, &actor)
         })
         .await?;
     one(&cx, StatusCode::CREATED, &key)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
-    let delegation = Delegation::of_request(&room, &cx).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
     let (ring, allowed, actor, named) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), Named::of(&cx));
     room.store
         .write(move |tx| {
             let key = named.find(tx, &ring, &allowed)?;
-            refuse_outside(delegation.as_ref(), &key)?;
-            credentials::delete(tx, &actor, &key)
+            let over = wielder.over_credential(tx, key)?;
+            credentials::delete(tx, &actor, &over)
         })
         .await?;
     no_content()

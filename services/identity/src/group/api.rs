@@ -8,7 +8,7 @@ use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{GroupId, UserId};
 
 use super::{GroupUpdate, NewGroup, store};
-use crate::{Identity, error::Error, filter, reply, user};
+use crate::{Identity, error::Error, filter, power::Wielder, reply, user};
 
 static LIST: Policy = Policy::new("identity:list_groups", READ, "List groups").also_for_domains();
 static GET: Policy = Policy::new("identity:get_group", READ, "Show a group").also_for_domains();
@@ -71,20 +71,37 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         Some(domain_id) => domain_id.clone(),
         None => room.domain_for(&cx, None).await?,
     };
-    let group = room.change(move |tx| store::create(tx, &allowed, &actor, domain_id.clone(), &new)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let group = room
+        .change(move |tx| {
+            let over = wielder.over_domain(tx, &domain_id)?;
+            store::create(tx, &allowed, &over, &actor, &new)
+        })
+        .await?;
     reply::created(&cx, &group)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: GroupUpdate = cx.document("group").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
-    let group = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let group = room
+        .change(move |tx| {
+            let over = wielder.over_group(tx, &id)?;
+            store::update(tx, &allowed, &over, &actor, &update)
+        })
+        .await?;
     reply::show(&cx, &group)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_group(tx, &id)?;
+        store::delete(tx, &allowed, &over, &actor)
+    })
+    .await?;
     no_content()
 }
 
@@ -113,15 +130,23 @@ async fn check_member(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn add_member(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, group, user) = allowed_pair(&room, &cx, &ADD_MEMBER).await?;
-    let actor = cx.actor();
-    room.change(move |tx| store::add(tx, &allowed, &actor, &group, &user)).await?;
+    let (actor, wielder) = (cx.actor(), Wielder::of(&room, &cx).await?);
+    room.change(move |tx| {
+        let over = wielder.over_group(tx, &group)?;
+        store::add(tx, &allowed, &over, &actor, &user)
+    })
+    .await?;
     no_content()
 }
 
 async fn remove_member(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, group, user) = allowed_pair(&room, &cx, &REMOVE_MEMBER).await?;
-    let actor = cx.actor();
-    room.change(move |tx| store::remove(tx, &allowed, &actor, &group, &user)).await?;
+    let (actor, wielder) = (cx.actor(), Wielder::of(&room, &cx).await?);
+    room.change(move |tx| {
+        let over = wielder.over_group(tx, &group)?;
+        store::remove(tx, &allowed, &over, &actor, &user)
+    })
+    .await?;
     no_content()
 }
 

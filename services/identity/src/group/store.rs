@@ -10,6 +10,7 @@ use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
+    power::Over,
     user::{User, store as users},
 };
 
@@ -65,7 +66,8 @@ pub fn is_member(tx: &mut Tx, group: &GroupId, user: &UserId) -> Result<bool> {
     Ok(!tx.query(sql, &params![group, user, Timestamp::now()])?.is_empty())
 }
 
-pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: DomainId, new: &NewGroup) -> Result<Group> {
+pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<DomainId>, actor: &Actor, new: &NewGroup) -> Result<Group> {
+    let domain_id = over.subject().clone();
     let known = tx.query_opt("SELECT 1 FROM domains WHERE id = $1", &params![&domain_id])?.is_some();
     if !known || !allowed.scope().admits_domain(&domain_id) {
         return Err(Error::not_found("domain", domain_id.as_str()));
@@ -85,7 +87,8 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: D
     Ok(group)
 }
 
-pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &GroupId, update: &GroupUpdate) -> Result<Group> {
+pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<GroupId>, actor: &Actor, update: &GroupUpdate) -> Result<Group> {
+    let id = over.subject();
     let before = get(tx, allowed, id)?;
     refuse_change("id", id.as_str(), &update.extra)?;
     refuse_change("domain_id", before.domain_id.as_str(), &update.extra)?;
@@ -104,7 +107,8 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &GroupId
     Ok(group)
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &GroupId) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<GroupId>, actor: &Actor) -> Result<()> {
+    let id = over.subject();
     let group = get(tx, allowed, id)?;
     for sql in [
         "DELETE FROM role_assignments WHERE actor_kind = 'group' AND actor_id = $1",
@@ -117,13 +121,15 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &GroupId
 }
 
 /// Puts a user into a group; that the user is there already is no error.
-pub fn add(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, group: &GroupId, user: &UserId) -> Result<()> {
+pub fn add(tx: &mut Tx, _: &Allowed<()>, over: &Over<GroupId>, actor: &Actor, user: &UserId) -> Result<()> {
+    let group = over.subject();
     let sql = "INSERT INTO group_members (group_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     tx.execute(sql, &params![group, user])?;
     membership_changed(tx, actor, group, user, None, Some("member"))
 }
 
-pub fn remove(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, group: &GroupId, user: &UserId) -> Result<()> {
+pub fn remove(tx: &mut Tx, _: &Allowed<()>, over: &Over<GroupId>, actor: &Actor, user: &UserId) -> Result<()> {
+    let group = over.subject();
     let sql = "DELETE FROM group_members WHERE group_id = $1 AND user_id = $2";
     if tx.execute(sql, &params![group, user])? == 0 {
         return Err(Error::NotFound { kind: "user in group", id: user.as_str().to_owned() });

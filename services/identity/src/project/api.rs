@@ -21,6 +21,7 @@ use crate::{
     error::{Error, Result},
     filter,
     limit::{store as limits, two_levels},
+    power::Wielder,
     reply::{self, linked},
     settings::LimitModel,
 };
@@ -193,10 +194,15 @@ impl Further {
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewProject = cx.document("project").await?;
-    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let (allowed, actor, wielder) = (cx.allowed()?.clone(), cx.actor(), Wielder::of(&room, &cx).await?);
     if new.is_domain {
         let id = DomainId::generate();
-        let domain = room.change(move |tx| as_domain::create(tx, &allowed, &actor, id.clone(), &new)).await?;
+        let domain = room
+            .change(move |tx| {
+                let over = wielder.over_cloud(tx)?;
+                as_domain::create(tx, &allowed, &over, &actor, id.clone(), &new)
+            })
+            .await?;
         return reply::created(&cx, &domain);
     }
     let domain_id = match &new.domain_id {
@@ -206,7 +212,8 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let model = room.settings.limit_model;
     let project = room
         .change(move |tx| {
-            let project = projects::create(tx, &allowed, &actor, domain_id.clone(), &new)?;
+            let over = wielder.over_domain(tx, &domain_id)?;
+            let project = projects::create(tx, &allowed, &over, &actor, &new)?;
             if model == LimitModel::StrictTwoLevel {
                 hierarchy::refuse_deeper_than(tx, &project, two_levels::DEEPEST)?;
             }
@@ -219,10 +226,17 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: ProjectUpdate = cx.document("project").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), project_id(&cx));
+    let wielder = Wielder::of(&room, &cx).await?;
     let updated = room
         .change(move |tx| match projects::find(tx, &id)? {
-            Some(_) => projects::update(tx, &allowed, &actor, &id, &update).map(Ok),
-            None => as_domain::update(tx, &allowed, &actor, &id, &update).map(Err),
+            Some(_) => {
+                let over = wielder.over_project(tx, &id)?;
+                projects::update(tx, &allowed, &over, &actor, &update).map(Ok)
+            }
+            None => {
+                let over = wielder.over_cloud(tx)?;
+                as_domain::update(tx, &allowed, &over, &actor, &id, &update).map(Err)
+            }
         })
         .await?;
     match updated {
@@ -233,9 +247,16 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), project_id(&cx));
+    let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| match projects::find(tx, &id)? {
-        Some(_) => projects::delete(tx, &allowed, &actor, &id),
-        None => as_domain::delete(tx, &allowed, &actor, &id),
+        Some(_) => {
+            let over = wielder.over_project(tx, &id)?;
+            projects::delete(tx, &allowed, &over, &actor)
+        }
+        None => {
+            let over = wielder.over_cloud(tx)?;
+            as_domain::delete(tx, &allowed, &over, &actor, &id)
+        }
     })
     .await?;
     no_content()
@@ -297,10 +318,12 @@ async fn change_tags(
     change: impl Fn(Vec<Tag>) -> Result<Tags> + Send + Sync + 'static,
 ) -> Result<Project, Fault> {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), project_id(cx));
+    let wielder = Wielder::of(room, cx).await?;
     let project = room
         .change(move |tx| {
+            let over = wielder.over_project(tx, &id)?;
             let now = projects::get(tx, &allowed, &id)?.tags.into_iter().map(Tag).collect();
-            projects::set_tags(tx, &allowed, &actor, &id, &change(now)?)
+            projects::set_tags(tx, &allowed, &over, &actor, &change(now)?)
         })
         .await?;
     Ok(project)

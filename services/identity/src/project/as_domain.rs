@@ -12,6 +12,7 @@ use crate::{
     body::Extra,
     domain::{Domain, DomainUpdate, NewDomain, store as domains},
     error::{Error, Result},
+    power::{Cloud, Over},
     reply::Resource,
 };
 
@@ -55,7 +56,14 @@ pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &ProjectId) -> Result<Doma
     Ok(domains::get(tx, allowed, &id.as_str().into()).map_err(as_of_project)?.into())
 }
 
-pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: DomainId, new: &NewProject) -> Result<DomainAsProject> {
+pub fn create(
+    tx: &mut Tx,
+    allowed: &Allowed<Scope>,
+    over: &Over<Cloud>,
+    actor: &Actor,
+    id: DomainId,
+    new: &NewProject,
+) -> Result<DomainAsProject> {
     if new.domain_id.is_some() || new.parent_id.is_some() {
         return Err(Error::Invalid("A project that acts as a domain lies in no domain and has no parent.".to_owned()));
     }
@@ -69,12 +77,13 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: DomainId
         options: new.options.clone(),
         extra: new.extra.clone(),
     };
-    Ok(domains::create(tx, allowed, actor, id, &new)?.into())
+    Ok(domains::create(tx, allowed, over, actor, id, &new)?.into())
 }
 
 pub fn update(
     tx: &mut Tx,
     allowed: &Allowed<Scope>,
+    over: &Over<Cloud>,
     actor: &Actor,
     id: &ProjectId,
     update: &ProjectUpdate,
@@ -95,12 +104,12 @@ pub fn update(
         options: update.options.clone(),
         extra,
     };
-    Ok(domains::update(tx, allowed, actor, &id, &update).map_err(as_of_project)?.into())
+    Ok(domains::update(tx, allowed, over, actor, &id, &update).map_err(as_of_project)?.into())
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ProjectId) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<Cloud>, actor: &Actor, id: &ProjectId) -> Result<()> {
     let id = domain_id(allowed, id)?;
-    domains::delete(tx, allowed, actor, &id).map_err(as_of_project)
+    domains::delete(tx, allowed, over, actor, &id).map_err(as_of_project)
 }
 
 /// Who manages the projects of a domain does not manage the domain.

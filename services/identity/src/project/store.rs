@@ -11,6 +11,7 @@ use crate::{
     change,
     error::{Error, Result},
     options,
+    power::Over,
 };
 
 const COLUMNS: &str = "id, domain_id, parent_id, name, description, enabled, tags, options, extra";
@@ -44,7 +45,8 @@ pub fn find(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
     row.as_ref().map(read).transpose()
 }
 
-pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: DomainId, new: &NewProject) -> Result<Project> {
+pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<DomainId>, actor: &Actor, new: &NewProject) -> Result<Project> {
+    let domain_id = over.subject().clone();
     if !allowed.scope().admits_domain(&domain_id) {
         return Err(Error::not_found("domain", domain_id.as_str()));
     }
@@ -85,7 +87,14 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, domain_id: D
     Ok(project)
 }
 
-pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ProjectId, update: &ProjectUpdate) -> Result<Project> {
+pub fn update(
+    tx: &mut Tx,
+    allowed: &Allowed<Scope>,
+    over: &Over<ProjectId>,
+    actor: &Actor,
+    update: &ProjectUpdate,
+) -> Result<Project> {
+    let id = over.subject();
     let before = get(tx, allowed, id)?;
     refuse_change("id", id.as_str(), &update.extra)?;
     refuse_change("domain_id", before.domain_id.as_str(), &update.extra)?;
@@ -119,7 +128,8 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Project
 }
 
 /// Replaces the tags.
-pub fn set_tags(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ProjectId, tags: &Tags) -> Result<Project> {
+pub fn set_tags(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<ProjectId>, actor: &Actor, tags: &Tags) -> Result<Project> {
+    let id = over.subject();
     let before = get(tx, allowed, id)?;
     options::refuse_update("project", id.as_str(), &before.options, None)?;
     let project = Project { tags: tags.words(), ..before.clone() };
@@ -127,7 +137,8 @@ pub fn set_tags(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Proje
     Ok(project)
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &ProjectId) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<ProjectId>, actor: &Actor) -> Result<()> {
+    let id = over.subject();
     let project = get(tx, allowed, id)?;
     options::refuse_delete("project", id.as_str(), &project.options)?;
     if tx.query_opt("SELECT 1 FROM projects WHERE parent_id = $1", &params![id])?.is_some() {

@@ -8,7 +8,7 @@ use api::{Access, Cx, Reply, Routes, no_content};
 use types::RoleId;
 
 use super::{NewRole, RoleUpdate, store};
-use crate::{Identity, error::Error, filter, reply};
+use crate::{Identity, error::Error, filter, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_roles",
@@ -65,13 +65,24 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: RoleUpdate = cx.document("role").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), role_id(&cx));
-    let role = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let role = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::update(tx, &allowed, &over, &actor, &id, &update)
+        })
+        .await?;
     reply::show(&cx, &role)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), role_id(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_cloud(tx)?;
+        store::delete(tx, &allowed, &over, &actor, &id)
+    })
+    .await?;
     no_content()
 }
 

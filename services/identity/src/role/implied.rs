@@ -13,7 +13,7 @@ use super::{
     Role,
     store::{self, AllRoles},
 };
-use crate::{Identity, error::Error, reply::Resource};
+use crate::{Identity, error::Error, power::Wielder, reply::Resource};
 
 static LIST_ALL: Policy = Policy::new("identity:list_role_inference_rules", READ, "List which roles imply which");
 static LIST: Policy = Policy::new("identity:list_implied_roles", READ, "List the roles that a role implies");
@@ -73,14 +73,16 @@ async fn check(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
     let (prior, implied) = (RoleId::from(cx.param("role_id")), RoleId::from(cx.param("implied_role_id")));
+    let wielder = Wielder::of(&room, &cx).await?;
     let (prior, implied) = room
         .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
             let pair = (store::get(tx, &prior)?, store::get(tx, &implied)?);
             // Keystone's `prohibited_implied_role`: nothing may make someone an administrator unawares.
             if pair.1.name == "admin" || AllRoles::load(tx)?.closure([implied.clone()]).contains(&prior) {
                 return Err(Error::Forbidden(format!("{implied} cannot be an implied role of {prior}.")));
             }
-            store::imply(tx, &allowed, &actor, &prior, &implied)?;
+            store::imply(tx, &allowed, &over, &actor, &prior, &implied)?;
             Ok(pair)
         })
         .await?;
@@ -90,7 +92,12 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
     let (prior, implied) = (RoleId::from(cx.param("role_id")), RoleId::from(cx.param("implied_role_id")));
-    room.change(move |tx| store::imply_no_more(tx, &allowed, &actor, &prior, &implied)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_cloud(tx)?;
+        store::imply_no_more(tx, &allowed, &over, &actor, &prior, &implied)
+    })
+    .await?;
     no_content()
 }
 

@@ -13,6 +13,7 @@ use crate::{
     change,
     error::{Error, Result},
     options,
+    power::{Cloud, Over},
 };
 
 const COLUMNS: &str = "id, name, domain_id, description, options, extra";
@@ -92,7 +93,8 @@ pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, new: &NewRole) -> 
     Ok(role)
 }
 
-pub fn update(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &RoleId, update: &RoleUpdate) -> Result<Role> {
+/// A role is what rules call by its name, so that a new name may give those who have it anything.
+pub fn update(tx: &mut Tx, _: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: &RoleId, update: &RoleUpdate) -> Result<Role> {
     let before = get(tx, id)?;
     refuse_change("id", id.as_str(), &update.extra)?;
     if update.extra.get("domain_id").is_some_and(|asked| asked.as_str() != before.domain_id.as_ref().map(|own| own.as_str())) {
@@ -118,7 +120,7 @@ pub fn update(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &RoleId, updat
     Ok(role)
 }
 
-pub fn delete(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &RoleId) -> Result<()> {
+pub fn delete(tx: &mut Tx, _: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: &RoleId) -> Result<()> {
     let role = get(tx, id)?;
     options::refuse_delete("role", id.as_str(), &role.options)?;
     for sql in [
@@ -138,7 +140,7 @@ pub fn implications(tx: &mut Tx) -> Result<Vec<(RoleId, RoleId)>> {
 }
 
 /// Makes one role imply another; that it does already is no error.
-pub fn imply(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, prior: &RoleId, implied: &RoleId) -> Result<()> {
+pub fn imply(tx: &mut Tx, _: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, prior: &RoleId, implied: &RoleId) -> Result<()> {
     let sql = "INSERT INTO implied_roles (prior_role_id, implied_role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     if tx.execute(sql, &params![prior, implied])? > 0 {
         let state = serde_json::json!({"prior_role_id": prior, "implied_role_id": implied});
@@ -147,7 +149,14 @@ pub fn imply(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, prior: &RoleId, imp
     Ok(())
 }
 
-pub fn imply_no_more(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, prior: &RoleId, implied: &RoleId) -> Result<()> {
+pub fn imply_no_more(
+    tx: &mut Tx,
+    _: &Allowed<Scope>,
+    _: &Over<Cloud>,
+    actor: &Actor,
+    prior: &RoleId,
+    implied: &RoleId,
+) -> Result<()> {
     let sql = "DELETE FROM implied_roles WHERE prior_role_id = $1 AND implied_role_id = $2";
     if tx.execute(sql, &params![prior, implied])? == 0 {
         return Err(not_implied(prior, implied));

@@ -9,7 +9,7 @@ use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{Timestamp, UserId};
 
 use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, inactivity, password::Hashed, store};
-use crate::{Identity, assignment, delegation::Delegation, filter, group, project, reply};
+use crate::{Identity, assignment, delegation::Delegation, filter, group, power::Wielder, project, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_users",
@@ -81,8 +81,13 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         Some(domain_id) => domain_id.clone(),
         None => room.domain_for(&cx, None).await?,
     };
-    let hash = hash_of(&room, new.password.as_ref()).await?;
-    let user = room.change(move |tx| store::create(tx, &allowed, &actor, domain_id.clone(), &new, hash.as_ref())).await?;
+    let (wielder, hash) = (Wielder::of(&room, &cx).await?, hash_of(&room, new.password.as_ref()).await?);
+    let user = room
+        .change(move |tx| {
+            let over = wielder.over_domain(tx, &domain_id)?;
+            store::create(tx, &allowed, &over, &actor, &new, hash.as_ref())
+        })
+        .await?;
     reply::created(&cx, &user)
 }
 
@@ -92,11 +97,12 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
         Delegation::refuse_password_change(&room, &cx).await?;
     }
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
-    let hash = hash_of(&room, update.password.as_ref()).await?;
+    let (wielder, hash) = (Wielder::of(&room, &cx).await?, hash_of(&room, update.password.as_ref()).await?);
     let rules = Arc::clone(&room.settings.security_compliance);
     let user = room
         .change(move |tx| {
-            store::update(tx, &allowed, &actor, &id, &update, hash.as_ref())?;
+            let over = wielder.over_user(tx, &id)?;
+            store::update(tx, &allowed, &over, &actor, &update, hash.as_ref())?;
             // Its options may exempt it from the rule for inactive users, or no longer.
             inactivity::settle(tx, &rules, &id)?;
             store::get(tx, &allowed, &id)
@@ -107,7 +113,12 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_user(tx, &id)?;
+        store::delete(tx, &allowed, &over, &actor)
+    })
+    .await?;
     no_content()
 }
 

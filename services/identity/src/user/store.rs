@@ -15,6 +15,7 @@ use crate::{
     change,
     error::{Error, Result},
     federation::shadow::links,
+    power::Over,
 };
 
 const COLUMNS: &str = "id, domain_id, name, enabled, default_project_id, options, extra, password_expires_at";
@@ -87,11 +88,12 @@ pub fn account(tx: &mut Tx, user: &UserRef) -> Result<Option<Account>> {
 pub fn create(
     tx: &mut Tx,
     allowed: &Allowed<Scope>,
+    over: &Over<DomainId>,
     actor: &Actor,
-    domain_id: DomainId,
     new: &NewUser,
     password: Option<&Hashed>,
 ) -> Result<User> {
+    let domain_id = over.subject().clone();
     let known = tx.query_opt("SELECT 1 FROM domains WHERE id = $1", &params![&domain_id])?.is_some();
     if !known || !allowed.scope().admits_domain(&domain_id) {
         return Err(Error::not_found("domain", domain_id.as_str()));
@@ -123,7 +125,9 @@ pub fn create(
         Timestamp::now(),
     ];
     tx.execute(sql, &row).map_err(|error| taken(error, &user))?;
-    links::replace(tx, allowed, &user.id, &user.domain_id, &user.federated)?;
+    if !user.federated.is_empty() {
+        links::replace(tx, &over.with(user.id.clone()), &user.federated)?;
+    }
     if let Some(password) = password {
         password.set(tx, &user.id, &UserOptions::of(user.options.clone()))?;
     }
@@ -134,11 +138,12 @@ pub fn create(
 pub fn update(
     tx: &mut Tx,
     allowed: &Allowed<Scope>,
+    over: &Over<UserId>,
     actor: &Actor,
-    id: &UserId,
     update: &UserUpdate,
     password: Option<&Hashed>,
 ) -> Result<User> {
+    let id = over.subject();
     let before = get(tx, allowed, id)?;
     refuse_change("id", id.as_str(), &update.extra)?;
     refuse_change("domain_id", before.domain_id.as_str(), &update.extra)?;
@@ -161,7 +166,7 @@ pub fn update(
     tx.execute(sql, &params![id, &user.name, user.enabled, user.default_project_id.as_ref(), options, extra])
         .map_err(|error| taken(error, &user))?;
     if !update.federated.is_empty() {
-        links::replace(tx, allowed, id, &user.domain_id, &update.federated)?;
+        links::replace(tx, over, &update.federated)?;
         user.federated.clone_from(&update.federated);
     }
     if update.enabled.is_some() {
@@ -211,7 +216,8 @@ pub fn refresh_hash(tx: &mut Tx, id: &UserId, outdated: &str, hash: &str) -> Res
     Ok(())
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &UserId) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<UserId>, actor: &Actor) -> Result<()> {
+    let id = over.subject();
     let user = get(tx, allowed, id)?;
     for sql in [
         "DELETE FROM former_passwords WHERE user_id = $1",

@@ -149,10 +149,10 @@ async fn a_domains_manager_manages_its_users() {
     assert_eq!(made.body["user"]["domain_id"], json!(corp), "the domain of the token");
     assert_eq!(world.get("/v3/users", &token).await.all("users", "name"), ["boss", "clerk"]);
     let elsewhere = json!({"user": {"name": "spy", "domain_id": "default"}});
-    assert_eq!(world.ask("POST", "/v3/users", &token, elsewhere).await.status, 404);
+    assert_eq!(world.ask("POST", "/v3/users", &token, elsewhere).await.status, 403);
     let demo = world.id("users", "demo").await;
     assert_eq!(world.get(&format!("/v3/users/{demo}"), &token).await.status, 404);
-    assert_eq!(world.ask("DELETE", &format!("/v3/users/{demo}"), &token, Value::Null).await.status, 404);
+    assert_eq!(world.ask("DELETE", &format!("/v3/users/{demo}"), &token, Value::Null).await.status, 403);
 
     // It may hand on what it has, not more.
     let clerk = made.body["user"]["id"].as_str().unwrap();

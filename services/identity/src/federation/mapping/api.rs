@@ -7,7 +7,7 @@ use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 
 use super::{NewMapping, store};
-use crate::{Identity, federation::chosen_id, reply};
+use crate::{Identity, federation::chosen_id, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_mappings",
@@ -49,19 +49,36 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewMapping = cx.document("mapping").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), chosen_id(&cx, "mapping_id")?);
-    let mapping = room.change(move |tx| store::create(tx, &allowed, &actor, &id, &new)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let mapping = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::create(tx, &allowed, &over, &actor, &id, &new)
+        })
+        .await?;
     reply::created(&cx, &mapping)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: NewMapping = cx.document("mapping").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("mapping_id").to_owned());
-    let mapping = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let mapping = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::update(tx, &allowed, &over, &actor, &id, &update)
+        })
+        .await?;
     reply::show(&cx, &mapping)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("mapping_id").to_owned());
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_cloud(tx)?;
+        store::delete(tx, &allowed, &over, &actor, &id)
+    })
+    .await?;
     no_content()
 }

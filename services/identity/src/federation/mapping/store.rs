@@ -9,6 +9,7 @@ use crate::{
     change,
     error::{Error, Result},
     federation::rules::{Rules, Version},
+    power::{Cloud, Over},
 };
 
 const COLUMNS: &str = "id, rules, schema_version";
@@ -40,7 +41,7 @@ pub fn find(tx: &mut Tx, id: &str) -> Result<Option<Mapping>> {
     row.as_ref().map(read).transpose()
 }
 
-pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &str, new: &NewMapping) -> Result<Mapping> {
+pub fn create(tx: &mut Tx, _: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: &str, new: &NewMapping) -> Result<Mapping> {
     let mapping = checked(id, new, Version::DEFAULT)?;
     if find(tx, id)?.is_some() {
         return Err(Error::conflict("mapping", format!("Duplicate entry: {id}")));
@@ -51,7 +52,14 @@ pub fn create(tx: &mut Tx, _: &Allowed<Scope>, actor: &Actor, id: &str, new: &Ne
     Ok(mapping)
 }
 
-pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, update: &NewMapping) -> Result<Mapping> {
+pub fn update(
+    tx: &mut Tx,
+    allowed: &Allowed<Scope>,
+    _: &Over<Cloud>,
+    actor: &Actor,
+    id: &str,
+    update: &NewMapping,
+) -> Result<Mapping> {
     let before = get(tx, allowed, id)?;
     let mapping = checked(id, update, &before.schema_version)?;
     let sql = "UPDATE federation_mappings SET rules = $2, schema_version = $3 WHERE id = $1";
@@ -60,7 +68,7 @@ pub fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, up
     Ok(mapping)
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: &str) -> Result<()> {
     let mapping = get(tx, allowed, id)?;
     tx.execute("DELETE FROM federation_mappings WHERE id = $1", &params![id])?;
     change::record(tx, actor, KIND, id, Some(&mapping), None)

@@ -12,6 +12,7 @@ use super::{NewProtocol, Protocol, store};
 use crate::{
     Identity,
     federation::{chosen_id, provider},
+    power::Wielder,
     reply,
 };
 
@@ -66,20 +67,37 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewProtocol = cx.document("protocol").await?;
     let (allowed, actor, (provider, _)) = (cx.allowed()?.clone(), cx.actor(), names(&cx));
     let id = chosen_id(&cx, "protocol_id")?;
-    let protocol = room.change(move |tx| store::create(tx, &allowed, &actor, &provider, &id, &new)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let protocol = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::create(tx, &allowed, &over, &actor, &provider, &id, &new)
+        })
+        .await?;
     answer(&cx, StatusCode::CREATED, &protocol)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: NewProtocol = cx.document("protocol").await?;
     let (allowed, actor, (provider, id)) = (cx.allowed()?.clone(), cx.actor(), names(&cx));
-    let protocol = room.change(move |tx| store::update(tx, &allowed, &actor, &provider, &id, &update)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let protocol = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::update(tx, &allowed, &over, &actor, &provider, &id, &update)
+        })
+        .await?;
     answer(&cx, StatusCode::OK, &protocol)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, (provider, id)) = (cx.allowed()?.clone(), cx.actor(), names(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &provider, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_cloud(tx)?;
+        store::delete(tx, &allowed, &over, &actor, &provider, &id)
+    })
+    .await?;
     no_content()
 }
 

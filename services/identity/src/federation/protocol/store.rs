@@ -9,6 +9,7 @@ use crate::{
     change,
     error::{Error, Result},
     federation::{mapping::store as mappings, provider::store as providers},
+    power::{Cloud, Over},
 };
 
 const COLUMNS: &str = "id, provider_id, mapping_id, remote_id_attribute";
@@ -34,6 +35,7 @@ pub fn find(tx: &mut Tx, provider: &str, id: &str) -> Result<Option<Protocol>> {
 pub fn create(
     tx: &mut Tx,
     allowed: &Allowed<Scope>,
+    _: &Over<Cloud>,
     actor: &Actor,
     provider: &str,
     id: &str,
@@ -58,6 +60,7 @@ pub fn create(
 pub fn update(
     tx: &mut Tx,
     allowed: &Allowed<Scope>,
+    _: &Over<Cloud>,
     actor: &Actor,
     provider: &str,
     id: &str,
@@ -74,7 +77,7 @@ pub fn update(
     Ok(protocol)
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, provider: &str, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, provider: &str, id: &str) -> Result<()> {
     let protocol = get(tx, allowed, provider, id)?;
     tx.execute("DELETE FROM federation_protocols WHERE provider_id = $1 AND id = $2", &params![provider, id])?;
     change::record(tx, actor, KIND, &event_id(&protocol), Some(&protocol), None)

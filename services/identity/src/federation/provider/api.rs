@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{IdentityProvider, NewProvider, ProviderUpdate, store};
-use crate::{Identity, federation::chosen_id, filter, reply};
+use crate::{Identity, federation::chosen_id, filter, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_identity_providers",
@@ -64,20 +64,37 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewProvider = cx.document("identity_provider").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), chosen_id(&cx, "idp_id")?);
-    let provider = room.change(move |tx| store::create(tx, &allowed, &actor, &id, &new)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let provider = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::create(tx, &allowed, &over, &actor, &id, &new)
+        })
+        .await?;
     answer(&cx, StatusCode::CREATED, &provider)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: ProviderUpdate = cx.document("identity_provider").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("idp_id").to_owned());
-    let provider = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    let provider = room
+        .change(move |tx| {
+            let over = wielder.over_cloud(tx)?;
+            store::update(tx, &allowed, &over, &actor, &id, &update)
+        })
+        .await?;
     answer(&cx, StatusCode::OK, &provider)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("idp_id").to_owned());
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_cloud(tx)?;
+        store::delete(tx, &allowed, &over, &actor, &id)
+    })
+    .await?;
     no_content()
 }
 

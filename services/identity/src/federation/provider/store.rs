@@ -14,6 +14,7 @@ use crate::{
     domain::{NewDomain, store as domains},
     error::{Error, Result},
     options::ResourceOptions,
+    power::{Cloud, Over},
 };
 
 const COLUMNS: &str = "id, domain_id, enabled, description, authorization_ttl";
@@ -53,13 +54,20 @@ pub fn find(tx: &mut Tx, id: &str) -> Result<Option<IdentityProvider>> {
     read(&row, remote_ids?).map(Some)
 }
 
-pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, new: &NewProvider) -> Result<IdentityProvider> {
+pub fn create(
+    tx: &mut Tx,
+    allowed: &Allowed<Scope>,
+    over: &Over<Cloud>,
+    actor: &Actor,
+    id: &str,
+    new: &NewProvider,
+) -> Result<IdentityProvider> {
     if tx.query_opt("SELECT 1 FROM identity_providers WHERE id = $1", &params![id])?.is_some() {
         return Err(Error::conflict(KIND, format!("Duplicate entry: {id}")));
     }
     let domain_id = match &new.domain_id {
         Some(domain_id) => domains::get(tx, allowed, domain_id)?.id,
-        None => create_domain(tx, allowed, actor, id)?,
+        None => create_domain(tx, allowed, over, actor, id)?,
     };
     let provider = IdentityProvider {
         id: id.to_owned(),
@@ -81,6 +89,7 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, ne
 pub fn update(
     tx: &mut Tx,
     allowed: &Allowed<Scope>,
+    _: &Over<Cloud>,
     actor: &Actor,
     id: &str,
     update: &ProviderUpdate,
@@ -108,7 +117,7 @@ pub fn update(
 }
 
 /// Its protocols go with it, and what ties people to it; the people and their domain stay.
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: &str) -> Result<()> {
     let provider = get(tx, allowed, id)?;
     tx.execute("DELETE FROM identity_providers WHERE id = $1", &params![id])?;
     change::record(tx, actor, KIND, id, Some(&provider), None)
@@ -118,7 +127,7 @@ pub fn not_found(id: &str) -> Error {
     Error::not_found("Identity Provider", id)
 }
 
-fn create_domain(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, provider: &str) -> Result<DomainId> {
+fn create_domain(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<Cloud>, actor: &Actor, provider: &str) -> Result<DomainId> {
     let id = DomainId::generate();
     let new = NewDomain {
         name: Name::parse(id.as_str()).map_err(Error::Invalid)?,
@@ -127,7 +136,7 @@ fn create_domain(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, provider:
         options: ResourceOptions::default(),
         extra: Extra::new(),
     };
-    Ok(domains::create(tx, allowed, actor, id, &new)?.id)
+    Ok(domains::create(tx, allowed, over, actor, id, &new)?.id)
 }
 
 fn sorted(mut remote_ids: Vec<String>) -> Result<Vec<String>> {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use access::{Allowed, Scope};
 use serde::{Deserialize, Serialize};
 use store::{Tx, params};
-use types::{DomainId, UserId};
+use types::UserId;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    power::Over,
+};
 
 /// One identity provider, and the names by which it knows a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,24 +36,21 @@ pub fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<FederatedObject>> {
     Ok(by_provider.into_iter().map(|(idp_id, protocols)| FederatedObject { idp_id, protocols }).collect())
 }
 
-/// Lets a user be these, and no others. Whoever manages one domain links its users to that domain's own providers only:
-/// by another's he would meet people who are not his.
-pub fn replace(
-    tx: &mut Tx,
-    allowed: &Allowed<Scope>,
-    user: &UserId,
-    domain: &DomainId,
-    objects: &[FederatedObject],
-) -> Result<()> {
+/// Lets a user be these, and no others. What the one has whom a provider knows by such a name, the user has after the
+/// next login: it may be anything that a mapping leads to, so this is for the cloud's administrators.
+pub fn replace(tx: &mut Tx, over: &Over<UserId>, objects: &[FederatedObject]) -> Result<()> {
+    if !over.is_the_clouds() {
+        let why = "Only an administrator of the cloud says whom an identity provider knows as this user.";
+        return Err(Error::Forbidden(why.to_owned()));
+    }
+    let user = over.subject();
     tx.execute("DELETE FROM federated_users WHERE user_id = $1", &params![user])?;
     for object in objects {
         if object.protocols.is_empty() {
             return Err(Error::Invalid("Invalid input for field/attribute federated: protocols is not empty.".to_owned()));
         }
         let provider = &object.idp_id;
-        let found = tx.query_opt("SELECT domain_id FROM identity_providers WHERE id = $1", &params![provider])?;
-        let its_domain = found.map(|row| row.get::<DomainId>(0)).transpose()?;
-        if !its_domain.is_some_and(|its| allowed.scope().is_all() || its == *domain) {
+        if tx.query_opt("SELECT 1 FROM identity_providers WHERE id = $1", &params![provider])?.is_none() {
             return Err(Error::Invalid(format!("Could not find Identity Provider: {provider}")));
         }
         for FederatedName { protocol_id, unique_id } in &object.protocols {

@@ -17,8 +17,12 @@ use crate::{
         rules::Mapped,
     },
     options::ResourceOptions,
+    power::Over,
     project::{NewProject, Tags, store as projects},
 };
+
+/// What a mapping promises, an administrator of the cloud laid down in it.
+const PROVISION: &str = "provision a federated user";
 
 /// `domain`: where projects go for which the mapping names none. Answers whether anything may be new.
 pub fn ensure(
@@ -43,9 +47,9 @@ pub fn ensure(
         for role in roles {
             wanted.insert((place.id().to_owned(), role.clone()));
             let assignment = Assignment { holder: Holder::User(user.clone()), place: place.clone(), role, inherited: false };
-            let work = Allowed::for_work_on_one("provision a federated user");
+            let work = Allowed::for_work_on_one(PROVISION);
             if !assignments::is_granted(tx, &work, &assignment)? {
-                assignments::grant(tx, &work, actor, &assignment)?;
+                assignments::grant(tx, &work, &Over::for_work(PROVISION, assignment), actor)?;
                 is_news = true;
             }
         }
@@ -67,7 +71,7 @@ fn release_others(tx: &mut Tx, actor: &Actor, user: &UserId, wanted: &HashSet<(S
         if !wanted.contains(&(project.clone(), role.clone())) {
             let place = Place::Project(project.as_str().into());
             let assignment = Assignment { holder: Holder::User(user.clone()), place, role, inherited: false };
-            assignments::revoke(tx, &Allowed::for_work_on_one("provision a federated user"), actor, &assignment)?;
+            assignments::revoke(tx, &Allowed::for_work_on_one(PROVISION), &Over::for_work(PROVISION, assignment), actor)?;
             is_news = true;
         }
     }
@@ -98,5 +102,6 @@ fn ensure_project(tx: &mut Tx, actor: &Actor, name: &str, domain: DomainId) -> R
         options: ResourceOptions::default(),
         extra: Extra::new(),
     };
-    Ok((projects::create(tx, &Allowed::for_work("provision a federated user"), actor, domain, &new)?.id, true))
+    let over = Over::for_work(PROVISION, domain);
+    Ok((projects::create(tx, &Allowed::for_work(PROVISION), &over, actor, &new)?.id, true))
 }

@@ -46,21 +46,29 @@ async fn a_user_is_who_the_administrator_says_by_a_provider() {
 }
 
 #[tokio::test]
-async fn a_domains_manager_links_to_its_own_providers_only() {
+async fn a_domains_manager_says_of_nobody_whom_a_provider_knows_as_him() {
     let federated = Federated::new().await;
     let world = &federated.world;
-    let corp = world.create("domains", "domain", json!({"name": "corp"})).await;
     let manager = world.id("roles", "manager").await;
-    for (domain, status) in [(&corp, 400), (&federated.domain, 201)] {
-        let boss = world.create("users", "user", json!({"name": "boss", "domain_id": domain, "password": "pw"})).await;
-        world.grant(&format!("domains/{domain}/users/{boss}/roles/{manager}")).await;
-        let login = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": boss, "password": "pw"}}},
-            "scope": {"domain": {"id": domain}}}});
-        let token = world.ask("POST", "/v3/auth/tokens", "", login).await.token();
-        let clerk = json!({"user": {"name": "clerk", "federated": anna("anna")}});
-        let made = world.ask("POST", "/v3/users", &token, clerk).await;
-        assert_eq!(made.status.as_u16(), status, "{}", made.body);
-    }
+    let domain = &federated.domain;
+    let boss = world.create("users", "user", json!({"name": "boss", "domain_id": domain, "password": "pw"})).await;
+    world.grant(&format!("domains/{domain}/users/{boss}/roles/{manager}")).await;
+    let login = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": boss, "password": "pw"}}},
+        "scope": {"domain": {"id": domain}}}});
+    let token = world.ask("POST", "/v3/auth/tokens", "", login).await.token();
+    // What a mapping gives to anna, he would have with the password of the clerk.
+    let clerk = json!({"user": {"name": "clerk", "password": "pw", "federated": anna("anna")}});
+    let made = world.ask("POST", "/v3/users", &token, clerk).await;
+    assert_eq!(made.status, 403, "{}", made.body);
+    assert_eq!(world.get("/v3/users?name=clerk", &token).await.body["users"], json!([]), "and nothing is half made");
+    let clerk = world.ask("POST", "/v3/users", &token, json!({"user": {"name": "clerk"}})).await;
+    let path = format!("/v3/users/{}", clerk.body["user"]["id"].as_str().unwrap());
+    let linked = world.ask("PATCH", &path, &token, json!({"user": {"federated": anna("anna")}})).await;
+    assert_eq!(linked.status, 403, "{}", linked.body);
+    // Nor does he take over whom a provider speaks for.
+    assert_eq!(world.ask("PATCH", &path, &world.admin, json!({"user": {"federated": anna("anna")}})).await.status, 200);
+    let taken = world.ask("PATCH", &path, &token, json!({"user": {"password": "mine"}})).await;
+    assert_eq!(taken.status, 403, "{}", taken.body);
 }
 
 #[tokio::test]

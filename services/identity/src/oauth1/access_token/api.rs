@@ -16,6 +16,7 @@ use crate::{
     delegation::Delegation,
     error::{Error, Result},
     oauth1::{ACCESS_TOKEN_LIFETIME, consumer, form, new_word, nonce, request_token, signature::SignedRequest},
+    power::Wielder,
     reply,
     role::{Role, store as roles},
     token::login::Asking,
@@ -108,7 +109,12 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     refuse_delegated(&room, &cx).await?;
     let (ring, allowed, actor, user) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let id = cx.param("access_token_id").to_owned();
-    room.change(move |tx| store::delete(tx, &ring, &allowed, &actor, &user, &id)).await?;
+    let wielder = Wielder::of(&room, &cx).await?;
+    room.change(move |tx| {
+        let over = wielder.over_keys_of(tx, &user)?;
+        store::delete(tx, &ring, &allowed, &over, &actor, &id)
+    })
+    .await?;
     no_content()
 }
 

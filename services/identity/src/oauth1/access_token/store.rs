@@ -11,6 +11,7 @@ use crate::{
     change,
     error::{Error, Result},
     oauth1::{open, seal},
+    power::Over,
 };
 
 /// The secret is read apart, by who needs it.
@@ -53,7 +54,8 @@ pub fn create(tx: &mut Tx, ring: &KeyRing, actor: &Actor, new: &AccessToken) -> 
     change::record(tx, actor, "oauth1_access_token", &new.id, None, Some(&state(new)))
 }
 
-pub fn delete(tx: &mut Tx, ring: &KeyRing, allowed: &Allowed<Scope>, actor: &Actor, user: &UserId, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx, ring: &KeyRing, allowed: &Allowed<Scope>, over: &Over<UserId>, actor: &Actor, id: &str) -> Result<()> {
+    let user = over.subject();
     let token = get(tx, ring, allowed, user, id)?;
     tx.execute("DELETE FROM oauth1_access_tokens WHERE id = $1", &params![id])?;
     change::record(tx, actor, "oauth1_access_token", id, Some(&state(&token)), None)
