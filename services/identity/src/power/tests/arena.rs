@@ -9,7 +9,7 @@ use store::Actor;
 
 use super::{
     deed::{Act, Deed, Outcome},
-    state::{Atoms, Key, Spot, State},
+    state::{Key, Spot, State},
 };
 use crate::{
     token::{
@@ -90,10 +90,6 @@ impl Arena {
 
     pub async fn state(&self) -> State {
         State::read(&self.world.room, &self.trusts, &self.kept).await
-    }
-
-    pub fn of_person(&self, state: &State, person: &str) -> Atoms {
-        self.people.get(person).map(|keys| state.of_keys(keys)).unwrap_or_default()
     }
 
     /// Does it, if all that it needs is there and a token can be had. None: nothing was asked.

@@ -86,8 +86,12 @@ impl Act {
             }
             Self::ChangeGroup { group } => ("PATCH", at("groups", group, &id)?, json!({"group": {"description": "changed"}})),
             Self::DropGroup { group } => ("DELETE", at("groups", group, &id)?, none),
-            Self::Join { group, user } => ("PUT", format!("/v3/groups/{}/users/{}", id("groups", group)?, id("users", user)?), none),
-            Self::Leave { group, user } => ("DELETE", format!("/v3/groups/{}/users/{}", id("groups", group)?, id("users", user)?), none),
+            Self::Join { group, user } => {
+                ("PUT", format!("/v3/groups/{}/users/{}", id("groups", group)?, id("users", user)?), none)
+            }
+            Self::Leave { group, user } => {
+                ("DELETE", format!("/v3/groups/{}/users/{}", id("groups", group)?, id("users", user)?), none)
+            }
             Self::MakeProject { domain, above } => {
                 let mut project = json!({"name": format!("project{number}"), "domain_id": id("domains", domain)?});
                 if let Some(above) = above {
@@ -99,7 +103,9 @@ impl Act {
                 ("PATCH", at("projects", project, &id)?, json!({"project": {"enabled": enabled}}))
             }
             Self::DropProject { project } => ("DELETE", at("projects", project, &id)?, none),
-            Self::SetDomain { domain, enabled } => ("PATCH", at("domains", domain, &id)?, json!({"domain": {"enabled": enabled}})),
+            Self::SetDomain { domain, enabled } => {
+                ("PATCH", at("domains", domain, &id)?, json!({"domain": {"enabled": enabled}}))
+            }
             Self::MakeRole { domain } => {
                 let mut role = json!({"name": format!("role{number}")});
                 if let Some(domain) = domain {
@@ -109,8 +115,12 @@ impl Act {
             }
             Self::RenameRole { role } => ("PATCH", at("roles", role, &id)?, json!({"role": {"name": format!("role{number}")}})),
             Self::DropRole { role } => ("DELETE", at("roles", role, &id)?, none),
-            Self::Imply { prior, implied } => ("PUT", format!("/v3/roles/{}/implies/{}", id("roles", prior)?, id("roles", implied)?), none),
-            Self::ImplyNoMore { prior, implied } => ("DELETE", format!("/v3/roles/{}/implies/{}", id("roles", prior)?, id("roles", implied)?), none),
+            Self::Imply { prior, implied } => {
+                ("PUT", format!("/v3/roles/{}/implies/{}", id("roles", prior)?, id("roles", implied)?), none)
+            }
+            Self::ImplyNoMore { prior, implied } => {
+                ("DELETE", format!("/v3/roles/{}/implies/{}", id("roles", prior)?, id("roles", implied)?), none)
+            }
             Self::Vouch { domain } => {
                 let provider = json!({"identity_provider": {"domain_id": id("domains", domain)?, "enabled": true}});
                 ("PUT", format!("/v3/OS-FEDERATION/identity_providers/idp{number}"), provider)

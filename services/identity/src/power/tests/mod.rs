@@ -37,20 +37,20 @@ async fn nobody_gains_power_but_from_who_had_it() {
         let mut dice = Dice::new(seed);
         let mut arena = Arena::new().await;
         let mut story: Vec<Deed> = vec![];
+        let mut state = arena.state().await;
         for number in 0..GIFTS + DEEDS {
-            let state = arena.state().await;
             let deed = if number < GIFTS { dice.gift(number, &state) } else { dice.deed(number, &arena, &state) };
             let Some(deed) = deed else { continue };
             match step(&mut arena, &deed, &state).await {
                 Step::Nothing => {}
                 Step::Refused => tried += 1,
-                Step::Done => {
-                    (tried, done) = (tried + 1, done + 1);
+                Step::Done(after) => {
+                    (tried, done, state) = (tried + 1, done + 1, *after);
                     story.push(deed);
                 }
                 Step::Wrong(_) => {
                     story.push(deed);
-                    complain(seed, story).await;
+                    complain(seed, story.clone()).await;
                 }
             }
         }
@@ -65,7 +65,7 @@ enum Step {
     /// What it needs is not there.
     Nothing,
     Refused,
-    Done,
+    Done(Box<State>),
     Wrong(String),
 }
 
@@ -77,7 +77,7 @@ async fn step(arena: &mut Arena, deed: &Deed, before: &State) -> Step {
     }
     let after = arena.state().await;
     match verdict::find_wrong(deed, before, &people, &after, &arena.people) {
-        None => Step::Done,
+        None => Step::Done(Box::new(after)),
         Some(why) => Step::Wrong(why),
     }
 }
@@ -85,10 +85,12 @@ async fn step(arena: &mut Arena, deed: &Deed, before: &State) -> Step {
 /// Tells a story again; what went wrong in it, and by which of its deeds.
 async fn tell(story: &[Deed]) -> Option<(usize, String)> {
     let mut arena = Arena::new().await;
+    let mut state = arena.state().await;
     for (i, deed) in story.iter().enumerate() {
-        let state = arena.state().await;
-        if let Step::Wrong(why) = step(&mut arena, deed, &state).await {
-            return Some((i, why));
+        match step(&mut arena, deed, &state).await {
+            Step::Wrong(why) => return Some((i, why)),
+            Step::Done(after) => state = *after,
+            Step::Nothing | Step::Refused => {}
         }
     }
     None
@@ -114,6 +116,7 @@ async fn complain(seed: u64, mut story: Vec<Deed>) {
         }
         size /= 2;
     }
-    let lines: Vec<String> = story.iter().map(|deed| format!("  {} by {:?} in {:?}: {:?}", deed.who, deed.key, deed.scope, deed.act)).collect();
+    let lines: Vec<String> =
+        story.iter().map(|deed| format!("  {} by {:?} in {:?}: {:?}", deed.who, deed.key, deed.scope, deed.act)).collect();
     panic!("POWER_SEED={seed}: {why}\n{}", lines.join("\n"));
 }

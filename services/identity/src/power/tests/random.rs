@@ -64,7 +64,8 @@ impl Dice {
         let spots: Vec<Spot> = state.wielded_by(key).into_iter().map(|(_, spot)| spot).collect();
         match self.of(&spots).cloned() {
             Some(Spot::BelowDomain(domain)) => {
-                let within: Vec<&String> = state.projects.iter().filter(|(_, (at, _))| *at == domain).map(|(name, _)| name).collect();
+                let within: Vec<&String> =
+                    state.projects.iter().filter(|(_, (at, _))| *at == domain).map(|(name, _)| name).collect();
                 self.of(&within).map_or(Spot::Nowhere, |name| Spot::Project((*name).clone()))
             }
             Some(Spot::BelowProject(above)) => {
@@ -90,7 +91,8 @@ impl Dice {
         let own = if self.one_in(4) { user.clone() } else { owner };
         Some(match self.below(100) {
             0..=17 => {
-                let ((holder, is_group), role, spot) = (self.holder(state)?, self.role(who, state)?, self.near_spot(scope, state)?);
+                let ((holder, is_group), role, spot) =
+                    (self.holder(state)?, self.role(who, state)?, self.near_spot(scope, state)?);
                 // Also to oneself, or to a puppet.
                 let (holder, is_group) = if self.one_in(3) { (user, false) } else { (holder, is_group) };
                 Act::Give { holder, is_group, role, spot }
@@ -164,7 +166,8 @@ impl Dice {
     /// One of these, mostly in this domain.
     fn within(&mut self, all: &std::collections::BTreeMap<String, String>, domain: Option<&str>) -> Option<String> {
         let far = self.one_in(4);
-        let near: Vec<&String> = all.iter().filter(|(_, at)| far || domain.is_none_or(|own| own == *at)).map(|(name, _)| name).collect();
+        let near: Vec<&String> =
+            all.iter().filter(|(_, at)| far || domain.is_none_or(|own| own == *at)).map(|(name, _)| name).collect();
         self.of(&near).map(|name| (*name).clone())
     }
 

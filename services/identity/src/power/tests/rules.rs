@@ -76,7 +76,11 @@ async fn a_domains_administrator_rules_the_domain_and_no_more() {
         let role_id = &roles[role];
         for who in [&boss, &clerk, &demo] {
             assert_eq!(corp.put(&format!("projects/{shop}/users/{who}/roles/{role_id}"), &token).await, in_project, "{role}");
-            assert_eq!(corp.put(&format!("domains/{}/users/{who}/roles/{role_id}", corp.corp), &token).await, in_domain, "{role}");
+            assert_eq!(
+                corp.put(&format!("domains/{}/users/{who}/roles/{role_id}", corp.corp), &token).await,
+                in_domain,
+                "{role}"
+            );
             let below = format!("OS-INHERIT/domains/{}/users/{who}/roles/{role_id}/inherited_to_projects", corp.corp);
             assert_eq!(corp.put(&below, &token).await, in_project, "{role}");
             assert_eq!(corp.put(&format!("domains/default/users/{who}/roles/{role_id}"), &token).await, 403, "{role}");
@@ -92,7 +96,8 @@ async fn a_manager_of_the_default_domain_does_not_become_the_clouds_administrato
     let corp = Corp::new().await;
     let world = &corp.world;
     let (boss, token) = corp.ruler("boss", "default", "manager").await;
-    let (admin, demo, role) = (world.id("users", "admin").await, world.id("users", "demo").await, world.id("roles", "admin").await);
+    let (admin, demo, role) =
+        (world.id("users", "admin").await, world.id("users", "demo").await, world.id("roles", "admin").await);
     let refused = corp.set_password(&admin, &token).await;
     assert_eq!(refused.status, 403, "{}", refused.body);
     assert!(refused.message().contains("roles that you could not give"), "{}", refused.message());
@@ -183,8 +188,11 @@ async fn a_part_of_somebodys_power_reaches_no_key_of_the_whole() {
             ("DELETE", format!("/v3/credentials/{id}"), Value::Null),
             ("DELETE", format!("{path}/{access}"), Value::Null),
             ("POST", "/v3/credentials".to_owned(), json!({"credential": {"type": "totp", "blob": "MZXW6", "user_id": demo}})),
-            ("POST", "/v3/credentials".to_owned(),
-             json!({"credential": {"type": "cert", "blob": "x", "user_id": demo, "project_id": project}})),
+            (
+                "POST",
+                "/v3/credentials".to_owned(),
+                json!({"credential": {"type": "cert", "blob": "x", "user_id": demo, "project_id": project}}),
+            ),
         ] {
             let refused = world.ask(method, &path, part, body).await;
             assert!(matches!(refused.status.as_u16(), 403 | 404), "{method} {path}: {} {}", refused.status, refused.body);
@@ -223,7 +231,12 @@ async fn only_the_owner_and_the_clouds_administrator_read_what_a_credential_hold
         assert_eq!((told.contains(secret.as_str().unwrap()), told.contains("GEZDGNBVGY3TQOJQ")), (knows, knows), "{told}");
     }
     let told = world.get(&one, &reads).await;
-    assert_eq!((&told.body["credential"]["access"], &told.body["credential"]["secret"]), (&access, &Value::Null), "{}", told.body);
+    assert_eq!(
+        (&told.body["credential"]["access"], &told.body["credential"]["secret"]),
+        (&access, &Value::Null),
+        "{}",
+        told.body
+    );
 }
 
 #[tokio::test]
@@ -275,8 +288,10 @@ async fn power_costs_a_constant_number_of_statements() {
         least
     };
     let before = change().await;
-    let (member, group) =
-        (world.id("roles", "member").await, world.create("groups", "group", json!({"name": "all", "domain_id": corp.corp})).await);
+    let (member, group) = (
+        world.id("roles", "member").await,
+        world.create("groups", "group", json!({"name": "all", "domain_id": corp.corp})).await,
+    );
     world.grant(&format!("groups/{group}/users/{clerk}")).await;
     for i in 0..20 {
         let project = json!({"name": format!("part {i}"), "domain_id": corp.corp, "parent_id": corp.shop});

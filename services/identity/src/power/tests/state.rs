@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use store::{Tx, params};
+use access::Allowed;
+use store::Tx;
 
 use crate::{
     Identity,
@@ -43,7 +44,6 @@ pub struct Trust {
     pub trustee: String,
     pub project: String,
     pub roles: Vec<String>,
-    pub impersonation: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -83,27 +83,28 @@ fn is_far(role: &str) -> bool {
 impl State {
     pub async fn read(room: &Identity, trusts: &BTreeMap<String, String>, kept: &BTreeMap<String, String>) -> Self {
         let (ring, trusts, kept) = (room.credential_ring(), trusts.clone(), kept.clone());
-        room.read(move |tx| {
+        let read = move |tx: &mut Tx| {
             let mut state = Self::default();
+            let names = Names::read(tx);
             state.read_places(tx);
             state.read_people(tx);
-            state.read_trusts(tx, &trusts);
+            state.read_gifts(tx, &names, &trusts);
+            let all = credentials::list(tx, &ring, &credentials::select(&Allowed::for_work("test")))?;
             for (name, id) in &kept {
-                let Some(found) = credentials::find(tx, &ring, &id.as_str().into())? else { continue };
+                let Some(found) = all.iter().find(|credential| credential.id.as_str() == id) else { continue };
                 let keys = Ec2Blob::parse(&found.blob).ok();
                 let bound = keys.as_ref().and_then(|keys| match (keys.trust_id(), keys.application_credential_id()) {
                     (Some(id), _) => Some(Key::Trust(name_of(&trusts, id))),
-                    (None, Some(id)) => Some(Key::Program(one(tx, "application_credentials", id))),
+                    (None, Some(id)) => Some(Key::Program(names.of(id))),
                     (None, None) => None,
                 });
-                let project = found.project_id.as_ref().map(|id| one(tx, "projects", id.as_str()));
-                let user = one(tx, "users", found.user_id.as_str());
-                state.kept.insert(name.clone(), Kept { user, project, kind: found.kind, bound });
+                let (user, project) =
+                    (names.of(found.user_id.as_str()), found.project_id.as_ref().map(|id| names.of(id.as_str())));
+                state.kept.insert(name.clone(), Kept { user, project, kind: found.kind.clone(), bound });
             }
             Ok(state)
-        })
-        .await
-        .unwrap()
+        };
+        room.read(read).await.unwrap()
     }
 
     fn read_places(&mut self, tx: &mut Tx) {
@@ -130,49 +131,46 @@ impl State {
         for row in tx.query("SELECT g.name, d.name FROM user_groups g JOIN domains d ON d.id = g.domain_id", &[]).unwrap() {
             self.groups.insert(row.get(0).unwrap(), row.get(1).unwrap());
         }
-        let sql = "SELECT g.name, u.name FROM group_members m JOIN user_groups g ON g.id = m.group_id JOIN users u ON u.id = m.user_id";
+        let sql = "SELECT g.name, u.name FROM group_members m JOIN user_groups g ON g.id = m.group_id \
+                   JOIN users u ON u.id = m.user_id";
         for row in tx.query(sql, &[]).unwrap() {
             self.members.insert((row.get(0).unwrap(), row.get(1).unwrap()));
         }
         for row in tx.query("SELECT r.name, d.name FROM roles r LEFT JOIN domains d ON d.id = r.domain_id", &[]).unwrap() {
             self.roles.insert(row.get(0).unwrap(), row.get(1).unwrap());
         }
-        let sql = "SELECT a.name, b.name FROM implied_roles i JOIN roles a ON a.id = i.prior_role_id JOIN roles b ON b.id = i.implied_role_id";
-        for row in tx.query(sql, &[]).unwrap() {
-            self.implied.insert((row.get(0).unwrap(), row.get(1).unwrap()));
-        }
-        for row in tx.query("SELECT actor_kind, actor_id, target_kind, target_id, role_id, inherited FROM role_assignments", &[]).unwrap() {
-            let table = if row.get::<&str>(0).unwrap() == "user" { "users" } else { "user_groups" };
-            let (holder, target) = (one(tx, table, row.get(1).unwrap()), row.get::<&str>(3).unwrap());
-            let spot = match (row.get::<&str>(2).unwrap(), row.get::<bool>(5).unwrap()) {
-                ("project", false) => Spot::Project(one(tx, "projects", target)),
-                ("project", true) => Spot::BelowProject(one(tx, "projects", target)),
-                ("domain", false) => Spot::Domain(one(tx, "domains", target)),
-                ("domain", true) => Spot::BelowDomain(one(tx, "domains", target)),
-                _ => Spot::System,
-            };
-            self.given.insert((holder, one(tx, "roles", row.get(4).unwrap()), spot));
-        }
-        let sql = "SELECT c.name, u.name, p.name, c.role_ids FROM application_credentials c \
-                   JOIN users u ON u.id = c.user_id JOIN projects p ON p.id = c.project_id";
-        for row in tx.query(sql, &[]).unwrap() {
-            let roles = names(tx, &row.json::<Vec<String>>(3).unwrap());
-            self.programs.insert(row.get(0).unwrap(), (row.get(1).unwrap(), row.get(2).unwrap(), roles));
-        }
     }
 
-    fn read_trusts(&mut self, tx: &mut Tx, known: &BTreeMap<String, String>) {
-        let sql = "SELECT t.id, a.name, b.name, p.name, t.role_ids, t.impersonation FROM trusts t JOIN users a ON a.id = t.trustor_user_id \
-                   JOIN users b ON b.id = t.trustee_user_id JOIN projects p ON p.id = t.project_id";
+    fn read_gifts(&mut self, tx: &mut Tx, names: &Names, trusts: &BTreeMap<String, String>) {
+        for row in tx.query("SELECT prior_role_id, implied_role_id FROM implied_roles", &[]).unwrap() {
+            self.implied.insert((names.of(row.get(0).unwrap()), names.of(row.get(1).unwrap())));
+        }
+        let sql = "SELECT actor_id, target_kind, target_id, role_id, inherited FROM role_assignments";
+        for row in tx.query(sql, &[]).unwrap() {
+            let target = names.of(row.get(2).unwrap());
+            let spot = match (row.get::<&str>(1).unwrap(), row.get::<bool>(4).unwrap()) {
+                ("project", false) => Spot::Project(target),
+                ("project", true) => Spot::BelowProject(target),
+                ("domain", false) => Spot::Domain(target),
+                ("domain", true) => Spot::BelowDomain(target),
+                _ => Spot::System,
+            };
+            self.given.insert((names.of(row.get(0).unwrap()), names.of(row.get(3).unwrap()), spot));
+        }
+        for row in tx.query("SELECT name, user_id, project_id, role_ids FROM application_credentials", &[]).unwrap() {
+            let roles = names.of_all(&row.json::<Vec<String>>(3).unwrap());
+            let whose = (names.of(row.get(1).unwrap()), names.of(row.get(2).unwrap()), roles);
+            self.programs.insert(row.get(0).unwrap(), whose);
+        }
+        let sql = "SELECT id, trustor_user_id, trustee_user_id, project_id, role_ids FROM trusts WHERE project_id IS NOT NULL";
         for row in tx.query(sql, &[]).unwrap() {
             let trust = Trust {
-                trustor: row.get(1).unwrap(),
-                trustee: row.get(2).unwrap(),
-                project: row.get(3).unwrap(),
-                roles: names(tx, &row.json::<Vec<String>>(4).unwrap()),
-                impersonation: row.get(5).unwrap(),
+                trustor: names.of(row.get(1).unwrap()),
+                trustee: names.of(row.get(2).unwrap()),
+                project: names.of(row.get(3).unwrap()),
+                roles: names.of_all(&row.json::<Vec<String>>(4).unwrap()),
             };
-            self.trusts.insert(name_of(known, row.get(0).unwrap()), trust);
+            self.trusts.insert(name_of(trusts, row.get(0).unwrap()), trust);
         }
     }
 
@@ -182,7 +180,9 @@ impl State {
             Key::Account(user) => {
                 let mut atoms = self.of_user(user);
                 for trust in self.trusts.values().filter(|trust| trust.trustee == *user) {
-                    atoms.extend(self.with_implied(&trust.roles).into_iter().map(|role| (role, Spot::Project(trust.project.clone()))));
+                    atoms.extend(
+                        self.with_implied(&trust.roles).into_iter().map(|role| (role, Spot::Project(trust.project.clone()))),
+                    );
                 }
                 atoms
             }
@@ -242,7 +242,9 @@ impl State {
     pub fn of_group(&self, group: &str) -> Atoms {
         let given = self.given.iter().filter(|(holder, ..)| holder == group);
         given
-            .flat_map(|(_, role, spot)| self.with_implied(std::slice::from_ref(role)).into_iter().map(|role| (role, spot.clone())))
+            .flat_map(|(_, role, spot)| {
+                self.with_implied(std::slice::from_ref(role)).into_iter().map(|role| (role, spot.clone()))
+            })
             .collect()
     }
 
@@ -258,7 +260,8 @@ impl State {
     fn is_awake(&self, spot: &Spot) -> bool {
         match spot {
             Spot::Project(name) | Spot::BelowProject(name) => {
-                !self.disabled.contains(name) && self.projects.get(name).is_some_and(|(domain, _)| !self.disabled.contains(domain))
+                !self.disabled.contains(name)
+                    && self.projects.get(name).is_some_and(|(domain, _)| !self.disabled.contains(domain))
             }
             Spot::Domain(name) | Spot::BelowDomain(name) => !self.disabled.contains(name),
             Spot::System | Spot::Nowhere => true,
@@ -270,7 +273,9 @@ impl State {
         let holders: Vec<&str> = groups.chain([user]).collect();
         let given = self.given.iter().filter(|(holder, ..)| holders.contains(&holder.as_str()));
         given
-            .flat_map(|(_, role, spot)| self.with_implied(std::slice::from_ref(role)).into_iter().map(|role| (role, spot.clone())))
+            .flat_map(|(_, role, spot)| {
+                self.with_implied(std::slice::from_ref(role)).into_iter().map(|role| (role, spot.clone()))
+            })
             .collect()
     }
 
@@ -303,8 +308,12 @@ impl State {
     fn with_implied(&self, roles: &[String]) -> BTreeSet<String> {
         let mut all: BTreeSet<String> = roles.iter().cloned().collect();
         loop {
-            let more: Vec<String> =
-                self.implied.iter().filter(|(prior, role)| all.contains(prior) && !all.contains(role)).map(|(_, role)| role.clone()).collect();
+            let more: Vec<String> = self
+                .implied
+                .iter()
+                .filter(|(prior, role)| all.contains(prior) && !all.contains(role))
+                .map(|(_, role)| role.clone())
+                .collect();
             if more.is_empty() {
                 return all.into_iter().filter(|role| self.roles.get(role) == Some(&None)).collect();
             }
@@ -358,13 +367,24 @@ impl State {
     }
 }
 
-fn one(tx: &mut Tx, table: &str, id: &str) -> String {
-    let row = tx.query_opt(&format!("SELECT name FROM {table} WHERE id = $1"), &params![id]).unwrap();
-    row.map_or_else(|| format!("a lost one of {table}"), |row| row.get(0).unwrap())
-}
+/// Everything's name by its id.
+struct Names(BTreeMap<String, String>);
 
-fn names(tx: &mut Tx, roles: &[String]) -> Vec<String> {
-    roles.iter().map(|id| one(tx, "roles", id)).collect()
+impl Names {
+    fn read(tx: &mut Tx) -> Self {
+        let tables = ["domains", "projects", "users", "user_groups", "roles", "application_credentials"];
+        let all = tables.iter().flat_map(|table| tx.query(&format!("SELECT id, name FROM {table}"), &[]).unwrap());
+        Self(all.map(|row| (row.get(0).unwrap(), row.get(1).unwrap())).collect())
+    }
+
+    /// What is gone has its id for a name.
+    fn of(&self, id: &str) -> String {
+        self.0.get(id).map_or_else(|| id.to_owned(), Clone::clone)
+    }
+
+    fn of_all(&self, ids: &[String]) -> Vec<String> {
+        ids.iter().map(|id| self.of(id)).collect()
+    }
 }
 
 fn name_of(known: &BTreeMap<String, String>, id: &str) -> String {

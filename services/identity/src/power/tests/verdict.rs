@@ -32,9 +32,10 @@ fn growth(person: &str, before: &State, knew: &People, after: &State, know: &Peo
     }
     // What slept may be woken by whoever rules the place, but for what reaches beyond it.
     let was_awake = before.awake(&had);
-    let woken = after.awake(&has).into_iter().find(|atom| {
-        State::is_far(&atom.0) && !after.covers(&was_awake, atom) && !after.covers(acting, atom)
-    });
+    let woken = after
+        .awake(&has)
+        .into_iter()
+        .find(|atom| State::is_far(&atom.0) && !after.covers(&was_awake, atom) && !after.covers(acting, atom));
     woken.map(|atom| format!("{person} can use {atom:?} again, by one who has {acting:?}"))
 }
 
