@@ -8,7 +8,9 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -20,6 +22,9 @@ use super::RunDir;
 use crate::Result;
 use crate::error::Doing;
 use crate::sys;
+
+/// For how long a process may be between two programs, on a machine that is busy.
+const BETWEEN_PROGRAMS: Duration = Duration::from_secs(1);
 
 /// How a QEMU process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +118,29 @@ fn all() -> Result<Vec<(i32, Uuid)>> {
     Ok(pids.filter_map(|pid| Some((pid, machine_of(pid)?))).collect())
 }
 
-/// The machine that a process is, told by its command line; a zombie has none.
+/// The machine that a process is, told by its command line; a zombie has none. Between two programs, when it lets go of its
+/// files already, it has none for an instant, which is waited for: a machine that is just starting is not one that is gone.
 fn machine_of(pid: i32) -> Option<Uuid> {
-    let line = fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).ok()?;
+    let deadline = Instant::now() + BETWEEN_PROGRAMS;
+    loop {
+        let line = fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).ok()?;
+        if !line.is_empty() {
+            return machine_named(&line);
+        }
+        let becomes_ours = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| is_emulator(&program));
+        if !becomes_ours || Instant::now() > deadline {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn is_emulator(program: &Path) -> bool {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix(" (deleted)").unwrap_or(&name) == crate::EMULATOR
+}
+
+fn machine_named(line: &[u8]) -> Option<Uuid> {
     let mut arguments = line.split(|byte| *byte == 0);
     let program = arguments.next()?;
     if !program.ends_with(crate::EMULATOR.as_bytes()) {
@@ -123,4 +148,38 @@ fn machine_of(pid: i32) -> Option<Uuid> {
     }
     arguments.find(|argument| *argument == b"-uuid")?;
     Uuid::try_parse_ascii(arguments.next()?).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_machine_is_known_in_the_instant_in_which_its_process_becomes_qemu() {
+        // A shell under the emulator's name that becomes itself, again and again.
+        let dir = tempfile::tempdir().unwrap();
+        let shell = dir.path().join(crate::EMULATOR);
+        fs::copy(fs::canonicalize("/bin/sh").unwrap(), &shell).unwrap();
+        let id = Uuid::new_v4();
+        let again = r#"n=$3; [ $n = 0 ] && while :; do sleep 1; done; exec "$0" -c "$4" "$0" -uuid "$2" $((n - 1)) "$4""#;
+        let mut command = Command::new(&shell);
+        command.args(["-c", again]).arg(&shell).args(["-uuid", &id.to_string(), "300", again]);
+        // As a machine is started: a child that shares our memory until it becomes the program would show our command line.
+        sys::before_exec(&mut command, || Ok(()));
+        let mut child = command.spawn().unwrap();
+        let pid = child.id().cast_signed();
+        for _ in 0..3000 {
+            assert_eq!(machine_of(pid), Some(id), "it was taken for one that is gone");
+        }
+        child.kill().unwrap();
+        let ended = Instant::now();
+        while machine_of(pid).is_some() {
+            assert!(ended.elapsed() < Duration::from_secs(20));
+        }
+        child.wait().unwrap();
+        assert_eq!(machine_of(pid), None);
+    }
 }
