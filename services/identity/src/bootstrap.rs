@@ -65,6 +65,9 @@ pub struct Tenant {
 const ROLES: [(&str, Option<&str>); 5] =
     [("reader", None), ("member", Some("reader")), ("manager", Some("member")), ("admin", Some("manager")), ("service", None)];
 
+const DEMO_WAS_MADE: &str = "SELECT name FROM identity_first_things WHERE name = 'demo'";
+const NOTE_DEMO: &str = "INSERT INTO identity_first_things (name) VALUES ('demo') ON CONFLICT DO NOTHING";
+
 impl Identity {
     /// Ensures the default domain, the roles, the administrator, and the catalog. The password is for the first time.
     pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<Tenant> {
@@ -81,9 +84,22 @@ impl Identity {
         Ok(admin)
     }
 
-    /// Ensures a project `demo` with a user `demo`, who is an ordinary member of it.
-    pub async fn ensure_demo(&self, password: &Secret<String>) -> Result<Tenant> {
-        self.ensure_tenant("demo", "demo", &["member"], password).await
+    /// Makes a project `demo` with a user `demo`, who is an ordinary member of it: once. From then on they are their owner's,
+    /// who may change them, or delete them for good.
+    pub async fn ensure_demo(&self, password: &Secret<String>) -> Result<()> {
+        let was_made = |tx: &mut Tx| -> Result<bool> { Ok(tx.query_opt(DEMO_WAS_MADE, &[])?.is_some()) };
+        if self.read(was_made).await? {
+            return Ok(());
+        }
+        let hash = self.hash_for_bootstrap(password).await?;
+        self.ensure(move |tx| {
+            if !was_made(tx)? {
+                tenant(tx, ("demo", "demo", &["member"]), Some(&hash))?;
+                tx.execute(NOTE_DEMO, &[])?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Ensures a project, a user, and the user's roles in it, all in the default domain. The password is for a user who
@@ -100,16 +116,7 @@ impl Identity {
         // A password that the user has is his: he may have changed it since, and a restart must not put it back.
         let has_password = known.is_some_and(|account| account.password_hash.is_some());
         let hash = if has_password { None } else { Some(self.hash_for_bootstrap(password).await?) };
-        self.ensure(move |tx| {
-            let project = ensure_project(tx, project)?;
-            let account = users::account(tx, &by_name(user))?;
-            let user = ensure_user(tx, user, account, hash.as_ref())?;
-            for role in roles {
-                grant(tx, &user, role, Place::Project(project.clone()))?;
-            }
-            Ok(Tenant { project, user })
-        })
-        .await
+        self.ensure(move |tx| tenant(tx, (project, user, roles), hash.as_ref())).await
     }
 
     /// Makes what is missing. Where another controller makes the same at the same moment, it is found the next time.
@@ -146,6 +153,17 @@ fn over<T>(subject: T) -> Over<T> {
 
 fn by_name(user: &str) -> UserRef {
     UserRef::Name { name: user.to_owned(), domain: DomainRef::Id(domain::DEFAULT_ID.into()) }
+}
+
+/// A project, a user, and the user's roles in it.
+fn tenant(tx: &mut Tx, (project, user, roles): (&str, &str, &[&str]), hash: Option<&Hashed>) -> Result<Tenant> {
+    let project = ensure_project(tx, project)?;
+    let account = users::account(tx, &by_name(user))?;
+    let user = ensure_user(tx, user, account, hash)?;
+    for role in roles {
+        grant(tx, &user, role, Place::Project(project.clone()))?;
+    }
+    Ok(Tenant { project, user })
 }
 
 fn ensure_default_domain(tx: &mut Tx) -> Result<()> {

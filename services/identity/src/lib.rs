@@ -84,6 +84,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 15, name: "resource_options", sql: include_str!("../migrations/0015_resource_options.sql") },
         Step { number: 20, name: "federation", sql: include_str!("../migrations/0020_federation.sql") },
         Step { number: 21, name: "inactive users", sql: include_str!("../migrations/0021_inactive_users.sql") },
+        Step { number: 30, name: "first things", sql: include_str!("../migrations/0030_first_things.sql") },
     ],
 };
 

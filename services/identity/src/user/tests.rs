@@ -218,3 +218,18 @@ async fn a_restart_does_not_put_a_changed_password_back() {
     let old = world.ask("POST", "/v3/auth/tokens", "", password_login("demo", DEMO_PASSWORD, json!("unscoped"))).await;
     assert_eq!(old.status, 401);
 }
+
+#[tokio::test]
+async fn what_a_tenant_deleted_of_the_demo_does_not_come_back() {
+    let world = World::new().await;
+    let (user, project) = (world.id("users", "demo").await, world.id("projects", "demo").await);
+    for path in [format!("/v3/users/{user}"), format!("/v3/projects/{project}")] {
+        assert_eq!(world.ask("DELETE", &path, &world.admin, json!({})).await.status, 204);
+    }
+    // What the controller does at each start.
+    world.room.ensure_demo(&types::Secret::new(DEMO_PASSWORD.to_owned())).await.unwrap();
+    for list in ["users", "projects"] {
+        let answer = world.ask("GET", &format!("/v3/{list}?name=demo"), &world.admin, json!({})).await;
+        assert_eq!(answer.body[list], json!([]), "it came back");
+    }
+}
