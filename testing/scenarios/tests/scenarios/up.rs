@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `ferrostack up` on a host of its own, again, and down in all ways, to nothing.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use lab::{Host, KeyPair, Lab};
-use scenarios::{Account, Api, BOOT, machines};
-use serde_json::Value;
+use anyhow::{Context, Result, ensure};
+use lab::{KeyPair, Lab};
+use scenarios::BOOT;
+use serde_json::json;
 
-/// A host on which somebody types `ferrostack`.
-struct Place {
-    host: Host,
-    home: PathBuf,
-}
+use super::place::{Place, data, same, without_roles};
 
 #[test]
 fn up() -> Result<()> {
     let lab = Lab::new()?;
-    let host = lab.host("office")?;
-    let place = Place { home: host.folder().join("cloud"), host };
+    let place = Place::new(lab.host("office")?);
     let devices = place.host.run(["ls", "/sys/class/net"])?;
     let image = lab::guest_image()?.display().to_string();
     let up = ["up", "--guest-image", &image];
 
-    let said = place.ferrostack(&up)?;
+    // The first days are those of an older build.
+    let older = another_build(&place)?;
+    let said = place.of_build(&older, &up)?;
     let floating = said.split("cirros@").nth(1).and_then(|rest| rest.split_whitespace().next()).context(said.clone())?.to_owned();
     let key = KeyPair::read(&place.home.join("secrets/demo-key"))?;
     let ssh = place.host.ssh(&floating, &key);
@@ -35,14 +28,24 @@ fn up() -> Result<()> {
     ensure!(ssh.run("hostname")?.trim() == "demo", "the machine does not know its name");
     clouds_yaml_is_merged(&place)?;
 
-    // A second run finds everything as it is.
+    // A newer one takes its place, and the machine does not notice.
     let before = place.everything()?;
+    let said = place.ferrostack(&up)?;
+    ensure!(said.contains("~ the controller: from ") && said.contains("~ the agent of this host: from "), "{said}");
+    let after = place.everything()?;
+    same(&without_roles(&before), &without_roles(&after))?;
+    ensure!(before["node.pid"] != after["node.pid"], "the agent is the older one");
+    ssh.run("true").context("after the upgrade")?;
+
+    // A second run finds everything as it is.
+    let before = after;
     place.ferrostack(&up)?;
     same(&before, &place.everything()?)?;
     ensure!(place.ferrostack(&["audit"])?.contains("as it should be"), "the audit found something");
 
     // Down: the machine runs on and is reached; up adopts it.
     place.ferrostack(&["down"])?;
+    ensure!(!place.home.join("ferrostack.db-wal").exists(), "the database is not whole by itself");
     ensure!(place.ferrostack(&["status"]).is_err(), "there is a status of a cloud that is down");
     ssh.run("true").context("while the cloud was down")?;
     place.ferrostack(&up)?;
@@ -56,10 +59,12 @@ fn up() -> Result<()> {
     place.ferrostack(&up)?;
     ssh.wait_until_ready(BOOT).context("after the machine was stopped with the cloud")?;
     let after = place.everything()?;
-    let data = |all: &BTreeMap<String, Value>| all.iter().filter(|(name, _)| name.starts_with('/')).map(clone).collect();
     same(&data(&before), &data(&after))?;
 
+    the_tenant_owns_the_first_things(&place, &up)?;
+
     place.ferrostack(&["destroy", "--yes"])?;
+    ensure!(!place.host.folder().join(".config/openstack/clouds.yaml").exists(), "entries are left in clouds.yaml");
     nobody_is_left(&place)?;
     ensure!(!place.home.exists(), "files are left in {}", place.home.display());
     let left = place.host.run(["ls", "/sys/class/net"])?;
@@ -69,110 +74,42 @@ fn up() -> Result<()> {
     lab.passed()
 }
 
-fn clone<K: Clone, V: Clone>((key, value): (&K, &V)) -> (K, V) {
-    (key.clone(), value.clone())
+/// A copy of the binary with another identity of its build.
+fn another_build(place: &Place) -> Result<PathBuf> {
+    let mut bytes = fs::read(lab::ferrostack()?)?;
+    let head = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
+    let at = bytes.windows(head.len()).position(|window| window == head).context("the linker gives builds an identity")?;
+    bytes[at + head.len()] ^= 0xff;
+    let path = place.host.folder().join("older");
+    fs::write(&path, bytes)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(path)
+}
+
+/// He changes his password and deletes his machine: `up` starts the cloud all the same, and brings nothing back.
+fn the_tenant_owns_the_first_things(place: &Place, up: &[&str]) -> Result<()> {
+    let admin = place.log_in()?;
+    let servers = admin.get("/compute/v2.1/servers?all_tenants=1")?;
+    let server = scenarios::id(&servers["servers"][0])?;
+    admin.delete(&format!("/compute/v2.1/servers/{server}"))?;
+    let users = admin.get("/identity/v3/users?name=demo")?;
+    let path = format!("/identity/v3/users/{}", scenarios::id(&users["users"][0])?);
+    let change = json!({"user": {"password": "the tenant's own"}}).to_string();
+    let answer = admin.send("PATCH", &path, "application/json", change.into())?;
+    ensure!(answer.status == 200, "{answer}");
+    lab::wait_until("the machine to be gone", BOOT, || {
+        Ok(admin.get("/compute/v2.1/servers?all_tenants=1")?["servers"] == json!([]))
+    })?;
+    let before = place.everything()?;
+    place.ferrostack(&["down"])?;
+    let said = place.ferrostack(up)?;
+    ensure!(!said.contains("reach it"), "{said}");
+    same(&data(&before), &data(&place.everything()?))
 }
 
 fn clouds_yaml_is_merged(place: &Place) -> Result<()> {
     let text = fs::read_to_string(place.host.folder().join(".config/openstack/clouds.yaml"))?;
     ensure!(text.contains("ferrostack:") && text.contains("ferrostack-demo:"), "{text}");
-    Ok(())
-}
-
-impl Place {
-    fn ferrostack(&self, words: &[&str]) -> Result<String> {
-        let program = lab::ferrostack()?;
-        let mut command = self.host.command(
-            ["timeout".as_ref(), "300".as_ref(), program.as_os_str()].into_iter().chain(words.iter().map(AsRef::as_ref)),
-        );
-        command.env("FERROSTACK_HOME", &self.home).env("HOME", self.host.folder()).env_remove("XDG_CONFIG_HOME");
-        let output = command.output()?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            bail!("ferrostack {words:?}: {}\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(said)
-    }
-
-    /// All that the cloud has and all that runs: listings by their path, processes by their name.
-    fn everything(&self) -> Result<BTreeMap<String, Value>> {
-        let admin = self.log_in()?;
-        let mut all = BTreeMap::new();
-        for path in [
-            "/compute/v2.1/servers?all_tenants=1",
-            "/compute/v2.1/flavors",
-            "/image/v2/images",
-            "/network/v2.0/networks",
-            "/network/v2.0/subnets",
-            "/network/v2.0/ports?fields=id&fields=fixed_ips&fields=mac_address&fields=device_id",
-            "/network/v2.0/routers?fields=id&fields=external_gateway_info",
-            "/network/v2.0/floatingips?fields=id&fields=floating_ip_address&fields=port_id",
-            "/network/v2.0/security-group-rules?fields=id",
-            "/identity/v3/projects",
-            "/identity/v3/users",
-            "/identity/v3/endpoints",
-        ] {
-            all.insert(path.to_owned(), sorted(admin.get(path)?));
-        }
-        for (machine, pid) in machines(&self.host)? {
-            all.insert(format!("machine {machine}"), pid.into());
-        }
-        for pid_file in pid_files(&self.home)? {
-            let pid = fs::read_to_string(&pid_file)?.trim().to_owned();
-            self.host.run(["kill", "-0", &pid]).with_context(|| format!("{} names nobody", pid_file.display()))?;
-            all.insert(pid_file.file_name().unwrap().to_string_lossy().into_owned(), pid.into());
-        }
-        ensure!(all.contains_key("controller.pid") && all.contains_key("node.pid"), "no pid files");
-        Ok(all)
-    }
-
-    fn log_in(&self) -> Result<Api> {
-        let exports = self.ferrostack(&["env"])?;
-        let value = |name: &str| -> Result<String> {
-            let line = exports.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
-            Ok(line.with_context(|| format!("{name} in {exports}"))?.trim_matches('\'').to_owned())
-        };
-        let url = value("OS_AUTH_URL")?;
-        let address = url.trim_start_matches("http://").trim_end_matches("/identity/v3").parse().with_context(|| url.clone())?;
-        let account =
-            Account { user: value("OS_USERNAME")?, password: value("OS_PASSWORD")?, project: value("OS_PROJECT_NAME")? };
-        Api::anonymous(&self.host, address).log_in(&account)
-    }
-}
-
-/// `run/*.pid` name every daemon that was started.
-fn pid_files(home: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(home.join("run"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "pid") {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
-/// Lists in the order of their text, since an order was not asked for.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Array(mut parts) => {
-            parts.sort_by_key(Value::to_string);
-            Value::Array(parts)
-        }
-        Value::Object(parts) => Value::Object(parts.into_iter().map(|(key, part)| (key, sorted(part))).collect()),
-        other => other,
-    }
-}
-
-fn without_roles(all: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
-    all.iter().filter(|(name, _)| !matches!(name.as_str(), "controller.pid" | "node.pid")).map(clone).collect()
-}
-
-fn same(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Result<()> {
-    for name in before.keys().chain(after.keys()) {
-        let (was, is) = (before.get(name), after.get(name));
-        ensure!(was == is, "{name} was {was:?} and is {is:?}");
-    }
     Ok(())
 }
 
