@@ -4,10 +4,10 @@
 # Three promises: apt is not called at all when everything is there; no daemon of a package is started, for Ferrostack
 # starts its own; and what the operator already runs is left as it is.
 
-PACKAGES_BUILD="gcc libc6-dev ca-certificates"
+PACKAGES_BUILD="gcc libc6-dev binutils ca-certificates"
 PACKAGES_CLOUD="openvswitch-switch ovn-central ovn-host qemu-system-x86 qemu-utils iproute2 ethtool nftables openssh-client"
 PACKAGES_GUEST="binutils cpio e2fsprogs fdisk kmod mount xz-utils zstd"
-PACKAGES_TEST="curl postgresql postgresql-client tcpdump arping iputils-ping python3-venv"
+PACKAGES_TEST="curl postgresql postgresql-client tcpdump arping iputils-ping python3-venv systemd"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK="# written by ferrostack while it installs packages"

@@ -8,7 +8,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use types::Secret;
 
-use crate::{config::Config, controller, home::Home, secrets};
+use crate::{
+    config::Config,
+    controller,
+    home::Home,
+    say::{self, say},
+    secrets,
+};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -68,7 +74,7 @@ pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
                 let password = if arguments.stdin { read_password(std::io::stdin())? } else { draw_password()? };
                 reset_password(home, &config, &arguments.user, &password).await?;
                 if !arguments.stdin {
-                    println!("{}", password.reveal());
+                    say::outcome(password.reveal())?;
                 }
                 Ok(())
             }
@@ -81,7 +87,7 @@ async fn bootstrap(home: &Home, config: &Config) -> anyhow::Result<()> {
     let store = controller::open_store(home, config).await?;
     let identity = controller::open_identity(home, config, store).await?;
     controller::bootstrap_identity(&identity, home, config).await?;
-    println!(
+    say!(
         "Domain, roles, administrator and catalog are there. The first password is in {}.",
         home.secret(secrets::ADMIN).display()
     );
@@ -91,7 +97,7 @@ async fn bootstrap(home: &Home, config: &Config) -> anyhow::Result<()> {
 fn rotate_keys(home: &Home, config: &Config) -> anyhow::Result<()> {
     let longest = std::time::Duration::from_secs(config.api.token_hours * 3600);
     controller::token_keys(home)?.rotate(longest).context("rotate the token keys")?;
-    println!("Tokens are sealed with a new key; those that are out stay good.");
+    say!("Tokens are sealed with a new key; those that are out stay good.");
     Ok(())
 }
 
@@ -99,7 +105,7 @@ async fn rotate_credential_keys(home: &Home, config: &Config) -> anyhow::Result<
     let store = controller::open_store(home, config).await?;
     let identity = controller::open_identity(home, config, store).await?;
     identity.rotate_credential_keys().await.context("seal the credentials under a new key")?;
-    println!("Credentials are sealed under a new key.");
+    say!("Credentials are sealed under a new key.");
     Ok(())
 }
 

@@ -121,6 +121,8 @@ pub struct Node {
     pub reserved_disk_gb: i64,
     /// GiB of images that no machine uses any more; a tenth of the disk if not said.
     pub image_cache_gb: Option<u64>,
+    /// Machines run as users of their own, of which this is the first of 65,536; chosen at the first start if not said.
+    pub first_uid: Option<u32>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -217,6 +219,7 @@ impl Default for Node {
             reserved_memory_mb: 512,
             reserved_disk_gb: 2,
             image_cache_gb: None,
+            first_uid: None,
         }
     }
 }
@@ -288,6 +291,9 @@ impl Config {
         if !matches!(self.node.accelerator.as_str(), "auto" | "kvm" | "tcg") {
             bail!("node.accelerator is auto, kvm or tcg, not {:?}", self.node.accelerator);
         }
+        if self.node.first_uid.is_some_and(|first| !(1000..=i32::MAX as u32 - 65_536).contains(&first)) {
+            bail!("node.first_uid begins a range of 65,536 users: from 1000 to {}", i32::MAX - 65_536);
+        }
         self.image.check()?;
         self.limits.check()?;
         for (name, range) in &self.network.physical_networks {
@@ -342,6 +348,7 @@ mod tests {
             ("[[federation.oidc]]\nprotocol = \"openid\"", "missing field"),
             ("[node]\ndatapath = \"fast\"", "auto, kernel or userspace"),
             ("[node]\naccelerator = \"warp\"", "auto, kvm or tcg"),
+            ("[node]\nfirst_uid = 0", "range of 65,536 users"),
             ("[[image.stores]]\nid = \"a\"\npath = \"images\"", "path is absolute"),
             ("[[image.stores]]\nid = \"a,b\"\npath = \"/images\"", "cannot be used"),
             ("[[image.stores]]\nid = \"a\"", "either a path or s3"),

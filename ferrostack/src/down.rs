@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `ferrostack down` and `ferrostack destroy`.
 
-use std::{fs, io::Write, time::Duration};
+use std::{fs, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -9,10 +9,14 @@ use ovn::daemons::Layout;
 use tokio::time::Instant;
 
 use crate::{
+    clouds_yaml::{self, CloudsYaml},
     config::Config,
     daemons,
     home::Home,
-    up::{Island, release_nat},
+    installation::Installation,
+    say::{self, say},
+    systemd::Systemd,
+    up::{self, Island, STOP_PATIENCE, release_nat},
 };
 
 #[derive(Args)]
@@ -29,7 +33,6 @@ pub struct DestroyArguments {
     yes: bool,
 }
 
-const PATIENCE: Duration = Duration::from_secs(15);
 /// How long guests have to power off by themselves.
 const GUEST_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -38,9 +41,9 @@ pub fn down(home: &Home, arguments: &DownArguments) -> anyhow::Result<()> {
     stop_roles(home)?;
     if arguments.machines {
         stop_machines_and_network(home, GUEST_PATIENCE)?;
-        println!("The cloud is down; its data is kept in {}.", home.state.display());
+        say!("The cloud is down; its data is kept in {}.", home.state.display());
     } else {
-        println!(
+        say!(
             "The controller and the agent are down. Machines and their network run on: `ferrostack down --machines` stops them too."
         );
     }
@@ -49,12 +52,14 @@ pub fn down(home: &Home, arguments: &DownArguments) -> anyhow::Result<()> {
 
 pub fn destroy(home: &Home, arguments: &DestroyArguments) -> anyhow::Result<()> {
     if !home.state.exists() {
-        println!("There is no cloud in {}.", home.state.display());
+        say!("There is no cloud in {}.", home.state.display());
         return Ok(());
     }
     if !arguments.yes {
-        print!("This deletes all machines, disks and images of the cloud in {}. Type its path to go on: ", home.state.display());
-        std::io::stdout().flush()?;
+        say::piece(&format!(
+            "This deletes all machines, disks and images of the cloud in {}. Type its path to go on: ",
+            home.state.display()
+        ));
         let mut line = String::new();
         std::io::stdin().read_line(&mut line)?;
         if line.trim() != home.state.to_string_lossy() {
@@ -73,18 +78,44 @@ pub fn destroy(home: &Home, arguments: &DestroyArguments) -> anyhow::Result<()> 
     if on_island {
         Island::of(home).release();
     }
+    leave_clouds_yaml(home, &config);
+    if let Some(installation) = Installation::own() {
+        installation.leave(home).context("take the command `ferrostack` away")?;
+    }
     fs::remove_dir_all(&home.state).with_context(|| format!("delete {}", home.state.display()))?;
     if home.configuration.exists() {
         fs::remove_file(&home.configuration).with_context(|| format!("delete {}", home.configuration.display()))?;
     }
-    println!("The cloud in {} is gone. Its entries in clouds.yaml are yours to remove.", home.state.display());
+    say!("The cloud in {} is gone.", home.state.display());
     Ok(())
 }
 
+/// Takes our entries away wherever `up` has put them. A file that cannot be edited is no reason to keep a cloud.
+fn leave_clouds_yaml(home: &Home, config: &Config) {
+    let auth_url = format!("{}/identity/v3", config.public_url());
+    let mut files = up::noted(home).unwrap_or_default();
+    if !files.contains(&clouds_yaml::path()) {
+        files.push(clouds_yaml::path());
+    }
+    for path in files {
+        match CloudsYaml::open(&path).and_then(|file| file.remove(home, &auth_url)) {
+            Ok(true) => say!("  - our entries in {}", path.display()),
+            Ok(false) => {}
+            Err(error) => say!("  ! our entries stay in {}: {error:#}", path.display()),
+        }
+    }
+}
+
+/// Units first: systemd would start anew what ends otherwise.
 fn stop_roles(home: &Home) -> anyhow::Result<()> {
-    for role in ["controller", "node"] {
-        if daemons::stop(home, role, PATIENCE)? {
-            println!("  - the {role}");
+    if let Some(systemd) = Systemd::here()
+        && systemd.release(home)?
+    {
+        say!("  - the units of systemd");
+    }
+    for role in daemons::ROLES {
+        if daemons::stop(home, role, STOP_PATIENCE)? {
+            say!("  - the {role}");
         }
     }
     Ok(())
@@ -94,14 +125,14 @@ fn stop_machines_and_network(home: &Home, patience: Duration) -> anyhow::Result<
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let stopped = node::stop_machines(&home.node(), patience).await.context("stop the machines")?;
-        println!("  - {stopped} machines");
+        say!("  - {stopped} machines");
         let layout = Layout::under(&home.state);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STOP_PATIENCE;
         // The last to start is the first to end.
         for daemon in layout.central(&[]).into_iter().chain(layout.host(None)).rev() {
             daemon.stop(deadline).await.with_context(|| format!("stop {}", daemon.name()))?;
         }
-        println!("  - Open vSwitch and OVN");
+        say!("  - Open vSwitch and OVN");
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 
 use clap::Args;
 
-use crate::{config::Config, home::Home, secrets};
+use crate::{config::Config, home::Home, say::say, secrets};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -27,10 +27,10 @@ pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
         ("OS_REGION_NAME", config.api.region.clone()),
     ];
     for (name, value) in exports {
-        println!("export {name}='{}'", value.replace('\'', r"'\''"));
+        say!("export {name}='{}'", value.replace('\'', r"'\''"));
     }
     if let Some(certificate) = &config.api.certificate {
-        println!("export OS_CACERT='{}'", certificate.display());
+        say!("export OS_CACERT='{}'", certificate.display());
     }
     Ok(())
 }

@@ -40,6 +40,11 @@ impl Home {
         hex::encode(&Sha256::digest(self.state.as_os_str().as_encoded_bytes())[..2])
     }
 
+    /// That machines may reach out through this host's own address. Kept here, for it has to be made again after a reboot.
+    pub fn nat(&self) -> PathBuf {
+        self.state.join("nat")
+    }
+
     /// Makes the folders, closed to everybody but their owner.
     pub fn ensure(&self) -> io::Result<()> {
         for folder in [self.state.clone(), self.run(), self.logs(), self.state.join("secrets")] {
@@ -52,7 +57,11 @@ impl Home {
         if let Some(folder) = self.configuration.parent() {
             fs::create_dir_all(folder)?;
         }
-        Ok(())
+        // It may hold the password of a database; earlier builds left it open.
+        match fs::set_permissions(&self.configuration, fs::Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// `*.pid` in here name every daemon that was started.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Ferrostack: an OpenStack-compatible cloud in one binary. This is its front door: the verbs of the command line.
+// What is printed to somebody who stopped reading would end a verb in the middle of its work: see `say`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod accounts;
 mod allocator;
+mod build;
 mod client;
 mod clouds_yaml;
 mod config;
@@ -13,16 +16,21 @@ mod env;
 mod federation;
 mod home;
 mod image;
+mod installation;
 mod logging;
 mod operate;
 mod operator;
 mod pipe;
 mod policy;
+mod process;
 mod role;
+mod say;
 mod secrets;
+mod systemd;
 #[cfg(test)]
 mod tests;
 mod up;
+mod users;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -32,10 +40,10 @@ use home::Home;
 #[derive(Parser)]
 #[command(
     name = "ferrostack",
-    version,
+    version = build::version(),
     about = "An OpenStack-compatible cloud in one binary",
     after_help = "State lies in /var/lib/ferrostack and configuration in /etc/ferrostack/ferrostack.toml.\n\
-                  FERROSTACK_HOME=dir moves both, so that several clouds run side by side."
+                  FERROSTACK_HOME=dir moves both, so that several clouds run side by side. `--version` tells builds apart."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -45,8 +53,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Start the cloud on this host, with a first network, machine and tenant; run again, it finds things as they are
+    #[command(
+        after_help = "After a new build it replaces the controller and the agent by its own; machines run on. The first network,\n\
+                            machine and tenant are made once, and are their owner's from then on. Where systemd runs, units are\n\
+                            installed that bring the cloud back after a reboot; elsewhere, run this again after it."
+    )]
     Up(up::Arguments),
-    /// Stop the cloud and keep its data; machines run on unless --machines is given
+    /// Stop the cloud and keep its data; machines run on unless --machines is given. It stays down until the next `up`
     Down(down::DownArguments),
     /// Stop everything, machines too, and delete all data of this cloud
     Destroy(down::DestroyArguments),
@@ -72,6 +85,9 @@ enum Verb {
     Controller(Foreground),
     /// Run the agent of this host in the foreground (`up` does this in the background)
     Node(role::NodeArguments),
+    /// Give the host its place in the cloud's networks again after a reboot (`up` does this, and systemd's units do)
+    #[command(hide = true)]
+    Host(Foreground),
 }
 
 impl Verb {
@@ -114,11 +130,12 @@ fn main() -> ExitCode {
         Verb::Policy(arguments) => policy::run(&Home::find(), &arguments),
         Verb::Controller(foreground) => role::controller(foreground),
         Verb::Node(arguments) => role::node(arguments),
+        Verb::Host(foreground) => role::host(foreground),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ferrostack: {error:#}");
+            say::complain!("ferrostack: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -6,10 +6,12 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
+    build,
     client::{Account, Client},
     config::Config,
     controller, daemons,
     home::Home,
+    say::{self, say},
     secrets,
 };
 
@@ -27,10 +29,13 @@ pub struct EventsArguments {
 }
 
 pub fn status(home: &Home) -> anyhow::Result<()> {
-    for role in ["controller", "node"] {
+    for role in daemons::ROLES {
         match daemons::running(home, role) {
-            Some(pid) => println!("{role:<12} runs (pid {pid})"),
-            None => println!("{role:<12} does not run"),
+            Some(process) => {
+                let build = build::other(&process).map(|other| format!(", of another build: {other}")).unwrap_or_default();
+                say!("{role:<12} runs (pid {}{build})", process.pid);
+            }
+            None => say!("{role:<12} does not run"),
         }
     }
     as_admin(home, async |admin| {
@@ -40,12 +45,12 @@ pub fn status(home: &Home) -> anyhow::Result<()> {
             let state = if node["up"] == true { "up" } else { "down" };
             let accelerator = node["accelerator"]["finding"].as_str().unwrap_or("it has not said what it can do yet");
             let accelerator = accelerator.lines().next().unwrap_or_default();
-            println!("host         {} is {state}: {accelerator}", node["hostname"].as_str().unwrap_or_default());
+            say!("host         {} is {state}: {accelerator}", node["hostname"].as_str().unwrap_or_default());
         }
         let servers = admin.get("/compute/v2.1/servers/detail?all_tenants=1&status=ERROR").await?;
         for server in servers["servers"].as_array().cloned().unwrap_or_default() {
             let cause = server["fault"]["message"].as_str().unwrap_or("no cause was given");
-            println!("server       {} is in ERROR: {cause}", server["id"].as_str().unwrap_or_default());
+            say!("server       {} is in ERROR: {cause}", server["id"].as_str().unwrap_or_default());
         }
         Ok(())
     })
@@ -57,8 +62,8 @@ async fn print_controllers(admin: &Client) -> anyhow::Result<()> {
     for controller in answer["controllers"].as_array().into_iter().flatten() {
         let text = |name: &str| controller[name].as_str().unwrap_or_default();
         match controller["leads_since"].as_str() {
-            Some(since) => println!("controller   {} leads since {since}", text("name")),
-            None => println!("controller   {} stands by, last seen {}", text("name"), text("seen_at")),
+            Some(since) => say!("controller   {} leads since {since}", text("name")),
+            None => say!("controller   {} stands by, last seen {}", text("name"), text("seen_at")),
         }
     }
     Ok(())
@@ -71,10 +76,10 @@ pub fn audit(home: &Home) -> anyhow::Result<()> {
         let findings = answer["findings"].as_array().cloned().unwrap_or_default();
         for finding in &findings {
             let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-            println!("{:<10} {:<9} {:<22} {}  {}", text("room"), text("kind"), text("thing"), text("id"), text("detail"));
+            say!("{:<10} {:<9} {:<22} {}  {}", text("room"), text("kind"), text("thing"), text("id"), text("detail"));
         }
         if findings.is_empty() {
-            println!("Everything is as it should be.");
+            say!("Everything is as it should be.");
             return Ok(());
         }
         anyhow::bail!("{} findings", findings.len())
@@ -94,11 +99,11 @@ pub fn events(home: &Home, arguments: &EventsArguments) -> anyhow::Result<()> {
     let path = format!("/operator/v1/events?{}", query.finish());
     as_admin(home, async |admin| {
         if arguments.follow {
-            return admin.follow(&path, |line| println!("{line}")).await;
+            return admin.follow(&path, say::line).await;
         }
         let answer = admin.get(&path).await?;
         for event in answer["events"].as_array().into_iter().flatten() {
-            println!("{event}");
+            say!("{event}");
         }
         Ok(())
     })
@@ -108,8 +113,7 @@ pub fn join_token(home: &Home) -> anyhow::Result<()> {
     as_admin(home, async |admin| {
         let made = admin.post("/operator/v1/join-tokens", json!({})).await?;
         let token = made["join_token"]["token"].as_str().context("the controller gave a join token")?;
-        println!("On the host that shall join, within an hour and once:\n\n  ferrostack node --join {token}");
-        Ok(())
+        say::outcome(&format!("On the host that shall join, within an hour and once:\n\n  ferrostack node --join {token}"))
     })
 }
 
@@ -117,7 +121,7 @@ pub fn join_token(home: &Home) -> anyhow::Result<()> {
 pub fn routes() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     for line in runtime.block_on(controller::route_lines())? {
-        println!("{line}");
+        say!("{line}");
     }
     Ok(())
 }

@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use node::{AcceleratorChoice, Agent, DatapathChoice, NodeConfig, PhysicalNetwork, Switch};
 use tokio::signal::unix::{SignalKind, signal};
 use types::Secret;
 
-use crate::{Foreground, config::Config, controller, daemons, home::Home, logging};
+use crate::{Foreground, config::Config, controller, daemons, home::Home, logging, secrets, up, users};
 
 #[derive(Args)]
 pub struct NodeArguments {
@@ -26,7 +26,7 @@ pub struct NodeArguments {
 pub fn controller(foreground: Foreground) -> anyhow::Result<()> {
     let home = open_home(foreground)?;
     let config = Config::read(&home.configuration)?;
-    refuse_twin(&home, "controller")?;
+    let _claim = daemons::claim(&home, "controller")?;
     logging::start(&config.log);
     bounds::raise_file_limit();
     runtime()?.block_on(async { controller::run(&home, &config, told_to_stop()).await })
@@ -35,16 +35,25 @@ pub fn controller(foreground: Foreground) -> anyhow::Result<()> {
 pub fn node(arguments: NodeArguments) -> anyhow::Result<()> {
     let home = open_home(arguments.foreground)?;
     let config = if home.configuration.exists() { Config::read(&home.configuration)? } else { Config::default() };
-    refuse_twin(&home, "node")?;
+    let _claim = daemons::claim(&home, "node")?;
     logging::start(&config.log);
     bounds::raise_file_limit();
     let token = match (arguments.join, arguments.join_file) {
         (Some(token), _) => Some(token),
         (None, Some(path)) => Some(std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?),
-        (None, None) => None,
+        // As `up` leaves it for the agent that it starts.
+        (None, None) => secrets::read(&home, secrets::JOIN).ok().map(|token| token.reveal().clone()),
     };
     let config = node_config(&home, &config, token.map(|token| Secret::new(token.trim().to_owned())))?;
     runtime()?.block_on(async { Ok(Agent::run(config, told_to_stop()).await?) })
+}
+
+/// Makes what the kernel forgets when the host is started anew, and the agent does not make: the wires to the namespace of a
+/// cloud beside another, the host's own addresses, the way out.
+pub fn host(foreground: Foreground) -> anyhow::Result<()> {
+    let home = open_home(foreground)?;
+    let config = Config::read(&home.configuration)?;
+    up::ensure_host(&home, &config).map(drop)
 }
 
 /// How this host is called: by the configuration, else by itself.
@@ -87,7 +96,7 @@ fn node_config(home: &Home, config: &Config, join_token: Option<Secret<String>>)
         image_cache_gb: config.node.image_cache_gb,
         metadata: config.limits.metadata,
         stop_seconds: 60,
-        first_uid: 200_000,
+        first_uid: users::first(home, config)?,
     })
 }
 
@@ -98,15 +107,6 @@ fn open_home(foreground: Foreground) -> anyhow::Result<Home> {
     };
     home.ensure().with_context(|| format!("make {}", home.state.display()))?;
     Ok(home)
-}
-
-/// One controller and one agent a home. The pid file names whoever runs, however it was started.
-fn refuse_twin(home: &Home, role: &str) -> anyhow::Result<()> {
-    let own = i32::try_from(std::process::id()).context("a pid fits into an i32")?;
-    if let Some(pid) = daemons::running(home, role).filter(|pid| *pid != own) {
-        bail!("the {role} of this cloud runs already (pid {pid})");
-    }
-    daemons::write_pid(home, role, own)
 }
 
 /// Two workers are enough for an office; a bigger host gets one a core, up to eight.

@@ -11,6 +11,8 @@ use crate::home::Home;
 
 pub const ADMIN: &str = "admin-password";
 pub const DEMO: &str = "demo-password";
+/// With which the agent of this host joins, once.
+pub const JOIN: &str = "join-token";
 
 /// Reads the secret, making it first if it is not there.
 pub fn ensure(home: &Home, name: &str) -> anyhow::Result<Secret<String>> {

@@ -15,7 +15,7 @@ use self::{
     catalogue::{Catalogue, Checksum, Entry},
     progress::Progress,
 };
-use crate::{client::Client, home::Home, operate};
+use crate::{client::Client, home::Home, operate, say::say};
 
 /// An image's own note of which download it came from.
 const SOURCE: &str = "catalogue_checksum";
@@ -69,7 +69,7 @@ pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.verb {
         Verb::Catalogue(from) => {
             for (name, entry) in catalogue::read(from.catalogue.as_deref())? {
-                println!("{name:<14} {:<26} log in as {}", entry.title, entry.user);
+                say!("{name:<14} {:<26} log in as {}", entry.title, entry.user);
             }
             Ok(())
         }
@@ -87,7 +87,7 @@ pub async fn fetch_image(admin: &Client, arguments: &FetchArguments, scratch: &P
     let checksum = download::checksum(entry).await?;
     let had = images_of(admin, name).await?;
     if had.iter().any(|image| image[SOURCE] == checksum.digits()) {
-        println!("  = {name}: as its maker publishes it");
+        say!("  = {name}: as its maker publishes it");
         return Ok(());
     }
     std::fs::create_dir_all(scratch).with_context(|| format!("make {}", scratch.display()))?;
@@ -98,7 +98,7 @@ pub async fn fetch_image(admin: &Client, arguments: &FetchArguments, scratch: &P
     for older in had {
         hide(admin, &older).await?;
     }
-    println!("  + the image {name} ({id}); log in to its machines as {}", entry.user);
+    say!("  + the image {name} ({id}); log in to its machines as {}", entry.user);
     Ok(())
 }
 
@@ -154,6 +154,6 @@ async fn hide(admin: &Client, image: &Value) -> anyhow::Result<()> {
     let id = image["id"].as_str().context("an image has an id")?;
     let change = json!([{"op": "replace", "path": "/os_hidden", "value": true}]);
     admin.patch(&format!("/image/v2/images/{id}"), "application/openstack-images-v2.1-json-patch", change).await?;
-    println!("  + the older one ({id}) is hidden, and kept for its machines");
+    say!("  + the older one ({id}) is hidden, and kept for its machines");
     Ok(())
 }

@@ -2,9 +2,11 @@
 //! How far a long transfer is: a bar on a terminal, a line at its end elsewhere.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     time::{Duration, Instant},
 };
+
+use crate::say::{self, say};
 
 const WIDTH: u64 = 30;
 const EVERY: Duration = Duration::from_millis(200);
@@ -28,16 +30,14 @@ impl Progress {
         self.done += bytes;
         if self.live && self.shown.is_none_or(|shown| shown.elapsed() >= EVERY) {
             self.shown = Some(Instant::now());
-            print!("\r\x1b[K  {}", self.line());
-            // A bar that cannot be shown is no reason to stop.
-            let _ = io::stdout().flush();
+            say::piece(&format!("\r\x1b[K  {}", self.line()));
         }
     }
 
     pub fn end(self) {
         let clear = if self.live { "\r\x1b[K" } else { "" };
         let seconds = self.began.elapsed().as_secs_f64();
-        println!("{clear}  + {}: {:.0} MB in {seconds:.1} s", self.what, self.done as f64 / MB);
+        say!("{clear}  + {}: {:.0} MB in {seconds:.1} s", self.what, self.done as f64 / MB);
     }
 
     fn line(&self) -> String {

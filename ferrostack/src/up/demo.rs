@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The first things in a new cloud, made through the public APIs: an image, an external network that the host itself
 //! reaches, a tenant's network behind a router, and a machine with an address. Everything is found by its name before
-//! it is made, so that a second run changes nothing.
+//! it is made, so that a run that was interrupted is taken up. Once all is made nothing of it is made again: see `first`.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
@@ -23,6 +23,7 @@ pub struct Demo<'a> {
 }
 
 pub struct Machine {
+    pub id: String,
     pub name: String,
     pub fixed: String,
     pub floating: String,
@@ -219,7 +220,7 @@ impl Demo<'_> {
         let port = first(self.tenant, &path, "ports").await?.context("the machine has a port")?;
         let port_id = text(&port["id"])?;
         let fixed = text(&port["fixed_ips"][0]["ip_address"])?;
-        let machine = |floating| Machine { name: "demo".into(), fixed: fixed.clone(), floating };
+        let machine = |floating| Machine { id: id.clone(), name: "demo".into(), fixed: fixed.clone(), floating };
         let path = format!("/network/v2.0/floatingips?port_id={port_id}");
         if let Some(floating) = first(self.tenant, &path, "floatingips").await? {
             return Ok(Outcome::Found(machine(text(&floating["floating_ip_address"])?)));

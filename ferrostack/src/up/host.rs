@@ -58,7 +58,8 @@ fn table_of(device: &str) -> String {
 }
 
 fn await_device(name: &str) -> anyhow::Result<()> {
-    for _ in 0..100 {
+    // At the start of a host the switch may take its time.
+    for _ in 0..1200 {
         if succeeds("ip", &["link", "show", "dev", name]) {
             return Ok(());
         }

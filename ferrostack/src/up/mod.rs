@@ -3,37 +3,45 @@
 //! nothing to do. Each step finds or makes; none is done twice.
 
 mod demo;
+mod first;
 mod host;
 mod island;
 mod progress;
+mod roles;
 mod settings;
 
 use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    time::Instant,
 };
 
 use anyhow::{Context, bail};
 use clap::Args;
-use demo::Demo;
+use demo::{Demo, Machine};
+use first::FirstThings;
 use progress::{Outcome, step};
-use serde_json::json;
+use roles::Roles;
+use types::Secret;
 
 pub use host::release_nat;
 pub use island::Island;
+pub use roles::STOP_PATIENCE;
 
 use crate::{
+    build,
     client::{Account, Client},
-    clouds_yaml::{self, Entry},
+    clouds_yaml::{self, CloudsYaml, Entry, Names},
     config::Config,
-    daemons,
     home::Home,
+    installation::{self, Installation},
+    say::say,
     secrets,
+    systemd::{Plan, Systemd},
 };
 
 #[derive(Args)]
 pub struct Arguments {
-    /// Let machines reach the outside through this host's own address (nftables masquerade and IP forwarding)
+    /// Let machines reach the outside through this host's own address (nftables masquerade and IP forwarding), until `destroy`
     #[arg(long)]
     nat: bool,
     /// A qcow2 image for the first machine
@@ -43,8 +51,6 @@ pub struct Arguments {
     #[arg(long)]
     bare: bool,
 }
-
-const START_PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
     if !nix::unistd::geteuid().is_root() {
@@ -56,126 +62,170 @@ pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn bring_up(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
-    println!("Ferrostack in {}", home.state.display());
+    say!("Ferrostack {} in {}", build::version(), home.state.display());
     home.ensure().with_context(|| format!("make {}", home.state.display()))?;
     let config = step("the configuration", async { settings::ensure(home) }).await?;
     let admin_password = secrets::ensure(home, secrets::ADMIN)?;
-    let demo_password = secrets::ensure(home, secrets::DEMO)?;
+    secrets::ensure(home, secrets::DEMO)?;
+    if arguments.nat {
+        keep_nat(home)?;
+    }
+    let installation = Installation::own();
+    if let Some(installation) = &installation {
+        installation.enter(home).context("note that this cloud is here")?;
+    }
+    let systemd = Systemd::here();
+    if let Some(systemd) = &systemd {
+        step("the units of systemd", async { ensure_units(systemd, installation.as_ref(), home, &config) }).await?;
+    }
 
     if config.node.namespace.is_some() {
         step("the network namespace of this cloud", async { Ok(Outcome::of(Island::of(home).ensure()?, ())) }).await?;
     }
-    step("the controller", start_controller(home, &config)).await?;
+    let roles = Roles { home, config: &config, systemd: systemd.as_ref() };
+    step("the controller", roles.controller()).await?;
     let mut admin = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
     admin.log_in(&Account { user: "admin", password: admin_password.reveal(), project: "admin" }).await.with_context(|| {
         format!("if the administrator's password was changed, write the new one to {}", home.secret(secrets::ADMIN).display())
     })?;
-    step("the agent of this host", start_node(home, &config, &admin)).await?;
-    step("the host's place on the external network", async { host::ensure_addresses(&config, arguments.nat) }).await?;
+    step("the agent of this host", roles.node(&admin)).await?;
+    step("the host's place on the external network", async { host::ensure_addresses(&config, home.nat().exists()) }).await?;
 
-    let mut machine = None;
-    let key = home.secret("demo-key");
-    if !arguments.bare {
-        let mut tenant = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
-        tenant.log_in(&Account { user: "demo", password: demo_password.reveal(), project: "demo" }).await?;
-        let (host_address, external_cidr) = settings::external(&config)?;
-        let demo = Demo {
-            admin: &admin,
-            tenant: &tenant,
-            guest_image: arguments.guest_image.as_deref(),
-            host_address: &host_address,
-            external_cidr: &external_cidr,
-            private_key: &key,
-        };
-        machine = demo.ensure().await?;
+    let things = FirstThings::read(home)?;
+    let machine = match (arguments.bare, things.made) {
+        (_, true) => first::machine(&admin, &things).await,
+        (true, false) => None,
+        (false, false) => make_first_things(home, &config, &admin, arguments.guest_image.as_deref(), things).await?,
+    };
+    let names = step("clouds.yaml", async { ensure_entries(home, &config, &admin_password) }).await?;
+    say!("\nThe cloud is up ({:.1} s).\n", started.elapsed().as_secs_f64());
+    print_how_to_use(home, &config, &names, machine.as_ref(), systemd.is_some());
+    Ok(())
+}
+
+/// What the kernel forgets when the host is started anew, and the agent does not make.
+pub fn ensure_host(home: &Home, config: &Config) -> anyhow::Result<Outcome<()>> {
+    if config.node.namespace.is_some() {
+        Island::of(home).ensure()?;
     }
+    host::ensure_addresses(config, home.nat().exists())
+}
+
+fn keep_nat(home: &Home) -> anyhow::Result<()> {
+    let path = home.nat();
+    work::durable::write(&path, b"").with_context(|| format!("write {}", path.display()))
+}
+
+fn ensure_units(
+    systemd: &Systemd,
+    installation: Option<&Installation>,
+    home: &Home,
+    config: &Config,
+) -> anyhow::Result<Outcome<()>> {
+    let own = std::env::current_exe().context("find our own binary")?;
+    // By the link, so that whoever is started after a newer build came is of that build.
+    let program = installation.and_then(Installation::link).unwrap_or(&own);
+    Ok(Outcome::of(systemd.ensure(&Plan::new(home, config, program))?, ()))
+}
+
+async fn make_first_things(
+    home: &Home,
+    config: &Config,
+    admin: &Client,
+    guest_image: Option<&Path>,
+    things: FirstThings,
+) -> anyhow::Result<Option<Machine>> {
+    things.keep(home)?;
+    let mut tenant = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
+    let password = secrets::read(home, secrets::DEMO)?;
+    tenant.log_in(&Account { user: "demo", password: password.reveal(), project: "demo" }).await.with_context(|| {
+        format!(
+            "make the first things; if that password was changed, write the new one to {}, or do without them: `up --bare`",
+            home.secret(secrets::DEMO).display()
+        )
+    })?;
+    let (host_address, external_cidr) = settings::external(config)?;
+    let demo = Demo {
+        admin,
+        tenant: &tenant,
+        guest_image,
+        host_address: &host_address,
+        external_cidr: &external_cidr,
+        private_key: &home.secret("demo-key"),
+    };
+    let machine = demo.ensure().await?;
+    if let Some(machine) = &machine {
+        FirstThings { made: true, server: Some(machine.id.clone()) }.keep(home)?;
+    }
+    Ok(machine)
+}
+
+/// Our entries in the file of whoever runs `up`. The tenant's is made with the first things, and is his from then on: its
+/// password stays as it is, and an entry that he took away does not come back.
+fn ensure_entries(home: &Home, config: &Config, admin_password: &Secret<String>) -> anyhow::Result<Outcome<Names>> {
+    let path = clouds_yaml::path();
+    let file = CloudsYaml::open(&path)?;
+    let auth_url = format!("{}/identity/v3", config.public_url());
+    let names = file.names(home, &auth_url);
     let entry = |name: &str, user: &str, password: &str| Entry {
         name: name.to_owned(),
-        auth_url: format!("{}/identity/v3", config.public_url()),
+        home: home.state.clone(),
+        auth_url: auth_url.clone(),
         username: user.to_owned(),
         password: password.to_owned(),
         project: user.to_owned(),
         region: config.api.region.clone(),
         cacert: config.api.certificate.clone(),
     };
-    let entries =
-        [entry("ferrostack", "admin", admin_password.reveal()), entry("ferrostack-demo", "demo", demo_password.reveal())];
-    let clouds = clouds_yaml::path();
-    step("clouds.yaml", async {
-        let changed = clouds_yaml::merge(&clouds, &entries)?;
-        Ok(Outcome::of(changed, ()))
-    })
-    .await?;
+    let mut entries = vec![entry(&names.admin, "admin", admin_password.reveal())];
+    let demo_password = match FirstThings::read(home)?.made && noted(home)?.contains(&path) {
+        true => file.password_of(&names.demo),
+        false => Some(secrets::read(home, secrets::DEMO)?.reveal().clone()),
+    };
+    entries.extend(demo_password.map(|password| entry(&names.demo, "demo", &password)));
+    note(home, &path)?;
+    Ok(Outcome::of(file.merge(&entries)?, names))
+}
 
-    println!("\nThe cloud is up ({:.1} s).\n", started.elapsed().as_secs_f64());
-    println!("  API          {}/identity/v3", config.public_url());
-    println!("  clients      openstack --os-cloud ferrostack ...        (the operator)");
-    println!("               openstack --os-cloud ferrostack-demo ...   (a tenant); entries in {}", clouds.display());
-    println!("               eval \"$(ferrostack env)\" for other tools");
-    if let Some(machine) = machine {
-        println!("  machine      {}: {} inside, {} from this host", machine.name, machine.fixed, machine.floating);
-        println!("  reach it     ssh -i {} cirros@{}", key.display(), machine.floating);
+/// The files in which this cloud has entries.
+pub fn noted(home: &Home) -> anyhow::Result<Vec<PathBuf>> {
+    let path = home.state.join("clouds-yaml");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().map(PathBuf::from).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
     }
-    println!("  stop it      ferrostack down");
+}
+
+fn note(home: &Home, clouds: &Path) -> anyhow::Result<()> {
+    let mut all = noted(home)?;
+    if !all.iter().any(|path| path == clouds) {
+        all.push(clouds.to_owned());
+        let text: String = all.iter().map(|path| format!("{}\n", path.display())).collect();
+        let path = home.state.join("clouds-yaml");
+        work::durable::write(&path, text.as_bytes()).with_context(|| format!("write {}", path.display()))?;
+    }
     Ok(())
 }
 
-async fn start_controller(home: &Home, config: &Config) -> anyhow::Result<Outcome<()>> {
-    let client = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
-    if daemons::running(home, "controller").is_some() && client.get("/healthcheck").await.is_ok() {
-        return Ok(Outcome::Found(()));
+fn print_how_to_use(home: &Home, config: &Config, names: &Names, machine: Option<&Machine>, by_systemd: bool) {
+    let clouds = clouds_yaml::path();
+    let home_of = if home.is_default() { String::new() } else { format!("FERROSTACK_HOME={} ", home.state.display()) };
+    let ferrostack = format!("{home_of}{}", installation::command());
+    say!("  API          {}/identity/v3", config.public_url());
+    say!("  clients      openstack --os-cloud {} ...   (the operator)", names.admin);
+    if CloudsYaml::open(&clouds).is_ok_and(|file| file.has(&names.demo)) {
+        say!("               openstack --os-cloud {} ...   (a tenant); entries in {}", names.demo, clouds.display());
     }
-    if daemons::running(home, "controller").is_none() {
-        daemons::start(home, "controller", &[])?;
+    say!("               eval \"$({ferrostack} env)\" for other tools");
+    if let Some(machine) = machine {
+        say!("  machine      {}: {} inside, {} from this host", machine.name, machine.fixed, machine.floating);
+        say!("  reach it     ssh -i {} cirros@{}", home.secret("demo-key").display(), machine.floating);
     }
-    let deadline = Instant::now() + START_PATIENCE;
-    loop {
-        if client.get("/healthcheck").await.is_ok() {
-            return Ok(Outcome::Made(()));
-        }
-        if daemons::running(home, "controller").is_none() {
-            bail!("it ended at once. Its last words:\n{}", daemons::last_words(home, "controller"));
-        }
-        if Instant::now() > deadline {
-            bail!("it does not answer at {}. Its last words:\n{}", config.public_url(), daemons::last_words(home, "controller"));
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    say!("  stop it      {ferrostack} down");
+    if by_systemd {
+        say!("  a reboot     brings all of it back, by systemd's units {}", crate::systemd::pattern(home));
+    } else {
+        say!("  a reboot     ends it, for systemd does not run here; bring all back with: {ferrostack} up");
     }
-}
-
-async fn start_node(home: &Home, config: &Config, admin: &Client) -> anyhow::Result<Outcome<()>> {
-    let hostname = crate::role::hostname(config)?;
-    if daemons::running(home, "node").is_some() && is_up(admin, &hostname).await? {
-        return Ok(Outcome::Found(()));
-    }
-    if daemons::running(home, "node").is_none() {
-        let joined = home.node().join("identity/certificate.pem").exists();
-        if joined {
-            daemons::start_in(home, "node", config.node.namespace.as_deref(), &[])?;
-        } else {
-            let made = admin.post("/operator/v1/join-tokens", json!({})).await?;
-            let token = made["join_token"]["token"].as_str().context("the controller gave a join token")?;
-            // By file, not by argument: arguments are seen by every user of the host.
-            let path = home.secret("join-token");
-            crate::secrets::write(&path, token)?;
-            daemons::start_in(home, "node", config.node.namespace.as_deref(), &["--join-file", &path.to_string_lossy()])?;
-        }
-    }
-    let deadline = Instant::now() + START_PATIENCE;
-    while !is_up(admin, &hostname).await? {
-        if daemons::running(home, "node").is_none() {
-            bail!("it ended. Its last words:\n{}", daemons::last_words(home, "node"));
-        }
-        if Instant::now() > deadline {
-            bail!("it did not connect. Its last words:\n{}", daemons::last_words(home, "node"));
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(Outcome::Made(()))
-}
-
-async fn is_up(admin: &Client, hostname: &str) -> anyhow::Result<bool> {
-    let nodes = admin.get("/operator/v1/nodes").await?;
-    let nodes = nodes["nodes"].as_array().cloned().unwrap_or_default();
-    Ok(nodes.iter().any(|node| node["hostname"] == hostname && node["up"] == true))
 }

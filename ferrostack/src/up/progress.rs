@@ -3,14 +3,18 @@
 
 use std::{
     future::Future,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     time::{Duration, Instant},
 };
+
+use crate::say::{self, say};
 
 /// Whether a step found things as they should be or made them so.
 pub enum Outcome<T> {
     Found(T),
     Made(T),
+    /// It was something else before: from what to what.
+    Changed(T, String),
 }
 
 impl<T> Outcome<T> {
@@ -30,8 +34,7 @@ pub async fn step<T>(what: &str, work: impl Future<Output = anyhow::Result<Outco
             outcome = &mut work => break outcome,
             _ = ticks.tick() => {
                 if live {
-                    print!("\r  … {what} ({:.0} s)", started.elapsed().as_secs_f64());
-                    let _ = io::stdout().flush();
+                    say::piece(&format!("\r  … {what} ({:.0} s)", started.elapsed().as_secs_f64()));
                 }
             }
         }
@@ -40,15 +43,19 @@ pub async fn step<T>(what: &str, work: impl Future<Output = anyhow::Result<Outco
     let seconds = started.elapsed().as_secs_f64();
     match outcome {
         Ok(Outcome::Found(value)) => {
-            println!("{clear}  = {what}: as it should be");
+            say!("{clear}  = {what}: as it should be");
             Ok(value)
         }
         Ok(Outcome::Made(value)) => {
-            println!("{clear}  + {what} ({seconds:.1} s)");
+            say!("{clear}  + {what} ({seconds:.1} s)");
+            Ok(value)
+        }
+        Ok(Outcome::Changed(value, how)) => {
+            say!("{clear}  ~ {what}: {how} ({seconds:.1} s)");
             Ok(value)
         }
         Err(error) => {
-            println!("{clear}  ! {what}");
+            say!("{clear}  ! {what}");
             Err(error.context(format!("{what} failed")))
         }
     }

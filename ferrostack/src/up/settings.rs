@@ -13,16 +13,14 @@ use super::{
     island::{Island, OUTSIDE},
     progress::Outcome,
 };
-use crate::{config::Config, home::Home};
+use crate::{config::Config, home::Home, secrets};
 
 pub fn ensure(home: &Home) -> anyhow::Result<Outcome<Config>> {
     if home.configuration.exists() {
         return Ok(Outcome::Found(Config::read(&home.configuration)?));
     }
-    let text = first_configuration(home)?;
-    let temporary = home.configuration.with_extension("toml.new");
-    fs::write(&temporary, text).with_context(|| format!("write {}", temporary.display()))?;
-    fs::rename(&temporary, &home.configuration).with_context(|| format!("write {}", home.configuration.display()))?;
+    // It may come to hold the password of a database.
+    secrets::write(&home.configuration, &first_configuration(home)?)?;
     Ok(Outcome::Made(Config::read(&home.configuration)?))
 }
 
