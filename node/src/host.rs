@@ -10,11 +10,12 @@ use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use types::NodeId;
+use uuid::Uuid;
 
 use crate::{
     AcceleratorChoice, NodeConfig, Result,
     board::Board,
-    error::Doing,
+    error::{Doing, blocking},
     identity::Identity,
     image::ImageCache,
     link::Link,
@@ -28,6 +29,8 @@ const STARTS_A_CORE: usize = 4;
 /// Each reads a disk, writes another, and fills a part of the line to the controller.
 const SNAPSHOTS_AT_ONCE: usize = 2;
 const SETTLE_AGAIN: Duration = Duration::from_secs(2);
+/// A machine that ran so long under KVM shows that KVM is good for machines here.
+const PROVEN: Duration = Duration::from_secs(300);
 
 pub(crate) struct Host {
     config: NodeConfig,
@@ -35,7 +38,7 @@ pub(crate) struct Host {
     board: Board,
     images: ImageCache,
     link: Link,
-    accelerator: Finding,
+    accelerator: watch::Sender<Finding>,
     boot_id: String,
     hypervisor_version: String,
     node: NodeId,
@@ -54,10 +57,11 @@ impl Host {
         let switch = Switching::open(&config, &state, &chassis).await?;
         let room = config.image_cache_gb.map_or(disk_bytes(&state) / 10, |gb| gb.saturating_mul(GIBIBYTE));
         let images = ImageCache::open(state.images(), state.machines(), room, link.clone(), cage(&config))?;
+        let version = hypervisor_version().await?;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing(|| "read the boot id".into())?;
         Ok(Self {
-            accelerator: accelerator(&config, &state).await?,
-            hypervisor_version: hypervisor_version().await?,
+            accelerator: watch::Sender::new(accelerator(&config, &state, &version).await?),
+            hypervisor_version: version,
             boot_id: boot_id.trim().to_owned(),
             board: Board::new(),
             images,
@@ -98,7 +102,32 @@ impl Host {
     }
 
     pub fn accelerator(&self) -> Accelerator {
-        self.accelerator.accelerator
+        self.accelerator.borrow().accelerator
+    }
+
+    /// What this host says of itself changes with it.
+    pub fn accelerator_changes(&self) -> watch::Receiver<Finding> {
+        self.accelerator.subscribe()
+    }
+
+    /// KVM failed this machine. The host gives it up until it restarts, unless others have long run well with it: then it
+    /// may be a thing of this guest alone, and no guest shall be able to make all others slow.
+    pub async fn kvm_failed(&self, machine: Uuid, cause: &str) {
+        let (folder, cache, version) = (self.state.machines(), self.state.accelerator(), self.hypervisor_version.clone());
+        let because = format!("machines are emulated (TCG) until this host restarts: KVM failed machine {machine}: {cause}");
+        let given_up = blocking(move || {
+            let spared = qemu::runs_long_under_kvm(&folder, machine, PROVEN)?;
+            let give_up = || qemu::accelerator::give_up(&cache, &version, because);
+            Ok(if spared { None } else { Some(give_up()?) })
+        });
+        match given_up.await {
+            Ok(Some(finding)) => {
+                tracing::error!(server = %machine, cause, "KVM failed: this host emulates its machines until it restarts");
+                self.accelerator.send_replace(finding);
+            }
+            Ok(None) => tracing::error!(server = %machine, cause, "KVM failed this machine alone: it is emulated from now on"),
+            Err(error) => tracing::error!(server = %machine, cause, error = error.chain(), "KVM failed; it is not written down"),
+        }
     }
 
     /// Waits for its turn to start a machine. When a host comes up with all its machines, each gets there sooner if
@@ -149,6 +178,7 @@ impl Host {
 
     pub fn hello(&self) -> Hello {
         let (memory, disk) = (memory_mb(), disk_gb(&self.state));
+        let accelerator = self.accelerator.borrow().clone();
         Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -158,11 +188,11 @@ impl Host {
             memory_mb: (memory - self.config.reserved_memory_mb).max(0),
             disk_gb: (disk - self.config.reserved_disk_gb).max(0),
             accelerator: AcceleratorSaid {
-                kind: match self.accelerator.accelerator {
+                kind: match accelerator.accelerator {
                     Accelerator::Kvm => "kvm".into(),
                     Accelerator::Tcg => "tcg".into(),
                 },
-                finding: self.accelerator.because.clone(),
+                finding: accelerator.because,
             },
             datapath: match self.switch.as_ref().map(|switch| switch.datapath()) {
                 Some(Datapath::Kernel) => "kernel".into(),
@@ -177,11 +207,15 @@ impl Host {
     }
 }
 
-async fn accelerator(config: &NodeConfig, state: &StateDir) -> Result<Finding> {
+async fn accelerator(config: &NodeConfig, state: &StateDir, version: &str) -> Result<Finding> {
     let because = "the operator chose it".to_owned();
+    let cache = state.accelerator();
     Ok(match config.accelerator {
-        AcceleratorChoice::Auto => qemu::accelerator::find(&state.accelerator()).await?,
-        AcceleratorChoice::Kvm => Finding { accelerator: Accelerator::Kvm, because },
+        AcceleratorChoice::Auto => qemu::accelerator::find(&cache, version).await?,
+        AcceleratorChoice::Kvm => match qemu::accelerator::given_up(&cache, version)? {
+            Some(finding) => finding,
+            None => Finding { accelerator: Accelerator::Kvm, because },
+        },
         AcceleratorChoice::Tcg => Finding { accelerator: Accelerator::Tcg, because },
     })
 }

@@ -5,7 +5,6 @@
 //! restarted, talk to it, and make sure that it is gone. It knows nothing of servers, tables or HTTP.
 
 pub mod accelerator;
-mod boot_sector;
 mod error;
 pub mod machine;
 pub mod qmp;
@@ -15,7 +14,8 @@ pub mod tap;
 pub use accelerator::{Accelerator, Finding};
 pub use error::Error;
 pub use machine::{
-    Datapath, DeviceName, Disk, DiskBus, DiskFormat, Exit, Machine, MachineSpec, Nic, RunAs, RunDir, running_below,
+    Datapath, DeviceName, Disk, DiskBus, DiskFormat, Exit, Machine, MachineSpec, Nic, RunAs, RunDir, Trouble, WatchdogAction,
+    running_below, runs_long_under_kvm,
 };
 pub use qmp::{Event, Qmp, RunState};
 

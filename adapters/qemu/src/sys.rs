@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The system calls that the safe crates do not offer. All `unsafe` of this crate is in this file.
+//! The system calls that the safe crates do not offer: all `unsafe` of this crate, but for the two symbols of
+//! [`crate::accelerator`]'s guest.
 #![allow(unsafe_code)]
 
 use std::io;

@@ -133,6 +133,9 @@ pub struct MachineDesired {
     pub root: RootDisk,
     pub nics: Vec<NicDesired>,
     pub config_drive: bool,
+    /// What becomes of a guest that stops feeding its watchdog; it has none if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog: Option<WatchdogAction>,
     pub metadata: InstanceMetadata,
     /// Copy the root disk as it is at one moment, and send it; until this is no longer asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,6 +154,17 @@ pub enum Power {
 pub enum RebootKind {
     Soft,
     Hard,
+}
+
+/// Nova's `hw:watchdog_action`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchdogAction {
+    Reset,
+    Poweroff,
+    Pause,
+    /// It is only noted.
+    None,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,13 +256,29 @@ pub enum MachineState {
     Running,
     /// Its guest or the operator's wish stopped it; disk kept.
     Stopped,
-    /// It cannot be as desired, and why. The node tries again when `transient`.
+    /// It is not as desired, and why. The node tries again when `transient`.
     Failed {
         cause: String,
         transient: bool,
+        #[serde(default)]
+        how: Failure,
     },
     /// Nothing of it is left: process, tap, disk.
     Gone,
+}
+
+/// How far a machine had come when it failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// It could not be brought to where it is wanted.
+    #[default]
+    Unmade,
+    /// It ran; its process ended, or stands still for good, though neither its guest nor anybody else wished so. Its disk is
+    /// kept.
+    Crashed,
+    /// It is held still, and goes on by itself when the cause is gone.
+    Held,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -48,6 +48,7 @@ fn machine() -> MachineDesired {
             ),
         ],
         config_drive: true,
+        watchdog: None,
         metadata: InstanceMetadata {
             hostname: "web.example".into(),
             name: "Web".into(),

@@ -107,6 +107,7 @@ impl Link {
         let client = Client::connect(address, identity.tls()?).await?;
         // Before the first line: what it tells may need an image at once.
         self.current.send_replace(Some(client.clone()));
+        let mut accelerator = host.accelerator_changes();
         let lines = session::begin(&client, host, machines).await?;
         *began = true;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -120,6 +121,11 @@ impl Link {
         tokio::select! {
             held = session::hold(lines, client.clone(), host, machines) => held,
             renewed = renew_in_time(&client, identity) => renewed,
+            // It is said at the beginning of a session.
+            _ = accelerator.changed() => {
+                tracing::info!("what this host offers has changed: a session begins anew");
+                Ok(())
+            }
         }
     }
 }

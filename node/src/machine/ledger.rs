@@ -40,18 +40,31 @@ pub(crate) struct Recorded {
     /// The ports that taps were made for.
     #[serde(default)]
     pub ports: Vec<types::PortId>,
+    /// The host's boot in which KVM failed the machine, so that it is emulated.
+    #[serde(default)]
+    pub emulated: Option<String>,
 }
 
 /// The machine stopped by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Halted {
     /// What was wanted when the controller learned of it; none until then.
     pub known_at: Option<Generation>,
+    #[serde(default)]
+    pub lost: Option<Lost>,
+}
+
+/// It was not its guest that ended it, nor anybody's wish. With the host it comes up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lost {
+    pub cause: String,
+    /// The host's boot in which it happened.
+    pub boot_id: String,
 }
 
 impl Recorded {
     pub fn new(uid: u32, reboots: u32) -> Self {
-        Self { uid, reboots, running: None, halted: None, root: None, ports: Vec::new() }
+        Self { uid, reboots, running: None, halted: None, root: None, ports: Vec::new(), emulated: None }
     }
 }
 

@@ -18,14 +18,19 @@
 //!
 //! A machine at rest, running or not, may be copied meanwhile: see [`snapshot`].
 //!
+//! QEMU may hold a running guest still: where KVM failed, where a disk has no room, where the guest panicked. See [`held`].
+//!
 //! A machine that halted by itself stays so, as in Nova, until something is wanted that is newer than what the
 //! controller wanted when it learned of the halt.
 
 pub(crate) mod console;
+mod held;
 mod ledger;
 mod next;
+mod running;
 mod snapshot;
 mod start;
+mod stop;
 mod task;
 mod wire;
 

@@ -12,6 +12,17 @@ pub(crate) enum Process {
     /// Started, but its guest has not run yet.
     Paused,
     Running,
+    /// QEMU does not let its guest run on.
+    Held(Held),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// KVM cannot run it on; the emulator can.
+    ByKvm,
+    /// A disk has no room, or fails, for now.
+    ByDisk,
+    ForGood,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +38,12 @@ pub(crate) enum Next {
     NoteHalt,
     /// A halted machine stays halted until something newer is wanted.
     StayHalted,
+    /// Start it anew, without KVM.
+    Emulate,
+    /// Its guest may be let go on.
+    GoOn,
+    /// Its guest stands still until somebody decides.
+    StayHeld,
     RestRunning,
     RestStopped,
 }
@@ -37,12 +54,17 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
         (Power::Stopped, Process::None) => Next::RestStopped,
         (Power::Stopped, _) => Next::Stop,
         (Power::Running, Process::Paused) => Next::Continue,
-        (Power::Running, Process::Running) if machine.reboots > done.reboots => Next::Reboot(machine.reboot),
+        (Power::Running, Process::Running | Process::Held(_)) if machine.reboots > done.reboots => Next::Reboot(machine.reboot),
+        (Power::Running, Process::Held(Held::ByKvm)) => Next::Emulate,
+        (Power::Running, Process::Held(Held::ByDisk)) => Next::GoOn,
+        (Power::Running, Process::Held(Held::ForGood)) => Next::StayHeld,
         (Power::Running, Process::Running) => Next::RestRunning,
         (Power::Running, Process::None) if machine.reboots > done.reboots => Next::Start,
         // A process that ended with its host is no halt: the machine comes up again with it.
         (Power::Running, Process::None) if done.running.as_deref() == Some(boot_id) => Next::NoteHalt,
-        (Power::Running, Process::None) => match done.halted {
+        (Power::Running, Process::None) => match &done.halted {
+            // What was lost, perhaps with the host itself, comes up with it again.
+            Some(halted) if halted.lost.as_ref().is_some_and(|lost| lost.boot_id != boot_id) => Next::Start,
             Some(halted) if halted.known_at.is_none_or(|known_at| machine.generation <= known_at) => Next::StayHalted,
             _ => Next::Start,
         },
@@ -52,7 +74,10 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{super::ledger::Halted, *};
+    use super::{
+        super::ledger::{Halted, Lost},
+        *,
+    };
     use contracts::node::MachineDesired;
     use types::Generation;
 
@@ -82,8 +107,13 @@ mod tests {
         let run = wanted(Power::Running, 5, 0);
         let stop = wanted(Power::Stopped, 5, 0);
         let reboot = wanted(Power::Running, 5, 1);
-        let at = |generation| Some(Halted { known_at: Some(Generation(generation)) });
-        let unknown = Some(Halted { known_at: None });
+        let at = |generation| Some(Halted { known_at: Some(Generation(generation)), lost: None });
+        let unknown = Some(Halted { known_at: None, lost: None });
+        let lost = |boot: &str| {
+            let lost = Lost { cause: "killed".into(), boot_id: boot.into() };
+            Some(Halted { known_at: Some(Generation(5)), lost: Some(lost) })
+        };
+        let held = Process::Held;
         let cases = [
             // Wanted running.
             (&run, done(None, None), Absent, Next::Start),
@@ -93,23 +123,32 @@ mod tests {
             (&run, done(Some(BOOT), None), Absent, Next::NoteHalt),
             (&run, done(Some("the boot before"), None), Absent, Next::Start),
             // It halted: whatever the controller wants without knowing so is no wish to start it again.
-            (&run, done(None, unknown), Absent, Next::StayHalted),
+            (&run, done(None, unknown.clone()), Absent, Next::StayHalted),
             (&run, done(None, at(5)), Absent, Next::StayHalted),
             (&run, done(None, at(4)), Absent, Next::Start),
+            (&run, done(None, lost(BOOT)), Absent, Next::StayHalted),
+            (&run, done(None, lost("the boot before")), Absent, Next::Start),
+            // QEMU does not let it run on.
+            (&run, done(Some(BOOT), None), held(Held::ByKvm), Next::Emulate),
+            (&run, done(Some(BOOT), None), held(Held::ByDisk), Next::GoOn),
+            (&run, done(Some(BOOT), None), held(Held::ForGood), Next::StayHeld),
+            (&reboot, done(Some(BOOT), None), held(Held::ForGood), Next::Reboot(RebootKind::Soft)),
+            (&stop, done(Some(BOOT), None), held(Held::ByKvm), Next::Stop),
             // Wanted stopped.
             (&stop, done(None, None), Absent, Next::RestStopped),
             (&stop, done(Some(BOOT), None), Absent, Next::RestStopped),
-            (&stop, done(None, unknown), Absent, Next::RestStopped),
+            (&stop, done(None, unknown.clone()), Absent, Next::RestStopped),
             (&stop, done(Some(BOOT), None), Running, Next::Stop),
             (&stop, done(None, None), Paused, Next::Stop),
             // Wanted rebooted.
             (&reboot, done(Some(BOOT), None), Running, Next::Reboot(RebootKind::Soft)),
             (&reboot, done(None, None), Absent, Next::Start),
             (&reboot, done(None, None), Paused, Next::Continue),
-            (&reboot, done(None, unknown), Absent, Next::Start),
+            (&reboot, done(None, unknown.clone()), Absent, Next::Start),
             // Wanted gone.
             (&Wanted::Gone, done(None, None), Absent, Next::Release),
             (&Wanted::Gone, done(Some(BOOT), unknown), Running, Next::Release),
+            (&Wanted::Gone, done(Some(BOOT), None), held(Held::ByDisk), Next::Release),
         ];
         for (wanted, done, process, expected) in cases {
             assert_eq!(next(wanted, &done, process, BOOT), expected, "{wanted:?}, {done:?}, {process:?}");

@@ -3,12 +3,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use contracts::node::{MachineDesired, MachineState, RootDisk};
+use contracts::node::{MachineDesired, MachineState, RootDisk, WatchdogAction};
 use disks::{config_drive, overlay};
-use qemu::{DeviceName, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
+use qemu::{Accelerator, DeviceName, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
 use work::{crash, durable};
 
-use super::{Ledger, task::Task};
+use super::{Ledger, held::is_about_kvm, task::Task};
 use crate::{
     Error, Result,
     error::{Doing, blocking},
@@ -45,7 +45,11 @@ impl Task {
         self.report(MachineState::Preparing { step: "start".into() });
         self.note_ports(desired).await?;
         let spec = self.spec(desired)?;
-        let machine = self.launch_and_wire(desired, spec).await?;
+        let under_kvm = spec.accelerator == Accelerator::Kvm;
+        let machine = match self.launch_and_wire(desired, spec).await {
+            Err(error) if under_kvm && is_about_kvm(&error) => return self.give_kvm_up(&error.chain()).await,
+            launched => launched?,
+        };
         crash::point("node.qemu.started");
         self.hold(machine);
         Ok(())
@@ -84,14 +88,21 @@ impl Task {
             id: self.id,
             vcpus: desired.vcpus,
             memory_mib: desired.memory_mb,
-            accelerator: self.host.accelerator(),
+            accelerator: self.accelerator(),
             disks,
             nics: self.nics(desired)?,
             console_log: self.ledger.console_log(),
             run_dir: self.ledger.run_dir(),
             run_as: RunAs { uid: self.recorded.uid, gid: self.recorded.uid },
             spare_slots: SPARE_SLOTS,
+            watchdog: desired.watchdog.map(watchdog),
         })
+    }
+
+    /// What the host uses, unless KVM failed this very machine.
+    fn accelerator(&self) -> Accelerator {
+        let emulated = self.recorded.emulated.as_deref() == Some(self.host.boot_id());
+        if emulated { Accelerator::Tcg } else { self.host.accelerator() }
     }
 
     /// A process that is being forked elsewhere in the agent holds copies of all our files until it becomes another program,
@@ -128,6 +139,15 @@ fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: Ready, same: bool) ->
     let base = overlay::Base { path: &image.path, format: image.format };
     let made = overlay::create(&path, base, (root.size > 0).then_some(root.size)).map_err(Error::from);
     made.map_err(|error| error.if_full(&path, || "a machine's own disk begins there".into()))
+}
+
+fn watchdog(action: WatchdogAction) -> qemu::WatchdogAction {
+    match action {
+        WatchdogAction::Reset => qemu::WatchdogAction::Reset,
+        WatchdogAction::Poweroff => qemu::WatchdogAction::Poweroff,
+        WatchdogAction::Pause => qemu::WatchdogAction::Pause,
+        WatchdogAction::None => qemu::WatchdogAction::None,
+    }
 }
 
 fn disk(name: &str, path: PathBuf, bus: DiskBus, format: DiskFormat) -> Result<Disk> {

@@ -3,11 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::node::{MachineDesired, MachineObserved, MachineState, RebootKind};
-use qemu::{Event, Exit, Machine, RunState};
+use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState};
+use qemu::{Exit, Machine, RunState};
 use tokio::{
-    sync::{broadcast, watch},
-    time::{Instant, timeout},
+    sync::watch,
+    time::timeout,
 };
 use types::{Generation, ServerId};
 use uuid::Uuid;
@@ -15,13 +15,14 @@ use work::crash;
 
 use super::{
     Ledger, Recorded, Wanted,
-    ledger::Halted,
+    held::{Standstill, crashed},
+    ledger::{Halted, Lost},
     next::{Next, Process, next},
+    running::{End, Running, lost},
     snapshot::Copying,
 };
 use crate::{Result, error::blocking, host::Host};
 
-const PRESS_EVERY: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -33,17 +34,14 @@ pub(crate) struct Task {
     pub(super) recorded: Recorded,
     wanted: watch::Receiver<Wanted>,
     /// What the ledger holds.
-    kept: Option<Wanted>,
+    pub(super) kept: Option<Wanted>,
     process: Option<Running>,
+    /// How the latest process ended that was not ended here.
+    ended: Option<End>,
+    pub(super) standstill: Standstill,
     /// Whether a process from before our start was looked for.
     looked: bool,
     pub(super) copying: Option<Copying>,
-}
-
-/// The machine's process and what it said.
-pub(super) struct Running {
-    pub machine: Machine,
-    events: broadcast::Receiver<Event>,
 }
 
 /// How the loop goes on.
@@ -58,7 +56,9 @@ impl Task {
     pub fn new(id: Uuid, host: Arc<Host>, recorded: Recorded, wanted: watch::Receiver<Wanted>) -> Self {
         let ledger = Ledger::new(host.state().machine(id));
         let server_id = ServerId::new(id.to_string());
-        Self { id, server_id, host, ledger, recorded, wanted, kept: None, process: None, looked: false, copying: None }
+        let standstill = Standstill::default();
+        let (kept, process, ended, copying) = (None, None, None, None);
+        Self { id, server_id, host, ledger, recorded, wanted, kept, process, ended, standstill, looked: false, copying }
     }
 
     /// Runs until the machine is gone and `retire`, which decides it under the registry's lock, says that nobody
@@ -84,7 +84,7 @@ impl Task {
                 Err(error) => {
                     let transient = error.is_transient();
                     tracing::warn!(server = %self.id, error = error.chain(), transient, "the machine is not as desired");
-                    self.report(MachineState::Failed { cause: error.chain(), transient });
+                    self.report(MachineState::Failed { cause: error.chain(), transient, how: Failure::Unmade });
                     let longest = if transient { pause } else { Duration::MAX };
                     if let Ok(Err(_)) = timeout(longest, self.wanted.changed()).await {
                         return;
@@ -101,7 +101,8 @@ impl Task {
         let process = self.look().await?;
         let boot_id = self.host.boot_id().to_owned();
         let step = next(&wanted, &self.recorded, process, &boot_id);
-        let rests = matches!(step, Next::RestRunning | Next::RestStopped | Next::StayHalted);
+        let rests =
+            matches!(step, Next::RestRunning | Next::RestStopped | Next::StayHalted | Next::StayHeld | Next::GoOn);
         // A copy is of a disk that stays what it is: in use by this very process, or by none.
         let snapshot = if rests { wanted.snapshot().cloned() } else { None };
         self.end_copying_but(snapshot.as_ref()).await;
@@ -116,16 +117,25 @@ impl Task {
             Next::Continue => self.unleash(&machine, &boot_id).await?,
             Next::Stop => self.stop().await?,
             Next::Reboot(kind) => self.reboot(kind).await?,
-            Next::NoteHalt => {
-                self.recorded.running = None;
-                self.recorded.halted = Some(Halted { known_at: None });
-                self.keep_recorded().await?;
-            }
+            Next::Emulate => self.emulate().await?,
+            Next::NoteHalt => self.note_halt(boot_id).await?,
             Next::StayHalted | Next::RestStopped => {
                 // Its ports are down while it is; after a host's restart there is nothing to remove.
                 self.unwire().await?;
                 self.begin_copying(&machine);
-                self.report(MachineState::Stopped);
+                let lost = self.recorded.halted.as_ref().and_then(|halted| halted.lost.as_ref());
+                self.report(match lost.filter(|_| step == Next::StayHalted) {
+                    Some(lost) => crashed(&lost.cause),
+                    None => MachineState::Stopped,
+                });
+                return Ok(Step::Rest);
+            }
+            Next::GoOn | Next::StayHeld => {
+                self.begin_copying(&machine);
+                if step == Next::GoOn && self.go_on().await? {
+                    return Ok(Step::Again);
+                }
+                self.report(self.standing_still());
                 return Ok(Step::Rest);
             }
             Next::RestRunning => {
@@ -143,17 +153,22 @@ impl Task {
 
     /// Waits for whatever may change things. None when the agent ends.
     async fn rest(&mut self) -> Option<()> {
-        let halted_unknown = self.recorded.halted.is_some_and(|halted| halted.known_at.is_none());
+        let halted_unknown = self.recorded.halted.as_ref().is_some_and(|halted| halted.known_at.is_none());
+        let machine = self.machine().cloned();
+        let again_at = self.again_at();
         tokio::select! {
             // First that the controller knows of a halt, then what it wants knowing it.
             biased;
             () = self.host.board().known(&self.server_id), if halted_unknown => {
-                self.recorded.halted = Some(Halted { known_at: Some(self.wanted_generation()) });
+                let known_at = Some(self.wanted_generation());
+                self.recorded.halted = self.recorded.halted.take().map(|halted| Halted { known_at, ..halted });
                 if let Err(error) = self.keep_recorded().await {
                     tracing::warn!(server = %self.id, error = error.chain(), "the halt is not written down");
                 }
             }
-            exit = exited(self.process.as_ref()) => self.note_exit(exit),
+            exit = exited(machine.as_ref()) => self.note_exit(&exit),
+            () = told(self.process.as_mut()) => {}
+            () = Self::time_to_try(again_at) => {}
             () = advanced(self.copying.as_mut()) => {}
             changed = self.wanted.changed() => return changed.ok(),
         }
@@ -194,20 +209,20 @@ impl Task {
             }
             self.looked = true;
         }
-        let Some(running) = &self.process else { return Ok(Process::None) };
+        let Some(machine) = self.machine().cloned() else { return Ok(Process::None) };
         tokio::select! {
             biased;
-            exit = running.machine.exited() => {
-                self.note_exit(exit.map_err(Into::into));
+            exit = machine.exited() => {
+                self.note_exit(&exit.map_err(Into::into));
                 Ok(Process::None)
             }
-            state = running.machine.run_state() => match state {
+            state = machine.run_state() => match state {
                 Ok(RunState::Prelaunch) => Ok(Process::Paused),
-                Ok(_) => Ok(Process::Running),
+                Ok(state) => self.condition(&machine, state).await,
                 // Its socket closes just before it ends.
                 Err(qemu::Error::Closed) => {
-                    let exit = running.machine.exited().await;
-                    self.note_exit(exit.map_err(Into::into));
+                    let exit = machine.exited().await;
+                    self.note_exit(&exit.map_err(Into::into));
                     Ok(Process::None)
                 }
                 Err(error) => Err(error.into()),
@@ -216,63 +231,38 @@ impl Task {
     }
 
     pub(super) fn hold(&mut self, machine: Machine) {
-        self.process = Some(Running { events: machine.events(), machine });
+        self.process = Some(Running::new(machine));
+        self.ended = None;
     }
 
     pub(super) fn machine(&self) -> Option<&Machine> {
         self.process.as_ref().map(|running| &running.machine)
     }
 
-    fn note_exit(&mut self, exit: Result<Exit>) {
-        let Some(mut running) = self.process.take() else { return };
-        let mut by_guest = false;
-        while let Ok(event) = running.events.try_recv() {
-            by_guest |= matches!(event, Event::Shutdown { by_guest: true, .. });
-        }
-        match exit {
-            _ if by_guest => tracing::info!(server = %self.id, "the guest powered itself off"),
-            Ok(exit) => tracing::warn!(server = %self.id, %exit, "the machine's process ended"),
-            Err(error) => tracing::warn!(server = %self.id, error = error.chain(), "the machine's process ended"),
-        }
-    }
-
-    async fn stop(&mut self) -> Result<()> {
-        let grace = self.host.config().stop_grace();
-        if let Some(machine) = self.machine().cloned() {
-            crash::point("node.machine.stopping");
-            // Something newer may be wanted before the guest is done; it is looked at then.
-            if self.unless_changed(power_off(&machine, grace)).await.transpose()?.is_none() {
-                return Ok(());
-            }
-            self.process = None;
-            crash::point("node.machine.stopped");
-        }
-        self.recorded.running = None;
-        self.recorded.halted = None;
-        if let Some(Wanted::Machine(machine)) = &self.kept {
-            self.recorded.reboots = machine.reboots;
-        }
-        self.keep_recorded().await
-    }
-
-    /// Ends the process; that the count of reboots is behind then starts it again.
-    async fn reboot(&mut self, kind: RebootKind) -> Result<()> {
-        let Some(machine) = self.machine().cloned() else { return Ok(()) };
-        if self.recorded.running.take().is_some() {
-            self.keep_recorded().await?;
-        }
-        crash::point("node.machine.rebooting");
-        match kind {
-            RebootKind::Hard => drop(machine.turn_off().await?),
-            RebootKind::Soft => {
-                let grace = self.host.config().stop_grace();
-                if self.unless_changed(power_off(&machine, grace)).await.transpose()?.is_none() {
-                    return Ok(());
-                }
-            }
-        }
+    /// It is gone, by our own doing.
+    pub(super) fn forget_process(&mut self) {
         self.process = None;
-        Ok(())
+        self.standstill = Standstill::default();
+    }
+
+    fn note_exit(&mut self, exit: &Result<Exit>) {
+        self.ended = self.process.take().map(|running| running.end(exit));
+        self.standstill = Standstill::default();
+    }
+
+    /// It ran, and is there no more.
+    async fn note_halt(&mut self, boot_id: String) -> Result<()> {
+        let unseen = || match self.ledger.run_dir().tells_of_force() {
+            true => End::Lost(lost("while nobody was there to see how")),
+            false => End::SwitchedOff,
+        };
+        let lost = match self.ended.take().unwrap_or_else(unseen) {
+            End::SwitchedOff => None,
+            End::Lost(cause) => Some(Lost { cause, boot_id }),
+        };
+        self.recorded.running = None;
+        self.recorded.halted = Some(Halted { known_at: None, lost });
+        self.keep_recorded().await
     }
 
     /// Lets the guest of a paused process run.
@@ -297,7 +287,7 @@ impl Task {
 
     /// Everything of the machine, outermost first, its directory last.
     async fn release(&mut self) -> Result<()> {
-        self.process = None;
+        self.forget_process();
         self.looked = true;
         Machine::ensure_gone(self.id, &self.ledger.run_dir()).await?;
         crash::point("node.machine.killed");
@@ -347,27 +337,16 @@ impl Task {
     }
 }
 
-/// Presses the power button, again and again as a guest that is still booting does not hear it, and turns the machine
-/// off when its time is over.
-async fn power_off(machine: &Machine, grace: Duration) -> Result<Exit> {
-    let over = Instant::now() + grace;
-    loop {
-        let left = over.saturating_duration_since(Instant::now());
-        if left <= PRESS_EVERY {
-            return Ok(machine.stop_within(left).await?);
-        }
-        if machine.qmp().system_powerdown().await.is_err() {
-            return Ok(machine.turn_off().await?);
-        }
-        if let Ok(exit) = timeout(PRESS_EVERY, machine.exited()).await {
-            return Ok(exit?);
-        }
+async fn exited(machine: Option<&Machine>) -> Result<Exit> {
+    match machine {
+        Some(machine) => Ok(machine.exited().await?),
+        None => std::future::pending().await,
     }
 }
 
-async fn exited(process: Option<&Running>) -> Result<Exit> {
+async fn told(process: Option<&mut Running>) {
     match process {
-        Some(running) => Ok(running.machine.exited().await?),
+        Some(running) => running.told().await,
         None => std::future::pending().await,
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Guests of a few instructions, as images whose boot sector the BIOS loads, and machines that run them.
+//! Machines that run guests of a few instructions.
 
 use std::collections::BTreeMap;
 
@@ -8,42 +8,7 @@ use types::{Generation, ImageId, ProjectId, Secret, ServerId};
 
 use super::cloud::Cloud;
 
-const SECTOR: usize = 512;
-/// The BIOS does not boot a disk of less than a cylinder.
-const DISK: usize = 1 << 20;
-
-/// Says "hello" on its serial port, then idles until its power button is pressed and turns itself off.
-pub(super) fn obedient() -> Vec<u8> {
-    let mut code = vec![0xba, 0xf8, 0x03]; // mov dx, 0x3f8: the first serial port
-    for letter in *b"hello\n" {
-        code.extend([0xb0, letter, 0xee]); // mov al, letter; out dx, al
-    }
-    code.extend([
-        0xba, 0x02, 0x06, 0xb8, 0x00, 0x01, 0xef, // mov dx, 0x602; mov ax, 0x100; out dx, ax: listen to the button
-        0xba, 0x00, 0x06, // mov dx, 0x600: the ACPI status
-        0xfb, 0xf4, // sti; hlt: until the next tick of the clock
-        0xed, 0xf6, 0xc4, 0x01, // in ax, dx; test ah, 1: was it pressed?
-        0x74, 0xf8, // jz to the sti
-    ]);
-    code.extend(POWER_OFF);
-    bootable(&code)
-}
-
-/// Turns itself off as soon as it runs.
-pub(super) fn tired() -> Vec<u8> {
-    bootable(&POWER_OFF)
-}
-
-/// mov dx, 0x604; mov ax, 0x2000; out dx, ax: off; jmp to itself
-const POWER_OFF: [u8; 9] = [0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, 0xef, 0xeb, 0xfe];
-
-fn bootable(code: &[u8]) -> Vec<u8> {
-    let mut disk = code.to_vec();
-    disk.resize(SECTOR - 2, 0);
-    disk.extend([0x55, 0xaa]);
-    disk.resize(DISK, 0);
-    disk
-}
+pub(super) use guests::*;
 
 /// A machine that bears this name, of an image that is not there.
 pub(crate) fn of_nobody(hostname: &str) -> MachineDesired {
@@ -70,6 +35,7 @@ fn of_image(sha512: String, image_size: u64) -> MachineDesired {
         root: RootDisk { image_id: ImageId::generate(), sha512, format: "raw".into(), image_size, size: 8 << 20 },
         nics: vec![],
         config_drive: false,
+        watchdog: None,
         metadata: InstanceMetadata {
             hostname: "web".into(),
             name: "Web".into(),

@@ -158,7 +158,7 @@ async fn a_host_whose_disk_is_small() {
         cloud.want(&id, machine);
         let failed = |found: &contracts::node::MachineObserved| matches!(found.state, MachineState::Failed { .. });
         let found = cloud.rooms.observed_when(&machine.server_id, failed).await;
-        let MachineState::Failed { cause, transient } = found.state else { panic!("{:?}", found.state) };
+        let MachineState::Failed { cause, transient, .. } = found.state else { panic!("{:?}", found.state) };
         assert!(!transient && cause.contains("the disk of this host that has") && cause.contains(words), "{cause}");
         assert!(cause.contains(images.to_str().unwrap()), "{cause}");
     }

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use contracts::node::{MachineState, Power, RebootKind};
+use contracts::node::{Failure, MachineState, Power, RebootKind};
 use qemu::machine::running_below;
 use types::ServerId;
 
@@ -111,7 +111,9 @@ async fn a_machine_whose_process_dies_is_reported_and_not_restarted() {
     let server = &machine.server_id;
     cloud.run(&id, &machine).await;
     kill(node.dir(), server);
-    cloud.rooms.state_when(server, MachineState::Stopped).await;
+    let found = cloud.rooms.observed_when(server, |found| matches!(found.state, MachineState::Failed { .. })).await;
+    let MachineState::Failed { cause, transient: false, how: Failure::Crashed } = found.state else { panic!("{found:?}") };
+    assert!(cause.contains("signal 9") && cause.contains("A hard reboot"), "{cause}");
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(pid_of(node.dir(), server), None);
     // A reboot is a wish to run.
@@ -192,7 +194,7 @@ async fn a_machine_that_cannot_be_says_why() {
     machine.root.size = 4096;
     cloud.want(&id, &machine);
     let found = cloud.rooms.observed_when(&machine.server_id, |found| matches!(found.state, MachineState::Failed { .. })).await;
-    let MachineState::Failed { cause, transient } = found.state else { unreachable!() };
+    let MachineState::Failed { cause, transient, .. } = found.state else { unreachable!() };
     assert!(cause.contains("cannot hold an image") && !transient, "{cause}");
 
     // With what was wrong put right it goes on at once.

@@ -18,5 +18,6 @@ mod scratch;
 mod session;
 mod snapshot;
 mod strangers;
+mod trouble;
 
 pub(crate) use guest::of_nobody;

@@ -7,6 +7,8 @@
 //!      ▲                 │                          │
 //!      └─── ensure_gone ─┴──────── exit ◀───────────┘   guest powers off, stop_within, kill, crash
 //! ```
+//! QEMU itself may hold a running guest still; [`Trouble`] says why.
+//!
 //! `start` leaves the guest paused, so that its ports can be wired before its first instruction. After a
 //! restart of ours `adopt` finds the process again. Nothing here is remembered between the two: the process
 //! itself, its lock and its command line are the record.
@@ -21,6 +23,7 @@ mod run_dir;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +34,15 @@ use uuid::Uuid;
 use crate::Result;
 use crate::error::Error;
 use crate::qmp::{Event, Qmp, RunState, within};
-pub use process::{Exit, running_below};
+pub use process::{Exit, running_below, runs_long_under_kvm};
 pub use run_dir::RunDir;
-pub use spec::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, MachineSpec, Nic, RunAs};
+pub use spec::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, MachineSpec, Nic, RunAs, WatchdogAction};
+pub use trouble::Trouble;
 
 use process::Process;
+
+/// The board that all machines have, and the one on which an accelerator is probed.
+pub(crate) const MACHINE_TYPE: &str = "q35,usb=off,vmport=off,dump-guest-core=off";
 
 /// How long QEMU may take to flush its disks after `quit` before it is killed.
 const QUIT_GRACE: Duration = Duration::from_secs(10);

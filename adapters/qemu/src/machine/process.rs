@@ -106,6 +106,28 @@ pub fn running_below(parent: &std::path::Path) -> Result<Vec<(Uuid, i32)>> {
     Ok(all()?.into_iter().filter(|(pid, _)| below(*pid)).map(|(pid, id)| (id, pid)).collect())
 }
 
+/// Whether a machine other than this one has run under KVM for so long, with a run directory below `parent`.
+pub fn runs_long_under_kvm(parent: &std::path::Path, but: Uuid, at_least: Duration) -> Result<bool> {
+    let others = running_below(parent)?.into_iter().filter(|(id, _)| *id != but);
+    Ok(others.map(|(_, pid)| pid).any(|pid| is_under_kvm(pid) && age(pid).is_some_and(|age| age >= at_least)))
+}
+
+fn is_under_kvm(pid: i32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let arguments: Vec<_> = line.split(|byte| *byte == 0).collect();
+    arguments.windows(2).any(|pair| pair[0] == b"-accel" && pair[1].starts_with(b"kvm"))
+}
+
+/// How long ago a process began.
+fn age(pid: i32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; the 22nd field is the 20th behind it.
+    let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let uptime: f64 = fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
+    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()?? as f64;
+    Some(Duration::from_secs_f64((uptime - ticks / per_second).max(0.0)))
+}
+
 fn open_machine(pid: i32, id: Uuid) -> Option<Process> {
     let process = Process::open(pid).ok()?;
     // Looked at after the pidfd was taken: if the number was used again in between, the id does not match.

@@ -43,6 +43,16 @@ impl RunDir {
         self.own().join("vnc")
     }
 
+    /// QEMU's own: it removes it when it ends in an orderly way.
+    pub(super) fn own_pid_file(&self) -> PathBuf {
+        self.own().join("pid")
+    }
+
+    /// Whether the process that is no more was ended by force: killed, or by a failure of its own.
+    pub fn tells_of_force(&self) -> bool {
+        self.own_pid_file().exists()
+    }
+
     pub fn pid_file(&self) -> PathBuf {
         self.0.join("pid")
     }

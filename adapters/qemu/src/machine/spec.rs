@@ -31,6 +31,30 @@ pub struct MachineSpec {
     pub run_as: RunAs,
     /// Empty slots, for devices plugged in while it runs: they cannot be added later.
     pub spare_slots: u8,
+    /// What becomes of a guest that stops feeding its watchdog; it has none if nothing is said.
+    pub watchdog: Option<WatchdogAction>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WatchdogAction {
+    Reset,
+    Poweroff,
+    Pause,
+    /// It is only said.
+    None,
+}
+
+impl WatchdogAction {
+    /// QEMU's word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Poweroff => "poweroff",
+            Self::Pause => "pause",
+            Self::None => "none",
+        }
+    }
 }
 
 /// The unprivileged user a machine's QEMU runs as: one of its own, so that machines cannot touch each other.

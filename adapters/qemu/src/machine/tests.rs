@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Accelerator, boot_sector};
+use crate::Accelerator;
 
 /// A place for one machine, which is gone with it whatever the test did.
 struct Place {
@@ -56,6 +56,7 @@ impl Place {
             run_dir: self.run_dir(),
             run_as: RunAs { uid: 299_001, gid: 299_001 },
             spare_slots: 4,
+            watchdog: None,
         }
     }
 
@@ -89,7 +90,7 @@ async fn running_until(machine: &Machine, wanted: fn(&Event) -> bool, events: &m
 #[tokio::test]
 async fn a_guest_starts_paused_runs_and_obeys_its_power_button() {
     let place = Place::new();
-    let machine = place.start(&boot_sector::obedient()).await;
+    let machine = place.start(&guests::obedient()).await;
     assert_eq!(machine.run_state().await.unwrap(), RunState::Prelaunch);
     assert_eq!(fs::read_to_string(place.console_log()).unwrap(), "");
 
@@ -105,7 +106,7 @@ async fn a_guest_starts_paused_runs_and_obeys_its_power_button() {
 #[tokio::test]
 async fn a_guest_that_ignores_its_power_button_is_turned_off() {
     let place = Place::new();
-    let machine = place.start(&boot_sector::stubborn()).await;
+    let machine = place.start(&guests::stubborn()).await;
     machine.cont().await.unwrap();
     assert_eq!(machine.stop_within(Duration::from_millis(200)).await.unwrap(), Exit::Code(0));
 }
@@ -113,7 +114,7 @@ async fn a_guest_that_ignores_its_power_button_is_turned_off() {
 #[tokio::test]
 async fn a_machine_is_adopted_after_its_starter_forgot_it() {
     let place = Place::new();
-    let first = place.start(&boot_sector::obedient()).await;
+    let first = place.start(&guests::obedient()).await;
     first.cont().await.unwrap();
     let pid = first.pid();
     drop(first);
@@ -136,7 +137,7 @@ async fn a_machine_is_adopted_after_its_starter_forgot_it() {
 #[tokio::test]
 async fn a_pid_file_that_names_another_process_is_not_believed() {
     let place = Place::new();
-    let machine = place.start(&boot_sector::stubborn()).await;
+    let machine = place.start(&guests::stubborn()).await;
     let pid = machine.pid();
     drop(machine);
     place.run_dir().record_pid(std::process::id().cast_signed()).unwrap();
@@ -152,19 +153,19 @@ async fn a_pid_file_that_names_another_process_is_not_believed() {
 #[tokio::test]
 async fn a_second_start_is_refused_while_the_first_lives() {
     let place = Place::new();
-    let machine = place.start(&boot_sector::stubborn()).await;
-    let second = Machine::start(place.spec(&boot_sector::stubborn())).await;
+    let machine = place.start(&guests::stubborn()).await;
+    let second = Machine::start(place.spec(&guests::stubborn())).await;
     assert!(matches!(second, Err(Error::AlreadyRunning { id }) if id == place.id));
     assert_eq!(machine.run_state().await.unwrap(), RunState::Prelaunch);
 
     machine.kill().await.unwrap();
-    place.start(&boot_sector::stubborn()).await;
+    place.start(&guests::stubborn()).await;
 }
 
 #[tokio::test]
 async fn death_is_seen_by_every_waiter() {
     let place = Place::new();
-    let machine = place.start(&boot_sector::stubborn()).await;
+    let machine = place.start(&guests::stubborn()).await;
     let other = machine.clone();
     let waiter = tokio::spawn(async move { other.exited().await.unwrap() });
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(machine.pid()), nix::sys::signal::SIGKILL).unwrap();
@@ -173,10 +174,152 @@ async fn death_is_seen_by_every_waiter() {
     assert!(matches!(machine.run_state().await, Err(Error::Closed)));
 }
 
+/// Waits until its guest stands still.
+async fn trouble(machine: &Machine) -> Trouble {
+    let look = async {
+        loop {
+            match machine.trouble(machine.run_state().await.unwrap()).await.unwrap() {
+                Some(trouble) => return trouble,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), look).await.unwrap_or_else(|_| panic!("{machine:?} runs on"))
+}
+
+#[tokio::test]
+async fn a_guest_that_panics_is_held_as_it_is_and_says_so() {
+    let place = Place::new();
+    let machine = place.start(&guests::panicking()).await;
+    let mut events = machine.events();
+    machine.cont().await.unwrap();
+    running_until(&machine, |event| *event == Event::GuestPanicked, &mut events).await;
+    assert_eq!(trouble(&machine).await, Trouble::GuestPanicked);
+    assert_eq!(machine.run_state().await.unwrap(), RunState::GuestPanicked);
+    assert_eq!(fs::read_to_string(place.console_log()).unwrap(), "hello\n");
+    machine.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_watchdog_that_is_not_fed_does_what_its_owner_wished() {
+    let place = Place::new();
+    let start = async |action| {
+        let spec = MachineSpec { watchdog: Some(action), ..place.spec(&guests::forgetful()) };
+        let machine = Machine::start(spec).await.unwrap();
+        let events = machine.events();
+        machine.cont().await.unwrap();
+        (machine, events)
+    };
+    let (machine, _) = start(WatchdogAction::Pause).await;
+    assert_eq!(trouble(&machine).await, Trouble::Watchdog);
+    assert_eq!(machine.run_state().await.unwrap(), RunState::Watchdog);
+    machine.kill().await.unwrap();
+
+    let (machine, mut events) = start(WatchdogAction::Poweroff).await;
+    let off = |event: &Event| matches!(event, Event::Watchdog { action } if action == "poweroff");
+    running_until(&machine, off, &mut events).await;
+    assert_eq!(machine.exited().await.unwrap(), Exit::Code(0));
+    assert!(!place.run_dir().tells_of_force());
+
+    let (machine, mut events) = start(WatchdogAction::Reset).await;
+    running_until(&machine, |event| matches!(event, Event::Reset { .. }), &mut events).await;
+    assert_eq!(machine.trouble(machine.run_state().await.unwrap()).await.unwrap(), None);
+    machine.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_disk_without_room_holds_its_guest_until_there_is_some() {
+    let place = Place::new();
+    let small = SmallFileSystem::mount(&place.dir.path().join("small"), 3 << 20);
+    let mut spec = place.spec(&guests::writing());
+    // Sparse, so that each sector takes room when it is written.
+    let disk = small.path.join("disk");
+    fs::write(&disk, guests::writing()).unwrap();
+    fs::File::options().write(true).open(&disk).unwrap().set_len(9 << 20).unwrap();
+    spec.disks[0].path = disk;
+    let machine = Machine::start(spec).await.unwrap();
+    let mut events = machine.events();
+    machine.cont().await.unwrap();
+    running_until(&machine, |event| matches!(event, Event::DiskError { held: true, .. }), &mut events).await;
+    let found = trouble(&machine).await;
+    assert_eq!(found, Trouble::Disk { disk: "root".into(), full: true });
+    assert!(found.to_string().contains("the disk root has no room left"), "{found}");
+
+    // Let go on without room, it is held again; with room it comes to its end, and no write was lost.
+    machine.cont().await.unwrap();
+    assert_eq!(trouble(&machine).await, found);
+    small.resize(64 << 20);
+    machine.cont().await.unwrap();
+    let done = async {
+        while !fs::read_to_string(place.console_log()).unwrap().contains("done") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), done).await.expect("the guest does not come to its end");
+    assert_eq!(fs::read_to_string(place.console_log()).unwrap(), "hello\ndone\n");
+    machine.kill().await.unwrap();
+}
+
+/// On a host with a KVM that starts machines at all, however well it runs them.
+#[tokio::test]
+async fn a_guest_that_kvm_cannot_run_on_is_told_from_one_that_halts() {
+    let place = Place::new();
+    let spec = MachineSpec { accelerator: Accelerator::Kvm, ..place.spec(&guests::unfit_for_kvm()) };
+    let Ok(machine) = Machine::start(spec).await else { return };
+    machine.cont().await.unwrap();
+    let found = trouble(&machine).await;
+    assert!(matches!(&found, Trouble::Accelerator { kind: Accelerator::Kvm, .. }), "{found:?}");
+    assert!(found.to_string().contains("KVM internal error"), "{found}");
+    machine.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_orderly_end_is_told_from_one_by_force_even_afterwards() {
+    let place = Place::new();
+    let machine = place.start(&guests::obedient()).await;
+    assert!(place.run_dir().tells_of_force());
+    machine.cont().await.unwrap();
+    place.hello().await;
+    machine.stop_within(Duration::from_secs(30)).await.unwrap();
+    assert!(!place.run_dir().tells_of_force());
+    let machine = place.start(&guests::stubborn()).await;
+    machine.kill().await.unwrap();
+    assert!(place.run_dir().tells_of_force());
+}
+
+/// A file system of so many bytes, which is gone with it.
+struct SmallFileSystem {
+    path: PathBuf,
+}
+
+impl SmallFileSystem {
+    fn mount(path: &Path, size: u64) -> Self {
+        fs::create_dir(path).unwrap();
+        let small = Self { path: path.to_owned() };
+        small.set_size(size, nix::mount::MsFlags::empty());
+        small
+    }
+
+    fn resize(&self, size: u64) {
+        self.set_size(size, nix::mount::MsFlags::MS_REMOUNT);
+    }
+
+    fn set_size(&self, size: u64, flags: nix::mount::MsFlags) {
+        let options = format!("size={size},mode=711");
+        nix::mount::mount(Some("tmpfs"), &self.path, Some("tmpfs"), flags, Some(options.as_str())).unwrap();
+    }
+}
+
+impl Drop for SmallFileSystem {
+    fn drop(&mut self) {
+        let _ = nix::mount::umount2(&self.path, nix::mount::MntFlags::MNT_DETACH);
+    }
+}
+
 #[tokio::test]
 async fn what_qemu_says_when_it_does_not_start_is_in_the_error() {
     let place = Place::new();
-    let mut spec = place.spec(&boot_sector::stubborn());
+    let mut spec = place.spec(&guests::stubborn());
     spec.disks[0].path = place.dir.path().join("not, there");
     spec.disks[0].read_only = true;
     let error = Machine::start(spec).await.unwrap_err().to_string();
@@ -188,7 +331,7 @@ async fn what_qemu_says_when_it_does_not_start_is_in_the_error() {
 async fn ensure_gone_is_content_when_there_is_nothing() {
     let place = Place::new();
     Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
-    let machine = place.start(&boot_sector::stubborn()).await;
+    let machine = place.start(&guests::stubborn()).await;
     Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
     machine.exited().await.unwrap();
     assert!(!place.run_dir().path().exists());
@@ -198,7 +341,7 @@ async fn ensure_gone_is_content_when_there_is_nothing() {
 #[tokio::test]
 async fn qemu_runs_confined() {
     let place = Place::new();
-    let machine = place.start(&boot_sector::stubborn()).await;
+    let machine = place.start(&guests::stubborn()).await;
     let proc = PathBuf::from(format!("/proc/{}", machine.pid()));
     let status = fs::read_to_string(proc.join("status")).unwrap();
     let field = |name: &str| {
@@ -229,7 +372,7 @@ async fn qemu_runs_confined() {
 #[tokio::test]
 async fn a_machine_has_a_control_group_of_its_own_where_the_host_has_them() {
     let place = Place::new();
-    let machine = place.start(&boot_sector::stubborn()).await;
+    let machine = place.start(&guests::stubborn()).await;
     let group = cgroup::group_of(place.id);
     let is_in = || fs::read_to_string(format!("/proc/{}/cgroup", machine.pid())).unwrap().contains(&place.id.to_string());
     let mut waited = Duration::ZERO;

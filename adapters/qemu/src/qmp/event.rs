@@ -20,6 +20,17 @@ pub enum Event {
     Stop,
     Resume,
     GuestPanicked,
+    /// The guest did not feed its watchdog; `action` is what QEMU does then.
+    Watchdog {
+        action: String,
+    },
+    /// A disk failed the guest. Either its request failed, too, or it is held until it is let go on.
+    DiskError {
+        /// The name of the disk's block node.
+        node: String,
+        held: bool,
+        reason: String,
+    },
     /// A device was unplugged for good: what it was made of may be released.
     DeviceDeleted {
         device: String,
@@ -42,6 +53,10 @@ impl Event {
             "STOP" => Self::Stop,
             "RESUME" => Self::Resume,
             "GUEST_PANICKED" => Self::GuestPanicked,
+            "WATCHDOG" => Self::Watchdog { action: text("action") },
+            "BLOCK_IO_ERROR" => {
+                Self::DiskError { node: text("node-name"), held: data["action"] == "stop", reason: text("reason") }
+            }
             // The path-only form, for a device that has no id, is of no use to us: all of ours have one.
             "DEVICE_DELETED" if data["device"].is_string() => Self::DeviceDeleted { device: text("device") },
             _ => Self::Other { name: name.to_owned(), data },

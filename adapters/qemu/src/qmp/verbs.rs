@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Qmp;
-use crate::Result;
+use crate::{Accelerator, Result};
 use crate::error::Error;
 
 /// QEMU's own version, as triple.
@@ -39,6 +39,8 @@ pub enum RunState {
     GuestPanicked,
     InternalError,
     IoError,
+    /// Its watchdog was not fed, and was told to pause it then.
+    Watchdog,
     Inmigrate,
     Postmigrate,
     FinishMigrate,
@@ -82,6 +84,16 @@ impl Qmp {
             Err(Error::Closed) => Ok(()),
             done => done,
         }
+    }
+
+    /// What runs the guest's processor.
+    pub async fn accelerator(&self) -> Result<Accelerator> {
+        #[derive(Deserialize)]
+        struct Kvm {
+            enabled: bool,
+        }
+        let kvm: Kvm = self.execute("query-kvm", Value::Null).await?;
+        Ok(if kvm.enabled { Accelerator::Kvm } else { Accelerator::Tcg })
     }
 
     async fn order(&self, command: &str) -> Result<()> {

@@ -128,6 +128,7 @@ fn check(cx: &Cx, specs: &Specs) -> Read<()> {
             "hw:cpu_policy" => &["dedicated", "shared", "mixed"],
             "hw:cpu_thread_policy" => &["prefer", "isolate", "require"],
             "hw:emulator_threads_policy" => &["share", "isolate"],
+            "hw:watchdog_action" => &["none", "pause", "poweroff", "reset", "disabled"],
             "hw:boot_menu" | "hw:mem_encryption" | "hw:hide_hypervisor_id" | "hw:locked_memory" => BOOLEANS,
             "hw_rng:allowed" | "os:secure_boot" => BOOLEANS,
             _ if key.starts_with("trait:") => &["required", "forbidden"],

@@ -6,7 +6,7 @@ mod api;
 mod store;
 
 pub(crate) use api::routes;
-pub(crate) use store::{begin, done, fail, fail_open, finish, finish_through};
+pub(crate) use store::{begin, done, fail, fail_open, failed, finish, finish_through};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -15,6 +15,7 @@ pub(crate) enum Action {
     Start,
     Stop,
     Reboot,
+    Pause,
     CreateImage,
     Lock,
     Unlock,
@@ -29,6 +30,7 @@ impl Action {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Reboot => "reboot",
+            Self::Pause => "pause",
             Self::CreateImage => "createImage",
             Self::Lock => "lock",
             Self::Unlock => "unlock",
@@ -44,6 +46,7 @@ impl Action {
             Self::Start => "compute_start_instance",
             Self::Stop => "compute_stop_instance",
             Self::Reboot => "compute_reboot_instance",
+            Self::Pause => "compute_pause_instance",
             Self::CreateImage => "compute_snapshot_instance",
             Self::Lock | Self::Unlock | Self::ResetState => "",
         }

@@ -14,7 +14,12 @@ pub(crate) fn begin(tx: &mut Tx, actor: &Actor, server: &Server, action: Action,
 
 /// An action that is done in this very transaction.
 pub(crate) fn done(tx: &mut Tx, actor: &Actor, server: &Server, action: Action) -> Result<()> {
-    insert(tx, actor, server, action, None, Some("Success"))
+    insert(tx, actor, server, action, None, Some(("Success", None)))
+}
+
+/// What befell a server by itself, and why, as an action that failed.
+pub(crate) fn failed(tx: &mut Tx, actor: &Actor, server: &Server, action: Action, message: &str) -> Result<()> {
+    insert(tx, actor, server, action, None, Some(("Error", Some(message))))
 }
 
 fn insert(
@@ -23,7 +28,7 @@ fn insert(
     server: &Server,
     action: Action,
     generation: Option<Generation>,
-    result: Option<&'static str>,
+    outcome: Option<(&'static str, Option<&str>)>,
 ) -> Result<()> {
     // The cloud itself acts in nobody's request; its action gets an id of its own.
     let request_id = match actor.request_id.as_str() {
@@ -33,7 +38,8 @@ fn insert(
     let now = Timestamp::now();
     tx.execute(
         "INSERT INTO server_actions (server_id, request_id, project_id, user_id, action, event, generation, host, started_at, \
-         updated_at, finished_at, result) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11) ON CONFLICT DO NOTHING",
+         updated_at, finished_at, result, message) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12) \
+         ON CONFLICT DO NOTHING",
         &params![
             &server.id,
             request_id,
@@ -44,8 +50,9 @@ fn insert(
             generation.map(|generation| generation.0),
             server.host.clone(),
             now,
-            result.map(|_| now),
-            result
+            outcome.map(|_| now),
+            outcome.map(|(result, _)| result),
+            outcome.and_then(|(_, message)| message)
         ],
     )?;
     Ok(())

@@ -11,7 +11,7 @@ use contracts::{
 };
 use store::Tx;
 
-use super::claim;
+use super::{FaultNote, claim};
 use crate::{Compute, error::Result};
 
 /// What we know of a server for this purpose.
@@ -48,6 +48,7 @@ impl Audit for Compute {
                     None => findings.push(finding("leftover", "allocation", consumer.as_str(), "there is no such server")),
                 }
             }
+            findings.extend(self.store.list(broken).await?);
             for node in self.nodes.list().await?.into_iter().filter(|node| node.up) {
                 let wanted = wanted_on(&known, &node.hostname);
                 match self.nodes.ask(&node.id, Ask::Inventory).await {
@@ -73,6 +74,22 @@ fn read(tx: &mut Tx) -> Result<BTreeMap<String, Known>> {
         server.taps.extend(claim.nic.map(|nic| tap(nic.port_id.as_str())));
     }
     Ok(known)
+}
+
+/// Servers whose machine ran and broke down, or is held still.
+fn broken(tx: &mut Tx) -> Result<Vec<Finding>> {
+    let rows = tx.query(
+        "SELECT id, host, fault FROM servers WHERE deleted_at IS NULL AND deleting_at IS NULL AND phase = 'built' \
+         AND found IN ('failed', 'held') AND found_current = 1 ORDER BY id",
+        &[],
+    )?;
+    rows.iter()
+        .map(|row| {
+            let (id, host, fault): (String, Option<String>, Option<FaultNote>) = (row.get(0)?, row.get(1)?, row.json(2)?);
+            let cause = fault.map_or_else(|| "no cause was given".to_owned(), |fault| fault.message);
+            Ok(finding("differs", "machine", &id, &format!("on host {}: {cause}", host.unwrap_or_default())))
+        })
+        .collect()
 }
 
 /// How every agent of OpenStack's, ours too, names the tap of a port.

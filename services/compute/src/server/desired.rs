@@ -6,7 +6,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{InstanceMetadata, MachineDesired, NicDesired, RootDisk},
+    node::{InstanceMetadata, MachineDesired, NicDesired, RootDisk, WatchdogAction},
     nodes::{DesiredSource, ImageSource},
     ports::PortFacts,
 };
@@ -137,9 +137,23 @@ fn machine(server: Server, ports: &[PortFacts]) -> MachineDesired {
         root,
         nics: ports.iter().map(nic).collect(),
         config_drive: server.config_drive,
+        watchdog: watchdog(&server),
         metadata: metadata(&server, ports),
         snapshot: server.snapshot.as_ref().and_then(|snapshot| snapshot.wanted_of_node()).cloned(),
         server_id: server.id,
+    }
+}
+
+/// The image's word goes before the flavor's, as in Nova; what is no action, `disabled` among them, is no watchdog.
+fn watchdog(server: &Server) -> Option<WatchdogAction> {
+    let of_image = server.image.properties.get("hw_watchdog_action");
+    let word = of_image.or_else(|| server.flavor.extra_specs.get("hw:watchdog_action"))?;
+    match word.to_ascii_lowercase().as_str() {
+        "reset" => Some(WatchdogAction::Reset),
+        "poweroff" => Some(WatchdogAction::Poweroff),
+        "pause" => Some(WatchdogAction::Pause),
+        "none" => Some(WatchdogAction::None),
+        _ => None,
     }
 }
 

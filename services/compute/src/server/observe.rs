@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{MachineObserved, MachineState, Observed, Power},
+    node::{Failure, MachineObserved, MachineState, Observed, Power},
     nodes::{NodeFacts, ObservedSink},
 };
 use serde_json::json;
@@ -117,11 +117,12 @@ fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result
         MachineState::Running => Found::Running,
         MachineState::Stopped => Found::Stopped,
         // The node goes on trying.
-        MachineState::Failed { transient: true, cause } => {
+        MachineState::Failed { transient: true, cause, .. } => {
             tracing::info!(server = %server.id, cause, "a host has trouble with a server and goes on trying");
             Found::Preparing
         }
-        MachineState::Failed { transient: false, .. } => Found::Failed,
+        MachineState::Failed { how: Failure::Held, .. } => Found::Held,
+        MachineState::Failed { .. } => Found::Failed,
         MachineState::Gone => return Ok(Next::Nothing),
     };
     let is_current = report.generation >= server.generation;
@@ -133,15 +134,19 @@ fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result
     note(tx, server, found, report, is_current)?;
     match (server.phase, &report.state) {
         (Phase::Spawning, MachineState::Running | MachineState::Stopped) => built(tx, server, report),
-        (Phase::Spawning, MachineState::Failed { cause, transient: false }) => {
+        (Phase::Spawning, MachineState::Failed { cause, transient: false, how: Failure::Unmade }) => {
             try_elsewhere(tx, server, cause)?;
             Ok(Next::Converge)
         }
-        (Phase::Built, MachineState::Failed { cause, transient: false }) if is_current => {
-            let details = server.host.as_ref().map(|host| format!("on host {host}: {cause}"));
-            table::set_fault(tx, &server.id, &FaultNote::new(cause, details))?;
-            instance_action::fail_open(tx, &server.id, cause)?;
-            table::record(tx, &Actor::system("compute"), "server.fail", server, None, json!({"cause": cause}))?;
+        (Phase::Spawning, MachineState::Failed { cause, transient: false, how }) => {
+            // It did run, if only for a moment.
+            built(tx, server, report)?;
+            broke_down(tx, server, cause, *how)
+        }
+        (Phase::Built, MachineState::Failed { cause, transient: false, how }) if is_current => {
+            if *how == Failure::Unmade || server.found != Some(found) {
+                return broke_down(tx, server, cause, *how);
+            }
             Ok(Next::Nothing)
         }
         (Phase::Built, MachineState::Running | MachineState::Stopped) => at_rest(tx, server, found, report, is_current),
@@ -173,7 +178,7 @@ fn built(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<Next>
 /// It is as was wanted on some generation, or its guest switched it off.
 fn at_rest(tx: &mut Tx, server: &Server, found: Found, report: &MachineObserved, is_current: bool) -> Result<Next> {
     instance_action::finish_through(tx, &server.id, report.generation, server.host.as_deref())?;
-    if is_current && server.found == Some(Found::Failed) {
+    if is_current && matches!(server.found, Some(Found::Failed | Found::Held)) {
         tx.execute("UPDATE servers SET fault = NULL WHERE id = $1", &params![&server.id])?;
     }
     let reboot_pending = report.reboots < server.reboots;
@@ -182,6 +187,25 @@ fn at_rest(tx: &mut Tx, server: &Server, found: Found, report: &MachineObserved,
     }
     let words = Server { found: Some(found), found_generation: report.generation, ..server.clone() }.facts().words();
     table::record(tx, &Actor::system("compute"), "server.found", server, None, json!({"status": words.status}))?;
+    Ok(Next::Nothing)
+}
+
+/// It is not as it should be, and everybody who looks learns why. What was under way failed. Of a machine that ran, the action
+/// is written down, too, by which Nova would have followed it.
+fn broke_down(tx: &mut Tx, server: &Server, cause: &str, how: Failure) -> Result<Next> {
+    let details = server.host.as_ref().map(|host| format!("on host {host}: {cause}"));
+    table::set_fault(tx, &server.id, &FaultNote::new(cause, details))?;
+    instance_action::fail_open(tx, &server.id, cause)?;
+    let actor = Actor::system("compute");
+    let action = match how {
+        Failure::Unmade => None,
+        Failure::Crashed => Some(Action::Stop),
+        Failure::Held => Some(Action::Pause),
+    };
+    if let Some(action) = action {
+        instance_action::failed(tx, &actor, server, action, cause)?;
+    }
+    table::record(tx, &actor, "server.fail", server, None, json!({"cause": cause, "how": how}))?;
     Ok(Next::Nothing)
 }
 

@@ -23,6 +23,7 @@
 //!           wanted Stopped, found Running            ACTIVE, powering-off
 //!           wanted Stopped, found Stopped            SHUTOFF
 //!           found Failed on what is wanted now       ERROR
+//!           found Held, wanted as it is              ERROR, until what holds its guest is gone (a disk without room)
 //! ```
 //!
 //! Invariant: the status that the database filters by is the one that clients see (test: `the_database_and_the_function_agree`).
@@ -53,7 +54,10 @@ pub(crate) enum Found {
     Preparing,
     Running,
     Stopped,
+    /// It could not be made, or broke down.
     Failed,
+    /// Its guest is held still for a while.
+    Held,
     Gone,
 }
 
@@ -81,7 +85,7 @@ pub(crate) struct Words {
     pub status: &'static str,
     pub vm_state: &'static str,
     pub task_state: Option<&'static str>,
-    /// Nova's numbers: 0 unknown, 1 running, 4 shut down, 6 crashed.
+    /// Nova's numbers: 0 unknown, 1 running, 3 paused, 4 shut down, 6 crashed.
     pub power_state: i64,
 }
 
@@ -136,7 +140,8 @@ impl Phase {
 }
 
 impl Found {
-    pub(crate) const ALL: [Found; 5] = [Found::Preparing, Found::Running, Found::Stopped, Found::Failed, Found::Gone];
+    pub(crate) const ALL: [Found; 6] =
+        [Found::Preparing, Found::Running, Found::Stopped, Found::Failed, Found::Held, Found::Gone];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -144,6 +149,7 @@ impl Found {
             Self::Running => "running",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
+            Self::Held => "held",
             Self::Gone => "gone",
         }
     }
@@ -167,12 +173,12 @@ impl Facts {
         if self.phase.is_building() {
             return "building";
         }
-        let failed_now = self.found == Some(Found::Failed) && self.current;
+        let failed_now = matches!(self.found, Some(Found::Failed | Found::Held)) && self.current;
         if self.phase != Phase::Built || self.marked_error || failed_now {
             return "error";
         }
         match self.found {
-            Some(Found::Running) => "active",
+            Some(Found::Running | Found::Held) => "active",
             // Between its two lives a machine that reboots is still an active one.
             Some(Found::Preparing) if self.reboot.is_some() && self.power == Power::Running => "active",
             _ => "stopped",
@@ -199,11 +205,11 @@ impl Facts {
         let moving = match (self.power, self.reboot, self.found) {
             (Power::Running, Some(RebootKind::Soft), _) => Some("rebooting"),
             (Power::Running, Some(RebootKind::Hard), _) => Some("rebooting_hard"),
-            (Power::Running, None, Some(Found::Running)) => None,
+            (Power::Running, None, Some(Found::Running | Found::Held)) => None,
             // The guest switched itself off.
             (Power::Running, None, Some(Found::Stopped)) if self.current => None,
             (Power::Running, None, _) => Some("powering-on"),
-            (Power::Stopped, _, Some(Found::Running)) => Some("powering-off"),
+            (Power::Stopped, _, Some(Found::Running | Found::Held)) => Some("powering-off"),
             (Power::Stopped, ..) => None,
         };
         moving.or(self.snapshot.map(Stage::task_state))
@@ -215,6 +221,7 @@ impl Facts {
         }
         match self.found {
             Some(Found::Running) => 1,
+            Some(Found::Held) => 3,
             Some(Found::Stopped) => 4,
             Some(Found::Failed) => 6,
             Some(Found::Preparing | Found::Gone) | None => 0,
@@ -238,8 +245,8 @@ fn status(vm_state: &str, task_state: Option<&str>) -> &'static str {
 pub(crate) const VM_STATE_SQL: &str = "CASE \
     WHEN deleted_at IS NOT NULL THEN 'deleted' \
     WHEN phase IN ('scheduling', 'networking', 'spawning', 'rescheduling') THEN 'building' \
-    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') = 'failed' AND found_current = 1) THEN 'error' \
-    WHEN coalesce(found, '') = 'running' THEN 'active' \
+    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') IN ('failed', 'held') AND found_current = 1) THEN 'error' \
+    WHEN coalesce(found, '') IN ('running', 'held') THEN 'active' \
     WHEN coalesce(found, '') = 'preparing' AND power = 'running' AND found_reboots < reboots THEN 'active' \
     ELSE 'stopped' END";
 
@@ -247,8 +254,8 @@ pub(crate) const VM_STATE_SQL: &str = "CASE \
 pub(crate) const STATUS_SQL: &str = "CASE \
     WHEN deleted_at IS NOT NULL THEN 'DELETED' \
     WHEN phase IN ('scheduling', 'networking', 'spawning', 'rescheduling') THEN 'BUILD' \
-    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') = 'failed' AND found_current = 1) THEN 'ERROR' \
-    WHEN coalesce(found, '') = 'running' OR (coalesce(found, '') = 'preparing' AND power = 'running' AND found_reboots < reboots) THEN \
+    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') IN ('failed', 'held') AND found_current = 1) THEN 'ERROR' \
+    WHEN coalesce(found, '') IN ('running', 'held') OR (coalesce(found, '') = 'preparing' AND power = 'running' AND found_reboots < reboots) THEN \
         CASE WHEN deleting_at IS NULL AND power = 'running' AND found_reboots < reboots \
              THEN CASE WHEN reboot_kind = 'hard' THEN 'HARD_REBOOT' ELSE 'REBOOT' END \
              ELSE 'ACTIVE' END \
@@ -334,6 +341,10 @@ mod tests {
         assert_eq!(say(Facts { marked_error: true, ..running }), ("ERROR", "error", None, 1));
         let broken = built(Power::Running, Found::Failed);
         assert_eq!(say(broken), ("ERROR", "error", None, 6));
+        let held = built(Power::Running, Found::Held);
+        assert_eq!(say(held), ("ERROR", "error", None, 3));
+        let stopping = Facts { power: Power::Stopped, current: false, ..held };
+        assert_eq!(say(stopping), ("ACTIVE", "active", Some("powering-off"), 3));
         // A failure on what was wanted before is not one on what is wanted now.
         assert_eq!(say(Facts { current: false, ..broken }), ("SHUTOFF", "stopped", Some("powering-on"), 6));
     }
@@ -350,7 +361,8 @@ mod tests {
             }
             // Who is at rest shows no task, and what is found is then what is wanted.
             if words.status == "ACTIVE" && words.task_state.is_none() {
-                assert_eq!((facts.power, facts.found), (Power::Running, Some(Found::Running)), "{facts:?}");
+                let held_before = facts.found == Some(Found::Held) && !facts.current;
+                assert!(facts.power == Power::Running && (held_before || facts.found == Some(Found::Running)), "{facts:?}");
             }
         }
     }

@@ -17,7 +17,7 @@ use contracts::{
     BoxFuture, Refusal,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power,
+        Accelerator, Answer, Ask, Failure, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power,
         SnapshotObserved, SnapshotStep,
     },
     nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink, SnapshotSink},
@@ -212,7 +212,7 @@ impl Far {
             for machine in desired {
                 let id = machine.server_id.to_string();
                 if let Manner::Fails(cause) = &manner {
-                    let state = MachineState::Failed { cause: cause.clone(), transient: false };
+                    let state = MachineState::Failed { cause: cause.clone(), transient: false, how: Failure::Unmade };
                     let none = MachineKept { generation: machine.generation.0, reboots: machine.reboots, running: false };
                     machines.push(MachineObserved { state, ..observed(&id, &none) });
                     continue;

@@ -11,6 +11,7 @@ mod life;
 mod lists;
 mod operator;
 mod snapshots;
+mod trouble;
 mod versions;
 
 use std::{sync::Arc, time::Duration};

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Datapath, Disk, DiskBus, DiskFormat, MachineSpec, Nic};
+use super::{Datapath, Disk, DiskBus, DiskFormat, MACHINE_TYPE, MachineSpec, Nic, WatchdogAction};
 use crate::error::Error;
 use crate::{Accelerator, Result};
 
@@ -33,6 +33,8 @@ const TRANSLATION_BUFFER_MIB: u32 = 64;
 /// PCI slot of the first root port: below it are the host bridge and the display.
 const FIRST_PORT_SLOT: usize = 2;
 const FUNCTIONS_PER_SLOT: usize = 8;
+/// Behind all root ports.
+const WATCHDOG_SLOT: &str = "0x1e";
 
 /// What cloud-init in a stock image looks for in DMI before it asks for OpenStack's metadata at all.
 const PRODUCT: &str = "OpenStack Nova";
@@ -45,7 +47,9 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
     line.flag("-nodefaults").flag("-no-user-config").flag("-S");
     line.plain("-display", "none").plain("-boot", "strict=on").plain("-rtc", "base=utc");
     line.plain("-sandbox", SANDBOX);
-    line.plain("-machine", "q35,usb=off,vmport=off,dump-guest-core=off");
+    // There for as long as QEMU is, and longer only if it did not end by itself.
+    line.plain("-pidfile", utf8(&spec.run_dir.own_pid_file())?);
+    line.plain("-machine", MACHINE_TYPE);
     line.plain("-accel", accelerator(spec.accelerator)).plain("-cpu", spec.accelerator.cpu_model());
     line.plain("-m", format!("{}M", spec.memory_mib)).plain("-smp", format!("cpus={0},sockets={0}", spec.vcpus));
     line.plain("-smbios", format!("type=1,manufacturer=Ferrostack,product={PRODUCT},serial={0},uuid={0}", spec.id));
@@ -58,6 +62,13 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
     line.device(json!({ "driver": "isa-serial", "chardev": "serial0", "id": "com1" }));
     line.plain("-vnc", format!("unix:{}", doubled_commas(utf8(&spec.run_dir.vnc_socket())?)));
     line.device(json!({ "driver": "VGA", "id": "display0", "bus": "pcie.0", "addr": "0x1" }));
+
+    // A guest that panics says so, and is kept as it is; whoever restarts it can see why first.
+    line.device(json!({ "driver": "pvpanic", "id": "panic0" }));
+    line.plain("-action", format!("panic=pause,watchdog={}", spec.watchdog.unwrap_or(WatchdogAction::None).word()));
+    if spec.watchdog.is_some() {
+        line.device(json!({ "driver": "i6300esb", "id": "watchdog0", "bus": "pcie.0", "addr": WATCHDOG_SLOT }));
+    }
 
     let ports = root_ports(&mut line, spec)?;
     let mut free = (0..ports).map(|port| format!("port{port}"));
@@ -112,6 +123,8 @@ fn virtio_disk(line: &mut Line, disk: &Disk, slot: &str) -> Result<()> {
     line.blockdev(disk, disk.read_only)?;
     let mut device = json!({
         "driver": "virtio-blk-pci", "id": format!("disk-{}", disk.name), "bus": slot, "drive": node(disk),
+        // Where its host has no room left the guest waits until there is some; any other error is the guest's to see.
+        "werror": "enospc", "rerror": "report",
     });
     describe(&mut device, disk);
     line.device(device);

@@ -38,6 +38,7 @@ fn spec() -> MachineSpec {
         run_dir: RunDir::new("/run/m"),
         run_as: RunAs { uid: 1, gid: 1 },
         spare_slots: 2,
+        watchdog: None,
     }
 }
 
@@ -125,6 +126,21 @@ fn every_device_sits_in_a_port_of_its_own_and_spare_ones_stay() {
     assert_eq!((ports, count, used.len()), (5 + 2, 5, 5));
     let config = jsons(&line, "-blockdev").into_iter().find(|disk| disk["node-name"] == "node-config").unwrap();
     assert_eq!((&config["read-only"], &config["file"]["read-only"]), (&true.into(), &true.into()));
+}
+
+#[test]
+fn what_a_guest_can_say_of_itself_is_heard_and_a_full_disk_holds_it() {
+    let line = line(&spec());
+    assert_eq!(values(&line, "-action"), ["panic=pause,watchdog=none"]);
+    assert_eq!(device(&line, "panic0")["driver"], "pvpanic");
+    let disk = device(&line, "disk-root");
+    assert_eq!((&disk["werror"], &disk["rerror"]), (&"enospc".into(), &"report".into()));
+    assert!(jsons(&line, "-device").iter().all(|device| device["driver"] != "i6300esb"));
+
+    let spec = MachineSpec { watchdog: Some(WatchdogAction::Reset), ..spec() };
+    let line = self::line(&spec);
+    assert_eq!(values(&line, "-action"), ["panic=pause,watchdog=reset"]);
+    assert_eq!(device(&line, "watchdog0")["driver"], "i6300esb");
 }
 
 #[test]

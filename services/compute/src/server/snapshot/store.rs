@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The order in the server's row, from stage to stage.
 
-use contracts::node::{MachineObserved, MachineState, SnapshotStep};
+use contracts::node::{Failure, MachineObserved, MachineState, SnapshotStep};
 use serde_json::json;
 use store::{Actor, Tx, params};
 
@@ -52,7 +52,7 @@ pub(crate) fn take_step(tx: &mut Tx, server: &Server, report: &MachineObserved) 
     let Some(snapshot) = server.snapshot.as_ref().filter(|snapshot| snapshot.wanted_of_node().is_some()) else {
         return Ok(false);
     };
-    if let MachineState::Failed { transient: false, cause } = &report.state {
+    if let MachineState::Failed { transient: false, cause, how: Failure::Unmade } = &report.state {
         fail(tx, server, cause)?;
         return Ok(true);
     }

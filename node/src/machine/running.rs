@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The machine's process while there is one, and what QEMU says of it on the way.
+
+use qemu::{Event, Exit, Machine};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::Result;
+
+pub(super) struct Running {
+    pub machine: Machine,
+    events: broadcast::Receiver<Event>,
+    /// Its guest is turning it off, or the guest's watchdog is.
+    switches_off: bool,
+    /// QEMU's word for why it is about to end, where it is not that.
+    ends_by: Option<String>,
+}
+
+/// How a process ended that was not ended by its task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    SwitchedOff,
+    /// Against everybody's wish, and how.
+    Lost(String),
+}
+
+impl Running {
+    pub fn new(machine: Machine) -> Self {
+        Self { events: machine.events(), machine, switches_off: false, ends_by: None }
+    }
+
+    /// Waits for word that the guest stands still, or runs again.
+    pub async fn told(&mut self) {
+        loop {
+            match self.events.recv().await {
+                Ok(event) if self.hear(&event) => return,
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return,
+                // Its end is heard of in another way.
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Whether it is a reason to look how the guest is.
+    fn hear(&mut self, event: &Event) -> bool {
+        let server = self.machine.id();
+        match event {
+            Event::Shutdown { by_guest: true, .. } => self.switches_off = true,
+            Event::Shutdown { reason, .. } => self.ends_by = Some(reason.clone()),
+            Event::Watchdog { action } => {
+                tracing::warn!(%server, action, "the guest did not feed its watchdog");
+                self.switches_off |= action == "poweroff";
+            }
+            Event::DiskError { node, held: false, reason } => {
+                tracing::warn!(%server, disk = node, reason, "a disk of the machine fails, as its guest sees");
+            }
+            Event::DiskError { .. } | Event::Stop | Event::Resume | Event::GuestPanicked => return true,
+            _ => {}
+        }
+        false
+    }
+
+    /// What its end was, now that it has ended.
+    pub fn end(mut self, exit: &Result<Exit>) -> End {
+        while let Ok(event) = self.events.try_recv() {
+            self.hear(&event);
+        }
+        let server = self.machine.id();
+        if self.switches_off {
+            tracing::info!(%server, "the guest switched its machine off");
+            return End::SwitchedOff;
+        }
+        let how = match (&self.ends_by, exit) {
+            (Some(reason), _) => reason.clone(),
+            (None, Ok(exit)) => exit.to_string(),
+            (None, Err(error)) => error.chain(),
+        };
+        // Of one that is no child of ours the kernel does not tell how it ended.
+        if self.ends_by.is_none() && !self.machine.run_dir().tells_of_force() {
+            tracing::warn!(%server, how, "the machine's process ended, in an orderly way");
+            return End::SwitchedOff;
+        }
+        tracing::error!(%server, how, "the machine's process was lost");
+        End::Lost(lost(&how))
+    }
+}
+
+pub(super) fn lost(how: &str) -> String {
+    format!("the machine's process (QEMU) was ended from outside or failed: {how}")
+}
