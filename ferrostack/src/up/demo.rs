@@ -209,7 +209,11 @@ impl Demo<'_> {
                 Some("BUILD") if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
                 Some("BUILD") => bail!("it did not start in {} s; `ferrostack status` may know why", BOOT_PATIENCE.as_secs()),
                 Some("ERROR") => bail!("it is in ERROR: {}", server["fault"]["message"].as_str().unwrap_or("no cause was given")),
-                _ => return Ok(Outcome::of(made, server)),
+                Some("ACTIVE") => return Ok(Outcome::of(made, server)),
+                status => {
+                    let how = format!("it is {}", status.unwrap_or("in no known state"));
+                    return Ok(Outcome::Otherwise(server, how));
+                }
             }
         }
     }

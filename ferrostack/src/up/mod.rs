@@ -2,6 +2,7 @@
 //! `ferrostack up`: from an installed binary to a cloud with a machine that answers, and from a cloud that stands to
 //! nothing to do. Each step finds or makes; none is done twice.
 
+mod answer;
 mod demo;
 mod first;
 mod host;
@@ -15,6 +16,7 @@ use std::{
     time::Instant,
 };
 
+use answer::Answer;
 use anyhow::{Context, bail};
 use clap::Args;
 use demo::{Demo, Machine};
@@ -92,12 +94,17 @@ async fn bring_up(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
     step("the host's place on the external network", async { host::ensure_addresses(&config, home.nat().exists()) }).await?;
 
     let things = FirstThings::read(home)?;
+    let was_made = things.made;
     let machine = match (arguments.bare, things.made) {
         (_, true) => first::machine(&admin, &things).await,
         (true, false) => None,
         (false, false) => make_first_things(home, &config, &admin, arguments.guest_image.as_deref(), things).await?,
     };
     let names = step("clouds.yaml", async { ensure_entries(home, &config, &admin_password) }).await?;
+    if let Some(machine) = &machine {
+        let answer = Answer { admin: &admin, machine, private_key: &home.secret("demo-key"), made_now: !was_made };
+        answer.see(&names.demo).await?;
+    }
     say!("\nThe cloud is up ({:.1} s).\n", started.elapsed().as_secs_f64());
     print_how_to_use(home, &config, &names, machine.as_ref(), systemd.is_some());
     Ok(())

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState};
 use qemu::{Exit, Machine, RunState};
-use tokio::{
-    sync::watch,
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 use types::{Generation, ServerId};
 use uuid::Uuid;
 use work::crash;
@@ -101,8 +98,7 @@ impl Task {
         let process = self.look().await?;
         let boot_id = self.host.boot_id().to_owned();
         let step = next(&wanted, &self.recorded, process, &boot_id);
-        let rests =
-            matches!(step, Next::RestRunning | Next::RestStopped | Next::StayHalted | Next::StayHeld | Next::GoOn);
+        let rests = matches!(step, Next::RestRunning | Next::RestStopped | Next::StayHalted | Next::StayHeld | Next::GoOn);
         // A copy is of a disk that stays what it is: in use by this very process, or by none.
         let snapshot = if rests { wanted.snapshot().cloned() } else { None };
         self.end_copying_but(snapshot.as_ref()).await;

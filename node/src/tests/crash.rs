@@ -4,7 +4,7 @@
 
 use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
-use contracts::node::{Answer, MachineDesired, MachineState, Power, RebootKind, SnapshotStep};
+use contracts::node::{Answer, Failure, MachineDesired, MachineState, Power, RebootKind, SnapshotStep};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 use types::{ImageId, NodeId};
@@ -224,7 +224,8 @@ fn an_agent_killed_while_it_copies_a_disk_sends_it_later_or_leaves_nothing() {
             scene.cloud.rooms.forget(&machine.server_id);
             let node = scene.start();
             let sent = |found: &contracts::node::MachineObserved| {
-                found.state == MachineState::Stopped && found.snapshot.as_ref().is_some_and(|it| it.step == SnapshotStep::Sent)
+                let lost = matches!(found.state, MachineState::Failed { how: Failure::Crashed, .. });
+                lost && found.snapshot.as_ref().is_some_and(|it| it.step == SnapshotStep::Sent)
             };
             scene.cloud.rooms.observed_when(&machine.server_id, sent).await;
             assert!(!folder.exists(), "{point}");

@@ -107,9 +107,7 @@ pub(super) async fn play(accelerator: &str, cpu_model: &str, patience: Duration)
     command.args(arguments(accelerator, cpu_model, &path, theirs.as_raw_fd()));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let handed = theirs.as_raw_fd();
-    sys::before_exec(command.as_std_mut(), move || {
-        Ok(fcntl(sys::borrow(handed), FcntlArg::F_SETFD(FdFlag::empty())).map(drop)?)
-    });
+    sys::before_exec(command.as_std_mut(), move || Ok(fcntl(sys::borrow(handed), FcntlArg::F_SETFD(FdFlag::empty())).map(drop)?));
     let mut child = command.spawn().doing(starting)?;
     drop(theirs);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Qmp;
-use crate::{Accelerator, Result};
 use crate::error::Error;
+use crate::{Accelerator, Result};
 
 /// QEMU's own version, as triple.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

@@ -77,7 +77,10 @@ async fn a_machine_that_breaks_down_before_anybody_heard_that_it_ran_was_built_a
     }
     say(&cloud, &id, 1, failed("the machine's process was lost", Failure::Crashed)).await;
     let shown = cloud.until(&id, "ERROR").await;
-    assert_eq!((&shown["fault"]["message"], &shown["OS-EXT-SRV-ATTR:host"]), (&json!("the machine's process was lost"), &json!("h1")));
+    assert_eq!(
+        (&shown["fault"]["message"], &shown["OS-EXT-SRV-ATTR:host"]),
+        (&json!("the machine's process was lost"), &json!("h1"))
+    );
     assert_ne!(shown["OS-SRV-USG:launched_at"], Value::Null);
 }
 
@@ -88,7 +91,10 @@ async fn a_machine_that_is_held_still_is_in_error_until_it_goes_on_by_itself() {
     cloud.until(&id, "ACTIVE").await;
     say(&cloud, &id, 1, failed("the disk root has no room left", Failure::Held)).await;
     let shown = cloud.until(&id, "ERROR").await;
-    assert_eq!((&shown["fault"]["message"], &shown["OS-EXT-STS:power_state"]), (&json!("the disk root has no room left"), &json!(3)));
+    assert_eq!(
+        (&shown["fault"]["message"], &shown["OS-EXT-STS:power_state"]),
+        (&json!("the disk root has no room left"), &json!(3))
+    );
     assert_eq!(latest_action(&cloud, &id).await["action"], "pause");
     assert_eq!(cloud.compute.audit().await.unwrap().len(), 1);
     say(&cloud, &id, 1, MachineState::Running).await;

@@ -11,8 +11,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::Host;
-use scenarios::{Account, Api, machines};
-use serde_json::Value;
+use scenarios::{Account, Api, BOOT, machines};
+use serde_json::{Value, json};
 
 pub struct Place {
     pub host: Host,
@@ -77,6 +77,15 @@ impl Place {
         }
         ensure!(all.contains_key("controller.pid") && all.contains_key("node.pid"), "no pid files");
         Ok(all)
+    }
+
+    /// Does this to the one machine, and waits until it is so.
+    pub fn power(&self, action: &str, status: &str) -> Result<()> {
+        let admin = self.log_in()?;
+        let servers = admin.get("/compute/v2.1/servers?all_tenants=1")?;
+        let path = format!("/compute/v2.1/servers/{}", scenarios::id(&servers["servers"][0])?);
+        admin.post(&format!("{path}/action"), &json!({action: null}))?;
+        lab::wait_until(&format!("the machine to be {status}"), BOOT, || Ok(admin.get(&path)?["server"]["status"] == status))
     }
 
     pub fn log_in(&self) -> Result<Api> {

@@ -24,7 +24,8 @@ fn up() -> Result<()> {
     let floating = said.split("cirros@").nth(1).and_then(|rest| rest.split_whitespace().next()).context(said.clone())?.to_owned();
     let key = KeyPair::read(&place.home.join("secrets/demo-key"))?;
     let ssh = place.host.ssh(&floating, &key);
-    ssh.wait_until_ready(BOOT)?;
+    // That is what `up` has waited for.
+    ensure!(said.contains("+ the machine `demo` answers on ssh"), "{said}");
     ensure!(ssh.run("hostname")?.trim() == "demo", "the machine does not know its name");
     clouds_yaml_is_merged(&place)?;
 
@@ -43,6 +44,17 @@ fn up() -> Result<()> {
     same(&before, &place.everything()?)?;
     ensure!(place.ferrostack(&["audit"])?.contains("as it should be"), "the audit found something");
 
+    // It says what is true of a machine that its owner stopped, and leaves it so.
+    place.power("os-stop", "SHUTOFF")?;
+    let said = place.ferrostack(&up)?;
+    ensure!(said.contains("! the machine `demo`: it is SHUTOFF; to have it run: openstack"), "{said}");
+    ensure!(!said.contains("answers on ssh"), "{said}");
+    place.power("os-start", "ACTIVE")?;
+    let said = place.ferrostack(&up)?;
+    ensure!(said.contains("the machine `demo` answers on ssh"), "{said}");
+    ssh.run("true").context("after it was started again")?;
+    let before = place.everything()?;
+
     // Down: the machine runs on and is reached; up adopts it.
     place.ferrostack(&["down"])?;
     ensure!(!place.home.join("ferrostack.db-wal").exists(), "the database is not whole by itself");
@@ -57,7 +69,7 @@ fn up() -> Result<()> {
     place.ferrostack(&["down", "--machines"])?;
     nobody_is_left(&place)?;
     place.ferrostack(&up)?;
-    ssh.wait_until_ready(BOOT).context("after the machine was stopped with the cloud")?;
+    ssh.run("true").context("after the machine was stopped with the cloud")?;
     let after = place.everything()?;
     same(&data(&before), &data(&after))?;
 
