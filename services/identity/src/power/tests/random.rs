@@ -51,7 +51,17 @@ impl Dice {
     /// Somebody does something.
     pub fn deed(&mut self, number: usize, arena: &Arena, state: &State) -> Option<Deed> {
         let people: Vec<&String> = arena.people.keys().collect();
-        let who = if self.one_in(10) { "admin".to_owned() } else { (*self.of(&people)?).clone() };
+        // Those who rule something, and those who have but a part of a ruler's power, have more to try.
+        let may_rule = |who: &&&String| {
+            let keys = arena.people.get(**who).into_iter().flatten();
+            state.of_keys(keys).iter().any(|(role, _)| role == "admin" || role == "manager")
+        };
+        let rulers: Vec<&String> = people.iter().filter(may_rule).copied().collect();
+        let who = match self.below(20) {
+            0 | 1 => "admin".to_owned(),
+            2..=10 => (*self.of(&rulers)?).clone(),
+            _ => (*self.of(&people)?).clone(),
+        };
         let keys: Vec<Key> = arena.people.get(&who)?.iter().cloned().collect();
         let key = self.of(&keys)?.clone();
         let scope = self.scope(&key, state);
@@ -82,7 +92,7 @@ impl Dice {
         let user = self.user(who, near.as_deref(), state)?;
         let group = self.within(&state.groups, near.as_deref())?;
         let project = self.project(scope, state)?;
-        let domain = near.clone().filter(|_| !self.one_in(4)).unwrap_or_else(|| self.domain());
+        let domain = near.clone().filter(|_| !self.one_in(3)).unwrap_or_else(|| self.domain());
         let kept = self.of(&state.kept.keys().cloned().collect::<Vec<_>>()).cloned();
         let owner = match key {
             Key::Account(name) => name.clone(),
@@ -102,8 +112,8 @@ impl Dice {
                 Act::Take { is_group: state.groups.contains_key(&holder), holder, role, spot }
             }
             22..=24 => Act::MakeUser { domain },
-            25..=28 => Act::SetPassword { user },
-            29..=31 => Act::SetUser { user, enabled: !self.one_in(3) },
+            25..=28 => Act::SetPassword { user: if self.one_in(3) { own } else { user } },
+            29..=31 => Act::SetUser { user: if self.one_in(3) { own } else { user }, enabled: !self.one_in(3) },
             32 => Act::DropUser { user },
             33 => Act::Link { user },
             34..=35 => Act::MakeGroup { domain },

@@ -133,6 +133,46 @@ async fn a_manager_of_the_default_domain_does_not_become_the_clouds_administrato
 }
 
 #[tokio::test]
+async fn what_sleeps_is_nobodys_to_use_and_nobodys_to_wake() {
+    let corp = Corp::new().await;
+    let (world, shop) = (&corp.world, &corp.shop);
+    let (boss, token) = corp.ruler("boss", &corp.corp, "manager").await;
+    let chief = corp.user("chief", &corp.corp).await;
+    let admin = world.id("roles", "admin").await;
+    for who in [&boss, &chief] {
+        world.grant(&format!("projects/{shop}/users/{who}/roles/{admin}")).await;
+    }
+    // Through the project he is the cloud's, also with a token of the domain: he could have another.
+    assert_eq!(corp.set_password(&chief, &token).await.status, 200);
+    let set = async |token: &str, enabled: bool| {
+        let change = json!({"project": {"enabled": enabled}});
+        world.ask("PATCH", &format!("/v3/projects/{shop}"), token, change).await.status.as_u16()
+    };
+    assert_eq!(set(&world.admin, false).await, 200);
+    assert_eq!(corp.set_password(&chief, &token).await.status, 403, "the project is closed");
+    assert_eq!(set(&token, true).await, 403, "and he does not open it");
+    assert_eq!(set(&world.admin, true).await, 200);
+    assert_eq!(corp.set_password(&chief, &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_part_of_an_administrator_does_not_change_him() {
+    let corp = Corp::new().await;
+    let world = &corp.world;
+    let (admin, demo) = (world.id("users", "admin").await, world.id("users", "demo").await);
+    let program = json!({"application_credential": {"name": "robot", "secret": "s", "unrestricted": true}});
+    let path = format!("/v3/users/{admin}/application_credentials");
+    let made = world.ask("POST", &path, &world.admin, program).await;
+    let login = json!({"auth": {"identity": {"methods": ["application_credential"],
+        "application_credential": {"id": made.body["application_credential"]["id"], "secret": "s"}}}});
+    let part = world.ask("POST", "/v3/auth/tokens", "", login).await.token();
+    let refused = corp.set_password(&admin, &part).await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    assert!(refused.message().contains("Log in as the user"), "{}", refused.message());
+    assert_eq!(corp.set_password(&demo, &part).await.status, 200, "but it administrates");
+}
+
+#[tokio::test]
 async fn a_domain_specific_role_counts_as_what_it_implies() {
     let corp = Corp::new().await;
     let world = &corp.world;

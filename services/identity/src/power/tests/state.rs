@@ -4,7 +4,10 @@
 //!
 //! Things are called by their names, which are unique in the arena.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use access::Allowed;
 use store::Tx;
@@ -72,6 +75,8 @@ pub struct State {
     /// User, project, roles.
     pub programs: BTreeMap<String, (String, String, Vec<String>)>,
     pub kept: BTreeMap<String, Kept>,
+    /// What was reckoned already.
+    reckoned: RefCell<BTreeMap<Key, Atoms>>,
 }
 
 const NEAR_OF_A_MANAGER: [&str; 3] = ["manager", "member", "reader"];
@@ -176,6 +181,15 @@ impl State {
 
     /// What a key opens.
     pub fn of_key(&self, key: &Key) -> Atoms {
+        if let Some(known) = self.reckoned.borrow().get(key) {
+            return known.clone();
+        }
+        let atoms = self.reckon(key);
+        self.reckoned.borrow_mut().insert(key.clone(), atoms.clone());
+        atoms
+    }
+
+    fn reckon(&self, key: &Key) -> Atoms {
         match key {
             Key::Account(user) => {
                 let mut atoms = self.of_user(user);
@@ -341,7 +355,7 @@ impl State {
 
     /// Whether who has these could give himself this one.
     pub fn covers(&self, atoms: &Atoms, (role, spot): &Atom) -> bool {
-        if Self::is_everything(atoms) || atoms.contains(&(role.clone(), spot.clone())) {
+        if atoms.contains(&(role.clone(), spot.clone())) || Self::is_everything(atoms) {
             return true;
         }
         let is_a_domain = matches!(spot, Spot::Domain(_));

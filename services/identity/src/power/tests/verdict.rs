@@ -26,7 +26,7 @@ fn growth(person: &str, before: &State, knew: &People, after: &State, know: &Peo
     let none = BTreeSet::new();
     let had = before.of_keys(knew.get(person).unwrap_or(&none));
     let has = after.of_keys(know.get(person).unwrap_or(&none));
-    let new = has.iter().find(|atom| !after.covers(&had, atom) && !after.covers(acting, atom));
+    let new = has.difference(&had).find(|atom| !after.covers(&had, atom) && !after.covers(acting, atom));
     if let Some(new) = new {
         return Some(format!("{person} gained {new:?} by one who has {acting:?}"));
     }
