@@ -17,7 +17,8 @@ use crate::{
 };
 
 const JOIN_AGAIN: Duration = Duration::from_secs(2);
-const LOGS_EVERY: Duration = Duration::from_secs(20);
+/// A guest writes some MiB to its console between two looks, at most.
+const LOGS_EVERY: Duration = Duration::from_secs(5);
 const TRIM_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Agent;
@@ -72,7 +73,7 @@ async fn tidy(host: &Host, machines: &Machines) {
     let mut trim_at = Instant::now() + TRIM_EVERY;
     loop {
         tokio::time::sleep(LOGS_EVERY).await;
-        machines.bound_console_logs().await;
+        machines.bound_logs().await;
         if trim_at <= Instant::now() {
             trim_at = Instant::now() + TRIM_EVERY;
             let trimmed = async { host.images().trim(machines.images_in_use().await?, SETTLED).await };

@@ -132,12 +132,16 @@ impl Machines {
         found
     }
 
-    /// Keeps console logs from filling the disk.
-    pub async fn bound_console_logs(&self) {
-        let logs: Vec<_> = self.lock().keys().map(|id| Ledger::new(self.inner.host.state().machine(*id)).console_log()).collect();
+    /// Keeps what guests write to their consoles, and what they make QEMU say, from filling the disk.
+    pub async fn bound_logs(&self) {
+        let logs_of = |id: &Uuid| {
+            let ledger = Ledger::new(self.inner.host.state().machine(*id));
+            [ledger.console_log(), ledger.run_dir().log()]
+        };
+        let logs: Vec<_> = self.lock().keys().flat_map(logs_of).collect();
         let bounded = blocking(move || logs.iter().try_for_each(|log| console::bound(log))).await;
         if let Err(error) = bounded {
-            tracing::warn!(error = error.chain(), "console logs are not cut down");
+            tracing::warn!(error = error.chain(), "the logs of machines are not cut down");
         }
     }
 

@@ -13,6 +13,9 @@ use std::{
 
 use nix::unistd::{dup2_stderr, dup2_stdout};
 
+/// A file holds some lines at least.
+const LEAST: u64 = 4096;
+
 pub struct Bounded {
     most: u64,
     kept: u32,
@@ -31,51 +34,37 @@ struct State {
 impl Bounded {
     /// Of `most` bytes a file, beside `kept` that were put aside.
     pub fn standard_error(most: u64, kept: u32) -> Self {
-        let state = State::default().reopened();
-        Self { most: most.max(4096), kept, state: Mutex::new(state) }
+        Self { most: most.max(LEAST), kept, state: Mutex::new(State::of_standard_error()) }
     }
 }
 
 impl State {
-    fn reopened(self) -> Self {
-        let Ok(is) = fs::metadata("/proc/self/fd/2")
-            .and_then(|is| if is.is_file() { Ok(is) } else { Err(io::ErrorKind::Unsupported.into()) })
-        else {
-            return self;
-        };
+    fn of_standard_error() -> Self {
+        let Some(is) = fs::metadata("/proc/self/fd/2").ok().filter(fs::Metadata::is_file) else { return Self::default() };
         // A file without a name any more stays as it is.
         let path = fs::read_link("/proc/self/fd/2").ok().filter(|path| path.exists());
-        Self { path, size: is.len(), ..self }
+        Self { path, size: is.len(), lost: 0 }
     }
 
-    fn write(&mut self, line: &[u8], most: u64, kept: u32) {
+    fn write(&mut self, line: &[u8], most: u64, kept: u32) -> io::Result<()> {
         if self.size > 0
             && self.size + line.len() as u64 > most
-            && let Some(path) = self.path.clone()
+            && let Some(path) = &self.path
         {
             // Where it cannot be put aside, it is emptied: its bound counts for more than what is in it.
-            let outcome = put_aside(&path, kept).or_else(|_| OpenOptions::new().write(true).open(&path)?.set_len(0));
-            if outcome.is_ok() {
-                self.size = 0;
-            } else {
-                self.lost += 1;
-                return;
-            }
+            put_aside(path, kept).or_else(|_| OpenOptions::new().write(true).open(path)?.set_len(0))?;
+            self.size = 0;
         }
         if self.lost > 0 {
-            let note =
-                format!("\n{{\"level\":\"WARN\",\"message\":\"the log could not be written\",\"lines_lost\":{}}}\n", self.lost);
-            if io::stderr().write_all(note.as_bytes()).is_err() {
-                self.lost += 1;
-                return;
-            }
+            let lost = self.lost;
+            let note = format!("\n{{\"level\":\"WARN\",\"message\":\"the log could not be written\",\"lines_lost\":{lost}}}\n");
+            io::stderr().write_all(note.as_bytes())?;
             self.size += note.len() as u64;
             self.lost = 0;
         }
-        match io::stderr().write_all(line) {
-            Ok(()) => self.size += line.len() as u64,
-            Err(_) => self.lost += 1,
-        }
+        io::stderr().write_all(line)?;
+        self.size += line.len() as u64;
+        Ok(())
     }
 }
 
@@ -83,7 +72,9 @@ impl Write for &Bounded {
     /// Never fails: nobody could do anything about it, least of all whoever had something to say.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.write(line, self.most, self.kept);
+        if state.write(line, self.most, self.kept).is_err() {
+            state.lost += 1;
+        }
         Ok(line.len())
     }
 

@@ -16,8 +16,8 @@ use super::process::{Running, read_pid_file};
 use super::program;
 use crate::{Error, Result};
 
-/// A log that has grown beyond this is put aside at the next start.
-const LARGE_LOG: u64 = 64 << 20;
+/// A log that has grown beyond this is put aside, in the place of the one before.
+pub(super) const LARGE_LOG: u64 = 64 << 20;
 /// The longest name that a unix socket may have.
 const LONGEST_SOCKET: usize = 107;
 /// What a daemon gets after its time to stop is over.
@@ -100,7 +100,7 @@ impl Daemon {
         if let Some(database) = &self.database {
             database.prepare().await?;
         }
-        self.put_aside_large_log()?;
+        self.put_aside_log(LARGE_LOG)?;
         let started = program::run(&mut self.command()?).await;
         // Somebody else may have started it at the same moment; then it runs all the same.
         match (self.find()?, started) {
@@ -131,8 +131,7 @@ impl Daemon {
         match self.farewell {
             Farewell::Terminate => running.signal(libc::SIGTERM)?,
             Farewell::Ask => {
-                let socket = self.layout.run.join(format!("{}.{}.ctl", self.name, running.pid()));
-                if let Err(error) = control(&socket, "exit", exit).await {
+                if let Err(error) = control(&self.control_socket(&running), "exit", exit).await {
                     tracing::warn!(daemon = self.name, %error, "it does not listen and is terminated");
                     running.signal(libc::SIGTERM)?;
                 }
@@ -203,12 +202,29 @@ impl Daemon {
         Ok(())
     }
 
-    fn put_aside_large_log(&self) -> Result<()> {
-        let log = self.log_file();
-        if std::fs::metadata(&log).is_ok_and(|found| found.len() > LARGE_LOG) {
-            let aside = log.with_extension("log.old");
-            std::fs::rename(&log, &aside).map_err(|source| Error::File { act: "put aside", path: log, source })?;
+    /// Puts the log aside if it is larger than `most` bytes, and has the daemon begin another.
+    pub(super) async fn bound_log(&self, running: &Running, most: u64) -> Result<()> {
+        if self.put_aside_log(most)? {
+            control(&self.control_socket(running), "vlog/reopen", &[]).await?;
         }
         Ok(())
+    }
+
+    fn control_socket(&self, running: &Running) -> PathBuf {
+        let given = self.arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("--unixctl="));
+        match given {
+            Some(path) => path.into(),
+            None => self.layout.run.join(format!("{}.{}.ctl", self.program, running.pid())),
+        }
+    }
+
+    fn put_aside_log(&self, most: u64) -> Result<bool> {
+        let log = self.log_file();
+        if std::fs::metadata(&log).is_ok_and(|found| found.len() > most) {
+            let aside = log.with_extension("log.old");
+            std::fs::rename(&log, &aside).map_err(|source| Error::File { act: "put aside", path: log, source })?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 }

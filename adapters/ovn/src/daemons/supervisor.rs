@@ -8,12 +8,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, LARGE_LOG};
 use super::process::Running;
 use crate::{Error, Result};
 
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How often the size of a log is looked at.
+const LOGS_EVERY: Duration = Duration::from_secs(60);
 /// One that has lived so long has not died of its start.
 const OLD_ENOUGH: Duration = Duration::from_secs(60);
 
@@ -78,7 +80,7 @@ async fn keep(daemon: Daemon, first: Result<Running>, report: watch::Sender<BTre
     loop {
         if let Ok(running) = &attempt {
             let since = Instant::now();
-            if let Err(error) = running.ended().await {
+            if let Err(error) = ended(&daemon, running).await {
                 tracing::error!(daemon = daemon.name(), %error, "cannot watch the daemon");
             } else {
                 tracing::error!(daemon = daemon.name(), pid = running.pid(), log = %daemon.log_file().display(), "the daemon died");
@@ -94,6 +96,18 @@ async fn keep(daemon: Daemon, first: Result<Running>, report: watch::Sender<BTre
         retry = (retry * 2).min(LAST_RETRY);
         attempt = daemon.ensure_running().await;
         note(&report, &daemon, &attempt);
+    }
+}
+
+/// Waits until it has ended, and bounds its log meanwhile.
+async fn ended(daemon: &Daemon, running: &Running) -> Result<()> {
+    loop {
+        if let Ok(ended) = tokio::time::timeout(LOGS_EVERY, running.ended()).await {
+            return ended;
+        }
+        if let Err(error) = daemon.bound_log(running, LARGE_LOG).await {
+            tracing::warn!(daemon = daemon.name(), error = &error as &dyn std::error::Error, "the daemon's log is not put aside");
+        }
     }
 }
 

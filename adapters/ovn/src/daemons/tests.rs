@@ -108,6 +108,26 @@ async fn daemons_outlive_their_supervisor_and_the_next_one_adopts_them() {
 }
 
 #[tokio::test]
+async fn a_large_log_is_put_aside_while_its_daemon_runs_on() {
+    let host = Host::new();
+    let daemons = [host.layout.northbound_database(&[]), host.layout.switch_database()];
+    let supervisor = Supervisor::start(daemons.to_vec()).await;
+    supervisor.ready(soon()).await.unwrap();
+    for daemon in &daemons {
+        let running = daemon.find().unwrap().unwrap();
+        let before = std::fs::read_to_string(daemon.log_file()).unwrap();
+        daemon.bound_log(&running, before.len() as u64).await.unwrap();
+        assert_eq!(std::fs::read_to_string(daemon.log_file()).unwrap(), before, "it is not larger than it may be");
+        daemon.bound_log(&running, 1).await.unwrap();
+        assert!(running.lives());
+        let aside = std::fs::read_to_string(daemon.log_file().with_extension("log.old")).unwrap();
+        assert!(aside.starts_with(&before), "{aside}");
+        let now = std::fs::read_to_string(daemon.log_file()).unwrap();
+        assert!(now.len() < before.len(), "it goes on in another file: {now}");
+    }
+}
+
+#[tokio::test]
 async fn the_dead_are_started_again_at_once_and_keep_their_data() {
     let host = Host::new();
     let daemon = host.layout.northbound_database(&[]);
