@@ -108,7 +108,11 @@ impl Door {
         let (method, path) = (cut(parts.method.as_str()), cut(parts.uri.path()));
         let source = parts.extensions.get::<Peer>().map(|peer| Source::from(peer.0.ip()));
         let body = PacedBody::new(body, self.limits.pace).boxed();
-        let mut visit = self.visit(parts, body, &request_id, source).await;
+        let visit = self.visit(parts, body, &request_id, source);
+        let mut visit = match source {
+            Some(source) => source.ask(visit).await,
+            None => visit.await,
+        };
         let mut response = visit.response;
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             let headers = response.headers_mut();

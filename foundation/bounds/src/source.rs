@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::Future,
     net::{IpAddr, Ipv6Addr},
 };
 
@@ -9,6 +10,22 @@ use std::{
 /// choose its addresses from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Source(IpAddr);
+
+tokio::task_local! {
+    static ASKING: Source;
+}
+
+impl Source {
+    /// Does something that this source asked for; whatever stands in a line for it meanwhile can tell for whom.
+    pub async fn ask<T>(self, work: impl Future<Output = T>) -> T {
+        ASKING.scope(self, work).await
+    }
+
+    /// Who asked for what is done here; none if nobody from outside did.
+    pub fn asking() -> Option<Self> {
+        ASKING.try_with(|source| *source).ok()
+    }
+}
 
 impl From<IpAddr> for Source {
     fn from(address: IpAddr) -> Self {

@@ -2,15 +2,20 @@
 //! The threads that hash passwords: as many as there are processors, of low priority, behind a queue with an end.
 //!
 //! The scheduler gives them what the rest of the cloud leaves over, so that a storm of logins does not slow other
-//! requests; and since a queue that grows for ever helps nobody in it, who comes when it is full is told so.
+//! requests; and since a queue that grows for ever helps nobody in it, who comes when it is full is told so. The addresses
+//! that logins come from are served by turns, so that a storm from one does not keep the others waiting.
+//!
+//! Invariant: a storm of logins from one address keeps a login from another waiting for one turn only (test:
+//! `addresses_are_served_by_turns`).
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
+use bounds::Source;
 use tokio::sync::oneshot;
 
 use super::argon;
@@ -45,7 +50,11 @@ struct Queue {
 
 #[derive(Default)]
 struct Jobs {
-    waiting: VecDeque<Job>,
+    /// By whoever asked; by nobody what the cloud wants itself.
+    waiting: HashMap<Option<Source>, VecDeque<Job>>,
+    /// Those of whom something waits, who is next first.
+    order: VecDeque<Option<Source>>,
+    count: usize,
     are_over: bool,
 }
 
@@ -71,7 +80,7 @@ impl Pool {
                 let _ = done.send(job());
             }
         };
-        self.owner.queue.push(Box::new(job))?;
+        self.owner.queue.push(Source::asking(), Box::new(job))?;
         result.await.map_err(|_| Error::Hash("the thread for it has ended".to_owned()))
     }
 }
@@ -84,12 +93,14 @@ impl Drop for Owner {
 }
 
 impl Queue {
-    fn push(&self, job: Job) -> Result<()> {
+    fn push(&self, source: Option<Source>, job: Job) -> Result<()> {
         let mut jobs = self.jobs();
-        if jobs.waiting.len() >= self.room {
+        // One address gets half of the room at most.
+        let own = jobs.waiting.get(&source).map_or(0, VecDeque::len);
+        if jobs.count >= self.room || (source.is_some() && own >= self.room / 2) {
             return Err(Error::Busy);
         }
-        jobs.waiting.push_back(job);
+        jobs.push(source, job);
         drop(jobs);
         self.changed.notify_one();
         Ok(())
@@ -97,18 +108,42 @@ impl Queue {
 
     /// The next one, once there is one; `None` when no more will come.
     fn pop(&self) -> Option<Job> {
-        let nothing = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.are_over;
+        let nothing = |jobs: &mut Jobs| jobs.count == 0 && !jobs.are_over;
         let waited = self.changed.wait_timeout_while(self.jobs(), PATIENCE, nothing);
         let (mut jobs, gap) = waited.unwrap_or_else(PoisonError::into_inner);
         if gap.timed_out() {
             argon::let_go();
             jobs = self.changed.wait_while(jobs, nothing).unwrap_or_else(PoisonError::into_inner);
         }
-        jobs.waiting.pop_front()
+        jobs.pop()
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Jobs {
+    fn push(&mut self, source: Option<Source>, job: Job) {
+        let queue = self.waiting.entry(source).or_default();
+        queue.push_back(job);
+        if queue.len() == 1 {
+            self.order.push_back(source);
+        }
+        self.count += 1;
+    }
+
+    fn pop(&mut self) -> Option<Job> {
+        let source = self.order.pop_front()?;
+        let queue = self.waiting.get_mut(&source)?;
+        let job = queue.pop_front()?;
+        if queue.is_empty() {
+            self.waiting.remove(&source);
+        } else {
+            self.order.push_back(source);
+        }
+        self.count -= 1;
+        Some(job)
     }
 }
 
@@ -169,6 +204,35 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(ran.load(Ordering::Relaxed) <= threads, "only those that had begun");
+    }
+
+    #[tokio::test]
+    async fn addresses_are_served_by_turns() {
+        let pool = Pool::start().unwrap();
+        let threads = thread::available_parallelism().unwrap().get();
+        let source = |last: u8| Source::from(std::net::IpAddr::from([192, 0, 2, last]));
+        let gate = Arc::new(Mutex::new(()));
+        let ran = Arc::new(AtomicUsize::new(0));
+        let closed = gate.lock().unwrap();
+        let mut storm = Vec::new();
+        for _ in 0..threads * WAITING {
+            let (pool, gate, ran) = (pool.clone(), Arc::clone(&gate), Arc::clone(&ran));
+            let job = move || {
+                drop(gate.lock());
+                ran.fetch_add(1, Ordering::SeqCst)
+            };
+            let mut waits = Box::pin(source(1).ask(async move { pool.run(job).await }));
+            if (&mut waits).now_or_never().is_none() {
+                storm.push(waits);
+            }
+        }
+        assert!(storm.len() <= threads * (WAITING / 2 + 1), "one address does not get all of the room");
+        let before = Arc::clone(&ran);
+        let mut other = Box::pin(source(2).ask(pool.run(move || before.load(Ordering::SeqCst))));
+        assert!((&mut other).now_or_never().is_none());
+        drop(closed);
+        assert!(other.await.unwrap() <= 2 * threads + 1);
+        drop(storm);
     }
 
     #[tokio::test]
