@@ -119,6 +119,10 @@ fn limits() -> Limits {
 }
 
 async fn start(limits: Limits, faults: FaultStyle) -> Served {
+    start_with(limits, faults, None).await
+}
+
+async fn start_with(limits: Limits, faults: FaultStyle, tls: Option<Arc<rustls::ServerConfig>>) -> Served {
     let room = Arc::new(Room::default());
     let routes = Routes::new(room.clone())
         .get("/quick", Access::Public, quick)
@@ -132,7 +136,7 @@ async fn start(limits: Limits, faults: FaultStyle) -> Served {
     let door = Arc::new(door_of(service).with_limits(limits));
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = tcp.local_addr().unwrap();
-    let serving = tokio::spawn(serve_door(Listener { tcp, tls: None }, door, std::future::pending()));
+    let serving = tokio::spawn(serve_door(Listener { tcp, tls }, door, std::future::pending()));
     Served { address, room, serving }
 }
 
@@ -370,6 +374,40 @@ async fn what_is_too_long_is_refused_in_words() {
     let big = Full::from(vec![b' '; 200_000]).map_err(|never| match never {}).boxed();
     let answer = served.http1(OTHER).await.send_request(request("POST", "/compute/swallow", big)).await;
     assert!(answer.map_or(true, |answer| answer.status() == 413));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_handshake_is_cut_off() {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let server = rustls::ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let server = server.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let client = tokio_rustls::TlsConnector::from(Arc::new(client.with_root_certificates(roots).with_no_client_auth()));
+    let served = start_with(limits(), FaultStyle::Nova, Some(Arc::new(server))).await;
+    let mut held = Vec::new();
+    for number in 0..100 {
+        let mut stream = served.connect(ATTACKER).await;
+        let _ = stream.write_all(&[0x16, 0x03, 0x01, 0x02][..number % 5]).await;
+        held.push(stream);
+    }
+    for _ in 0..20 {
+        let began = Instant::now();
+        let stream = served.connect(OTHER).await;
+        let mut stream = client.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+        stream.write_all(b"GET /compute/quick HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said).await;
+        assert!(said.starts_with(b"HTTP/1.1 204"));
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    }
+    let cut = held.into_iter().map(|mut stream| async move {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    timeout(PATIENCE, join_all(cut)).await.expect("each is cut off");
 }
 
 /// Requests that are taken back as soon as they are made ("rapid reset").

@@ -90,3 +90,21 @@ fn read_direction(text: &str) -> Result<Sort, Fault> {
         _ => Err(Fault::bad_request(format!("A sort direction is 'asc' or 'desc', not '{text}'."))),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_take_few_sort_keys() {
+        let habits = PagingHabits { max: 1000, default: None, default_sort: &[] };
+        let read = |query: &str| Paging::read(&Query::parse(Some(query)), &habits).map(|paging| paging.sort.len());
+        assert_eq!(read(&format!("sort={}", "name:asc,".repeat(16))).unwrap(), 16);
+        assert_eq!(read(&"sort_key=name&".repeat(16)).unwrap(), 16);
+        for many in [format!("sort={}", "name,".repeat(5000)), "sort_key=name&".repeat(17)] {
+            let fault = read(&many).unwrap_err();
+            assert!(fault.status == 400 && fault.message.contains("16 is the most"), "{}", fault.message);
+        }
+    }
+}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+//! How many files this process may open.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+//! Bodies that keep their place for as long as they flow.
 
 use std::{
     pin::Pin,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+//! How slow the other end of a stream may be, and what it has done by now.
 
 use std::time::Duration;
 

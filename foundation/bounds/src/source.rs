@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+//! Whom an address stands for, and for whom something is done.
 
 use std::{
     fmt,
