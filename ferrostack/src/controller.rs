@@ -5,7 +5,7 @@ mod lead;
 
 use std::{fs, future::Future, sync::Arc, time::Duration};
 
-use access::{BASE_RULES, Enforcer, Policy, keys::KeyRepository};
+use access::{BASE_RULES, Enforcer, InForce, Policy, keys::KeyRepository};
 use anyhow::{Context, bail};
 use api::{Door, DoorParts, Front, Listener, Service};
 use compute::Compute;
@@ -68,6 +68,7 @@ struct Rooms {
     fleet: Arc<Fleet>,
     network: Arc<Network>,
     compute: Arc<Compute>,
+    policies: InForce,
 }
 
 impl Rooms {
@@ -78,7 +79,8 @@ impl Rooms {
         let image = Arc::new(open_image(home, config, store.clone()).await?);
         let placement = Arc::new(Placement::new(store.clone()));
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
-        let network = Arc::new(open_network(home, config, store.clone())?);
+        let policies = InForce::new(enforcer(config)?);
+        let network = Arc::new(open_network(home, config, store.clone(), policies.clone())?);
         let neighbours = compute::Neighbours {
             images: image.clone(),
             placement: placement.clone(),
@@ -86,7 +88,7 @@ impl Rooms {
             nodes: fleet.clone(),
         };
         let compute = Compute::new(store.clone(), neighbours);
-        Ok(Self { store, identity, image, placement, fleet, network, compute })
+        Ok(Self { store, identity, image, placement, fleet, network, compute, policies })
     }
 
     fn door(&self, config: &Config, metrics: Option<Box<dyn Fn() -> String + Send + Sync>>) -> anyhow::Result<Door> {
@@ -100,9 +102,8 @@ impl Rooms {
             operator::service(Operator { store: self.store.clone(), fleet: self.fleet.clone(), audits }),
         ];
         let front = Front { greeting: concat!("Ferrostack ", env!("CARGO_PKG_VERSION")), metrics };
-        let enforcer = Arc::new(enforcer(config)?);
-        let authenticator = self.identity.clone();
-        Door::new(DoorParts { services, authenticator, enforcer, public_url: config.public_url(), front })
+        let (authenticator, policies) = (self.identity.clone(), self.policies.clone());
+        Door::new(DoorParts { services, authenticator, policies, public_url: config.public_url(), front })
             .map_err(|clash| anyhow::anyhow!("the route table is wrong: {clash}"))
     }
 
@@ -119,7 +120,7 @@ impl Rooms {
             nodes: fleet.clone(),
         };
         let compute = self.compute.led(store.clone(), neighbours);
-        Self { store, identity, image, placement, fleet, network, compute }
+        Self { store, identity, image, placement, fleet, network, compute, policies: self.policies.clone() }
     }
 
     fn node_neighbours(&self) -> NodeNeighbours {
@@ -298,7 +299,7 @@ async fn start_ovn(home: Home, config: Config, fleet: Arc<Fleet>) {
 }
 
 /// OVN's databases need not be reachable yet.
-fn open_network(home: &Home, config: &Config, store: Store) -> anyhow::Result<Network> {
+fn open_network(home: &Home, config: &Config, store: Store, policies: InForce) -> anyhow::Result<Network> {
     let layout = Layout::under(&home.state);
     let remote = |setting: &Option<String>, own: Remote| match setting {
         None => Ok(own),
@@ -314,7 +315,7 @@ fn open_network(home: &Home, config: &Config, store: Store) -> anyhow::Result<Ne
         physical_networks: physical.keys().cloned().collect(),
         ..network::Settings::default()
     };
-    Ok(Network::new(store, northbound, southbound, settings))
+    Ok(Network::new(store, northbound, southbound, settings, policies))
 }
 
 fn tls_config(config: &Config) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::{Allowed, Enforcer, Policy, Scope, Target};
+use access::{Allowed, Asker, Enforcer, Policy, Scope, Target};
 use bytes::{Bytes, BytesMut};
 use contracts::caller::Caller;
 use futures_util::{Stream, TryStreamExt};
@@ -80,6 +80,11 @@ impl Cx {
     /// The rules in force, for what is not a question about this caller.
     pub fn enforcer(&self) -> &Arc<Enforcer> {
         &self.enforcer
+    }
+
+    /// The caller and the policies by which this request is judged, for what asks on his behalf.
+    pub fn asker(&self) -> Result<Asker, Fault> {
+        Ok(Asker::new(self.caller()?.clone(), self.enforcer.clone()))
     }
 
     /// Whom the events of this request name.

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a request to its handler: prefix, path, method, caller, version, policy, body, in this order.
 
-use std::{
-    net::SocketAddr,
-    panic::AssertUnwindSafe,
-    sync::{Arc, RwLock},
-    time::Instant,
-};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
-use access::{Enforcer, Policy};
+use access::{InForce, Policy};
 use bounds::{HeededBody, Kept, PacedBody, Place, Source};
 use contracts::caller::{AccessRule, Authenticator, Caller, Unauthenticated};
 use futures_util::FutureExt;
@@ -20,6 +15,7 @@ use crate::{
     Access, Cx, Fault, FaultStyle, Limits, Query, Reply, RequestBody, Response, Route, Service,
     limits::{LONGEST_TARGET, Under, no_place},
     refusals::Refusals,
+    path::as_routed,
     reply::{json, json_bytes, respond},
 };
 
@@ -41,7 +37,7 @@ pub struct Peer(pub SocketAddr);
 pub struct DoorParts {
     pub services: Vec<Service>,
     pub authenticator: Arc<dyn Authenticator>,
-    pub enforcer: Arc<Enforcer>,
+    pub policies: InForce,
     /// What clients shall find in links when the request does not say under which name it was reached.
     pub public_url: String,
     pub front: Front,
@@ -50,8 +46,7 @@ pub struct DoorParts {
 pub struct Door {
     rooms: Vec<Room>,
     authenticator: Arc<dyn Authenticator>,
-    /// Swapped as a whole when `policy.yaml` is read again.
-    enforcer: RwLock<Arc<Enforcer>>,
+    policies: InForce,
     public_url: String,
     front: Front,
     limits: Limits,
@@ -73,7 +68,7 @@ impl Door {
         Ok(Self {
             rooms,
             authenticator: parts.authenticator,
-            enforcer: RwLock::new(parts.enforcer),
+            policies: parts.policies,
             public_url: parts.public_url,
             front: parts.front,
             limits: Limits::default(),
@@ -89,10 +84,6 @@ impl Door {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
-    }
-
-    pub fn set_enforcer(&self, enforcer: Arc<Enforcer>) {
-        *self.enforcer.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = enforcer;
     }
 
     /// Every route, for the tests that sweep over the table and the command that prints it.
@@ -241,7 +232,7 @@ impl Door {
             self.see_caller(room, &rest, parts, seen).await?;
         }
         let caller = seen.caller.clone();
-        let enforcer = self.enforcer.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        let enforcer = self.policies.now();
         let params: Vec<(String, String)> = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
         if params.iter().any(|(_, value)| value.contains('\0')) {
             return Err(Fault::not_found("The resource could not be found."));
@@ -314,13 +305,7 @@ impl Door {
     fn room_of(&self, path: &str) -> Option<(&Room, String)> {
         self.rooms.iter().find_map(|room| {
             let rest = path.strip_prefix(room.service.prefix)?;
-            match rest {
-                "" | "/" => Some((room, "/".to_owned())),
-                // To Glance `/v2/images/` is an image whose id is empty, which there is not; others take it for the list.
-                _ if rest.starts_with('/') && room.service.faults == FaultStyle::Glance => Some((room, rest.to_owned())),
-                _ if rest.starts_with('/') => Some((room, rest.trim_end_matches('/').to_owned())),
-                _ => None,
-            }
+            (rest.is_empty() || rest.starts_with('/')).then(|| (room, as_routed(room.service.faults, rest).to_owned()))
         })
     }
 

@@ -16,6 +16,7 @@ mod fault;
 mod limits;
 mod negotiate;
 mod paging;
+mod path;
 mod query;
 mod refusals;
 mod reply;

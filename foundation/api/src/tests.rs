@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::{BASE_RULES, Enforcer, Policy};
+use access::{BASE_RULES, Enforcer, InForce, Policy};
 use contracts::{
     BoxFuture,
     caller::{
@@ -107,7 +107,7 @@ pub(super) fn door_of(service: Service) -> Door {
     Door::new(DoorParts {
         services: vec![service],
         authenticator: Arc::new(Tokens),
-        enforcer: Arc::new(Enforcer::new(&[&LIST, &CREATE], BASE_RULES, None).unwrap()),
+        policies: InForce::new(Enforcer::new(&[&LIST, &CREATE], BASE_RULES, None).unwrap()),
         public_url: "http://cloud:1".into(),
         front: Front { greeting: "test", metrics: None },
     })

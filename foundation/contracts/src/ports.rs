@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What compute needs of the network room: the NICs of a server.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use types::{Mac, NetworkId, NodeId, PortId, ProjectId, SecurityGroupId, ServerId, SubnetId};
 
-use crate::{BoxFuture, Refusal};
+use crate::{BoxFuture, Refusal, caller::Caller};
 
 /// One NIC as the user asked for it in `POST /servers`; kept with the server, so that `ensure` can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,10 +77,11 @@ pub struct MetadataDoor {
 }
 
 pub trait Ports: Send + Sync {
-    /// Checks the wishes against what the project may use and fills them in. Nothing is made yet.
+    /// Checks the wishes against what the caller may use in his project, by the policies that his own requests for ports
+    /// would meet, and fills them in. Nothing is made yet.
     fn plan<'a>(
         &'a self,
-        project: &'a ProjectId,
+        caller: &'a Arc<Caller>,
         wishes: &'a [NicWish],
         security_groups: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<NicAsk>, Refusal>>;

@@ -76,14 +76,24 @@ impl Select {
     /// Keeps rows whose `column` is one of `values`; of none, no row at all.
     #[must_use]
     pub fn filter_in<V: Into<Value>>(self, column: &'static str, values: impl IntoIterator<Item = V>) -> Self {
-        let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
-        let Some(last) = values.last().cloned() else {
-            return self.condition("1 = 0");
-        };
-        // Filled up to a power of two, so that lists of many lengths share a few prepared statements.
-        values.resize(values.len().next_power_of_two(), last);
-        let holes = vec!["?"; values.len()].join(", ");
-        self.push(format!("{column} IN ({holes})"), values, false)
+        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        let Some((holes, values)) = list(values) else { return self.condition("1 = 0") };
+        self.push(format!("{column} IN {holes}"), values, false)
+    }
+
+    /// Keeps rows that meet a condition with a list in its midst, and then a `?` for each of `further`:
+    /// `.condition_in(["id IN (SELECT server_id FROM tags WHERE tag IN ", ")"], tags, vec![])`. Of an empty list, no row at all.
+    #[must_use]
+    pub fn condition_in<V: Into<Value>>(
+        self,
+        [before, after]: [&'static str; 2],
+        values: impl IntoIterator<Item = V>,
+        further: Vec<Value>,
+    ) -> Self {
+        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        let Some((holes, mut values)) = list(values) else { return self.condition("1 = 0") };
+        values.extend(further);
+        self.push(format!("{before}{holes}{after}"), values, false)
     }
 
     /// Keeps rows whose text in `column` begins with `prefix`, whatever characters it holds.
@@ -123,6 +133,23 @@ impl Select {
     #[must_use]
     pub fn condition_with(self, condition: &'static str, values: Vec<Value>) -> Self {
         self.push(condition.to_owned(), values, false)
+    }
+
+    /// Keeps rows that meet a condition in whose midst one of several alternatives holds, each with one value:
+    /// `.condition_each(["id IN (SELECT port_id FROM addresses WHERE ", ")"], "address LIKE ?", patterns)`. Of none, no row at all.
+    #[must_use]
+    pub fn condition_each<V: Into<Value>>(
+        self,
+        [before, after]: [&'static str; 2],
+        each: &'static str,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        if values.is_empty() {
+            return self.condition("1 = 0");
+        }
+        let alternatives = vec![each; values.len()].join(" OR ");
+        self.push(format!("{before}{alternatives}{after}"), values, false)
     }
 
     /// Sorts by `keys`, then by the unique column `id`, which makes the order total and which markers name. Without
@@ -347,6 +374,15 @@ impl Text {
         }
         self.sql.push(')');
     }
+}
+
+/// The places of a list in SQL with what belongs into them, filled up to a power of two, so that lists of many lengths share
+/// a few prepared statements.
+fn list(mut values: Vec<Value>) -> Option<(String, Vec<Value>)> {
+    let last = values.last()?.clone();
+    values.resize(values.len().next_power_of_two(), last);
+    let holes = vec!["?"; values.len()].join(", ");
+    Some((format!("({holes})"), values))
 }
 
 fn escape_like(text: &str) -> String {

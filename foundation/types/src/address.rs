@@ -41,18 +41,29 @@ pub struct BadMac;
 impl FromStr for Mac {
     type Err = BadMac;
 
+    /// All spellings that people use: six pairs, three fours, two sixes or all twelve digits, with `:`, `-` or `.` between
+    /// them. A pair may lack its leading zero.
     fn from_str(text: &str) -> Result<Self, BadMac> {
-        let mut bytes = [0; 6];
-        let separator = if text.contains('-') { '-' } else { ':' };
-        let mut parts = text.split(separator);
-        for byte in &mut bytes {
-            let pair = parts.next().ok_or(BadMac)?;
-            if pair.len() != 2 || !pair.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let groups: Vec<&str> = match text.chars().find(|c| matches!(c, ':' | '-' | '.')) {
+            Some(separator) => text.split(separator).collect(),
+            None => vec![text],
+        };
+        let (least, width) = match groups.len() {
+            6 => (1, 2),
+            3 => (4, 4),
+            2 => (6, 6),
+            1 => (12, 12),
+            _ => return Err(BadMac),
+        };
+        let mut bits = 0;
+        for group in groups {
+            if !(least..=width).contains(&group.len()) || !group.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(BadMac);
             }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| BadMac)?;
+            bits = (bits << (4 * width)) | u64::from_str_radix(group, 16).map_err(|_| BadMac)?;
         }
-        if parts.next().is_some() { Err(BadMac) } else { Ok(Self(bytes)) }
+        let [_, _, a, b, c, d, e, f] = bits.to_be_bytes();
+        Ok(Self([a, b, c, d, e, f]))
     }
 }
 
@@ -79,12 +90,29 @@ mod tests {
         let mac: Mac = "FA:16:3e:00:01:02".parse().unwrap();
         assert_eq!(mac.to_string(), "fa:16:3e:00:01:02");
         assert!(mac.is_unicast());
+        for spelling in
+            ["fa-16-3e-00-01-02", "fa:16:3e:0:1:2", "FA163E000102", "fa16.3e00.0102", "fa163e-000102", "fa16:3e00:0102"]
+        {
+            assert_eq!(spelling.parse::<Mac>(), Ok(mac), "{spelling}");
+        }
         assert!(Mac::generate().is_unicast());
     }
 
     #[test]
     fn refuses_what_is_no_address() {
-        for text in ["", "fa:16:3e:00:01", "fa:16:3e:00:01:02:03", "fa:16:3e:00:01:0g", "fa163e000102", "fa:16:3e:00:01:+2"] {
+        for text in [
+            "",
+            "fa:16:3e:00:01",
+            "fa:16:3e:00:01:02:03",
+            "fa:16:3e:00:01:0g",
+            "fa163e00010",
+            "0xfa163e0001",
+            "fa:16:3e:00:01:+2",
+            "fa:16:3e:00:01:",
+            "fa:16:3e",
+            "fa:16:3e:00:01:002",
+            "fa:16-3e:00:01:02",
+        ] {
             assert_eq!(text.parse::<Mac>(), Err(BadMac), "{text:?}");
         }
         assert!(!"01:00:5e:00:00:01".parse::<Mac>().unwrap().is_unicast());

@@ -4,7 +4,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use access::{BASE_RULES, Enforcer, keys::KeyRepository};
+use access::{BASE_RULES, Enforcer, InForce, keys::KeyRepository};
 use api::{Door, DoorParts, Front, RequestBody};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -179,7 +179,7 @@ fn door(room: &Arc<Identity>) -> Door {
     Door::new(DoorParts {
         services: vec![room.service()],
         authenticator: Arc::clone(room) as _,
-        enforcer: Arc::new(Enforcer::new(&policies(), &rules, None).unwrap()),
+        policies: InForce::new(Enforcer::new(&policies(), &rules, None).unwrap()),
         public_url: "http://cloud:80".to_owned(),
         front: Front { greeting: "test", metrics: None },
     })

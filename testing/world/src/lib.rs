@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use access::{BASE_RULES, Enforcer, Policy};
+use access::{BASE_RULES, Enforcer, InForce, Policy};
 use api::{Door, DoorParts, Front, Limits, RequestBody, Service};
 use contracts::{
     BoxFuture,
@@ -39,16 +39,21 @@ impl World {
     }
 
     pub fn talk(&self, services: Vec<Service>, policies: &[&'static Policy], rules: &[(&'static str, &'static str)]) -> Talk {
-        let rules: Vec<_> = BASE_RULES.iter().chain(rules).copied().collect();
         let door = Door::new(DoorParts {
             services,
             authenticator: Arc::new(Tokens),
-            enforcer: Arc::new(Enforcer::new(policies, &rules, None).unwrap()),
+            policies: policies_in_force(policies, rules),
             public_url: "http://cloud.test".into(),
             front: Front { greeting: "test", metrics: None },
         });
         Talk { door: Arc::new(door.unwrap()), token: None, version: None, headers: Vec::new() }
     }
+}
+
+/// What the door judges by, for a room that asks policies itself.
+pub fn policies_in_force(policies: &[&'static Policy], rules: &[(&'static str, &'static str)]) -> InForce {
+    let rules: Vec<_> = BASE_RULES.iter().chain(rules).copied().collect();
+    InForce::new(Enforcer::new(policies, &rules, None).unwrap())
 }
 
 /// A client of one door. `as_` and `version` make a client that differs in that.
@@ -151,7 +156,8 @@ impl Authenticator for Tokens {
     }
 }
 
-fn caller(token: &str) -> Option<Caller> {
+/// Whom such a word names.
+pub fn caller(token: &str) -> Option<Caller> {
     let (role, rest) = token.split_once('@').unwrap_or((token, ""));
     let roles: &[&str] = match role {
         "admin" => &["admin", "manager", "member", "reader"],

@@ -52,7 +52,7 @@ pub(super) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let project = cx.project()?.clone();
     let destination = destination(&room, &cx, &project, &ask).await?;
     let (image, (flavor, keypair), nics) =
-        try_join3(find_image(&room, &project, &ask), find_ours(&room, &cx, &ask), plan_nics(&room, &project, &ask)).await?;
+        try_join3(find_image(&room, &project, &ask), find_ours(&room, &cx, &ask), plan_nics(&room, &cx, &ask)).await?;
     check_sizes(&flavor, &image)?;
     if ask.max_count > 1 && ask.networks_are_single() {
         return Err(Fault::bad_request("A port or a fixed IP can be given to one server only; max_count must be 1."));
@@ -177,10 +177,10 @@ async fn find_ours(room: &Compute, cx: &Cx, ask: &Ask) -> Read<(Flavor, Option<K
     })
 }
 
-async fn plan_nics(room: &Compute, project: &ProjectId, ask: &Ask) -> Read<Vec<NicAsk>> {
+async fn plan_nics(room: &Compute, cx: &Cx, ask: &Ask) -> Read<Vec<NicAsk>> {
     let Networks::Wishes(list) = &ask.networks else { return Ok(Vec::new()) };
     let wishes: Vec<NicWish> = list.iter().map(|(wish, _)| wish.clone()).collect();
-    let planned = room.ports.plan(project, &wishes, &ask.security_groups).await;
+    let planned = room.ports.plan(cx.caller()?, &wishes, &ask.security_groups).await;
     let mut nics = planned.map_err(|refusal| match refusal.kind {
         RefusalKind::NotFound => Fault::bad_request(refusal.message),
         _ => refusal.into(),

@@ -15,6 +15,7 @@ use std::{
 
 use contracts::{
     BoxFuture, Refusal,
+    caller::Caller,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
         Accelerator, Answer, Ask, Failure, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power,
@@ -343,7 +344,7 @@ impl Images for Far {
 impl Ports for Far {
     fn plan<'a>(
         &'a self,
-        _project: &'a ProjectId,
+        _caller: &'a Arc<Caller>,
         wishes: &'a [NicWish],
         security_groups: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<NicAsk>, Refusal>> {

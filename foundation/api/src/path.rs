@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How a path is read before it is looked up in the route table: each service as its original does.
+
+use crate::FaultStyle;
+
+/// The path, below the service's prefix, that the table knows.
+///
+/// Neutron's clients of old write `.json` after any path, and it is the same path without it; to Nova, Keystone and Glance it
+/// is part of the last word, which then names nothing. To Glance `/v2/images/` is an image whose id is empty, which
+/// there is not; others take it for the list.
+pub(crate) fn as_routed(style: FaultStyle, path: &str) -> &str {
+    let path = match style {
+        FaultStyle::Glance => path,
+        _ => path.trim_end_matches('/'),
+    };
+    match style {
+        _ if matches!(path, "" | "/") => "/",
+        FaultStyle::Neutron => path.strip_suffix(".json").filter(|rest| !rest.ends_with('/')).unwrap_or(path),
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_service_reads_the_ends_of_paths_as_its_original() {
+        for (style, written, read) in [
+            (FaultStyle::Neutron, "", "/"),
+            (FaultStyle::Neutron, "/", "/"),
+            (FaultStyle::Neutron, "/v2.0/networks", "/v2.0/networks"),
+            (FaultStyle::Neutron, "/v2.0/networks/", "/v2.0/networks"),
+            (FaultStyle::Neutron, "/v2.0/networks.json", "/v2.0/networks"),
+            (FaultStyle::Neutron, "/v2.0/networks.json/", "/v2.0/networks"),
+            (FaultStyle::Neutron, "/v2.0/networks/7.json", "/v2.0/networks/7"),
+            (FaultStyle::Neutron, "/v2.0/quotas/p/details.json", "/v2.0/quotas/p/details"),
+            (FaultStyle::Neutron, "/v2.0/networks/.json", "/v2.0/networks/.json"),
+            (FaultStyle::Neutron, "/v2.0/networks.xml", "/v2.0/networks.xml"),
+            (FaultStyle::Neutron, "/v2.0", "/v2.0"),
+            (FaultStyle::Nova, "/v2.1/servers.json", "/v2.1/servers.json"),
+            (FaultStyle::Nova, "/v2.1/servers/", "/v2.1/servers"),
+            (FaultStyle::Keystone, "/v3/users.json", "/v3/users.json"),
+            (FaultStyle::Glance, "/v2/images.json", "/v2/images.json"),
+            (FaultStyle::Glance, "/v2/images/", "/v2/images/"),
+        ] {
+            assert_eq!(as_routed(style, written), read, "{style:?} {written}");
+        }
+    }
+}
