@@ -3,50 +3,59 @@
 
 use std::sync::Arc;
 
-use access::Policy;
-use api::{Cx, Reply, Routes, json};
+use access::{Policy, Target};
+use api::{Access, Cx, Reply, Routes};
 use http::StatusCode;
 use ovn::southbound::Chassis;
 use serde_json::{Value, json};
 use types::Timestamp;
 
-use crate::{Error, Room, listing, network, northbound};
+use crate::{
+    Error, Room, listing, northbound,
+    pick::{self, Pick},
+};
 
 pub static GET: Policy = Policy::new("get_agent", "rule:admin_only", "See the hosts that OVN works on");
+pub static ZONES: Policy = Policy::new("get_availability_zone", "role:reader", "See the availability zones of networks");
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone()).get("/v2.0/agents", &GET, list).get("/v2.0/agents/{id}", &GET, show).get(
-        "/v2.0/availability_zones",
-        &network::api::GET,
-        zones,
-    )
+    Routes::new(room.clone())
+        .get("/v2.0/agents", Access::Asks(&GET), list)
+        .get("/v2.0/agents/{id}", Access::Asks(&GET), show)
+        .get("/v2.0/availability_zones", Access::Asks(&ZONES), zones)
 }
 
-const FILTERS: [&str; 6] = ["id", "host", "agent_type", "binary", "topic", "availability_zone"];
+const FILTERS: [Pick; 9] = [
+    Pick::text("id"),
+    Pick::text("host"),
+    Pick::text("agent_type"),
+    Pick::text("binary"),
+    Pick::text("topic"),
+    Pick::text("availability_zone"),
+    Pick::text("description"),
+    Pick::flag("alive"),
+    Pick::flag("admin_state_up"),
+];
 
 async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let fits = |agent: &Value| {
-        FILTERS.iter().all(|name| match cx.query().get(name) {
-            Some(wanted) => agent[*name] == wanted,
-            None => true,
-        })
-    };
-    let alive = cx.query().flag("alive")?;
-    let agents: Vec<Value> =
-        agents(&room).into_iter().filter(fits).filter(|agent| alive.is_none_or(|alive| agent["alive"] == alive)).collect();
+    let seen = |_: &Value| cx.may(&GET, &Target::new());
+    let picked = pick::all(&cx, &FILTERS, agents(&room))?;
+    let agents: Vec<Value> = picked.into_iter().filter(seen).collect();
     listing::one(&cx, StatusCode::OK, "agents", &agents)
 }
 
 async fn show(room: Arc<Room>, cx: Cx) -> Reply {
     let id = cx.param("id");
-    let found = agents(&room).into_iter().find(|agent| agent["id"] == id);
+    let found = agents(&room).into_iter().find(|agent| agent["id"] == id && cx.may(&GET, &Target::new()));
     let agent = found.ok_or_else(|| Error::AgentNotFound { id: id.to_owned() })?;
     listing::one(&cx, StatusCode::OK, "agent", &agent)
 }
 
-async fn zones(room: Arc<Room>, _cx: Cx) -> Reply {
+async fn zones(room: Arc<Room>, cx: Cx) -> Reply {
     let zone = |resource: &str| json!({"name": room.settings.availability_zone, "resource": resource, "state": "available"});
-    json(StatusCode::OK, &json!({"availability_zones": [zone("network"), zone("router")]}))
+    let zones = if cx.may(&ZONES, &Target::new()) { vec![zone("network"), zone("router")] } else { Vec::new() };
+    let filters = [Pick::text("name"), Pick::text("resource"), Pick::text("state")];
+    listing::one(&cx, StatusCode::OK, "availability_zones", &pick::all(&cx, &filters, zones)?)
 }
 
 fn agents(room: &Room) -> Vec<Value> {

@@ -3,14 +3,19 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use access::Policy;
-use api::{Access, Cx, Reply, Routes, json};
+use access::{Policy, Target};
+use api::{Access, Cx, Reply, Routes};
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::{Select, Tx, params};
 use types::{NetworkId, SubnetId};
 
-use crate::{Error, Result, Room, listing, network, resource::Kept, subnet};
+use crate::{
+    Error, Result, Room, listing, network,
+    pick::{self, Pick},
+    resource::Kept,
+    subnet,
+};
 
 pub static GET: Policy = Policy::new(
     "get_network_ip_availability",
@@ -18,33 +23,37 @@ pub static GET: Policy = Policy::new(
     "See how many addresses of networks are used",
 );
 
+pub static GET_POOL: Policy =
+    Policy::new("get_floatingip_pool", "rule:project_reader_or_admin", "See where floating IPs come from");
+pub static GET_PROVIDER: Policy = Policy::new("get_service_provider", "role:reader", "See who serves a kind of resource");
+
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/network-ip-availabilities", &GET, list)
-        .get("/v2.0/network-ip-availabilities/{id}", &GET, show)
-        .get("/v2.0/floatingip_pools", &network::api::GET, pools)
-        .get("/v2.0/service-providers", Access::Authenticated, providers)
+        .get("/v2.0/network-ip-availabilities", Access::Asks(&GET), list)
+        .get("/v2.0/network-ip-availabilities/{id}", Access::Asks(&GET), show)
+        .get("/v2.0/floatingip_pools", Access::Asks(&GET_POOL), pools)
+        .get("/v2.0/service-providers", Access::Asks(&GET_PROVIDER), providers)
 }
 
-const FILTERS: [(&str, &str); 4] =
-    [("network_id", "network_id"), ("network_name", "network_name"), ("project_id", "project_id"), ("tenant_id", "project_id")];
+const FILTERS: [Pick; 5] = [
+    Pick::text("network_id"),
+    Pick::text("network_name"),
+    Pick::text("project_id"),
+    Pick::text("tenant_id"),
+    Pick::text("ip_version").within("subnet_ip_availability"),
+];
 
 async fn list(room: Arc<Room>, cx: Cx) -> Reply {
-    let all = room.list(|tx| availabilities(tx, network::Row::select())).await?;
-    let version = cx.query().get("ip_version").map(|text| text.parse::<u64>().unwrap_or_default());
-    let fits = |item: &Value| {
-        FILTERS.iter().all(|(name, field)| cx.query().get(name).is_none_or(|wanted| item[*field] == wanted))
-            && version.is_none_or(|version| {
-                let of_version = |subnet: &Value| subnet["ip_version"] == version;
-                item["subnet_ip_availability"].as_array().is_some_and(|subnets| subnets.iter().any(of_version))
-            })
-    };
-    let all: Vec<Value> = all.into_iter().filter(fits).collect();
-    listing::one(&cx, StatusCode::OK, "network_ip_availabilities", &all)
+    let seen = cx.may(&GET, &Target::new());
+    let all = if seen { room.list(|tx| availabilities(tx, network::Row::select())).await? } else { Vec::new() };
+    listing::one(&cx, StatusCode::OK, "network_ip_availabilities", &pick::all(&cx, &FILTERS, all)?)
 }
 
 async fn show(room: Arc<Room>, cx: Cx) -> Reply {
     let id = cx.param("id").to_owned();
+    if !cx.may(&GET, &Target::new()) {
+        return Err(Error::NetworkNotFound { net_id: id }.into());
+    }
     let found = room
         .list(move |tx| {
             let found = availabilities(tx, network::Row::select().filter("id = ", &id))?;
@@ -101,9 +110,11 @@ fn number(count: u128) -> u64 {
 }
 
 async fn pools(room: Arc<Room>, cx: Cx) -> Reply {
-    let project = cx.project()?.clone();
+    // They are shown as the caller's own.
+    let project = cx.project().ok().filter(|project| cx.may(&GET_POOL, &Target::in_project(project))).cloned();
     let views = room
         .list(move |tx| {
+            let Some(project) = &project else { return Ok(Vec::new()) };
             let sql = "SELECT n.id, s.id, s.name, s.cidr FROM networks n JOIN subnets s ON s.network_id = n.id \
                        WHERE n.external = 1 AND s.ip_version = 4 ORDER BY n.id, s.id";
             let rows = tx.query(sql, &[])?;
@@ -120,10 +131,13 @@ async fn pools(room: Arc<Room>, cx: Cx) -> Reply {
             Ok(rows.iter().map(pool).collect::<Result<Vec<Value>, store::Error>>()?)
         })
         .await?;
-    json(StatusCode::OK, &json!({ "floatingip_pools": views }))
+    let filters = ["network_id", "subnet_id", "subnet_name", "cidr", "project_id", "tenant_id"].map(Pick::text);
+    listing::one(&cx, StatusCode::OK, "floatingip_pools", &pick::all(&cx, &filters, views)?)
 }
 
-async fn providers(_room: Arc<Room>, _cx: Cx) -> Reply {
+async fn providers(_room: Arc<Room>, cx: Cx) -> Reply {
     let router = json!({"service_type": "L3_ROUTER_NAT", "name": "ovn", "default": true});
-    json(StatusCode::OK, &json!({ "service_providers": [router] }))
+    let providers = if cx.may(&GET_PROVIDER, &Target::new()) { vec![router] } else { Vec::new() };
+    let filters = [Pick::text("service_type"), Pick::text("name"), Pick::flag("default")];
+    listing::one(&cx, StatusCode::OK, "service_providers", &pick::all(&cx, &filters, providers)?)
 }

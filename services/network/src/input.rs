@@ -5,9 +5,10 @@
 //! that this request may not set. A handler takes what it understands out of an [`Input`]; what is left at
 //! [`Input::finish`] is refused, so nothing can be set that no line of code names.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 use api::Cx;
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 use types::{Mac, ProjectId};
 
@@ -82,8 +83,7 @@ impl Input {
     }
 
     pub fn required_text(&mut self, name: &str) -> Result<String> {
-        self.text(name, LONGEST)?
-            .ok_or_else(|| Error::bad(format!("Failed to parse request. Required attribute '{name}' not specified")))
+        self.text(name, LONGEST)?.ok_or_else(|| missing(name))
     }
 
     /// `name` and `description`.
@@ -95,35 +95,49 @@ impl Input {
         let Some(value) = self.take(name) else { return Ok(None) };
         let flag = match &value {
             Value::Bool(flag) => Some(*flag),
-            Value::Number(number) => match number.as_i64() {
-                Some(0) => Some(false),
-                Some(1) => Some(true),
-                _ => None,
-            },
-            Value::String(text) => match text.to_ascii_lowercase().as_str() {
-                "true" | "1" => Some(true),
-                "false" | "0" => Some(false),
-                _ => None,
-            },
+            Value::Number(number) => read_flag(&number.to_string()),
+            Value::String(text) => read_flag(text),
             _ => None,
         };
         flag.map(Some).ok_or_else(|| bad(name, format!("{} cannot be converted to boolean", short(&value))))
     }
 
-    /// A whole number within `range`, written as a number or as its digits; null is none.
-    pub fn number(&mut self, name: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<Option<i64>>> {
+    /// A whole number within `range`, or null for "none of it".
+    pub fn optional_number(&mut self, name: &str, range: RangeInclusive<i64>) -> Result<Option<Option<i64>>> {
+        match self.fields.get(name) {
+            Some(Value::Null) => Ok(self.take(name).map(|_| None)),
+            _ => Ok(self.number(name, range)?.map(Some)),
+        }
+    }
+
+    /// A whole number within `range`, written as a number or as its digits; null is no number.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<i64>) -> Result<Option<i64>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let number = match &value {
-            Value::Null => return Ok(Some(None)),
             Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.parse().ok(),
+            Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
         let number = number.ok_or_else(|| bad(name, format!("{} is not an integer", short(&value))))?;
         if !range.contains(&number) {
             return Err(bad(name, format!("{number} is not between {} and {}", range.start(), range.end())));
         }
-        Ok(Some(Some(number)))
+        Ok(Some(number))
+    }
+
+    /// The id of a thing, in whichever spelling of UUIDs; null is none.
+    pub fn uuid(&mut self, name: &str) -> Result<Option<String>> {
+        self.text(name, LONGEST)?.map(|text| read_uuid(name, &text)).transpose()
+    }
+
+    /// The id of a thing, or null for "none of it".
+    pub fn optional_uuid(&mut self, name: &str) -> Result<Option<Option<String>>> {
+        let Some(text) = self.optional_text(name, LONGEST)? else { return Ok(None) };
+        text.map(|text| read_uuid(name, &text)).transpose().map(Some)
+    }
+
+    pub fn required_uuid(&mut self, name: &str) -> Result<String> {
+        self.uuid(name)?.ok_or_else(|| missing(name))
     }
 
     pub fn address(&mut self, name: &str) -> Result<Option<Option<IpAddr>>> {
@@ -137,17 +151,40 @@ impl Input {
         read_mac(name, &text).map(Some)
     }
 
-    /// A list; null is the empty one.
+    /// For the lists of which Neutron takes null as the empty one, before they are read.
+    pub fn null_is_empty(&mut self, name: &str) {
+        if let Some(value) = self.fields.get_mut(name).filter(|value| value.is_null()) {
+            *value = Value::Array(Vec::new());
+        }
+    }
+
+    /// For attributes of which Neutron takes null as if they were not there, before they are read.
+    pub fn null_is_absent(&mut self, name: &str) {
+        if self.fields.get(name).is_some_and(Value::is_null) {
+            self.fields.remove(name);
+        }
+    }
+
+    /// A list; null is none.
     pub fn list(&mut self, name: &str) -> Result<Option<Vec<Value>>> {
         match self.take(name) {
             None => Ok(None),
-            Some(Value::Null) => Ok(Some(Vec::new())),
             Some(Value::Array(items)) => Ok(Some(items)),
             Some(other) => Err(bad(name, format!("{} is not a list", short(&other)))),
         }
     }
 
-    /// A list of different texts, such as ids.
+    /// A list of the ids of different things.
+    pub fn uuids(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        let Some(texts) = self.texts(name)? else { return Ok(None) };
+        let ids: Vec<String> = texts.iter().map(|text| read_uuid(name, text)).collect::<Result<_>>()?;
+        match ids.iter().enumerate().find(|(place, id)| ids[..*place].contains(id)) {
+            Some((_, twin)) => Err(bad(name, format!("duplicate items in the list: '{twin}'"))),
+            None => Ok(Some(ids)),
+        }
+    }
+
+    /// A list of different texts.
     pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
         let Some(items) = self.list(name)? else { return Ok(None) };
         let mut texts: Vec<String> = Vec::with_capacity(items.len());
@@ -207,6 +244,37 @@ pub const READ_ONLY: [&str; 6] = ["id", "status", "created_at", "updated_at", "r
 
 pub fn bad(name: &str, reason: impl std::fmt::Display) -> Error {
     Error::bad(format!("Invalid input for {name}. Reason: {reason}."))
+}
+
+pub fn missing(name: &str) -> Error {
+    Error::bad(format!("Failed to parse request. Required attribute '{name}' not specified"))
+}
+
+/// The words that oslo takes for yes and no.
+pub fn read_flag(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
+        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+pub fn read_ethertype(text: &str) -> Option<&'static str> {
+    ["IPv4", "IPv6"].into_iter().find(|known| known.eq_ignore_ascii_case(text))
+}
+
+/// A prefix, with its length or its mask; a lone address is one, too.
+pub fn read_prefix(text: &str) -> Option<IpNet> {
+    match text.split_once('/') {
+        None => text.parse::<IpAddr>().ok().map(IpNet::from),
+        Some((address, mask)) if mask.contains(['.', ':']) => IpNet::with_netmask(address.parse().ok()?, mask.parse().ok()?).ok(),
+        Some(_) => text.parse().ok(),
+    }
+}
+
+fn read_uuid(name: &str, text: &str) -> Result<String> {
+    let id = uuid::Uuid::try_parse(text).map_err(|_| bad(name, format!("'{text}' is not a valid UUID")))?;
+    Ok(id.to_string())
 }
 
 pub fn read_address(name: &str, text: &str) -> Result<IpAddr> {

@@ -20,6 +20,7 @@ mod keys;
 mod listing;
 mod network;
 mod northbound;
+mod pick;
 mod port;
 mod quota;
 mod resource;
@@ -37,7 +38,7 @@ mod who;
 
 use std::sync::Arc;
 
-use access::Policy;
+use access::{InForce, Policy};
 use api::{FaultStyle, Routes, Service};
 use contracts::{
     BoxFuture, Refusal,
@@ -56,6 +57,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     steps: &[
         Step { number: 1, name: "networks", sql: include_str!("../migrations/0001_networks.sql") },
         Step { number: 2, name: "subnet pools", sql: include_str!("../migrations/0002_subnet_pools.sql") },
+        Step { number: 3, name: "normalized prefixes", sql: include_str!("../migrations/0003_normalized_prefixes.sql") },
     ],
 };
 
@@ -110,7 +112,10 @@ pub static POLICIES: &[&Policy] = &[
     &quota::api::UPDATE,
     &quota::api::DELETE,
     &agent::GET,
+    &agent::ZONES,
     &availability::GET,
+    &availability::GET_POOL,
+    &availability::GET_PROVIDER,
     &subnet_pool::api::GET,
     &subnet_pool::api::CREATE,
     &subnet_pool::api::CREATE_SHARED,
@@ -126,8 +131,8 @@ pub struct Network {
 
 impl Network {
     /// The databases need not be reachable; see [`Network::spawn`].
-    pub fn new(store: Store, northbound: Northbound, southbound: Southbound, settings: Settings) -> Self {
-        Self { room: Arc::new(Room::new(store, northbound, southbound, settings)) }
+    pub fn new(store: Store, northbound: Northbound, southbound: Southbound, settings: Settings, policies: InForce) -> Self {
+        Self { room: Arc::new(Room::new(store, northbound, southbound, settings, policies)) }
     }
 
     pub fn service(&self) -> Service {

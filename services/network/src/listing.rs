@@ -4,40 +4,84 @@
 //! A drawer names its attributes and their columns once, in a table of [`Attribute`]s; a client's text never becomes
 //! SQL, it only picks a line of that table.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use api::{Cx, Paging, PagingHabits, Reply, Sort, json};
 use http::StatusCode;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use store::{Direction, Select};
+use types::Mac;
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    input::{read_ethertype, read_flag, read_prefix},
+};
 
 /// An attribute by which a list can be filtered and sorted, and what it is in SQL.
 pub struct Attribute {
-    pub name: &'static str,
-    pub sql: &'static str,
-    pub kind: Kind,
+    name: &'static str,
+    sql: &'static str,
+    kind: Kind,
+    filters: bool,
 }
 
+/// What a value is, and so which spellings of it are the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+enum Kind {
     Text,
+    /// Text whose capitals mean nothing.
+    Word,
+    /// `IPv4` or `IPv6`.
+    Ethertype,
     Number,
     Flag,
+    Mac,
+    Address,
+    Prefix,
+}
+
+impl Attribute {
+    const fn new(name: &'static str, sql: &'static str, kind: Kind) -> Self {
+        Self { name, sql, kind, filters: true }
+    }
+
+    /// Neutron sorts by it and does not filter by it.
+    pub const fn sorts_only(self) -> Self {
+        Self { filters: false, ..self }
+    }
 }
 
 pub const fn text(name: &'static str, sql: &'static str) -> Attribute {
-    Attribute { name, sql, kind: Kind::Text }
+    Attribute::new(name, sql, Kind::Text)
+}
+
+pub const fn word(name: &'static str, sql: &'static str) -> Attribute {
+    Attribute::new(name, sql, Kind::Word)
+}
+
+pub const fn ethertype(name: &'static str, sql: &'static str) -> Attribute {
+    Attribute::new(name, sql, Kind::Ethertype)
 }
 
 pub const fn number(name: &'static str, sql: &'static str) -> Attribute {
-    Attribute { name, sql, kind: Kind::Number }
+    Attribute::new(name, sql, Kind::Number)
 }
 
 pub const fn flag(name: &'static str, sql: &'static str) -> Attribute {
-    Attribute { name, sql, kind: Kind::Flag }
+    Attribute::new(name, sql, Kind::Flag)
+}
+
+pub const fn mac(name: &'static str, sql: &'static str) -> Attribute {
+    Attribute::new(name, sql, Kind::Mac)
+}
+
+pub const fn address(name: &'static str, sql: &'static str) -> Attribute {
+    Attribute::new(name, sql, Kind::Address)
+}
+
+pub const fn prefix(name: &'static str, sql: &'static str) -> Attribute {
+    Attribute::new(name, sql, Kind::Prefix)
 }
 
 /// What one list request asks for.
@@ -58,8 +102,9 @@ enum Filter {
 }
 
 const HABITS: PagingHabits = PagingHabits { max: u32::MAX as usize, default: None, default_sort: &[("id", Sort::Ascending)] };
-const NOT_FILTERS: [&str; 8] = ["limit", "marker", "page_reverse", "sort_key", "sort_dir", "sort", "fields", "verbose"];
-const TAG_FILTERS: [&str; 4] = ["tags", "tags-any", "not-tags", "not-tags-any"];
+pub const NOT_FILTERS: [&str; 8] = ["limit", "marker", "page_reverse", "sort_key", "sort_dir", "sort", "fields", "verbose"];
+/// The filters of whatever can have tags.
+pub const TAG_FILTERS: [&str; 4] = ["tags", "tags-any", "not-tags", "not-tags-any"];
 
 impl Listing {
     /// `special` names the filters that are no plain column.
@@ -67,7 +112,13 @@ impl Listing {
         let query = cx.query();
         let mut paging = Paging::read(query, &HABITS)?;
         paging.limit = paging.limit.filter(|limit| *limit > 0);
-        let reverse = query.flag("page_reverse")?.unwrap_or(false);
+        // Without pages there is nothing that a marker marks.
+        paging.marker = paging.marker.filter(|_| paging.limit.is_some());
+        let reverse = query.get("page_reverse").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        let given = |name| query.all(name).filter(|value| !value.is_empty()).count();
+        if given("sort_key") != given("sort_dir") {
+            return Err(Error::bad("The number of sort_keys and sort_dirs must be same").into());
+        }
         let mut sort = Vec::new();
         for (key, direction) in &paging.sort {
             let attribute =
@@ -81,8 +132,8 @@ impl Listing {
         }
         let mut listing = Self { paging, reverse, sort, filters: Vec::new(), special: BTreeMap::new() };
         for (key, values) in named {
-            let known = special.iter().chain(&TAG_FILTERS).find(|name| **name == key);
-            match (known, find(attributes, key)) {
+            let known = special.iter().find(|name| **name == key);
+            match (known, find(attributes, key).filter(|attribute| attribute.filters)) {
                 (Some(name), _) => {
                     listing.special.insert(name, values);
                 }
@@ -106,8 +157,12 @@ impl Listing {
             };
         }
         for name in TAG_FILTERS {
-            for list in self.special(name) {
-                select = tagged(select, name, list);
+            // A list in one value and one in several are the same.
+            let mut tags: Vec<&str> = self.special(name).iter().flat_map(|list| list.split(',')).collect();
+            tags.sort_unstable();
+            tags.dedup();
+            if !tags.is_empty() {
+                select = tagged(select, name, tags);
             }
         }
         let mut sort = self.sort.clone();
@@ -161,14 +216,20 @@ impl Attribute {
             };
             Ok(Filter::Numbers(self.sql, values.iter().map(read).collect::<Result<_>>()?))
         };
+        // What is not of its kind is the value of nothing.
+        let spelled = |spell: &dyn Fn(&str) -> Option<String>| {
+            let spell = |text: String| spell(&text).unwrap_or(text);
+            Ok(Filter::Texts(self.sql, values.iter().cloned().map(spell).collect()))
+        };
         match self.kind {
             Kind::Text => Ok(Filter::Texts(self.sql, values)),
-            Kind::Number => numbers(&|text| text.parse().ok()),
-            Kind::Flag => numbers(&|text| match text.to_ascii_lowercase().as_str() {
-                "true" | "1" => Some(1),
-                "false" | "0" => Some(0),
-                _ => None,
-            }),
+            Kind::Number => numbers(&|text| text.trim().parse().ok()),
+            Kind::Flag => numbers(&|text| read_flag(text).map(i64::from)),
+            Kind::Word => spelled(&|text| Some(text.to_ascii_lowercase())),
+            Kind::Ethertype => spelled(&|text| read_ethertype(text).map(str::to_owned)),
+            Kind::Mac => spelled(&|text| text.parse().ok().map(|mac: Mac| mac.to_string())),
+            Kind::Address => spelled(&|text| text.parse().ok().map(|address: IpAddr| address.to_string())),
+            Kind::Prefix => spelled(&|text| read_prefix(text).map(|prefix| prefix.to_string())),
         }
     }
 }
@@ -248,35 +309,18 @@ fn find(attributes: &'static [Attribute], name: &str) -> Option<&'static Attribu
     attributes.iter().find(|attribute| attribute.name == name)
 }
 
-/// A resource has all of `tags`, any of them, not all, or none.
-fn tagged(select: Select, filter: &str, list: &str) -> Select {
-    let tags: Vec<store::Value> = list.split(',').map(store::Value::from).collect();
-    if filter == "tags" {
-        return tags.into_iter().fold(select, |select, tag| {
-            select.condition_with("EXISTS (SELECT 1 FROM network_tags t WHERE t.resource_id = id AND t.tag = ?)", vec![tag])
-        });
-    }
+/// A resource has all of these tags, any of them, not all, or none.
+fn tagged(select: Select, filter: &str, tags: Vec<&str>) -> Select {
+    let count = i64::try_from(tags.len()).unwrap_or(i64::MAX);
+    let all = " GROUP BY resource_id HAVING count(*) = ?)";
     match filter {
-        "tags-any" => with_tags(select, "id IN", tags),
-        "not-tags-any" => with_tags(select, "id NOT IN", tags),
-        // Not all of them: at least one is missing.
-        _ => with_tags(select, "missing", tags),
-    }
-}
-
-/// The store takes SQL as `&'static str` only, so that no client's text can get in; hence one text per number of tags.
-fn with_tags(select: Select, what: &str, mut tags: Vec<store::Value>) -> Select {
-    const MOST: usize = 4;
-    let Some(last) = tags.last().cloned() else { return select };
-    let count = tags.len().min(MOST);
-    tags.resize(MOST, last);
-    tags.truncate(MOST);
-    match what {
-        "id IN" => select.condition_with("id IN (SELECT resource_id FROM network_tags WHERE tag IN (?, ?, ?, ?))", tags),
-        "id NOT IN" => select.condition_with("id NOT IN (SELECT resource_id FROM network_tags WHERE tag IN (?, ?, ?, ?))", tags),
-        _ => {
-            tags.push(store::Value::from(count));
-            select.condition_with("(SELECT count(*) FROM network_tags WHERE resource_id = id AND tag IN (?, ?, ?, ?)) < ?", tags)
+        "tags" => {
+            select.condition_in(["id IN (SELECT resource_id FROM network_tags WHERE tag IN ", all], tags, vec![count.into()])
         }
+        "not-tags" => {
+            select.condition_in(["id NOT IN (SELECT resource_id FROM network_tags WHERE tag IN ", all], tags, vec![count.into()])
+        }
+        "tags-any" => select.condition_in(["id IN (SELECT resource_id FROM network_tags WHERE tag IN ", ")"], tags, vec![]),
+        _ => select.condition_in(["id NOT IN (SELECT resource_id FROM network_tags WHERE tag IN ", ")"], tags, vec![]),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use access::InForce;
 use api::Fault;
 use ovn::{
     northbound::Northbound,
@@ -19,6 +20,8 @@ pub struct Room {
     pub northbound: Northbound,
     pub southbound: Southbound,
     pub settings: Arc<Settings>,
+    /// For what a neighbour asks in a caller's name.
+    pub policies: InForce,
     pub bell: Bell,
     /// The hosts as OVN last told us; kept while it cannot be reached, so that gateways stay where they are. None until
     /// it has told us once.
@@ -30,8 +33,9 @@ pub struct Room {
 const CHOICES: usize = 8;
 
 impl Room {
-    pub fn new(store: Store, northbound: Northbound, southbound: Southbound, settings: Settings) -> Self {
-        Self { store, northbound, southbound, settings: Arc::new(settings), bell: Bell::new(), chassis: watch::Sender::default() }
+    pub fn new(store: Store, northbound: Northbound, southbound: Southbound, settings: Settings, policies: InForce) -> Self {
+        let (settings, bell, chassis) = (Arc::new(settings), Bell::new(), watch::Sender::default());
+        Self { store, northbound, southbound, settings, policies, bell, chassis }
     }
 
     /// The same room, doing the work of the lead that this store is bound to.
@@ -41,6 +45,7 @@ impl Room {
             northbound: lead.map_or_else(|| self.northbound.clone(), |lead| self.northbound.led(lead)),
             southbound: self.southbound.clone(),
             settings: self.settings.clone(),
+            policies: self.policies.clone(),
             bell: self.bell.clone(),
             chassis: self.chassis.clone(),
             store,

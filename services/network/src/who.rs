@@ -4,6 +4,7 @@
 use access::Scope;
 use api::Cx;
 use store::{Actor, Event, Result, Select, Tx};
+use types::ProjectId;
 
 use crate::resource::Kept;
 
@@ -23,6 +24,11 @@ impl Doer {
 
     pub fn system(name: &str) -> Self {
         Self { actor: Actor::system(name), sees: Scope::All }
+    }
+
+    /// A loop of the cloud that acts for a project, and tells it nothing that the project may not know.
+    pub fn acting_for(name: &str, project: &ProjectId) -> Self {
+        Self { actor: Actor::system(name), sees: Scope::Project(project.clone()) }
     }
 
     pub fn sees_project(&self, project: &str) -> bool {

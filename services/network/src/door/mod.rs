@@ -7,18 +7,20 @@
 mod facts;
 mod plan;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use contracts::{
     BoxFuture, Refusal,
+    caller::Caller,
     ports::{NicAsk, NicWish, PortFacts, Ports},
 };
+use plan::Planner;
 use store::Tx;
 use tokio::time::timeout;
 use types::{NodeId, PortId, ProjectId, ServerId};
 
 use crate::{
-    Error, Network, Result, floating_ip, keys, network,
+    Error, Network, Result, keys, network,
     port::{self, addresses::Wish, store::Create},
     quota,
     resource::Kept,
@@ -37,14 +39,16 @@ const OWNER: &str = "compute:";
 impl Ports for Network {
     fn plan<'a>(
         &'a self,
-        project: &'a ProjectId,
+        caller: &'a Arc<Caller>,
         wishes: &'a [NicWish],
         security_groups: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<NicAsk>, Refusal>> {
-        let (project, wishes, groups) = (project.clone(), wishes.to_vec(), security_groups.to_vec());
+        let asker = self.room.policies.judge(caller.clone());
+        let (wishes, groups) = (wishes.to_vec(), security_groups.to_vec());
         let settings = self.room.settings.clone();
         Box::pin(async move {
-            self.room.store.read(move |tx| plan::plan(tx, &settings, &project, &wishes, &groups)).await.map_err(plan::refusal)
+            let planned = self.room.store.read(move |tx| Planner::of(&asker)?.plan(tx, &settings, &wishes, &groups));
+            planned.await.map_err(plan::refusal)
         })
     }
 
@@ -113,7 +117,8 @@ struct Nic {
 
 /// Makes or adopts the port and gives it to the server.
 fn claim(tx: &mut Tx, settings: &Settings, nic: &Nic) -> Result<PortId> {
-    let doer = Doer::system("compute");
+    // What goes wrong is told to the server's owner, so no more than he may know.
+    let doer = Doer::acting_for("compute", &nic.project);
     let device_owner = format!("{OWNER}{}", settings.availability_zone);
     let ask = &nic.ask;
     let before = match port::Row::get(tx, &ask.port_id) {
@@ -154,7 +159,7 @@ fn make(tx: &mut Tx, settings: &Settings, doer: &Doer, nic: &Nic, device_owner: 
         host_id: nic.host.clone(),
         dns_name: nic.dns_name.clone(),
         fixed_ips: ask.fixed_ip.map(|address| vec![Wish { subnet: None, address: Some(address) }]),
-        security_groups: (!ask.security_groups.is_empty() && network.port_security_enabled).then(|| ask.security_groups.clone()),
+        security_groups: (!ask.security_groups.is_empty()).then(|| ask.security_groups.clone()),
         ..Create::on(nic.project.clone(), network.id.clone())
     };
     port::store::insert(tx, doer, &network, &create).map(drop)
@@ -172,8 +177,7 @@ fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
         return Ok(false);
     }
     if ask.made_by_compute {
-        floating_ip::store::disassociate_port(tx, &doer, &before.id)?;
-        port::store::erase(tx, &before.id)?;
+        port::store::erase(tx, &doer, &before.id)?;
         doer.removed(tx, &before)?;
         return Ok(true);
     }

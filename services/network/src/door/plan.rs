@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Checks what a user wishes for his server's NICs before anything is made, so that he is told at once.
+//!
+//! The cloud makes the ports later, on nobody's request; so here the caller meets the policies that he would meet if he made
+//! them himself, and sees the networks and ports that he would see.
 
 use std::net::IpAddr;
 
+use access::{Allowed, Asker, Denied, Scope};
 use contracts::{
     Refusal, RefusalKind,
     ports::{NicAsk, NicWish},
@@ -11,38 +15,129 @@ use store::{Tx, params};
 use types::{NetworkId, PortId, ProjectId, SecurityGroupId};
 
 use crate::{
-    Error, Result, ipam::range, network, port, quota, resource::Kept, security_group::DEFAULT, settings::Settings, subnet,
+    Error, Result,
+    ipam::range,
+    network,
+    port::{self, addresses::Wish},
+    quota,
+    resource::Kept,
+    security_group::DEFAULT,
+    settings::Settings,
+    subnet,
 };
 
-pub fn plan(
-    tx: &mut Tx,
-    settings: &Settings,
-    project: &ProjectId,
-    wishes: &[NicWish],
-    groups: &[String],
-) -> Result<Vec<NicAsk>, Unplanned> {
-    let groups = named_groups(tx, project, groups)?;
-    let mut asks: Vec<NicAsk> = Vec::with_capacity(wishes.len());
-    let any = [NicWish::Any];
-    for wish in if wishes.is_empty() { &any } else { wishes } {
-        match wish {
-            NicWish::Port(id) => {
-                if asks.iter().any(|ask| ask.port_id == *id) {
-                    return Err(Refusal::invalid(format!("Port {id} is named twice.")).into());
-                }
-                asks.push(brought(tx, project, id)?);
-            }
-            NicWish::Network { id, fixed_ip } => {
-                let network = usable(tx, project, id)?;
-                check_address(tx, &network, *fixed_ip)?;
-                asks.push(fresh(&network, *fixed_ip, &groups));
-            }
-            NicWish::Any => asks.extend(only_network(tx, project)?.map(|network| fresh(&network, None, &groups))),
-        }
+/// A caller with what he sees.
+pub struct Planner<'a> {
+    asker: &'a Asker,
+    /// Whose the server will be.
+    project: &'a ProjectId,
+    networks: Allowed<Scope>,
+    ports: Allowed<Scope>,
+}
+
+impl<'a> Planner<'a> {
+    pub fn of(asker: &'a Asker) -> Result<Self, Unplanned> {
+        let project = asker.caller().project_id();
+        Ok(Self {
+            asker,
+            project: project.ok_or_else(|| Refusal::invalid("A server needs a token that is scoped to its project."))?,
+            networks: asker.scope(&network::api::GET)?,
+            ports: asker.scope(&port::api::GET)?,
+        })
     }
-    let made = i64::try_from(asks.iter().filter(|ask| ask.made_by_compute).count()).unwrap_or(i64::MAX);
-    quota::take(tx, project, quota::Resource::Port, made, settings)?;
-    Ok(asks)
+
+    pub fn plan(
+        &self,
+        tx: &mut Tx,
+        settings: &Settings,
+        wishes: &[NicWish],
+        groups: &[String],
+    ) -> Result<Vec<NicAsk>, Unplanned> {
+        let groups = named_groups(tx, self.project, groups)?;
+        let mut asks: Vec<NicAsk> = Vec::with_capacity(wishes.len());
+        let any = [NicWish::Any];
+        for wish in if wishes.is_empty() { &any } else { wishes } {
+            match wish {
+                NicWish::Port(id) => {
+                    if asks.iter().any(|ask| ask.port_id == *id) {
+                        return Err(Refusal::invalid(format!("Port {id} is named twice.")).into());
+                    }
+                    asks.push(self.brought(tx, id)?);
+                }
+                NicWish::Network { id, fixed_ip } => {
+                    let network = self.named(tx, id)?;
+                    self.permit(&network, *fixed_ip)?;
+                    check_address(tx, &network, *fixed_ip)?;
+                    asks.push(fresh(&network, *fixed_ip, &groups));
+                }
+                NicWish::Any => {
+                    if let Some(network) = only_network(tx, self.project)? {
+                        self.permit(&network, None)?;
+                        asks.push(fresh(&network, None, &groups));
+                    }
+                }
+            }
+        }
+        let made = i64::try_from(asks.iter().filter(|ask| ask.made_by_compute).count()).unwrap_or(i64::MAX);
+        quota::take(tx, self.project, quota::Resource::Port, made, settings)?;
+        Ok(asks)
+    }
+
+    /// Refuses a port that the caller could not make himself.
+    fn permit(&self, network: &network::Row, fixed_ip: Option<IpAddr>) -> Result<(), Unplanned> {
+        let target = port::api::place(self.asker, network, self.project).map_err(|_| {
+            let message = format!("It is not allowed to create an interface on external network {}", network.id);
+            Refusal::new(RefusalKind::Forbidden, message)
+        })?;
+        let wish = |address| vec![Wish { subnet: None, address: Some(address) }];
+        let choices = port::api::Choices { fixed_ips: fixed_ip.map(wish), ..Default::default() };
+        choices.permit(self.asker, &target)?;
+        self.asker.check(&port::api::CREATE, &target)?;
+        Ok(())
+    }
+
+    /// A port that the caller made himself: his project's, free, and with an address.
+    fn brought(&self, tx: &mut Tx, id: &PortId) -> Result<NicAsk, Unplanned> {
+        let row = match port::Row::find(tx, &self.ports, id.as_str()) {
+            Ok(row) => row,
+            Err(Error::PortNotFound { .. }) => {
+                return Err(Refusal::invalid(format!("Port id {id} could not be found.")).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if row.project_id != *self.project {
+            return Err(Refusal::invalid(format!("Port {id} not usable: it belongs to another project than the server.")).into());
+        }
+        if !row.device_id.is_empty() {
+            return Err(Refusal::conflict(format!("Port {id} is still in use.")).into());
+        }
+        if port::store::addresses_of(tx, id)?.is_empty() {
+            return Err(Refusal::invalid(format!("Port {id} requires a FixedIP in order to be used.")).into());
+        }
+        Ok(NicAsk {
+            port_id: row.id,
+            made_by_compute: false,
+            network_id: row.network_id,
+            fixed_ip: None,
+            security_groups: Vec::new(),
+            tag: None,
+        })
+    }
+
+    /// A network that the caller sees and that machines can be plugged into.
+    fn named(&self, tx: &mut Tx, id: &NetworkId) -> Result<network::Row, Unplanned> {
+        let row = match network::Row::find(tx, &self.networks, id.as_str()) {
+            Ok(row) => row,
+            Err(Error::NetworkNotFound { .. }) => {
+                return Err(Refusal::invalid(format!("Network {id} could not be found.")).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if subnet::store::of_network(tx, id)?.is_empty() {
+            return Err(Refusal::invalid(format!("Network {id} requires a subnet in order to boot instances on.")).into());
+        }
+        Ok(row)
+    }
 }
 
 /// A refusal in words for Nova's users, or an error on the way to it.
@@ -61,6 +156,12 @@ impl From<Refusal> for Unplanned {
 impl From<Error> for Unplanned {
     fn from(error: Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+impl From<Denied> for Unplanned {
+    fn from(denied: Denied) -> Self {
+        Self::Failed(denied.into())
     }
 }
 
@@ -86,49 +187,6 @@ fn fresh(network: &network::Row, fixed_ip: Option<IpAddr>, groups: &[SecurityGro
         security_groups: groups.to_vec(),
         tag: None,
     }
-}
-
-/// A port that the user made himself: his own, free, and with an address.
-fn brought(tx: &mut Tx, project: &ProjectId, id: &PortId) -> Result<NicAsk, Unplanned> {
-    let unknown = || Refusal::invalid(format!("Port id {id} could not be found."));
-    let row = match port::Row::get(tx, id) {
-        Ok(row) if row.project_id == *project => row,
-        Ok(_) | Err(Error::PortNotFound { .. }) => return Err(unknown().into()),
-        Err(error) => return Err(error.into()),
-    };
-    if !row.device_id.is_empty() {
-        return Err(Refusal::conflict(format!("Port {id} is still in use.")).into());
-    }
-    if port::store::addresses_of(tx, id)?.is_empty() {
-        return Err(Refusal::invalid(format!("Port {id} requires a FixedIP in order to be used.")).into());
-    }
-    Ok(NicAsk {
-        port_id: row.id,
-        made_by_compute: false,
-        network_id: row.network_id,
-        fixed_ip: None,
-        security_groups: Vec::new(),
-        tag: None,
-    })
-}
-
-/// A network that the project may plug machines into.
-fn usable(tx: &mut Tx, project: &ProjectId, id: &NetworkId) -> Result<network::Row, Unplanned> {
-    let row = match network::Row::get(tx, id) {
-        Ok(row) if row.project_id == *project || row.shared || row.external => row,
-        Ok(_) | Err(Error::NetworkNotFound { .. }) => {
-            return Err(Refusal::invalid(format!("Network {id} could not be found.")).into());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    if row.external && !row.shared && row.project_id != *project {
-        let message = format!("It is not allowed to create an interface on external network {id}");
-        return Err(Refusal::new(RefusalKind::Forbidden, message).into());
-    }
-    if subnet::store::of_network(tx, id)?.is_empty() {
-        return Err(Refusal::invalid(format!("Network {id} requires a subnet in order to boot instances on.")).into());
-    }
-    Ok(row)
 }
 
 /// The one network that the project can mean when it names none.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access::{Policy, Target};
-use api::{Cx, Fault, Routes};
+use api::{Access, Cx, Fault, Routes};
 
 use super::{
     Row, STATUS, View,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
-    listing::{Attribute, number, text},
+    listing::{Attribute, address, number, text},
     network, port,
     resource::{self, Served, Shown},
 };
@@ -27,11 +27,11 @@ pub static DELETE: Policy = Policy::new("delete_floatingip", "rule:project_membe
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/floatingips", &GET, resource::list::<Row>)
+        .get("/v2.0/floatingips", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/floatingips", &CREATE, resource::create::<Row>)
-        .get("/v2.0/floatingips/{id}", &GET, resource::show::<Row>)
-        .put("/v2.0/floatingips/{id}", &UPDATE, resource::update::<Row>)
-        .delete("/v2.0/floatingips/{id}", &DELETE, resource::delete::<Row>)
+        .get("/v2.0/floatingips/{id}", Access::Asks(&GET), resource::show::<Row>)
+        .put("/v2.0/floatingips/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .delete("/v2.0/floatingips/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 12] = [
@@ -39,13 +39,13 @@ static ATTRIBUTES: [Attribute; 12] = [
     text("project_id", "project_id"),
     text("description", "description"),
     text("floating_network_id", "floating_network_id"),
-    text("floating_ip_address", "floating_ip_address"),
+    address("floating_ip_address", "floating_ip_address"),
     text("port_id", "port_id"),
-    text("fixed_ip_address", "fixed_ip_address"),
+    address("fixed_ip_address", "fixed_ip_address"),
     text("router_id", "router_id"),
     text("status", STATUS),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -70,7 +70,7 @@ impl Served for Row {
     async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Create, Target), Fault> {
         input.fixed(&READ_ONLY)?;
         let project_id = input.owner(cx)?;
-        let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_text("floating_network_id")?).await?;
+        let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_uuid("floating_network_id")?).await?;
         let address = input.address("floating_ip_address")?.flatten();
         if address.is_some() {
             cx.check(&CREATE_ADDRESS, &Target::in_project(&project_id))?;
@@ -80,7 +80,7 @@ impl Served for Row {
             network_id: network.id,
             description: input.text("description", LONGEST)?.unwrap_or_default(),
             address,
-            subnet_id: input.optional_text("subnet_id", LONGEST)?.flatten().map(Into::into),
+            subnet_id: input.optional_uuid("subnet_id")?.flatten().map(Into::into),
             goal: read_goal(room, cx, &mut input).await?.flatten(),
         };
         refuse_names(&mut input)?;
@@ -101,7 +101,7 @@ impl Served for Row {
 
 async fn read_goal(room: &Arc<Room>, cx: &Cx, input: &mut Input) -> Result<Option<Option<Goal>>, Fault> {
     let fixed_ip = input.address("fixed_ip_address")?.flatten();
-    match (input.optional_text("port_id", LONGEST)?, fixed_ip) {
+    match (input.optional_uuid("port_id")?, fixed_ip) {
         (None | Some(None), Some(_)) => {
             Err(Error::bad("Bad floatingip request: fixed_ip_address cannot be specified without a port_id.").into())
         }

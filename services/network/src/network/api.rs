@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access::{Policy, Target};
-use api::{Cx, Fault, Routes};
+use api::{Access, Cx, Fault, Routes};
 
 use super::{
     Row, View,
@@ -38,11 +38,11 @@ pub static DELETE: Policy = Policy::new("delete_network", "rule:project_member_o
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/networks", &GET, resource::list::<Row>)
+        .get("/v2.0/networks", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/networks", &CREATE, resource::create::<Row>)
-        .get("/v2.0/networks/{id}", &GET, resource::show::<Row>)
-        .put("/v2.0/networks/{id}", &UPDATE, resource::update::<Row>)
-        .delete("/v2.0/networks/{id}", &DELETE, resource::delete::<Row>)
+        .get("/v2.0/networks/{id}", Access::Asks(&GET), resource::show::<Row>)
+        .put("/v2.0/networks/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .delete("/v2.0/networks/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 18] = [
@@ -54,15 +54,15 @@ static ATTRIBUTES: [Attribute; 18] = [
     flag("shared", "shared"),
     flag("router:external", "external"),
     flag("is_default", "is_default"),
-    flag("port_security_enabled", "port_security_enabled"),
+    flag("port_security_enabled", "port_security_enabled").sorts_only(),
     number("mtu", "mtu"),
     text("status", "'ACTIVE'"),
     text("provider:network_type", "network_type"),
     text("provider:physical_network", "physical_network"),
     number("provider:segmentation_id", "segmentation_id"),
-    text("dns_domain", "dns_domain"),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    text("dns_domain", "dns_domain").sorts_only(),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -79,7 +79,7 @@ impl Shown for Row {
         if !sees_provider(cx) && cx.query().pairs().any(|(key, _)| key.starts_with("provider:")) {
             return Ok(None);
         }
-        Listing::read(cx, Self::ATTRIBUTES, &[]).map(Some)
+        Listing::read(cx, Self::ATTRIBUTES, Self::FILTERS).map(Some)
     }
 
     fn view(room: &Room, cx: &Cx, found: Found) -> View {
@@ -174,14 +174,14 @@ fn sees_provider(cx: &Cx) -> bool {
 
 fn read_segment(input: &mut Input) -> crate::Result<Wish> {
     Ok(Wish {
-        network_type: input.optional_text("provider:network_type", LONGEST)?.flatten(),
-        physical_network: input.optional_text("provider:physical_network", LONGEST)?.flatten(),
-        segmentation_id: input.number("provider:segmentation_id", 0..=i64::from(u32::MAX))?.flatten(),
+        network_type: input.text("provider:network_type", 32)?,
+        physical_network: input.text("provider:physical_network", 64)?,
+        segmentation_id: input.number("provider:segmentation_id", 0..=i64::from(u32::MAX))?,
     })
 }
 
 fn read_mtu(input: &mut Input) -> crate::Result<Option<u32>> {
-    let mtu = input.number("mtu", 0..=65_535)?.flatten();
+    let mtu = input.number("mtu", 0..=65_535)?;
     Ok(mtu.and_then(|mtu| u32::try_from(mtu).ok()))
 }
 

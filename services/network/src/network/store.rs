@@ -216,7 +216,7 @@ impl Managed for Row {
             return Err(Error::NetworkInUse { net_id: self.id.to_string(), reason });
         }
         for port in tx.query("SELECT id FROM ports WHERE network_id = $1", &params![&self.id])? {
-            crate::port::store::erase(tx, &port.get(0)?)?;
+            crate::port::store::erase(tx, doer, &port.get(0)?)?;
         }
         tag::forget_all(tx, "SELECT id FROM subnets WHERE network_id = $1", self.id.as_str())?;
         tag::forget(tx, self.id.as_str())?;

@@ -49,19 +49,19 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
             .external_id("neutron:router_name", &row.name),
     ];
     let mut inside = Vec::new();
-    for interface in router::interface::of_router(tx, id)? {
+    // OVN knows no port of a router without an address, and Neutron does.
+    for interface in router::interface::of_router(tx, id)?.iter().filter(|interface| !interface.fixed_ips.is_empty()) {
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
         let network = network::Row::get(tx, &interface.port.network_id)?;
-        let port = router_port(id, &interface, &subnets);
+        let port = router_port(id, interface, &subnets);
         rows.push(match advertisements(&subnets, network.mtu) {
             Some(configs) => port.set("ipv6_ra_configs", configs),
             None => port,
         });
         inside.extend(subnets);
     }
-    if let Some(gateway) = &row.gateway_port_id {
-        let fixed_ips = port::store::addresses_of(tx, gateway)?;
-        let interface = Interface { port: port::Row::get(tx, gateway)?, fixed_ips };
+    if let Some(interface) = gateway(tx, &row)? {
+        let gateway = &interface.port.id;
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
         let network = network::Row::get(tx, &interface.port.network_id)?;
         rows.push(router_port(id, &interface, &subnets).set("options", Datum::map([("gateway_mtu", network.mtu.to_string())])));
@@ -91,6 +91,13 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
         rows.push(static_route(id, &format!("route/{destination}|{}", route.nexthop), &destination, route.nexthop));
     }
     Ok(Rows { rows, needs: Vec::new() })
+}
+
+/// The gateway, if it has an address.
+fn gateway(tx: &mut Tx, router: &router::Row) -> Result<Option<Interface>> {
+    let Some(id) = &router.gateway_port_id else { return Ok(None) };
+    let fixed_ips = port::store::addresses_of(tx, id)?;
+    Ok((!fixed_ips.is_empty()).then_some(Interface { port: port::Row::get(tx, id)?, fixed_ips }))
 }
 
 /// The translation of a floating IP; none while it leads nowhere.

@@ -104,11 +104,7 @@ fn grant(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], wish: &Wish)
     let subnet = match (&wish.subnet, wish.address) {
         (Some(id), _) => match subnets.iter().find(|subnet| subnet.id == *id) {
             Some(subnet) => subnet,
-            // It may exist elsewhere; here it cannot be meant.
-            None if subnet::Row::get(tx, id).is_ok_and(|found| found.network_id != *seeker.network) => {
-                return Err(Error::invalid(format!("subnet {id} is not on network {}", seeker.network)));
-            }
-            None => return Err(Error::SubnetNotFound { subnet_id: id.to_string() }),
+            None => return Err(not_here(tx, seeker, id)?),
         },
         (None, Some(address)) => subnets
             .iter()
@@ -137,6 +133,15 @@ fn grant(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], wish: &Wish)
             None => Err(exhausted(seeker, &[subnet])),
         },
     }
+}
+
+/// Why a subnet cannot be meant here. Of one that the author may not see he does not learn that it is elsewhere.
+fn not_here(tx: &mut Tx, seeker: &Seeker<'_>, id: &SubnetId) -> Result<Error> {
+    let seen = subnet::Row::within(subnet::Row::select().filter("id = ", id), &seeker.doer.sees).rows(tx)?;
+    Ok(match seen.is_empty() {
+        true => Error::SubnetNotFound { subnet_id: id.to_string() },
+        false => Error::invalid(format!("subnet {id} is not on network {}", seeker.network)),
+    })
 }
 
 /// An address of the first subnet of this version that has one; none where the network has no such subnet.

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use ::store::Tx;
-use access::{Policy, Target};
+use access::{Asker, Denied, Policy, Target};
 use api::{Access, Cx, Fault, Routes};
 use serde_json::{Map, Value};
+use types::{ProjectId, SecurityGroupId};
 
 pub use super::check::read_fixed_ips;
 use super::{
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
-    listing::{Attribute, Listing, flag, number, text},
+    listing::{Attribute, Listing, flag, mac, number, text},
     network,
     resource::{self, Kept, Served, Shown},
 };
@@ -57,15 +58,14 @@ const NETWORK_OWNER_OR_OWN: &str =
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/ports", &GET, resource::list::<Row>)
+        .get("/v2.0/ports", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/ports", &CREATE, resource::create::<Row>)
-        .get("/v2.0/ports/{id}", &GET, resource::show::<Row>)
-        .put("/v2.0/ports/{id}", &UPDATE, resource::update::<Row>)
+        .get("/v2.0/ports/{id}", Access::Asks(&GET), resource::show::<Row>)
+        .put("/v2.0/ports/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .delete("/v2.0/ports/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 17] = [
-    // First, so that those who may not see it are given the rest.
     text("binding:host_id", "host_id"),
     text("id", "id"),
     text("name", "name"),
@@ -73,15 +73,15 @@ static ATTRIBUTES: [Attribute; 17] = [
     text("network_id", "network_id"),
     text("description", "description"),
     flag("admin_state_up", "admin_state_up"),
-    text("mac_address", "mac_address"),
+    mac("mac_address", "mac_address"),
     text("device_id", "device_id"),
     text("device_owner", "device_owner"),
     text("status", STATUS),
-    flag("port_security_enabled", "port_security_enabled"),
-    text("dns_name", "dns_name"),
-    text("binding:vnic_type", "vnic_type"),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    flag("port_security_enabled", "port_security_enabled").sorts_only(),
+    text("dns_name", "dns_name").sorts_only(),
+    text("binding:vnic_type", "vnic_type").sorts_only(),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -90,12 +90,16 @@ impl Shown for Row {
     const MANY: &'static str = "ports";
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+    const FILTERS: &'static [&'static str] = &["fixed_ips", "security_groups", "tags", "tags-any", "not-tags", "not-tags-any"];
 
     type View = View;
 
+    /// Who may not see an attribute learns nothing by filtering on it.
     fn listing(cx: &Cx) -> Result<Option<Listing>, Fault> {
-        let attributes = if sees_binding(cx) { &ATTRIBUTES[..] } else { &ATTRIBUTES[1..] };
-        Listing::read(cx, attributes, &["fixed_ips", "security_groups"]).map(Some)
+        let listing = Listing::read(cx, Self::ATTRIBUTES, Self::FILTERS)?;
+        let asks_for_binding =
+            cx.query().pairs().any(|(key, value)| key == "binding:host_id" || (key == "sort_key" && value == "binding:host_id"));
+        Ok((sees_binding(cx) || !asks_for_binding).then_some(listing))
     }
 
     fn view(room: &Room, cx: &Cx, found: Found) -> View {
@@ -117,11 +121,8 @@ impl Served for Row {
     async fn read_create(room: &Arc<Room>, cx: &Cx, input: Input) -> Result<(Create, Target), Fault> {
         let mut input = input;
         let project_id = input.owner(cx)?;
-        let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_text("network_id")?).await?;
-        let target = network::api::with_owner(Target::in_project(&project_id), &network.project_id);
-        if network.external && !network.shared {
-            cx.check(&CREATE_FIXED_IP, &target)?;
-        }
+        let (network, _) = resource::visible::<network::Row>(room, cx, &input.required_uuid("network_id")?).await?;
+        let target = place(&cx.asker()?, &network, &project_id)?;
         let ask = read_create(cx, input, Create::on(project_id, network.id), &target)?;
         Ok((ask, target))
     }
@@ -132,7 +133,7 @@ impl Served for Row {
         let (name, description) = input.labels()?;
         let choices = read_choices(cx, &mut input, target)?;
         let device_owner = input.text("device_owner", LONGEST)?;
-        let device_id = input.optional_text("device_id", LONGEST)?.map(Option::unwrap_or_default);
+        let device_id = input.text("device_id", LONGEST)?;
         let changes_owner = device_owner.as_ref().is_some_and(|owner| *owner != self.device_owner);
         let changes_device = device_id.as_ref().is_some_and(|device| *device != self.device_id);
         let poses = device_owner.as_deref().is_some_and(is_trusted) && changes_owner;
@@ -149,7 +150,7 @@ impl Served for Row {
             fixed_ips: choices.fixed_ips,
             device_id,
             device_owner,
-            security_groups: input.texts("security_groups")?.map(|ids| ids.into_iter().map(Into::into).collect()),
+            security_groups: read_groups(&mut input)?,
             port_security_enabled: choices.port_security_enabled,
             allowed_address_pairs: choices.allowed_address_pairs,
             extra_dhcp_opts: check::read_dhcp_options(&mut input)?,
@@ -181,9 +182,9 @@ fn read_create(cx: &Cx, mut input: Input, plain: Create, target: &Target) -> Res
         admin_state_up: input.flag("admin_state_up")?.unwrap_or(true),
         mac_address: choices.mac_address,
         fixed_ips: choices.fixed_ips,
-        device_id: input.optional_text("device_id", LONGEST)?.flatten().unwrap_or_default(),
+        device_id: input.text("device_id", LONGEST)?.unwrap_or_default(),
         device_owner,
-        security_groups: input.texts("security_groups")?.map(|ids| ids.into_iter().map(Into::into).collect()),
+        security_groups: read_groups(&mut input)?,
         port_security_enabled: choices.port_security_enabled,
         allowed_address_pairs: choices.allowed_address_pairs.unwrap_or_default(),
         extra_dhcp_opts: check::read_dhcp_options(&mut input)?.unwrap_or_default(),
@@ -197,15 +198,51 @@ fn read_create(cx: &Cx, mut input: Input, plain: Create, target: &Target) -> Res
     Ok(ask)
 }
 
+/// What rules may ask about a port that the caller wants on this network, if he may have one there at all.
+///
+/// Invariant: a server's maker is asked the same as a port's (test: `a_server_goes_around_no_policy_of_ports`).
+pub fn place(asker: &Asker, network: &network::Row, project: &ProjectId) -> Result<Target, Denied> {
+    let target = network::api::with_owner(Target::in_project(project), &network.project_id);
+    if network.external && !network.shared {
+        asker.check(&CREATE_FIXED_IP, &target)?;
+    }
+    Ok(target)
+}
+
 /// The attributes that not everybody may choose.
-struct Choices {
-    mac_address: Option<types::Mac>,
-    fixed_ips: Option<Vec<super::addresses::Wish>>,
-    port_security_enabled: Option<bool>,
-    allowed_address_pairs: Option<Vec<check::PairWish>>,
-    host_id: Option<String>,
-    vnic_type: Option<String>,
-    profile: Option<Map<String, Value>>,
+#[derive(Default)]
+pub struct Choices {
+    pub mac_address: Option<types::Mac>,
+    pub fixed_ips: Option<Vec<super::addresses::Wish>>,
+    pub port_security_enabled: Option<bool>,
+    pub allowed_address_pairs: Option<Vec<check::PairWish>>,
+    pub host_id: Option<String>,
+    pub vnic_type: Option<String>,
+    pub profile: Option<Map<String, Value>>,
+}
+
+impl Choices {
+    /// Refuses what the caller may not choose.
+    pub fn permit(&self, asker: &Asker, target: &Target) -> Result<(), Denied> {
+        let profile = self.profile.as_ref().is_some_and(|profile| !profile.is_empty());
+        for (chosen, policy) in [
+            (self.mac_address.is_some(), &CREATE_MAC),
+            (self.fixed_ips.iter().flatten().any(|wish| wish.address.is_some()), &CREATE_FIXED_IP),
+            (self.port_security_enabled.is_some(), &CREATE_PORT_SECURITY),
+            (self.allowed_address_pairs.is_some(), &CREATE_PAIRS),
+            (self.host_id.is_some() || profile, &CREATE_BINDING),
+        ] {
+            if chosen {
+                asker.check(policy, target)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_groups(input: &mut Input) -> crate::Result<Option<Vec<SecurityGroupId>>> {
+    input.null_is_empty("security_groups");
+    Ok(input.uuids("security_groups")?.map(|ids| ids.into_iter().map(Into::into).collect()))
 }
 
 fn read_choices(cx: &Cx, input: &mut Input, target: &Target) -> Result<Choices, Fault> {
@@ -218,21 +255,7 @@ fn read_choices(cx: &Cx, input: &mut Input, target: &Target) -> Result<Choices, 
         vnic_type: input.text("binding:vnic_type", LONGEST)?,
         profile: read_profile(input)?,
     };
-    if choices.mac_address.is_some() {
-        cx.check(&CREATE_MAC, target)?;
-    }
-    if choices.fixed_ips.iter().flatten().any(|wish| wish.address.is_some()) {
-        cx.check(&CREATE_FIXED_IP, target)?;
-    }
-    if choices.port_security_enabled.is_some() {
-        cx.check(&CREATE_PORT_SECURITY, target)?;
-    }
-    if choices.allowed_address_pairs.is_some() {
-        cx.check(&CREATE_PAIRS, target)?;
-    }
-    if choices.host_id.is_some() || choices.profile.as_ref().is_some_and(|profile| !profile.is_empty()) {
-        cx.check(&CREATE_BINDING, target)?;
-    }
+    choices.permit(&cx.asker()?, target)?;
     if let Some(kind) = choices.vnic_type.as_deref().filter(|kind| *kind != "normal") {
         return Err(input::bad("binding:vnic_type", format!("'{kind}' is not 'normal', the only type of this cloud")).into());
     }

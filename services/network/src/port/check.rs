@@ -26,7 +26,7 @@ pub fn read_fixed_ips(input: &mut Input) -> Result<Option<Vec<Wish>>> {
     let Some(items) = input.objects("fixed_ips")? else { return Ok(None) };
     let mut wishes: Vec<Wish> = Vec::with_capacity(items.len());
     for mut item in items {
-        let subnet = item.text("subnet_id", LONGEST)?;
+        let subnet = item.uuid("subnet_id").map_err(|error| bad("fixed_ips", error))?;
         let address = item.text("ip_address", LONGEST)?.map(|text| read_address("fixed_ips", &text)).transpose()?;
         item.finish().map_err(|error| bad("fixed_ips", error))?;
         if subnet.is_none() && address.is_none() {
@@ -42,6 +42,7 @@ pub fn read_fixed_ips(input: &mut Input) -> Result<Option<Vec<Wish>>> {
 }
 
 pub fn read_pairs(input: &mut Input) -> Result<Option<Vec<PairWish>>> {
+    input.null_is_empty("allowed_address_pairs");
     let Some(items) = input.objects("allowed_address_pairs")? else { return Ok(None) };
     if items.len() > MOST_PAIRS {
         return Err(bad("allowed_address_pairs", format!("there are more than {MOST_PAIRS}")));
@@ -75,6 +76,7 @@ fn canonical(text: &str) -> Option<String> {
 /// Options for the guest's DHCP client. A value of null takes an option back, so it is not kept.
 pub fn read_dhcp_options(input: &mut Input) -> Result<Option<Vec<DhcpOption>>> {
     const NAME: &str = "extra_dhcp_opts";
+    input.null_is_empty(NAME);
     let Some(items) = input.objects(NAME)? else { return Ok(None) };
     if items.len() > MOST_DHCP_OPTIONS {
         return Err(bad(NAME, format!("there are more than {MOST_DHCP_OPTIONS}")));
@@ -83,7 +85,7 @@ pub fn read_dhcp_options(input: &mut Input) -> Result<Option<Vec<DhcpOption>>> {
     for mut item in items {
         let Some(opt_name) = item.text("opt_name", 64)? else { return Err(bad(NAME, "an option lacks its 'opt_name'")) };
         let opt_value = item.optional_text("opt_value", LONGEST)?.flatten();
-        let ip_version = item.number("ip_version", 4..=6)?.flatten().unwrap_or(4);
+        let ip_version = item.optional_number("ip_version", 4..=6)?.flatten().unwrap_or(4);
         item.finish().map_err(|error| bad(NAME, error))?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_:".contains(&b);
         if opt_name.is_empty() || !opt_name.bytes().all(plain) {

@@ -4,8 +4,8 @@
 pub mod addresses;
 pub mod api;
 mod check;
-
 pub mod distributed;
+mod filter;
 pub mod store;
 
 use std::net::IpAddr;

@@ -106,28 +106,9 @@ impl Gathered for Row {
     type Found = Found;
 
     /// The filters that look into other tables.
-    fn narrow(mut select: Select, listing: &Listing) -> Result<Select> {
-        for wish in listing.special("fixed_ips") {
-            let (condition, value) = match wish.split_once('=') {
-                Some(("ip_address", address)) => {
-                    ("id IN (SELECT port_id FROM port_addresses WHERE address = ?)", address.to_owned())
-                }
-                Some(("subnet_id", subnet)) => {
-                    ("id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ?)", subnet.to_owned())
-                }
-                Some(("ip_address_substr", part)) => (
-                    "id IN (SELECT port_id FROM port_addresses WHERE address LIKE ?)",
-                    format!("%{}%", part.replace(['%', '_'], "")),
-                ),
-                _ => return Err(Error::bad(format!("'{wish}' is not a filter of fixed_ips: write ip_address=… or subnet_id=…"))),
-            };
-            select = select.condition_with(condition, vec![value.into()]);
-        }
-        for group in listing.special("security_groups") {
-            let condition = "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id = ?)";
-            select = select.condition_with(condition, vec![group.into()]);
-        }
-        Ok(select)
+    fn narrow(select: Select, listing: &Listing) -> Result<Select> {
+        let select = super::filter::by_addresses(select, listing.special("fixed_ips"))?;
+        Ok(super::filter::by_groups(select, listing.special("security_groups")))
     }
 
     /// Adds what the view shows beside the row, in three statements however many rows there are.
@@ -187,7 +168,7 @@ impl Managed for Row {
             row.mac_address = mac;
         }
         if let Some(wishes) = &ask.allowed_address_pairs {
-            row.allowed_address_pairs = pairs(wishes, row.mac_address);
+            row.allowed_address_pairs = pairs(wishes, row.mac_address)?;
         }
         if let Some(options) = &ask.extra_dhcp_opts {
             row.extra_dhcp_opts.clone_from(options);
@@ -210,9 +191,10 @@ impl Managed for Row {
         }
         if !row.port_security_enabled {
             if !extras.security_groups.is_empty() {
-                return Err(match ask.port_security_enabled {
-                    Some(_) => Error::PortSecurityPortHasSecurityGroup { port_id: row.id.to_string() },
-                    None => Error::PortSecurityAndIPRequiredForSecurityGroups { port_id: row.id.to_string() },
+                // Either this request wants them, or they are there already.
+                return Err(match ask.security_groups {
+                    Some(_) => Error::PortSecurityAndIPRequiredForSecurityGroups { port_id: row.id.to_string() },
+                    None => Error::PortSecurityPortHasSecurityGroup { port_id: row.id.to_string() },
                 });
             }
             if !row.allowed_address_pairs.is_empty() {
@@ -242,8 +224,7 @@ impl Managed for Row {
                 return Err(Error::ServicePortInUse { port_id: self.id.to_string(), reason });
             }
         }
-        floating_ip::store::disassociate_port(tx, doer, &self.id)?;
-        erase(tx, &self.id)?;
+        erase(tx, doer, &self.id)?;
         doer.removed(tx, self)?;
         Ok(())
     }
@@ -272,7 +253,7 @@ pub fn insert(tx: &mut Tx, doer: &Doer, network: &network::Row, ask: &Create) ->
         device_id: ask.device_id.clone(),
         device_owner: ask.device_owner.clone(),
         port_security_enabled,
-        allowed_address_pairs: pairs(&ask.allowed_address_pairs, mac_address),
+        allowed_address_pairs: pairs(&ask.allowed_address_pairs, mac_address)?,
         extra_dhcp_opts: ask.extra_dhcp_opts.clone(),
         dns_name: ask.dns_name.clone(),
         host_id: ask.host_id.clone(),
@@ -352,8 +333,9 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
     Ok(())
 }
 
-/// Takes a port and all that hangs on it out of the tables.
-pub fn erase(tx: &mut Tx, id: &PortId) -> Result<()> {
+/// Takes a port and all that hangs on it out of the tables; floating addresses that led to it lead nowhere.
+pub fn erase(tx: &mut Tx, doer: &Doer, id: &PortId) -> Result<()> {
+    floating_ip::store::disassociate_port(tx, doer, id)?;
     ipam::store::release_all(tx, id)?;
     tag::forget(tx, id.as_str())?;
     tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![id])?;
@@ -391,25 +373,37 @@ fn insert_row(tx: &mut Tx, row: &Row) -> Result<()> {
     Ok(())
 }
 
-/// Groups of the port's own project, or any where the author sees all projects.
+/// Groups of the port's own project, or any where the author sees all projects. All of them track connections, or none:
+/// what one lets pass untracked the other would drop.
 fn join_groups(tx: &mut Tx, doer: &Doer, row: &Row, groups: &[SecurityGroupId]) -> Result<()> {
-    for group in groups {
-        let owner = tx.query_opt("SELECT project_id FROM security_groups WHERE id = $1", &params![group])?;
-        let owner: Option<String> = owner.map(|row| row.get(0)).transpose()?;
-        let usable = owner.is_some_and(|owner| owner == row.project_id.as_str() || matches!(doer.sees, Scope::All));
-        if !usable {
-            return Err(Error::SecurityGroupNotFound { id: group.to_string() });
+    let mut tracks = None;
+    for id in groups {
+        let group = security_group::Row::get(tx, id)?;
+        if group.project_id != row.project_id && !matches!(doer.sees, Scope::All) {
+            return Err(Error::SecurityGroupNotFound { id: id.to_string() });
+        }
+        if *tracks.get_or_insert(group.stateful) != group.stateful {
+            let reason = "Cannot apply both stateful and stateless security groups on the same port at the same time";
+            return Err(Error::SecurityGroupConflict { reason: reason.to_owned() });
         }
         let sql = "INSERT INTO port_security_groups (port_id, security_group_id) VALUES ($1, $2)";
-        tx.execute(sql, &params![&row.id, group])?;
+        tx.execute(sql, &params![&row.id, id])?;
     }
     Ok(())
 }
 
-fn pairs(wishes: &[PairWish], own: Mac) -> Vec<AddressPair> {
-    let pair =
-        |wish: &PairWish| AddressPair { ip_address: wish.ip_address.clone(), mac_address: wish.mac_address.unwrap_or(own) };
-    wishes.iter().map(pair).collect()
+/// With the port's own MAC where none is named; that may make two of them the same.
+fn pairs(wishes: &[PairWish], own: Mac) -> Result<Vec<AddressPair>> {
+    let mut pairs: Vec<AddressPair> = Vec::with_capacity(wishes.len());
+    for wish in wishes {
+        let pair = AddressPair { ip_address: wish.ip_address.clone(), mac_address: wish.mac_address.unwrap_or(own) };
+        if pairs.contains(&pair) {
+            let (mac_address, ip_address) = (pair.mac_address.to_string(), pair.ip_address);
+            return Err(Error::DuplicateAddressPairInRequest { mac_address, ip_address });
+        }
+        pairs.push(pair);
+    }
+    Ok(pairs)
 }
 
 fn is_mac_taken(tx: &mut Tx, network: &NetworkId, mac: Mac) -> Result<bool> {
@@ -440,10 +434,10 @@ fn refuse_if_floating_needs(tx: &mut Tx, id: &PortId, kept: &[FixedIp]) -> Resul
         let fixed: &str = row.get(0)?;
         if !kept.iter().any(|other| other.ip_address.to_string() == fixed) {
             let floating: &str = row.get(1)?;
-            return Err(Error::PortInUse {
-                port_id: id.to_string(),
-                device_id: format!("floating IP {floating}, which leads to {fixed}"),
-            });
+            return Err(Error::bad(format!(
+                "Bad port request: Cannot update the fixed_ips of the port {id}: the floating IP {floating} leads to {fixed}. \
+                 Lead it elsewhere first."
+            )));
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use access::{Policy, Target};
-use api::{Cx, Reply, Routes, json, no_content};
+use api::{Access, Cx, Reply, Routes, json, no_content};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use store::params;
@@ -20,12 +20,11 @@ pub static DELETE: Policy = Policy::new("delete_quota", "rule:admin_only", "Set 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
         .get("/v2.0/quotas", &UPDATE, list)
-        .get("/v2.0/quotas/{project}", &GET, show)
-        .put("/v2.0/quotas/{project}", &UPDATE, update)
-        .delete("/v2.0/quotas/{project}", &DELETE, delete)
-        .get("/v2.0/quotas/{project}/default", &GET, defaults)
-        .get("/v2.0/quotas/{project}/details", &GET, details)
-        .get("/v2.0/quotas/{project}/details.json", &GET, details)
+        .get("/v2.0/quotas/{project}", Access::Asks(&GET), show)
+        .put("/v2.0/quotas/{project}", Access::Asks(&UPDATE), update)
+        .delete("/v2.0/quotas/{project}", Access::Asks(&DELETE), delete)
+        .get("/v2.0/quotas/{project}/default", Access::Asks(&GET), defaults)
+        .get("/v2.0/quotas/{project}/details", Access::Asks(&GET), details)
 }
 
 async fn list(room: Arc<Room>, _cx: Cx) -> Reply {
@@ -93,7 +92,7 @@ async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
     input.flag("force")?;
     let mut wanted: Vec<(Resource, i64)> = Vec::new();
     for resource in Resource::ALL {
-        if let Some(Some(most)) = input.number(resource.name(), -1..=i64::from(i32::MAX))? {
+        if let Some(most) = input.number(resource.name(), -1..=i64::from(i32::MAX))? {
             wanted.push((resource, most));
         }
     }
@@ -121,8 +120,13 @@ async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
     no_content()
 }
 
+/// The project of the path. Whose quotas the caller may not even see, of that he does not learn that others may.
 fn project(cx: &Cx, policy: &'static Policy) -> Result<ProjectId, api::Fault> {
     let project = ProjectId::new(cx.param("project"));
-    cx.check(policy, &Target::in_project(&project))?;
+    let target = Target::in_project(&project);
+    if !cx.may(&GET, &target) {
+        return Err(api::Fault::not_found("The resource could not be found."));
+    }
+    cx.check(policy, &target)?;
     Ok(project)
 }

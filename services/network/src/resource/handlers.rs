@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::Target;
+use access::{Allowed, Scope, Target};
 use api::{Cx, Fault, Reply, no_content};
 use http::StatusCode;
 
@@ -15,8 +15,8 @@ use crate::{
 };
 
 pub async fn list<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
-    let scope = cx.allowed()?.clone();
-    let Some(listing) = R::listing(&cx)? else {
+    let listing = R::listing(&cx)?;
+    let (Some(listing), Ok(scope)) = (listing, cx.scope(R::GET)) else {
         return listing::one(&cx, StatusCode::OK, R::MANY, &[(); 0]);
     };
     let page = listing.clone();
@@ -32,7 +32,8 @@ pub async fn list<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
 }
 
 pub async fn show<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
+    let id = cx.param("id").to_owned();
+    let scope = sight::<R>(&cx, &id)?;
     let found = room.read(move |tx| R::find(tx, &scope, &id)?.with_rest_of_one(tx)).await?;
     listing::one(&cx, StatusCode::OK, R::ONE, &R::view(&room, &cx, found))
 }
@@ -80,9 +81,14 @@ pub async fn delete<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     no_content()
 }
 
+/// How far the caller sees things of this kind; who sees none does not see this one.
+fn sight<R: Shown>(cx: &Cx, id: &str) -> Result<Allowed<Scope>, Fault> {
+    cx.scope(R::GET).map_err(|_| R::missing(id).into())
+}
+
 /// The row, if the caller may see it at all, and what a rule may ask about it; else it does not exist for him.
 pub async fn visible<R: Shown>(room: &Arc<Room>, cx: &Cx, id: &str) -> Result<(R, Target), Fault> {
-    let (scope, id) = (cx.scope(R::GET)?, id.to_owned());
+    let (scope, id) = (sight::<R>(cx, id)?, id.to_owned());
     let seen = room.read(move |tx| {
         let row = R::find(tx, &scope, &id)?;
         let target = row.target(tx)?;

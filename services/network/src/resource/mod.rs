@@ -8,6 +8,9 @@
 //!   api.rs     Shown       … has a view in the API                         list, show
 //!              Served      … and may be written through it                 create, update, delete
 //! ```
+//! Who asks for what he may not see gets what Neutron gives him: a list is empty for whom its policy admits to nothing, and
+//! one thing is not there. So the routes say `Access::Asks`, and the handlers ask.
+//!
 //! A drawer implements these for its row and says only what is its own: which columns, which attributes, which policies,
 //! what a request may say, and what happens in the tables. Its `routes` lead to the handlers here.
 
@@ -28,7 +31,7 @@ pub(crate) use kept::common_columns;
 use crate::{
     Result, Room,
     input::Input,
-    listing::{Attribute, Listing},
+    listing::{Attribute, Listing, TAG_FILTERS},
     settings::Settings,
     who::Doer,
 };
@@ -75,9 +78,12 @@ pub trait Shown: Gathered {
 
     type View: Serialize + Send + Sync;
 
+    /// The filters of its lists that are no plain column.
+    const FILTERS: &'static [&'static str] = &TAG_FILTERS;
+
     /// What a list request asks for; `None` if nothing can match it.
     fn listing(cx: &Cx) -> Result<Option<Listing>, Fault> {
-        Listing::read(cx, Self::ATTRIBUTES, &[]).map(Some)
+        Listing::read(cx, Self::ATTRIBUTES, Self::FILTERS).map(Some)
     }
 
     fn view(room: &Room, cx: &Cx, found: Self::Found) -> Self::View;

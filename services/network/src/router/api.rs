@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes, json};
+use access::{Allowed, Policy, Scope, Target};
+use api::{Access, Cx, Fault, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::Value;
 use types::ProjectId;
@@ -16,7 +16,7 @@ use super::{
     store::{Create, Found, Update},
 };
 use crate::{
-    Error, Room,
+    Room,
     input::{self, Input, LONGEST, READ_ONLY},
     listing::{self, Attribute, flag, number, text},
     network, port,
@@ -50,15 +50,15 @@ pub static INTERFACE_ON: Policy = Policy::new(
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/routers", &GET, resource::list::<Row>)
+        .get("/v2.0/routers", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/routers", &CREATE, resource::create::<Row>)
-        .get("/v2.0/routers/{id}", &GET, resource::show::<Row>)
-        .put("/v2.0/routers/{id}", &UPDATE, resource::update::<Row>)
-        .delete("/v2.0/routers/{id}", &DELETE, resource::delete::<Row>)
-        .put("/v2.0/routers/{id}/add_router_interface", &ADD_INTERFACE, add_interface)
-        .put("/v2.0/routers/{id}/remove_router_interface", &REMOVE_INTERFACE, remove_interface)
-        .put("/v2.0/routers/{id}/add_extraroutes", &UPDATE, add_routes)
-        .put("/v2.0/routers/{id}/remove_extraroutes", &UPDATE, remove_routes)
+        .get("/v2.0/routers/{id}", Access::Asks(&GET), resource::show::<Row>)
+        .put("/v2.0/routers/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .delete("/v2.0/routers/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
+        .put("/v2.0/routers/{id}/add_router_interface", Access::Asks(&ADD_INTERFACE), add_interface)
+        .put("/v2.0/routers/{id}/remove_router_interface", Access::Asks(&REMOVE_INTERFACE), remove_interface)
+        .put("/v2.0/routers/{id}/add_extraroutes", Access::Asks(&UPDATE), add_routes)
+        .put("/v2.0/routers/{id}/remove_extraroutes", Access::Asks(&UPDATE), remove_routes)
 }
 
 static ATTRIBUTES: [Attribute; 9] = [
@@ -67,9 +67,9 @@ static ATTRIBUTES: [Attribute; 9] = [
     text("project_id", "project_id"),
     text("description", "description"),
     flag("admin_state_up", "admin_state_up"),
-    text("status", "'ACTIVE'"),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    text("status", "'ACTIVE'").sorts_only(),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -120,7 +120,7 @@ impl Served for Row {
             description,
             admin_state_up: input.flag("admin_state_up")?,
             gateway: read_gateway(room, cx, &mut input, &self.project_id).await?,
-            routes: read_routes(&mut input, "routes")?,
+            routes: read_all_routes(&mut input)?,
         };
         input.finish()?;
         Ok(ask)
@@ -128,7 +128,7 @@ impl Served for Row {
 }
 
 async fn add_interface(room: Arc<Room>, mut cx: Cx) -> Reply {
-    resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
+    let scope = allowed(&room, &cx, &ADD_INTERFACE).await?;
     let named = read_named(&mut cx).await?;
     // What the caller may not see is not there for him, and only a network's owner gives away its gateway's place.
     let target = match (&named.subnet, &named.port) {
@@ -142,16 +142,24 @@ async fn add_interface(room: Arc<Room>, mut cx: Cx) -> Reply {
     if let Some(target) = target {
         cx.check(&INTERFACE_ON, &target)?;
     }
-    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
+    let (id, doer) = (cx.param("id").to_owned(), Doer::of(&cx)?);
     let connection = room.write(move |tx| interface::add(tx, &doer, &scope, &id, &named)).await?;
     json(StatusCode::OK, &connection)
 }
 
 async fn remove_interface(room: Arc<Room>, mut cx: Cx) -> Reply {
+    let scope = allowed(&room, &cx, &REMOVE_INTERFACE).await?;
     let named = read_named(&mut cx).await?;
-    let (scope, id, doer) = (cx.allowed()?.clone(), cx.param("id").to_owned(), Doer::of(&cx)?);
+    let (id, doer) = (cx.param("id").to_owned(), Doer::of(&cx)?);
     let connection = room.write(move |tx| interface::remove(tx, &doer, &scope, &id, &named)).await?;
     json(StatusCode::OK, &connection)
+}
+
+/// The proof that the caller may do this to the router of the path, which he must see first.
+async fn allowed(room: &Arc<Room>, cx: &Cx, policy: &'static Policy) -> Result<Allowed<Scope>, Fault> {
+    let (_, target) = resource::visible::<Row>(room, cx, cx.param("id")).await?;
+    cx.check(policy, &target)?;
+    cx.scope(policy)
 }
 
 async fn add_routes(room: Arc<Room>, cx: Cx) -> Reply {
@@ -212,11 +220,7 @@ async fn read_gateway(
         Some(Value::Object(fields)) if fields.is_empty() => return Ok(Some(None)),
         Some(value) => Input::of(NAME, value)?,
     };
-    let network_id = match info.optional_text("network_id", LONGEST)? {
-        Some(Some(id)) => id,
-        Some(None) => return Ok(Some(None)),
-        None => return Err(input::bad(NAME, "it lacks its 'network_id'").into()),
-    };
+    let network_id = info.uuid("network_id")?.ok_or_else(|| input::bad(NAME, "it lacks its 'network_id'"))?;
     let target = Target::in_project(owner);
     let enable_snat = info.flag("enable_snat")?;
     if enable_snat.is_some() {
@@ -225,7 +229,8 @@ async fn read_gateway(
     let mut external_fixed_ips = None;
     if let Some(value) = info.take("external_fixed_ips") {
         let mut wrapped = Input::new(serde_json::Map::from_iter([("fixed_ips".to_owned(), value)]));
-        external_fixed_ips = port::api::read_fixed_ips(&mut wrapped)?;
+        // An empty list is no wish.
+        external_fixed_ips = port::api::read_fixed_ips(&mut wrapped)?.filter(|wishes| !wishes.is_empty());
         cx.check(&EXTERNAL_FIXED_IPS, &target)?;
     }
     info.finish().map_err(|error| input::bad(NAME, error))?;
@@ -236,17 +241,19 @@ async fn read_gateway(
 /// Interfaces are named in a body without a top-level key.
 async fn read_named(cx: &mut Cx) -> Result<Named, Fault> {
     let mut input = Input::new(cx.json().await?);
-    let named = Named {
-        subnet: input.text("subnet_id", LONGEST)?.map(Into::into),
-        port: input.text("port_id", LONGEST)?.map(Into::into),
-    };
+    let named = Named { subnet: input.uuid("subnet_id")?.map(Into::into), port: input.uuid("port_id")?.map(Into::into) };
     input.finish()?;
     Ok(named)
 }
 
+fn read_all_routes(input: &mut Input) -> crate::Result<Option<Vec<Route>>> {
+    input.null_is_empty("routes");
+    read_routes(input, "routes")
+}
+
 async fn read_extra_routes(cx: &mut Cx) -> Result<Vec<Route>, Fault> {
     let mut input = input::document(cx, "router").await?;
-    let routes = read_routes(&mut input, "routes")?;
+    let routes = read_all_routes(&mut input)?;
     input.finish()?;
-    routes.ok_or_else(|| Error::bad("Failed to parse request. Required attribute 'routes' not specified").into())
+    routes.ok_or_else(|| input::missing("routes").into())
 }

@@ -72,7 +72,7 @@ pub fn clear(tx: &mut Tx, doer: &Doer, row: &mut Row) -> Result<()> {
     }
     // The router's row points to the port, so it lets go first.
     tx.execute("UPDATE routers SET gateway_port_id = NULL WHERE id = $1", &params![&row.id])?;
-    port::store::erase(tx, &id)?;
+    port::store::erase(tx, doer, &id)?;
     doer.removed(tx, &gateway)?;
     row.enable_snat = true;
     Ok(())

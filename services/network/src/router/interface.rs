@@ -33,7 +33,8 @@ pub struct Connection {
     project_id: ProjectId,
     network_id: NetworkId,
     port_id: PortId,
-    subnet_id: SubnetId,
+    /// None of an interface whose addresses were taken off.
+    subnet_id: Option<SubnetId>,
     subnet_ids: Vec<SubnetId>,
     tags: Vec<String>,
 }
@@ -98,7 +99,7 @@ fn add_subnet(tx: &mut Tx, doer: &Doer, router: &Row, id: &SubnetId) -> Result<C
         keys::mark(tx, &keys::port(&interface.port.id))?;
         let mut all = interface.fixed_ips.clone();
         all.push(fixed);
-        return connection(tx, router, &interface.port.id, &subnet.network_id, &subnet.id, &all);
+        return connection(tx, router, &interface.port, Some(&subnet.id), &all);
     }
     let network = network::Row::get(tx, &subnet.network_id)?;
     let ask = port::store::Create {
@@ -108,7 +109,7 @@ fn add_subnet(tx: &mut Tx, doer: &Doer, router: &Row, id: &SubnetId) -> Result<C
         ..port::store::Create::on(router.project_id.clone(), subnet.network_id.clone())
     };
     let made = port::store::insert(tx, doer, &network, &ask)?;
-    connection(tx, router, &made.row.id, &subnet.network_id, &subnet.id, &made.fixed_ips)
+    connection(tx, router, &made.row, Some(&subnet.id), &made.fixed_ips)
 }
 
 fn add_port(tx: &mut Tx, doer: &Doer, router: &Row, id: &PortId) -> Result<Connection> {
@@ -134,7 +135,7 @@ fn add_port(tx: &mut Tx, doer: &Doer, router: &Row, id: &PortId) -> Result<Conne
     row.allowed_address_pairs.clear();
     tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![id])?;
     port::store::write(tx, doer, &before, &mut row)?;
-    connection(tx, router, id, &row.network_id, &first.subnet_id, &fixed)
+    connection(tx, router, &row, Some(&first.subnet_id), &fixed)
 }
 
 pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named: &Named) -> Result<Connection> {
@@ -149,7 +150,7 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
             let interface = interface
                 .ok_or_else(|| Error::RouterInterfaceNotFound { router_id: router_id.clone(), port_id: port.to_string() })?;
             if let Some(subnet) = subnet.as_ref().filter(|subnet| !has(interface, subnet)) {
-                return Err(Error::bad(format!("Bad router request: port {port} has no address in subnet {subnet}.")));
+                return Err(Error::SubnetMismatchForPort { port_id: port.to_string(), subnet_id: subnet.to_string() });
             }
             (interface, interface.fixed_ips.iter().map(|fixed| fixed.subnet_id.clone()).collect::<Vec<_>>())
         }
@@ -170,10 +171,10 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
             return Err(Error::RouterInterfaceInUseByRoute { router_id, subnet_id });
         }
     }
-    let answer = connection(tx, &router, &interface.port.id, &interface.port.network_id, &subnets[0], &interface.fixed_ips)?;
+    let answer = connection(tx, &router, &interface.port, subnets.first(), &interface.fixed_ips)?;
     let rest: Vec<&FixedIp> = interface.fixed_ips.iter().filter(|fixed| !subnets.contains(&fixed.subnet_id)).collect();
     if rest.is_empty() {
-        port::store::erase(tx, &interface.port.id)?;
+        port::store::erase(tx, doer, &interface.port.id)?;
         doer.removed(tx, &interface.port)?;
     } else {
         for gone in interface.fixed_ips.iter().filter(|fixed| subnets.contains(&fixed.subnet_id)) {
@@ -207,23 +208,16 @@ fn touch(tx: &mut Tx, before: &Row) -> Result<()> {
     super::store::write(tx, before, &mut before.clone())
 }
 
-fn connection(
-    tx: &mut Tx,
-    router: &Row,
-    port: &PortId,
-    network: &NetworkId,
-    subnet: &SubnetId,
-    fixed: &[FixedIp],
-) -> Result<Connection> {
-    let mut subnet_ids = vec![subnet.clone()];
-    subnet_ids.extend(fixed.iter().map(|fixed| fixed.subnet_id.clone()).filter(|id| id != subnet));
+fn connection(tx: &mut Tx, router: &Row, port: &port::Row, subnet: Option<&SubnetId>, fixed: &[FixedIp]) -> Result<Connection> {
+    let mut subnet_ids: Vec<SubnetId> = subnet.into_iter().cloned().collect();
+    subnet_ids.extend(fixed.iter().map(|fixed| fixed.subnet_id.clone()).filter(|id| Some(id) != subnet));
     Ok(Connection {
         id: router.id.clone(),
         tenant_id: router.project_id.clone(),
         project_id: router.project_id.clone(),
-        network_id: network.clone(),
-        port_id: port.clone(),
-        subnet_id: subnet.clone(),
+        network_id: port.network_id.clone(),
+        port_id: port.id.clone(),
+        subnet_id: subnet.cloned(),
         subnet_ids,
         tags: tag::of_one(tx, router.id.as_str())?,
     })

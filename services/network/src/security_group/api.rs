@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes};
+use api::{Access, Cx, Fault, Reply, Routes};
 
 use super::{
     Row, View,
@@ -25,11 +25,11 @@ pub static DELETE: Policy = Policy::new("delete_security_group", "rule:project_m
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/security-groups", &GET, list)
+        .get("/v2.0/security-groups", Access::Asks(&GET), list)
         .post("/v2.0/security-groups", &CREATE, resource::create::<Row>)
-        .get("/v2.0/security-groups/{id}", &GET, resource::show::<Row>)
-        .put("/v2.0/security-groups/{id}", &UPDATE, resource::update::<Row>)
-        .delete("/v2.0/security-groups/{id}", &DELETE, resource::delete::<Row>)
+        .get("/v2.0/security-groups/{id}", Access::Asks(&GET), resource::show::<Row>)
+        .put("/v2.0/security-groups/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .delete("/v2.0/security-groups/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
 }
 
 static ATTRIBUTES: [Attribute; 8] = [
@@ -38,8 +38,8 @@ static ATTRIBUTES: [Attribute; 8] = [
     text("project_id", "project_id"),
     text("description", "description"),
     flag("stateful", "stateful"),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -101,7 +101,7 @@ async fn list(room: Arc<Room>, cx: Cx) -> Reply {
 
 /// A project finds its default group whenever it looks, also if it never made anything.
 pub async fn ensure_default(room: &Arc<Room>, cx: &Cx) -> Result<(), Fault> {
-    let Ok(project) = cx.project() else { return Ok(()) };
+    let (Ok(project), Ok(_)) = (cx.project(), cx.scope(&GET)) else { return Ok(()) };
     let project = project.clone();
     let looked_for = project.clone();
     if room.read(move |tx| store::has_default(tx, &looked_for)).await? {

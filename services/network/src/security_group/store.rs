@@ -101,13 +101,12 @@ impl Managed for Row {
         row.with_rest_of_one(tx)
     }
 
-    /// Deletes a group that no port is in and no rule of another group names.
+    /// Deletes a group that no port is in, and with it the rules that name it: they would allow nobody any more.
     fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
         let By { doer, .. } = by;
         refuse_if_used(tx, self)?;
-        let sql = "SELECT 1 FROM security_group_rules WHERE remote_group_id = $1 AND security_group_id <> $1";
-        if tx.query_opt(sql, &params![&self.id])?.is_some() {
-            return Err(Error::SecurityGroupInUse { id: self.id.to_string() });
+        for rule in rule::store::naming(tx, &self.id)? {
+            rule::store::remove(tx, doer, &rule)?;
         }
         tag::forget(tx, self.id.as_str())?;
         tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![&self.id])?;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, Room,
     input::{Input, LONGEST, READ_ONLY},
-    listing::{Attribute, flag, number, text},
+    listing::{Attribute, address, flag, number, prefix, text},
     network,
     resource::{self, Kept, Served, Shown},
     subnet_pool::store::{Choice, Wish},
@@ -44,28 +44,31 @@ pub static DELETE: Policy = Policy::new(
 /// What a subnet may be depends on its network's owner, so the handlers ask the policies when they know the network.
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/subnets", &GET, resource::list::<Row>)
+        .get("/v2.0/subnets", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/subnets", Access::Asks(&CREATE), resource::create::<Row>)
-        .get("/v2.0/subnets/{id}", &GET, resource::show::<Row>)
+        .get("/v2.0/subnets/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/subnets/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .delete("/v2.0/subnets/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
 }
 
-static ATTRIBUTES: [Attribute; 15] = [
+static ATTRIBUTES: [Attribute; 17] = [
     text("id", "id"),
     text("name", "name"),
     text("project_id", "project_id"),
     text("network_id", "network_id"),
     text("description", "description"),
     number("ip_version", "ip_version"),
-    text("cidr", "cidr"),
-    text("gateway_ip", "gateway_ip"),
+    prefix("cidr", "cidr"),
+    address("gateway_ip", "gateway_ip"),
     flag("enable_dhcp", "enable_dhcp"),
     text("subnetpool_id", "subnetpool_id"),
     text("ipv6_ra_mode", "ipv6_ra_mode"),
     text("ipv6_address_mode", "ipv6_address_mode"),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    // Neither is a subnet's own.
+    flag("shared", "(SELECT n.shared FROM networks n WHERE n.id = subnets.network_id)"),
+    flag("router:external", "(SELECT n.external FROM networks n WHERE n.id = subnets.network_id)"),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -95,15 +98,16 @@ impl Served for Row {
     async fn read_create(room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Create, Target), Fault> {
         input.fixed(&READ_ONLY)?;
         let project_id = input.owner(cx)?;
-        let network_id = input.required_text("network_id")?;
+        let network_id = input.required_uuid("network_id")?;
         let (name, description) = input.labels()?;
-        if input.optional_text("segment_id", LONGEST)?.flatten().is_some() {
+        if input.optional_uuid("segment_id")?.flatten().is_some() {
             return Err(Error::invalid("networks of this cloud have no segments to choose from").into());
         }
         if input.flag("dns_publish_fixed_ip")? == Some(true) {
             return Err(Error::invalid("no DNS service publishes addresses in this cloud").into());
         }
         let source = read_source(&mut input)?;
+        read_nulls(&mut input);
         let enable_dhcp = input.flag("enable_dhcp")?.unwrap_or(true);
         let ra_mode = input.optional_text("ipv6_ra_mode", LONGEST)?.flatten();
         let address_mode = input.optional_text("ipv6_address_mode", LONGEST)?.flatten();
@@ -141,6 +145,7 @@ impl Served for Row {
             "subnetpool_id",
         ])?;
         let (name, description) = input.labels()?;
+        read_nulls(&mut input);
         let ask = Update {
             name,
             description,
@@ -151,7 +156,7 @@ impl Served for Row {
             host_routes: check::read_host_routes(&mut input)?,
             service_types: input.texts("service_types")?,
         };
-        if input.optional_text("segment_id", LONGEST)?.flatten().is_some() {
+        if input.optional_uuid("segment_id")?.flatten().is_some() {
             return Err(Error::invalid("networks of this cloud have no segments to choose from").into());
         }
         input.finish()?;
@@ -159,16 +164,24 @@ impl Served for Row {
     }
 }
 
+/// What a list of a subnet's means that is null.
+fn read_nulls(input: &mut Input) {
+    input.null_is_absent("allocation_pools");
+    for name in ["dns_nameservers", "host_routes", "service_types"] {
+        input.null_is_empty(name);
+    }
+}
+
 /// A range that the client names, or one to be cut from a pool.
 fn read_source(input: &mut Input) -> crate::Result<Source> {
-    let pool = input.optional_text("subnetpool_id", LONGEST)?.flatten();
+    let pool = input.optional_uuid("subnetpool_id")?.flatten();
     let use_default = input.flag("use_default_subnetpool")?.unwrap_or(false);
-    let prefixlen = input.number("prefixlen", 0..=128)?.flatten().and_then(|length| u16::try_from(length).ok());
+    let prefixlen = input.number("prefixlen", 0..=128)?.and_then(|length| u16::try_from(length).ok());
     let cidr = match input.optional_text("cidr", LONGEST)?.flatten() {
         Some(text) => Some(check::read_cidr("cidr", &text)?),
         None => None,
     };
-    let version = input.number("ip_version", i64::MIN..=i64::MAX)?.flatten();
+    let version = input.number("ip_version", i64::MIN..=i64::MAX)?;
     if let (Some(cidr), Some(asked)) = (cidr, version)
         && asked != if matches!(cidr, ipnet::IpNet::V4(_)) { 4 } else { 6 }
     {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::Route;
 use crate::{
     Error, Result,
-    input::{Input, LONGEST, bad, read_address},
+    input::{Input, LONGEST, bad, read_address, read_prefix},
     ipam::{Pool, range},
 };
 
@@ -19,7 +19,8 @@ const MOST_HOST_ROUTES: usize = 20;
 
 /// A prefix that names a network: no bit of its host part is set.
 pub fn read_cidr(name: &str, text: &str) -> Result<IpNet> {
-    let cidr: IpNet = text.parse().map_err(|_| bad(name, format!("'{text}' is not a valid IP subnet")))?;
+    let is_prefix = text.contains('/');
+    let cidr = read_prefix(text).filter(|_| is_prefix).ok_or_else(|| bad(name, format!("'{text}' is not a valid IP subnet")))?;
     if cidr.trunc() != cidr {
         return Err(bad(name, format!("'{text}' isn't a recognized IP subnet cidr, '{}' is recommended", cidr.trunc())));
     }
@@ -71,7 +72,11 @@ pub fn read_name_servers(input: &mut Input) -> Result<Option<Vec<IpAddr>>> {
     if texts.len() > MOST_NAME_SERVERS {
         return Err(Error::DNSNameServersExhausted { most: MOST_NAME_SERVERS });
     }
-    texts.iter().map(|text| read_address("dns_nameservers", text)).collect::<Result<_>>().map(Some)
+    let servers: Vec<IpAddr> = texts.iter().map(|text| read_address("dns_nameservers", text)).collect::<Result<_>>()?;
+    match servers.iter().enumerate().find(|(place, server)| servers[..*place].contains(server)) {
+        Some((_, twin)) => Err(bad("dns_nameservers", format!("the server {twin} stands there twice"))),
+        None => Ok(Some(servers)),
+    }
 }
 
 pub fn read_host_routes(input: &mut Input) -> Result<Option<Vec<Route>>> {

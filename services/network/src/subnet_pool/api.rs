@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access::{Policy, Target};
-use api::{Cx, Fault, Reply, Routes, json};
+use api::{Access, Cx, Fault, Reply, Routes, json};
 use http::StatusCode;
 use ipnet::IpNet;
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Room,
-    input::{Input, LONGEST, READ_ONLY},
+    input::{Input, LONGEST, READ_ONLY, bad, missing},
     listing::{Attribute, flag, number, text},
     resource::{self, By, Kept, Managed, Served, Shown},
     subnet::check::read_cidr,
@@ -33,16 +33,16 @@ pub static DELETE: Policy = Policy::new("delete_subnetpool", "rule:project_membe
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/subnetpools", &GET, resource::list::<Row>)
+        .get("/v2.0/subnetpools", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/subnetpools", &CREATE, resource::create::<Row>)
-        .get("/v2.0/subnetpools/{id}", &GET, resource::show::<Row>)
-        .put("/v2.0/subnetpools/{id}", &UPDATE, resource::update::<Row>)
-        .delete("/v2.0/subnetpools/{id}", &DELETE, resource::delete::<Row>)
-        .put("/v2.0/subnetpools/{id}/add_prefixes", &UPDATE, add_prefixes)
-        .put("/v2.0/subnetpools/{id}/remove_prefixes", &UPDATE, remove_prefixes)
+        .get("/v2.0/subnetpools/{id}", Access::Asks(&GET), resource::show::<Row>)
+        .put("/v2.0/subnetpools/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .delete("/v2.0/subnetpools/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
+        .put("/v2.0/subnetpools/{id}/add_prefixes", Access::Asks(&UPDATE), add_prefixes)
+        .put("/v2.0/subnetpools/{id}/remove_prefixes", Access::Asks(&UPDATE), remove_prefixes)
 }
 
-static ATTRIBUTES: [Attribute; 13] = [
+static ATTRIBUTES: [Attribute; 14] = [
     text("id", "id"),
     text("name", "name"),
     text("project_id", "project_id"),
@@ -51,10 +51,11 @@ static ATTRIBUTES: [Attribute; 13] = [
     number("default_prefixlen", "default_prefixlen"),
     number("min_prefixlen", "min_prefixlen"),
     number("max_prefixlen", "max_prefixlen"),
+    number("default_quota", "default_quota"),
     flag("shared", "shared"),
     flag("is_default", "is_default"),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -79,7 +80,7 @@ impl Served for Row {
     async fn read_create(_room: &Arc<Room>, cx: &Cx, mut input: Input) -> Result<(Row, Target), Fault> {
         input.fixed(&READ_ONLY)?;
         let project_id = input.owner(cx)?;
-        let name = input.required_text("name")?;
+        let name = read_name(&mut input)?.ok_or_else(|| missing("name"))?;
         let description = input.text("description", LONGEST)?.unwrap_or_default();
         let (shared, is_default) = (input.flag("shared")?.unwrap_or(false), input.flag("is_default")?.unwrap_or(false));
         if shared || is_default {
@@ -105,7 +106,7 @@ impl Served for Row {
             default_prefixlen: default.unwrap_or(min_prefixlen),
             min_prefixlen,
             max_prefixlen: max.unwrap_or(if ip_version == 4 { 32 } else { 128 }),
-            default_quota: input.number("default_quota", 0..=i64::MAX)?.flatten(),
+            default_quota: input.number("default_quota", 0..=i64::MAX)?,
             shared,
             is_default,
             created_at: now,
@@ -120,7 +121,7 @@ impl Served for Row {
     async fn read_update(&self, _room: &Arc<Room>, cx: &Cx, mut input: Input, _target: &Target) -> Result<Update, Fault> {
         input.fixed(&READ_ONLY)?;
         input.fixed(&["project_id", "tenant_id", "ip_version", "shared"])?;
-        let (name, description) = input.labels()?;
+        let (name, description) = (read_name(&mut input)?, input.text("description", LONGEST)?);
         let is_default = input.flag("is_default")?;
         if is_default.is_some_and(|is_default| is_default != self.is_default) {
             cx.check(&CREATE_SHARED, &Target::in_project(&self.project_id))?;
@@ -133,7 +134,7 @@ impl Served for Row {
         }
         let [default_prefixlen, min_prefixlen, max_prefixlen] = read_lengths(&mut input)?;
         refuse_scope(&mut input)?;
-        let default_quota = input.number("default_quota", 0..=i64::MAX)?;
+        let default_quota = input.number("default_quota", 0..=i64::MAX)?.map(Some);
         input.finish()?;
         Ok(Update { name, description, prefixes, default_prefixlen, min_prefixlen, max_prefixlen, default_quota, is_default })
     }
@@ -171,6 +172,14 @@ async fn change_prefixes(room: Arc<Room>, mut cx: Cx, change: fn(Vec<IpNet>, Vec
     json(StatusCode::OK, &json!({ "prefixes": row.prefixes }))
 }
 
+/// Alone among names this one cannot be empty.
+fn read_name(input: &mut Input) -> crate::Result<Option<String>> {
+    match input.text("name", LONGEST)? {
+        Some(name) if name.trim().is_empty() => Err(bad("name", format!("'{name}' Blank strings are not permitted"))),
+        name => Ok(name),
+    }
+}
+
 fn read_prefixes(input: &mut Input) -> crate::Result<Option<Vec<IpNet>>> {
     let Some(texts) = input.texts("prefixes")? else { return Ok(None) };
     texts.iter().map(|text| read_cidr("prefixes", text)).collect::<Result<_, _>>().map(Some)
@@ -179,7 +188,7 @@ fn read_prefixes(input: &mut Input) -> crate::Result<Option<Vec<IpNet>>> {
 /// `default_prefixlen`, `min_prefixlen`, `max_prefixlen`.
 fn read_lengths(input: &mut Input) -> crate::Result<[Option<u16>; 3]> {
     let mut read = |name: &str| {
-        let length = input.number(name, 0..=128)?.flatten();
+        let length = input.number(name, 0..=128)?;
         Ok::<_, Error>(length.and_then(|length| u16::try_from(length).ok()))
     };
     Ok([read("default_prefixlen")?, read("min_prefixlen")?, read("max_prefixlen")?])

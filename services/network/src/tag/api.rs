@@ -32,10 +32,10 @@ pub fn routes(room: &Arc<Room>) -> Routes<Room> {
 fn of<R: Served>(routes: Routes<Room>, all: &'static str, one: &'static str) -> Routes<Room> {
     let asks = Access::Asks(R::UPDATE);
     routes
-        .get(all, &network::api::GET, list::<R>)
+        .get(all, Access::Asks(R::GET), list::<R>)
         .put(all, asks, replace::<R>)
         .delete(all, asks, clear::<R>)
-        .get(one, &network::api::GET, show::<R>)
+        .get(one, Access::Asks(R::GET), show::<R>)
         .put(one, asks, add::<R>)
         .delete(one, asks, remove::<R>)
 }

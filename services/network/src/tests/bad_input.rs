@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::{Cloud, path, refused};
+use super::fixture::{Cloud, NOTHING, path, refused};
 
 #[tokio::test]
 async fn networks() {
@@ -60,7 +60,8 @@ async fn subnets() {
         (json!({"ip_version": 6}), 400, "InvalidInput"),
         (json!({"ip_version": 5}), 400, "InvalidInput"),
         (json!({"ip_version": "four"}), 400, "HTTPBadRequest"),
-        (json!({"network_id": "nothing"}), 404, "NetworkNotFound"),
+        (json!({"network_id": "nothing"}), 400, "HTTPBadRequest"),
+        (json!({"network_id": NOTHING}), 404, "NetworkNotFound"),
         (json!({"network_id": 7}), 400, "HTTPBadRequest"),
         (json!({"gateway_ip": "10.1.0"}), 400, "HTTPBadRequest"),
         (json!({"gateway_ip": "10.1.0.255"}), 400, "InvalidInput"),
@@ -95,7 +96,8 @@ async fn subnets() {
         ),
         (json!({"ip_version": 6, "cidr": "2001:db8::/65", "ipv6_address_mode": "slaac"}), 400, "InvalidInput"),
         (json!({"ip_version": 6, "cidr": "2001:db8::/64", "ipv6_ra_mode": "slaac", "enable_dhcp": false}), 400, "InvalidInput"),
-        (json!({"subnetpool_id": "x"}), 404, "SubnetPoolNotFound"),
+        (json!({"subnetpool_id": "x"}), 400, "HTTPBadRequest"),
+        (json!({"subnetpool_id": NOTHING}), 404, "SubnetPoolNotFound"),
         (json!({"colour": "blue"}), 400, "HTTPBadRequest"),
     ] {
         refused(cloud.member().post(&path("subnets"), with(extra)).await, status, kind);
@@ -117,7 +119,8 @@ async fn ports() {
         json!({ "port": port })
     };
     for (extra, status, kind) in [
-        (json!({"network_id": "nothing"}), 404, "NetworkNotFound"),
+        (json!({"network_id": "nothing"}), 400, "HTTPBadRequest"),
+        (json!({"network_id": NOTHING}), 404, "NetworkNotFound"),
         (json!({"network_id": null}), 400, "HTTPBadRequest"),
         (json!({"mac_address": "fa:16:3e"}), 400, "HTTPBadRequest"),
         (json!({"mac_address": "01:00:5e:00:00:01"}), 400, "HTTPBadRequest"),
@@ -127,12 +130,16 @@ async fn ports() {
         (json!({"fixed_ips": [{"ip_address": "10.1.0.9", "subnet_id": subnet}]}), 400, "InvalidIpForSubnet"),
         (json!({"fixed_ips": [{"ip_address": "10.0.0.0"}]}), 400, "InvalidIpForSubnet"),
         (json!({"fixed_ips": [{"ip_address": "10.0.0.255"}]}), 400, "InvalidIpForSubnet"),
-        (json!({"fixed_ips": [{"subnet_id": "nothing"}]}), 404, "SubnetNotFound"),
+        (json!({"fixed_ips": null}), 400, "HTTPBadRequest"),
+        (json!({"fixed_ips": [{"subnet_id": "nothing"}]}), 400, "HTTPBadRequest"),
+        (json!({"fixed_ips": [{"subnet_id": NOTHING}]}), 404, "SubnetNotFound"),
         (json!({"fixed_ips": [{"subnet_id": elsewhere}]}), 400, "InvalidInput"),
         (json!({"fixed_ips": [{}]}), 400, "HTTPBadRequest"),
         (json!({"fixed_ips": ["10.0.0.109"]}), 400, "HTTPBadRequest"),
         (json!({"fixed_ips": [{"ip_address": "10.0.0.109"}, {"ip_address": "10.0.0.109"}]}), 400, "HTTPBadRequest"),
-        (json!({"security_groups": ["nothing"]}), 404, "SecurityGroupNotFound"),
+        (json!({"security_groups": ["nothing"]}), 400, "HTTPBadRequest"),
+        (json!({"security_groups": [NOTHING]}), 404, "SecurityGroupNotFound"),
+        (json!({"security_groups": [NOTHING, NOTHING.to_uppercase()]}), 400, "HTTPBadRequest"),
         (json!({"security_groups": "default"}), 400, "HTTPBadRequest"),
         (json!({"security_groups": [7]}), 400, "HTTPBadRequest"),
         (json!({"allowed_address_pairs": [{"ip_address": "10.0.0.109 || 1"}]}), 400, "HTTPBadRequest"),
@@ -163,7 +170,7 @@ async fn what_is_not_there() {
         ("floatingips", "floatingip", "FloatingIPNotFound"),
         ("security-groups", "security_group", "SecurityGroupNotFound"),
     ] {
-        let thing = path(&format!("{collection}/8f3e6d7a-0000-4000-8000-000000000000"));
+        let thing = path(&format!("{collection}/{NOTHING}"));
         refused(member.get(&thing).await, 404, kind);
         refused(member.put(&thing, json!({ key: {} })).await, 404, kind);
         refused(member.delete(&thing).await, 404, kind);

@@ -1,20 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What compute asks of the room.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use contracts::{
-    RefusalKind,
+    Refusal, RefusalKind,
     audit::Audit,
-    ports::{NicWish, Ports},
+    caller::Caller,
+    ports::{NicAsk, NicWish, Ports},
 };
 use serde_json::json;
 use types::{NodeId, ProjectId, ServerId};
 
-use super::fixture::{Cloud, create, id, path, refused, show};
+use super::fixture::{Cloud, NOTHING, create, id, path, refused, show, update};
 
 fn p1() -> ProjectId {
     ProjectId::new("p1")
+}
+
+fn caller(who: &str) -> Arc<Caller> {
+    Arc::new(world::caller(who).unwrap())
+}
+
+fn member() -> Arc<Caller> {
+    caller("member@p1")
+}
+
+fn on(id: &str, fixed_ip: Option<&str>) -> NicWish {
+    NicWish::Network { id: id.into(), fixed_ip: fixed_ip.map(|text| text.parse().unwrap()) }
+}
+
+async fn plan(cloud: &Cloud, who: &str, wish: NicWish) -> Result<NicAsk, Refusal> {
+    Ok(cloud.network.plan(&caller(who), &[wish], &[]).await?.remove(0))
 }
 
 #[tokio::test]
@@ -23,7 +40,7 @@ async fn a_server_gets_its_port_and_gives_it_back() {
     let (network, _) = cloud.network("10.0.0.0/24").await;
     let ports = &cloud.network;
     let wish = [NicWish::Network { id: network.as_str().into(), fixed_ip: Some("10.0.0.109".parse().unwrap()) }];
-    let ask = ports.plan(&p1(), &wish, &["default".to_owned()]).await.unwrap().remove(0);
+    let ask = ports.plan(&member(), &wish, &["default".to_owned()]).await.unwrap().remove(0);
     let (server, node) = (ServerId::generate(), NodeId::new("node-1"));
     let facts = ports.ensure(&p1(), &server, "My server_1", &node, &ask).await.unwrap();
     assert_eq!(facts.fixed_ips[0].address, "10.0.0.109".parse::<IpAddr>().unwrap());
@@ -73,15 +90,15 @@ async fn a_port_that_the_user_brought_stays_his() {
     let made = create(&cloud.member(), "ports", "port", json!({"network_id": network})).await;
     let ports = &cloud.network;
     let wish = [NicWish::Port(id(&made).as_str().into())];
-    let ask = ports.plan(&p1(), &wish, &[]).await.unwrap().remove(0);
+    let ask = ports.plan(&member(), &wish, &[]).await.unwrap().remove(0);
     let server = ServerId::generate();
     ports.ensure(&p1(), &server, "s", &NodeId::new("n"), &ask).await.unwrap();
-    let refusal = ports.plan(&p1(), &wish, &[]).await.unwrap_err();
+    let refusal = ports.plan(&member(), &wish, &[]).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Conflict);
     ports.release(&server, &ask).await.unwrap();
     let freed = show(&cloud.admin(), "ports", "port", &id(&made)).await;
     assert_eq!((freed["device_id"].clone(), freed["binding:vif_type"].clone()), (json!(""), json!("unbound")));
-    ports.plan(&p1(), &wish, &[]).await.unwrap();
+    ports.plan(&member(), &wish, &[]).await.unwrap();
 }
 
 #[tokio::test]
@@ -90,7 +107,7 @@ async fn wishes_that_cannot_be_are_refused_before_anything_is_made() {
     let ports = &cloud.network;
     let plan = async |wishes: &[NicWish], groups: &[&str]| {
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        ports.plan(&p1(), wishes, &groups).await
+        ports.plan(&member(), wishes, &groups).await
     };
     assert_eq!(plan(&[NicWish::Any], &[]).await.unwrap(), []);
     let (network, _) = cloud.network("10.0.0.0/24").await;
@@ -100,10 +117,6 @@ async fn wishes_that_cannot_be_are_refused_before_anything_is_made() {
     let refusal = plan(&[NicWish::Any], &[]).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Conflict);
     assert_eq!(refusal.message, "Multiple possible networks found, use a Network ID to be more specific.");
-    let on = |id: &str, fixed_ip: Option<&str>| NicWish::Network {
-        id: id.into(),
-        fixed_ip: fixed_ip.map(|text| text.parse().unwrap()),
-    };
     let kind = async |wish: NicWish, groups: &[&str]| plan(&[wish], groups).await.unwrap_err().kind;
     assert_eq!(kind(on("nothing", None), &[]).await, RefusalKind::Invalid);
     assert_eq!(kind(on(&network, Some("10.9.0.1")), &[]).await, RefusalKind::Invalid);
@@ -115,4 +128,107 @@ async fn wishes_that_cannot_be_are_refused_before_anything_is_made() {
     assert_eq!(kind(on(&id(&theirs), None), &[]).await, RefusalKind::Invalid);
     let bare = create(&cloud.member(), "networks", "network", json!({})).await;
     assert_eq!(kind(on(&id(&bare), None), &[]).await, RefusalKind::Invalid);
+}
+
+#[tokio::test]
+async fn a_server_goes_around_no_policy_of_ports() {
+    let cloud = Cloud::quiet().await;
+    let (network, _) = cloud.network("10.0.0.0/24").await;
+    update(&cloud.admin(), "networks", "network", &network, json!({"shared": true})).await;
+    let (public, _) = cloud.external("172.24.4.0/24").await;
+    let quota = json!({"quota": {"port": 0}});
+    cloud.admin().put(&path("quotas/full"), quota).await.expect(200);
+    for (who, wish, refusal) in [
+        // On another's shared network one is given an address, as a port's maker is.
+        ("member@p2", on(&network, None), None),
+        ("member@p2", on(&network, Some("10.0.0.109")), Some(RefusalKind::Forbidden)),
+        ("member@p1", on(&network, Some("10.0.0.109")), None),
+        ("reader@p1", on(&network, None), Some(RefusalKind::Forbidden)),
+        ("admin@p2", on(&network, Some("10.0.0.109")), None),
+        ("member@p2", on(&public, None), Some(RefusalKind::Forbidden)),
+        ("admin@p2", on(&public, None), None),
+        ("member@full", on(&network, None), Some(RefusalKind::Exhausted)),
+    ] {
+        let answer = plan(&cloud, who, wish.clone()).await;
+        assert_eq!(answer.as_ref().err().map(|refusal| refusal.kind), refusal, "{who} {wish:?}: {answer:?}");
+        // The same as of the API itself.
+        let NicWish::Network { id, fixed_ip } = wish else { unreachable!() };
+        let mut port = json!({"network_id": id.as_str()});
+        if let Some(address) = fixed_ip {
+            port["fixed_ips"] = json!([{"ip_address": address}]);
+        }
+        let said = cloud.talk.as_(who).post(&path("ports"), json!({ "port": port })).await;
+        let expected = match refusal {
+            None => 201,
+            Some(RefusalKind::Forbidden) => 403,
+            Some(_) => 409,
+        };
+        let made = said.expect(expected);
+        if expected == 201 {
+            cloud.admin().delete(&path(&format!("ports/{}", super::fixture::id(&made["port"])))).await.expect(204);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_boots_on_the_networks_of_others_as_he_sees_them() {
+    let cloud = Cloud::quiet().await;
+    let (network, _) = cloud.network("10.0.0.0/24").await;
+    assert_eq!(plan(&cloud, "member@p2", on(&network, None)).await.unwrap_err().kind, RefusalKind::Invalid);
+    let ask = plan(&cloud, "admin@p2", on(&network, None)).await.unwrap();
+    let (server, p2) = (ServerId::generate(), ProjectId::new("p2"));
+    cloud.network.ensure(&p2, &server, "s", &NodeId::new("n"), &ask).await.unwrap();
+    let port = show(&cloud.admin(), "ports", "port", ask.port_id.as_str()).await;
+    assert_eq!((port["project_id"].clone(), port["network_id"].clone()), (json!("p2"), json!(network)));
+    // A port is its project's, whoever sees it.
+    let theirs = id(&create(&cloud.member(), "ports", "port", json!({"network_id": network})).await);
+    let refusal = plan(&cloud, "admin@p2", NicWish::Port(theirs.as_str().into())).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Invalid);
+    assert!(refusal.message.contains("another project"), "{refusal}");
+}
+
+#[tokio::test]
+async fn subnets_of_others_are_as_unknown_as_those_that_are_not_there() {
+    let cloud = Cloud::quiet().await;
+    let (_, hidden) = cloud.network("10.9.0.0/24").await;
+    let other = cloud.other();
+    let own = id(&create(&other, "networks", "network", json!({})).await);
+    let range = json!({"network_id": own, "ip_version": 4, "cidr": "10.0.0.0/24"});
+    create(&other, "subnets", "subnet", range).await;
+    let port = id(&create(&other, "ports", "port", json!({"network_id": own})).await);
+    for subnet in [hidden.as_str(), NOTHING] {
+        let fixed_ips = json!([{"subnet_id": subnet}]);
+        let made = other.post(&path("ports"), json!({"port": {"network_id": own, "fixed_ips": fixed_ips}})).await;
+        refused(made, 404, "SubnetNotFound");
+        let changed = other.put(&path(&format!("ports/{port}")), json!({"port": {"fixed_ips": fixed_ips}})).await;
+        refused(changed, 404, "SubnetNotFound");
+    }
+    let (public, _) = cloud.external("172.24.4.0/24").await;
+    let mut told = Vec::new();
+    for subnet in [hidden.as_str(), NOTHING] {
+        let ask = json!({"floatingip": {"floating_network_id": public, "subnet_id": subnet}});
+        let said = other.post(&path("floatingips"), ask).await.expect(404);
+        told.push(said["NeutronError"]["message"].as_str().unwrap().replace(subnet, "ID"));
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_applied_is_refused_with_its_cause() {
+    let cloud = Cloud::quiet().await;
+    let open = json!({"port_security_enabled": false});
+    let network = id(&create(&cloud.member(), "networks", "network", open).await);
+    let range = json!({"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"});
+    create(&cloud.member(), "subnets", "subnet", range).await;
+    let group = id(&create(&cloud.member(), "security-groups", "security_group", json!({"name": "g"})).await);
+    let ask = json!({"port": {"network_id": network, "security_groups": [group]}});
+    refused(cloud.member().post(&path("ports"), ask).await, 400, "PortSecurityAndIPRequiredForSecurityGroups");
+    let (server, node) = (ServerId::generate(), NodeId::new("n"));
+    let mut ask = plan(&cloud, "member@p1", on(&network, None)).await.unwrap();
+    cloud.network.ensure(&p1(), &server, "s", &node, &ask).await.unwrap();
+    cloud.network.release(&server, &ask).await.unwrap();
+    ask.security_groups.push(group.into());
+    let refusal = cloud.network.ensure(&p1(), &server, "s", &node, &ask).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Invalid);
+    assert!(refusal.message.contains("security groups"), "{refusal}");
 }

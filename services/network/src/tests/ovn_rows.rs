@@ -178,9 +178,10 @@ async fn ovn_understands_every_row() {
     let options = json!([{"opt_name": "bootfile-name", "opt_value": "pxelinux.0"}, {"opt_name": "tftp-server", "opt_value": "a.example"},
         {"opt_name": "server-ip-address", "opt_value": "192.0.2.9"}, {"opt_name": "mtu", "opt_value": "1400"},
         {"opt_name": "domain-search", "opt_value": "example.org", "ip_version": 6}]);
-    let port = json!({"network_id": network, "dns_name": "web", "extra_dhcp_opts": options, "security_groups": [group, stateless],
+    let port = json!({"network_id": network, "dns_name": "web", "extra_dhcp_opts": options, "security_groups": [group],
         "allowed_address_pairs": [{"ip_address": "10.0.0.128/25"}, {"ip_address": "2001:db8:9::/64", "mac_address": "fa:16:3e:00:00:02"}]});
     let port = id(&create(&member, "ports", "port", port).await);
+    create(&member, "ports", "port", json!({"network_id": network, "security_groups": [stateless]})).await;
     let (public, _) = cloud.external("172.24.4.0/24").await;
     let vlan = json!({"provider:network_type": "vlan", "provider:physical_network": "physnet1", "provider:segmentation_id": 100});
     create(&admin, "networks", "network", vlan).await;

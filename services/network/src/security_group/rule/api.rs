@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access::Policy;
-use api::{Cx, Fault, Reply, Routes, no_content};
+use api::{Access, Cx, Fault, Reply, Routes, no_content};
 
 use super::{
     Row, View, check,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST},
-    listing::{self, Attribute, number, text},
+    listing::{self, Attribute, ethertype, flag, number, prefix, text, word},
     resource::{self, Shown},
     security_group,
     who::Doer,
@@ -27,26 +27,31 @@ pub static DELETE: Policy =
 
 pub fn routes(room: &Arc<Room>) -> Routes<Room> {
     Routes::new(room.clone())
-        .get("/v2.0/security-group-rules", &GET, list)
+        .get("/v2.0/security-group-rules", Access::Asks(&GET), list)
         .post("/v2.0/security-group-rules", &CREATE, create)
-        .get("/v2.0/security-group-rules/{id}", &GET, resource::show::<Row>)
-        .delete("/v2.0/security-group-rules/{id}", &DELETE, delete)
+        .get("/v2.0/security-group-rules/{id}", Access::Asks(&GET), resource::show::<Row>)
+        .delete("/v2.0/security-group-rules/{id}", Access::Asks(&DELETE), delete)
 }
 
-static ATTRIBUTES: [Attribute; 14] = [
+static ATTRIBUTES: [Attribute; 16] = [
     text("id", "id"),
     text("project_id", "project_id"),
     text("security_group_id", "security_group_id"),
     text("description", "description"),
     text("direction", "direction"),
-    text("ethertype", "ethertype"),
-    text("protocol", "protocol"),
+    ethertype("ethertype", "ethertype"),
+    word("protocol", "protocol"),
     number("port_range_min", "port_range_min"),
     number("port_range_max", "port_range_max"),
     text("remote_group_id", "remote_group_id"),
-    text("remote_ip_prefix", "remote_ip_prefix"),
-    number("created_at", "created_at"),
-    number("updated_at", "updated_at"),
+    prefix("remote_ip_prefix", "remote_ip_prefix"),
+    prefix("normalized_cidr", "normalized_cidr"),
+    flag(
+        "belongs_to_default_sg",
+        "(SELECT g.is_default FROM security_groups g WHERE g.id = security_group_rules.security_group_id)",
+    ),
+    number("created_at", "created_at").sorts_only(),
+    number("updated_at", "updated_at").sorts_only(),
     number("revision_number", "generation"),
 ];
 
@@ -55,6 +60,8 @@ impl Shown for Row {
     const MANY: &'static str = "security_group_rules";
     const GET: &'static Policy = &GET;
     const ATTRIBUTES: &'static [Attribute] = &ATTRIBUTES;
+    // Rules have no tags.
+    const FILTERS: &'static [&'static str] = &[];
 
     type View = View;
 
@@ -82,8 +89,9 @@ async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
 }
 
 async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
-    let (scope, id) = (cx.allowed()?.clone(), cx.param("id").to_owned());
-    let doer = Doer::of(&cx)?;
+    let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
+    cx.check(&DELETE, &target)?;
+    let (scope, id, doer) = (cx.scope(&DELETE)?, row.id.to_string(), Doer::of(&cx)?);
     room.write(move |tx| store::delete(tx, &doer, &scope, &id)).await?;
     no_content()
 }

@@ -2,14 +2,12 @@
 //! What a rule may say. What gets past here becomes a match expression on every host, so nothing does that OVN could
 //! read in another way or not at all (OSSA-2014-014, 2019-001, 2019-002).
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use super::Says;
 use crate::{
     Error, Result,
-    input::{Input, LONGEST, bad},
+    input::{self, Input, LONGEST, bad, read_ethertype},
 };
 
 /// The names that Neutron knows, with IANA's numbers.
@@ -67,19 +65,25 @@ pub fn read(input: &mut Input, group: &str) -> Result<Says> {
         return Err(bad("direction", format!("'{direction}' is not in ['ingress', 'egress']")));
     }
     let ethertype = input.text("ethertype", LONGEST)?.unwrap_or_else(|| "IPv4".to_owned());
-    let ethertype = match ethertype.to_ascii_lowercase().as_str() {
-        "ipv4" => "IPv4".to_owned(),
-        "ipv6" => "IPv6".to_owned(),
-        _ => return Err(Error::SecurityGroupRuleInvalidEtherType { ethertype }),
+    let ethertype = match read_ethertype(&ethertype) {
+        Some(known) => known.to_owned(),
+        None => return Err(Error::SecurityGroupRuleInvalidEtherType { ethertype }),
     };
-    let protocol = read_protocol(input)?;
+    let protocol = read_protocol(input)?.map(|protocol| canonical(protocol, &ethertype));
+    let mut ends = [None, None];
+    for (end, name) in ends.iter_mut().zip(["port_range_min", "port_range_max"]) {
+        *end = input.optional_number(name, ANY_NUMBER)?.flatten();
+    }
+    // All ports are no range.
+    let [port_range_min, port_range_max] = if ends == [Some(1), Some(65_535)] { [None, None] } else { ends };
+    let remote_group = input.optional_text("remote_group_id", LONGEST)?.flatten();
     let says = Says {
         direction,
         ethertype,
         protocol,
-        port_range_min: input.number("port_range_min", ANY_NUMBER)?.flatten(),
-        port_range_max: input.number("port_range_max", ANY_NUMBER)?.flatten(),
-        remote_group_id: input.optional_text("remote_group_id", LONGEST)?.flatten().map(Into::into),
+        port_range_min,
+        port_range_max,
+        remote_group_id: remote_group.filter(|id| !id.is_empty()).map(Into::into),
         remote_ip_prefix: read_prefix(input)?,
     };
     check(says, group)
@@ -93,28 +97,35 @@ fn read_protocol(input: &mut Input) -> Result<Option<String>> {
         Some(other) => return Err(Error::SecurityGroupRuleInvalidProtocol { protocol: other.to_string() }),
     };
     match protocol.as_str() {
-        "" | "any" => Ok(None),
+        "any" => Ok(None),
         _ if protocol_number(&protocol, true).is_some() => Ok(Some(protocol)),
         _ => Err(Error::SecurityGroupRuleInvalidProtocol { protocol }),
     }
 }
 
+/// The older names of ICMP in IPv6, and its number in IPv4, are taken for what they must mean there.
+fn canonical(protocol: String, ethertype: &str) -> String {
+    match protocol.as_str() {
+        "icmp" | "icmpv6" if ethertype == "IPv6" => "ipv6-icmp".to_owned(),
+        "1" if ethertype == "IPv6" => "58".to_owned(),
+        _ => protocol,
+    }
+}
+
 /// A prefix; a lone address is one too. It is kept as the user wrote it, host bits and all, once it was understood.
 fn read_prefix(input: &mut Input) -> Result<Option<String>> {
-    let Some(text) = input.optional_text("remote_ip_prefix", LONGEST)?.flatten() else { return Ok(None) };
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(Some(IpNet::from(address).to_string()));
-    }
-    match text.parse::<IpNet>() {
-        Ok(prefix) => Ok(Some(prefix.to_string())),
-        Err(_) => Err(bad("remote_ip_prefix", format!("'{text}' is not a valid IP subnet"))),
+    let text = input.optional_text("remote_ip_prefix", LONGEST)?.flatten().filter(|text| !text.is_empty());
+    let Some(text) = text else { return Ok(None) };
+    match input::read_prefix(&text) {
+        Some(prefix) => Ok(Some(prefix.to_string())),
+        None => Err(bad("remote_ip_prefix", format!("'{text}' is not a valid IP subnet"))),
     }
 }
 
 fn check(says: Says, group: &str) -> Result<Says> {
     let id = || group.to_owned();
     if says.remote_group_id.is_some() && says.remote_ip_prefix.is_some() {
-        return Err(Error::SecurityGroupRemoteGroupAndRemoteIpPrefix { id: id() });
+        return Err(Error::SecurityGroupMultipleRemoteEntites { id: id() });
     }
     if let Some(cidr) = &says.remote_ip_prefix {
         let is_v4 = cidr.parse::<IpNet>().is_ok_and(|net| matches!(net, IpNet::V4(_)));
@@ -229,6 +240,27 @@ mod tests {
         let same = |a: Value, b: Value| rule(a).unwrap().sameness() == rule(b).unwrap().sameness();
         assert!(same(json!({"protocol": "tcp"}), json!({"protocol": 6})));
         assert!(!same(json!({"protocol": "tcp"}), json!({"protocol": "udp"})));
-        assert!(!same(json!({}), json!({"remote_ip_prefix": "0.0.0.0/0"})));
+        assert!(same(json!({}), json!({"remote_ip_prefix": "0.0.0.0/0"})));
+        assert!(same(json!({}), json!({"remote_ip_prefix": "10.0.0.7/0"})));
+        assert!(same(json!({}), json!({"remote_ip_prefix": ""})));
+        assert!(!same(json!({}), json!({"remote_ip_prefix": "10.0.0.0/8"})));
+        assert!(same(json!({"remote_ip_prefix": "10.0.0.7/8"}), json!({"remote_ip_prefix": "10.0.0.0/255.0.0.0"})));
+        assert!(same(json!({"remote_ip_prefix": "10.0.0.7"}), json!({"remote_ip_prefix": "10.0.0.7/32"})));
+        let v6 = |extra: Value| {
+            let mut rule = json!({"ethertype": "IPv6"});
+            rule.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            rule
+        };
+        assert!(same(v6(json!({})), v6(json!({"remote_ip_prefix": "0::/0"}))));
+        assert!(same(v6(json!({"remote_ip_prefix": "2001:DB8::/32"})), v6(json!({"remote_ip_prefix": "2001:db8:0::/32"}))));
+        for spelling in [json!("icmp"), json!("icmpv6"), json!("ICMPv6"), json!(58), json!("58"), json!(1), json!("1")] {
+            assert!(same(v6(json!({"protocol": "ipv6-icmp"})), v6(json!({ "protocol": spelling }))), "{spelling}");
+        }
+        for anything in [json!(null), json!("any"), json!("ip")] {
+            assert!(same(json!({}), json!({ "protocol": anything })), "{anything}");
+        }
+        let ports = |low: i64, high: i64| json!({"protocol": "tcp", "port_range_min": low, "port_range_max": high});
+        assert!(same(json!({"protocol": "tcp"}), ports(1, 65_535)));
+        assert!(!same(json!({"protocol": "tcp"}), ports(2, 65_535)));
     }
 }

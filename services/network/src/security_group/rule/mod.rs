@@ -6,6 +6,7 @@ pub mod check;
 pub mod store;
 
 use ::store::Row as Stored;
+use ipnet::IpNet;
 use serde::Serialize;
 use types::{ProjectId, SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
@@ -86,10 +87,18 @@ impl Says {
         self.ethertype == "IPv4"
     }
 
-    /// Two rules that say the same have the same text, however their protocols are spelled.
+    /// The prefix without host bits.
+    pub fn normalized_cidr(&self) -> Option<String> {
+        let prefix: IpNet = self.remote_ip_prefix.as_deref()?.parse().ok()?;
+        Some(prefix.trunc().to_string())
+    }
+
+    /// Two rules that say the same have the same text, however protocol and prefix are spelled.
     pub fn sameness(&self) -> String {
         // The name `ip` means any protocol, though its number is that of another.
         let named = self.protocol.as_deref().filter(|name| *name != "ip");
+        // The prefix of all addresses of a family leaves none out, as the ethertype alone does.
+        let prefix = self.normalized_cidr().filter(|prefix| !prefix.ends_with("/0"));
         let protocol = named.map(|name| check::protocol_number(name, self.is_v4()));
         format!(
             "{} {} {:?} {:?} {:?} {:?} {:?}",
@@ -99,7 +108,7 @@ impl Says {
             self.port_range_min,
             self.port_range_max,
             self.remote_group_id.as_ref().map(SecurityGroupId::as_str),
-            self.remote_ip_prefix,
+            prefix,
         )
     }
 }
@@ -129,9 +138,8 @@ pub struct View {
 
 impl View {
     pub fn new(row: Row) -> Self {
-        let prefix = row.says.remote_ip_prefix;
-        let normalized = prefix.as_deref().and_then(|text| text.parse::<ipnet::IpNet>().ok()).map(|net| net.trunc().to_string());
         Self {
+            normalized_cidr: row.says.normalized_cidr(),
             id: row.id,
             tenant_id: row.project_id.clone(),
             project_id: row.project_id,
@@ -141,8 +149,7 @@ impl View {
             protocol: row.says.protocol,
             port_range_min: row.says.port_range_min,
             port_range_max: row.says.port_range_max,
-            remote_ip_prefix: prefix,
-            normalized_cidr: normalized,
+            remote_ip_prefix: row.says.remote_ip_prefix,
             remote_group_id: row.says.remote_group_id,
             remote_address_group_id: None,
             belongs_to_default_sg: row.belongs_to_default,

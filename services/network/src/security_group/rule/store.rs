@@ -37,16 +37,23 @@ pub fn create(tx: &mut Tx, doer: &Doer, settings: &Settings, scope: &Allowed<Sco
     {
         security_group::Row::find(tx, scope, remote.as_str())?;
     }
-    let twin = "SELECT id FROM security_group_rules WHERE security_group_id = $1 AND sameness = $2";
-    if let Some(twin) = tx.query_opt(twin, &params![&group.id, ask.says.sameness()])? {
-        return Err(Error::SecurityGroupRuleExists { rule_id: twin.get(0)? });
+    // Not by the column: it says of older rules what was held to be the same when they were made.
+    let sameness = ask.says.sameness();
+    if let Some(twin) = of_groups(tx, [&group.id])?.into_iter().find(|other| other.says.sameness() == sameness) {
+        return Err(Error::SecurityGroupRuleExists { rule_id: twin.id.to_string() });
     }
     let row = insert(tx, &group, &ask.description, &ask.says)?;
-    let sql = "UPDATE security_groups SET generation = generation + 1, updated_at = $2 WHERE id = $1";
-    tx.execute(sql, &params![&group.id, Timestamp::now()])?;
-    keys::mark(tx, &keys::security_group(&group.id))?;
+    touch(tx, &group.id)?;
     doer.made(tx, &row)?;
     Ok(row)
+}
+
+/// The group changed by its rules.
+fn touch(tx: &mut Tx, group: &SecurityGroupId) -> Result<()> {
+    let sql = "UPDATE security_groups SET generation = generation + 1, updated_at = $2 WHERE id = $1";
+    tx.execute(sql, &params![group, Timestamp::now()])?;
+    keys::mark(tx, &keys::security_group(group))?;
+    Ok(())
 }
 
 /// Writes a rule without looking for its twin: for the rules of a new group.
@@ -65,8 +72,8 @@ pub fn insert(tx: &mut Tx, group: &security_group::Row, description: &str, says:
     };
     tx.execute(
         "INSERT INTO security_group_rules (id, security_group_id, project_id, description, direction, ethertype, protocol, \
-         port_range_min, port_range_max, remote_group_id, remote_ip_prefix, sameness, created_at, updated_at, generation) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         port_range_min, port_range_max, remote_group_id, remote_ip_prefix, sameness, created_at, updated_at, generation, \
+         normalized_cidr) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         &params![
             &row.id,
             &row.security_group_id,
@@ -83,6 +90,7 @@ pub fn insert(tx: &mut Tx, group: &security_group::Row, description: &str, says:
             row.created_at,
             row.updated_at,
             row.generation,
+            says.normalized_cidr(),
         ],
     )?;
     Ok(row)
@@ -94,12 +102,19 @@ pub fn of_groups<'a>(tx: &mut Tx, groups: impl IntoIterator<Item = &'a SecurityG
     Row::rows(tx, select.sort(&[("created_at", Direction::Asc)], "id"))
 }
 
+/// The rules of other groups that name this one.
+pub fn naming(tx: &mut Tx, group: &SecurityGroupId) -> Result<Vec<Row>> {
+    Row::rows(tx, Row::select().filter("remote_group_id = ", group).filter("security_group_id <> ", group))
+}
+
 pub fn delete(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str) -> Result<()> {
     let row = Row::find(tx, scope, id)?;
-    tx.execute("DELETE FROM security_group_rules WHERE id = $1", &params![id])?;
-    let sql = "UPDATE security_groups SET generation = generation + 1, updated_at = $2 WHERE id = $1";
-    tx.execute(sql, &params![&row.security_group_id, Timestamp::now()])?;
-    keys::mark(tx, &keys::security_group(&row.security_group_id))?;
-    doer.removed(tx, &row)?;
+    remove(tx, doer, &row)
+}
+
+pub fn remove(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
+    tx.execute("DELETE FROM security_group_rules WHERE id = $1", &params![&row.id])?;
+    touch(tx, &row.security_group_id)?;
+    doer.removed(tx, row)?;
     Ok(())
 }
