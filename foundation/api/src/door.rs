@@ -14,8 +14,8 @@ use types::Microversion;
 use crate::{
     Access, Cx, Fault, FaultStyle, Limits, Query, Reply, RequestBody, Response, Route, Service,
     limits::{LONGEST_TARGET, Under, no_place},
-    refusals::Refusals,
     path::as_routed,
+    refusals::Refusals,
     reply::{json, json_bytes, respond},
 };
 
