@@ -49,12 +49,16 @@ impl Installation {
         self.owns_link().then_some(&*self.link)
     }
 
-    /// Notes that this cloud is there, and drops builds that nothing needs any more.
+    /// Notes that this cloud is there.
     pub fn enter(&self, home: &Home) -> anyhow::Result<()> {
         let clouds = self.folder.join(CLOUDS);
         fs::create_dir_all(&clouds).with_context(|| format!("make {}", clouds.display()))?;
         let note = clouds.join(home.tag());
-        durable::write(&note, home.state.as_os_str().as_encoded_bytes()).with_context(|| format!("write {}", note.display()))?;
+        durable::write(&note, home.state.as_os_str().as_encoded_bytes()).with_context(|| format!("write {}", note.display()))
+    }
+
+    /// Drops builds that nothing needs any more.
+    pub fn tidy(&self) -> anyhow::Result<()> {
         self.drop_unused_builds(&running_programs())
     }
 

@@ -86,7 +86,13 @@ impl CloudsYaml {
         if !had && is_free(&first.admin, "admin") && is_free(&first.demo, "demo") { first } else { another }
     }
 
-    pub fn password_of(&self, name: &str) -> Option<String> {
+    /// The password in an entry that leads to this cloud already.
+    pub fn kept_password(&self, name: &str, user: &str, home: &Home, auth_url: &str) -> Option<String> {
+        let is_ours = self.mark(name).map_or_else(|| self.is_of(name, user, home, auth_url), |marked| marked == home.state);
+        self.password_of(name).filter(|_| is_ours)
+    }
+
+    fn password_of(&self, name: &str) -> Option<String> {
         self.parsed["clouds"][name]["auth"]["password"].as_str().map(str::to_owned)
     }
 

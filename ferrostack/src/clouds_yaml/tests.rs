@@ -152,3 +152,15 @@ fn an_entry_of_the_users_own_is_not_taken() {
     office.leave(&one, 1);
     assert!(fs::read_to_string(office.path()).unwrap().contains("elsewhere.test"));
 }
+
+#[test]
+fn a_password_is_kept_where_the_entry_leads_to_this_cloud_and_not_where_it_led_to_one_that_is_gone() {
+    let office = Office::new("");
+    let (one, two) = (office.home("one"), office.home("two"));
+    office.enter(&one, 1);
+    let url = |port| format!("http://127.0.0.1:{port}/identity/v3");
+    assert_eq!(office.open().kept_password("ferrostack-demo", "demo", &one, &url(1)).unwrap(), "of 1");
+    assert_eq!(office.open().kept_password("ferrostack-demo", "demo", &two, &url(1)), None);
+    fs::remove_dir_all(&one.state).unwrap();
+    assert_eq!(office.open().kept_password("ferrostack-demo", "demo", &two, &url(2)), None);
+}

@@ -100,10 +100,13 @@ async fn bring_up(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
         (true, false) => None,
         (false, false) => make_first_things(home, &config, &admin, arguments.guest_image.as_deref(), things).await?,
     };
-    let names = step("clouds.yaml", async { ensure_entries(home, &config, &admin_password) }).await?;
+    let names = step("clouds.yaml", async { ensure_entries(home, &config, &admin_password, was_made) }).await?;
     if let Some(machine) = &machine {
         let answer = Answer { admin: &admin, machine, private_key: &home.secret("demo-key"), made_now: !was_made };
         answer.see(&names.demo).await?;
+    }
+    if let Some(installation) = &installation {
+        installation.tidy().context("drop builds that nothing needs any more")?;
     }
     say!("\nThe cloud is up ({:.1} s).\n", started.elapsed().as_secs_f64());
     print_how_to_use(home, &config, &names, machine.as_ref(), systemd.is_some());
@@ -169,7 +172,12 @@ async fn make_first_things(
 
 /// Our entries in the file of whoever runs `up`. The tenant's is made with the first things, and is his from then on: its
 /// password stays as it is, and an entry that he took away does not come back.
-fn ensure_entries(home: &Home, config: &Config, admin_password: &Secret<String>) -> anyhow::Result<Outcome<Names>> {
+fn ensure_entries(
+    home: &Home,
+    config: &Config,
+    admin_password: &Secret<String>,
+    was_made: bool,
+) -> anyhow::Result<Outcome<Names>> {
     let path = clouds_yaml::path();
     let file = CloudsYaml::open(&path)?;
     let auth_url = format!("{}/identity/v3", config.public_url());
@@ -185,9 +193,11 @@ fn ensure_entries(home: &Home, config: &Config, admin_password: &Secret<String>)
         cacert: config.api.certificate.clone(),
     };
     let mut entries = vec![entry(&names.admin, "admin", admin_password.reveal())];
-    let demo_password = match FirstThings::read(home)?.made && noted(home)?.contains(&path) {
-        true => file.password_of(&names.demo),
-        false => Some(secrets::read(home, secrets::DEMO)?.reveal().clone()),
+    let kept = file.kept_password(&names.demo, "demo", home, &auth_url).filter(|_| was_made);
+    let demo_password = match kept {
+        None if was_made && noted(home)?.contains(&path) => None,
+        None => Some(secrets::read(home, secrets::DEMO)?.reveal().clone()),
+        kept => kept,
     };
     entries.extend(demo_password.map(|password| entry(&names.demo, "demo", &password)));
     note(home, &path)?;

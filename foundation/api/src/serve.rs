@@ -79,7 +79,7 @@ pub async fn serve(listener: Listener, door: Arc<Door>, stop: impl Future<Output
             }
         };
         let conversation = Conversation { place: Arc::new(place), peer, door: door.clone(), limits };
-        tokio::spawn(conversation.hold(stream, acceptor.clone(), graceful.watcher()));
+        conversation.begin(stream, acceptor.clone(), graceful.watcher());
     }
     let _ = timeout(FAREWELL, graceful.shutdown()).await;
 }
@@ -101,6 +101,12 @@ struct Conversation {
 }
 
 impl Conversation {
+    /// Not where the service is begun, which is generic: so that all that a connection takes is compiled here, with this
+    /// crate's care for speed, and not in the crate that calls.
+    fn begin(self, stream: TcpStream, acceptor: Option<TlsAcceptor>, watcher: Watcher) {
+        tokio::spawn(self.hold(stream, acceptor, watcher));
+    }
+
     async fn hold(self, stream: TcpStream, acceptor: Option<TlsAcceptor>, watcher: Watcher) {
         let _ = stream.set_nodelay(true);
         let _ = notice_dead_peers(&stream);
