@@ -60,6 +60,16 @@ impl Allowed<Scope> {
         };
         Some(Self::new(scope, self.to))
     }
+
+    /// The same proof for one domain at most: a list that is asked for with the token of a domain is of that domain, also
+    /// where the caller could see the things of others one by one.
+    #[must_use]
+    pub fn at_most_domain(&self, domain: &DomainId) -> Self {
+        match &self.scope {
+            Scope::All => Self::new(Scope::Domain(domain.clone()), self.to),
+            Scope::Domain(_) | Scope::Project(_) | Scope::User { .. } => self.clone(),
+        }
+    }
 }
 
 impl Allowed<()> {

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
-use access::{InForce, Policy};
+use access::InForce;
 use bounds::{HeededBody, Kept, PacedBody, Place, Source};
 use contracts::caller::{AccessRule, Authenticator, Caller, Unauthenticated};
 use futures_util::FutureExt;
@@ -260,7 +260,14 @@ impl Door {
             several => pick_action(several, &mut cx).await?,
         };
         if let Access::Policy(policy) = route.access {
-            cx.allowed = Some(scope_of(&cx, policy)?);
+            match (cx.scope(policy), &route.look) {
+                (Ok(allowed), _) => cx.allowed = Some(allowed),
+                (Err(refusal), None) => return Err(refusal),
+                (Err(refusal), Some(look)) => {
+                    look(&cx).await?;
+                    return Err(refusal);
+                }
+            }
         }
         match AssertUnwindSafe((route.handler)(cx)).catch_unwind().await {
             Ok(reply) => reply,
@@ -462,10 +469,6 @@ async fn pick_action<'a>(routes: &[&'a Route], cx: &mut Cx) -> Result<&'a Route,
     };
     let named = routes.iter().find(|route| route.action == Some(key.as_str()));
     named.copied().ok_or_else(|| Fault::bad_request(format!("There is no such action: {key}")))
-}
-
-fn scope_of(cx: &Cx, policy: &'static Policy) -> Result<access::Allowed<access::Scope>, Fault> {
-    cx.scope(policy)
 }
 
 /// As much of a text as the log keeps.

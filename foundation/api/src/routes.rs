@@ -8,7 +8,7 @@ use contracts::BoxFuture;
 use http::Method;
 use types::Microversion;
 
-use crate::{Cx, FaultStyle, Microversions, Reply};
+use crate::{Cx, Fault, FaultStyle, Microversions, Reply};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,9 @@ impl From<&'static Policy> for Access {
 
 pub type Handler = Arc<dyn Fn(Cx) -> BoxFuture<'static, Reply> + Send + Sync>;
 
+/// Looks whether what a request names is there; the fault says that it is not.
+pub type Look = Arc<dyn Fn(&Cx) -> BoxFuture<'static, Result<(), Fault>> + Send + Sync>;
+
 #[derive(Clone)]
 pub struct Route {
     pub method: Method,
@@ -44,6 +47,8 @@ pub struct Route {
     pub until: Option<Microversion>,
     /// Bytes of body that are read at most; `None` for a handler that streams the body itself.
     pub body_limit: Option<usize>,
+    /// What a refusal by the policy waits for: see [`Routes::missing_first`].
+    pub look: Option<Look>,
     pub handler: Handler,
 }
 
@@ -107,6 +112,7 @@ impl<R: Send + Sync + 'static> Routes<R> {
             since: None,
             until: None,
             body_limit: Some(BODY_LIMIT),
+            look: None,
             handler: Arc::new(move |cx| Box::pin(handler(room.clone(), cx))),
         });
         self
@@ -132,6 +138,20 @@ impl<R: Send + Sync + 'static> Routes<R> {
     pub fn streams_body(mut self) -> Self {
         if let Some(route) = self.list.last_mut() {
             route.body_limit = None;
+        }
+        self
+    }
+
+    /// On the route just written, whom the policy refuses learns first whether the thing is there at all: where the original
+    /// looks for a thing before it asks who may touch it, a missing one is 404 for everybody, and another's 403.
+    pub fn missing_first<F, Fut>(mut self, look: F) -> Self
+    where
+        F: Fn(Arc<R>, &Cx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Fault>> + Send + 'static,
+    {
+        let room = self.room.clone();
+        if let Some(route) = self.list.last_mut() {
+            route.look = Some(Arc::new(move |cx| Box::pin(look(room.clone(), cx))));
         }
         self
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a request to identity failed, in Keystone's words.
 
+use access::{Allowed, Scope};
 use api::Fault;
 use http::StatusCode;
 
@@ -8,12 +9,19 @@ use http::StatusCode;
 pub enum Error {
     #[error("Could not find {kind}: {id}.")]
     NotFound { kind: &'static str, id: String },
+    #[error("Could not find the token: it is malformed, expired or revoked.")]
+    NoSuchToken,
     #[error("Conflict occurred attempting to store {kind} - {detail}.")]
     Conflict { kind: &'static str, detail: String },
     #[error("{0}")]
     Invalid(String),
     #[error("{0}")]
     Forbidden(String),
+    /// The policy refuses this thing, and does not say whether it is there.
+    #[error(
+        "You are not authorized to perform the requested action: {0}. What it is about is not within what your token is for, or is not there."
+    )]
+    Denied(&'static str),
     /// Why is not said: neither which of name and password was wrong, nor whether the user or the project exists.
     #[error("The request you have made requires authentication.")]
     Unauthorized,
@@ -36,6 +44,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     pub fn not_found(kind: &'static str, id: impl Into<String>) -> Self {
         Self::NotFound { kind, id: id.into() }
+    }
+
+    /// What is said of a thing that the caller cannot reach. Keystone asks its policy before it says what there is: whoever
+    /// could reach all things of the kind learns that this one is not there; all others are refused, whether it is there
+    /// or not, so that ids cannot be probed.
+    ///
+    /// Invariant: what one may not see is refused as what is not there (test: `ids_cannot_be_probed`).
+    pub fn out_of_reach(allowed: &Allowed<Scope>, kind: &'static str, id: impl Into<String>) -> Self {
+        if allowed.scope().is_all() { Self::not_found(kind, id) } else { Self::Denied(allowed.to()) }
     }
 
     pub fn conflict(kind: &'static str, detail: impl Into<String>) -> Self {
@@ -62,10 +79,11 @@ impl Error {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotFound { .. } => Self::not_found(error.to_string()),
+            Error::NotFound { .. } | Error::NoSuchToken => Self::not_found(error.to_string()),
             Error::Conflict { .. } => Self::conflict(error.to_string()),
             Error::Invalid(message) => Self::bad_request(message),
             Error::Forbidden(message) => Self::forbidden(message),
+            Error::Denied(_) => Self::forbidden(error.to_string()),
             Error::Unauthorized => Self::unauthorized(),
             Error::Busy => Self::unavailable(error.to_string()),
             Error::PasswordExpired(_) => Self::new(StatusCode::UNAUTHORIZED, error.to_string()),

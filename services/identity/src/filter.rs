@@ -1,8 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The filters that Keystone's lists share: `?enabled`, `?name=…`, and `?name__contains=…` with its kin.
+//! The filters that Keystone's lists share: `?enabled`, `?name=…`, and `?name__contains=…` with its kin; and the domain of
+//! a token.
 
+use access::{Allowed, Scope};
 use api::{Cx, Fault};
+use contracts::caller::TokenScope;
 use store::{Select, Value};
+use types::DomainId;
+
+/// The proof for a list. Asked for with the token of a domain it is of that domain, also for whom could see the things of
+/// others one by one.
+pub fn within_domain_of_token(cx: &Cx) -> Result<Allowed<Scope>, Fault> {
+    let allowed = cx.allowed()?;
+    Ok(match domain_of_token(cx)? {
+        Some(domain) => allowed.at_most_domain(domain),
+        None => allowed.clone(),
+    })
+}
+
+/// The domain that the token is for, if it is for one.
+pub fn domain_of_token(cx: &Cx) -> Result<Option<&DomainId>, Fault> {
+    Ok(match &cx.caller()?.scope {
+        TokenScope::Domain(domain) => Some(&domain.id),
+        TokenScope::Project(_) | TokenScope::System | TokenScope::Unscoped => None,
+    })
+}
 
 pub fn by_name_and_enabled(cx: &Cx, select: Select) -> Result<Select, Fault> {
     by_enabled(cx, by_text(cx, select, &[("name", "name = ")]))

@@ -42,6 +42,8 @@ mod version;
 #[cfg(test)]
 mod key_by_key;
 #[cfg(test)]
+mod statuses;
+#[cfg(test)]
 mod world;
 
 use std::{
@@ -240,9 +242,16 @@ impl Identity {
         self.store.write(f).await
     }
 
-    /// The domain for something whose request names none: that of the parent, of the token, or the default one.
-    async fn domain_for(&self, cx: &Cx, parent: Option<&str>) -> Result<DomainId, Fault> {
+    /// The domain for something new: the one that is named; where none is, that of the parent, of the token, or the
+    /// default one. Who may not do it in every domain names it, as in Keystone, whose rules ask the request about it.
+    async fn domain_asked_for(&self, cx: &Cx, named: Option<&DomainId>, parent: Option<&str>) -> Result<DomainId, Fault> {
         use contracts::caller::TokenScope;
+        let allowed = cx.allowed()?;
+        match named {
+            Some(named) => return Ok(named.clone()),
+            None if !allowed.scope().is_all() => return Err(Error::Denied(allowed.to()).into()),
+            None => {}
+        }
         if let Some(parent) = parent {
             let id = ProjectId::from(parent);
             let found = self.read(move |tx| project::store::find(tx, &id)).await?;

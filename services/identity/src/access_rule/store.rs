@@ -93,7 +93,7 @@ fn find(tx: &mut Tx, user: &UserId, id: &str) -> Result<Option<AccessRule>> {
 /// Rules are as personal as the credentials that they confine.
 fn refuse_others(allowed: &Allowed<Scope>, user: &UserId) -> Result<()> {
     let is_within = allowed.scope().is_all() || allowed.scope().user() == Some(user);
-    if is_within { Ok(()) } else { Err(Error::not_found("user", user.as_str())) }
+    if is_within { Ok(()) } else { Err(Error::out_of_reach(allowed, "user", user.as_str())) }
 }
 
 fn read(row: &Row) -> Result<AccessRule> {

@@ -115,7 +115,7 @@ async fn rules_are_their_users_and_stay_while_they_are_used() {
     let admin = world.id("users", "admin").await;
     let theirs = world.ask("POST", &format!("/v3/users/{admin}/application_credentials"), &world.admin, body).await;
     assert_eq!(theirs.status, 404);
-    assert_eq!(world.get(&format!("/v3/users/{admin}/access_rules"), &demo).await.status, 404);
+    assert_eq!(world.get(&format!("/v3/users/{admin}/access_rules"), &demo).await.status, 403);
     assert_eq!(world.get(&format!("/v3/users/{admin}/access_rules/{id}"), &world.admin).await.status, 404);
 
     let listed = world.get(&path, &demo).await;

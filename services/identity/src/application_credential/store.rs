@@ -46,8 +46,10 @@ pub fn list(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId, name: Option<&
 }
 
 pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId, id: &str) -> Result<ApplicationCredential> {
-    refuse_others(allowed, user)?;
-    find(tx, id)?.filter(|credential| credential.user_id == *user).ok_or_else(|| Error::not_found("Application Credential", id))
+    // Whose it is decides, not under whom the path looks for it.
+    let found = find(tx, id)?;
+    refuse_others(allowed, found.as_ref().map_or(user, |credential| &credential.user_id))?;
+    found.ok_or_else(|| Error::not_found("Application Credential", id))
 }
 
 pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &ApplicationCredential) -> Result<()> {
@@ -79,7 +81,7 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<UserId>, actor:
 /// Credentials are personal: within the scope are those of its user, or everybody's.
 fn refuse_others(allowed: &Allowed<Scope>, user: &UserId) -> Result<()> {
     let is_within = allowed.scope().is_all() || allowed.scope().user() == Some(user);
-    if is_within { Ok(()) } else { Err(Error::not_found("user", user.as_str())) }
+    if is_within { Ok(()) } else { Err(Error::out_of_reach(allowed, "user", user.as_str())) }
 }
 
 fn state(credential: &ApplicationCredential) -> serde_json::Value {

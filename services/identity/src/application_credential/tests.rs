@@ -51,8 +51,8 @@ async fn a_program_logs_in_with_it() {
         assert_eq!(token["application_credential"], json!({"id": id, "name": "backup", "restricted": true}));
         assert_eq!(token["roles"].as_array().unwrap().len(), 1, "reader only, though its owner is a member");
     }
-    for wrong in [json!({"id": id, "secret": "wrong"}), json!({"id": "nothing", "secret": secret})] {
-        assert_eq!(made.login(wrong).await.status, 401);
+    for (wrong, status) in [(json!({"id": id, "secret": "wrong"}), 401), (json!({"id": "nothing", "secret": secret}), 404)] {
+        assert_eq!(made.login(wrong).await.status, status);
     }
 
     let shown = made.world.get(&format!("{}/{id}", made.path), &made.token).await;
@@ -101,9 +101,9 @@ async fn only_its_owner_makes_one() {
     let made = Made::new().await;
     let (world, admin) = (&made.world, made.world.admin.clone());
     let body = json!({"application_credential": {"name": "x"}});
-    assert_eq!(world.ask("POST", &made.path, &admin, body.clone()).await.status, 404, "not even the administrator");
+    assert_eq!(world.ask("POST", &made.path, &admin, body.clone()).await.status, 403, "not even the administrator");
     let others = format!("/v3/users/{}/application_credentials", world.id("users", "admin").await);
-    assert_eq!(world.get(&others, &made.token).await.status, 404);
+    assert_eq!(world.get(&others, &made.token).await.status, 403);
     assert_eq!(made.create(json!({"name": "x"})).await.status, 201);
     assert_eq!(world.get(&made.path, &admin).await.all("application_credentials", "name"), ["x"]);
     for (fields, status, word) in [

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use access::{Allowed, Enforcer, Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use contracts::caller::Caller;
-use types::DomainId;
+use http::Method;
+use types::{DomainId, RoleId};
 
 use super::{Assignment, Holder, Place, store};
 use crate::{
@@ -203,7 +204,7 @@ async fn revoke_inherited(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn list_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let (holder, place) = (holder(cx), place(cx));
     let policy = policies(&holder, &place).list;
-    let allowed = ask(room, cx, policy, &holder, &place, None).await?;
+    let allowed = ask(room, cx, policy, Asked { holder: &holder, place: &place, role: None, inherited }).await?;
     let roles = room.list(move |tx| store::granted(tx, &allowed, &holder, &place, inherited)).await?;
     reply::list(cx, &roles)
 }
@@ -211,7 +212,7 @@ async fn list_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
 async fn check_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
     let policy = policies(&assignment.holder, &assignment.place).check;
-    let allowed = ask(room, cx, policy, &assignment.holder, &assignment.place, Some(&assignment)).await?;
+    let allowed = ask(room, cx, policy, Asked::about(&assignment)).await?;
     room.read(move |tx| {
         let is_granted = store::is_granted(tx, &allowed, &assignment)?;
         if is_granted { Ok(()) } else { Err(store::not_found(&assignment)) }
@@ -223,7 +224,7 @@ async fn check_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
 async fn create_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
     let policy = policies(&assignment.holder, &assignment.place).create;
-    let allowed = ask(room, cx, policy, &assignment.holder, &assignment.place, Some(&assignment)).await?;
+    let allowed = ask(room, cx, policy, Asked::about(&assignment)).await?;
     let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
     room.change(move |tx| {
         let over = wielder.over_assignment(tx, assignment.clone())?;
@@ -236,7 +237,7 @@ async fn create_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
 async fn revoke_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
     let policy = policies(&assignment.holder, &assignment.place).revoke;
-    let allowed = ask(room, cx, policy, &assignment.holder, &assignment.place, Some(&assignment)).await?;
+    let allowed = ask(room, cx, policy, Asked::about(&assignment)).await?;
     let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
     room.change(move |tx| {
         let over = wielder.over_assignment(tx, assignment.clone())?;
@@ -271,17 +272,30 @@ fn policies(holder: &Holder, place: &Place) -> Policies {
     }
 }
 
-/// Gathers what the rules ask, asks, and only then says which of the three is missing.
-async fn ask(
-    room: &Identity,
-    cx: &Cx,
-    policy: &'static Policy,
-    holder: &Holder,
-    place: &Place,
-    assignment: Option<&Assignment>,
-) -> Result<Allowed<()>, Fault> {
-    let (wanted_holder, wanted_place) = (holder.clone(), place.clone());
-    let role_id = assignment.map(|assignment| assignment.role.clone());
+/// What a request is about.
+struct Asked<'a> {
+    holder: &'a Holder,
+    place: &'a Place,
+    role: Option<&'a RoleId>,
+    inherited: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn about(assignment: &'a Assignment) -> Self {
+        let Assignment { holder, place, role, inherited } = assignment;
+        Self { holder, place, role: Some(role), inherited: *inherited }
+    }
+}
+
+/// Says which of the three is missing, gathers what the rules ask of them, and asks. About inherited roles, and a holder from
+/// whom a role is to be taken, Keystone asks first, so that only whom the rules admit learns what is missing.
+async fn ask(room: &Identity, cx: &Cx, policy: &'static Policy, asked: Asked<'_>) -> Result<Allowed<()>, Fault> {
+    let (wanted_holder, wanted_place, role_id) = (asked.holder.clone(), asked.place.clone(), asked.role.cloned());
+    let is_said_first = move |kind: &str| {
+        let is_holder = kind == "user" || kind == "group";
+        let is_asked_first = asked.inherited || (is_holder && cx.method == Method::DELETE);
+        !is_asked_first
+    };
     let (target, missing) = room
         .read(move |tx| {
             let mut missing = None;
@@ -318,10 +332,11 @@ async fn ask(
             Ok::<_, Error>((target, missing))
         })
         .await?;
-    let allowed = cx.check(policy, &target)?;
+    let missing = missing.map(|(kind, id)| (is_said_first(kind), Fault::from(Error::not_found(kind, id))));
     match missing {
-        None => Ok(allowed),
-        Some((kind, id)) => Err(Error::not_found(kind, id).into()),
+        Some((true, fault)) => Err(fault),
+        Some((false, fault)) => cx.check(policy, &target).and(Err(fault)),
+        None => cx.check(policy, &target),
     }
 }
 

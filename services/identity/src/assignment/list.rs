@@ -12,7 +12,7 @@ use super::{
     Assignment, Holder, Place,
     lines::{self, Line, Named, Wanted},
 };
-use crate::{Identity, reply, role::store::AllRoles};
+use crate::{Identity, filter, reply, role::store::AllRoles};
 
 static LIST: Policy = Policy::new(
     "identity:list_role_assignments",
@@ -35,7 +35,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let wanted = wanted(&cx)?;
-    let allowed = if wanted.subtree { cx.scope(&LIST_TREE)? } else { cx.allowed()?.clone() };
+    let allowed = if wanted.subtree { cx.scope(&LIST_TREE)? } else { filter::within_domain_of_token(&cx)? };
     let names = wanted.names;
     let (lines, roles) = room
         .list(move |tx| {

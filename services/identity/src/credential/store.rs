@@ -32,7 +32,7 @@ pub fn list(tx: &mut Tx, ring: &KeyRing, select: &Select) -> Result<Vec<Credenti
 pub fn get(tx: &mut Tx, ring: &KeyRing, allowed: &Allowed<Scope>, id: &CredentialId) -> Result<Credential> {
     find(tx, ring, id)?
         .filter(|credential| admits(allowed, &credential.user_id))
-        .ok_or_else(|| Error::not_found("credential", id.as_str()))
+        .ok_or_else(|| Error::out_of_reach(allowed, "credential", id.as_str()))
 }
 
 /// The credential, whoever asks: for those who prove that they know its secret.

@@ -83,7 +83,8 @@ async fn an_ec2_credential_has_keystones_shape() {
 
     let path = format!("{PATH}/{}", id(&answer));
     assert_eq!(made.world.ask("DELETE", &path, &made.demo, Value::Null).await.status, 204);
-    assert_eq!(made.world.get(&path, &made.demo).await.status, 404);
+    assert_eq!(made.world.get(&path, &made.demo).await.status, 403, "gone, it is not his any more");
+    assert_eq!(made.world.get(&path, &made.world.admin).await.status, 404);
 }
 
 #[tokio::test]
@@ -121,9 +122,9 @@ async fn a_user_sees_own_credentials_only() {
     }
     assert_eq!(world.get(PATH, &made.demo).await.all("credentials", "id"), std::slice::from_ref(&mine));
     let path = format!("{PATH}/{theirs}");
-    assert_eq!(world.get(&path, &made.demo).await.status, 404);
-    assert_eq!(made.patch(&made.demo, &theirs, json!({"blob": "x"})).await.status, 404);
-    assert_eq!(world.ask("DELETE", &path, &made.demo, Value::Null).await.status, 404);
+    assert_eq!(world.get(&path, &made.demo).await.status, 403);
+    assert_eq!(made.patch(&made.demo, &theirs, json!({"blob": "x"})).await.status, 403);
+    assert_eq!(world.ask("DELETE", &path, &made.demo, Value::Null).await.status, 403);
     assert_eq!(made.post(&made.demo, seed).await.status, 403, "nor for another user");
     assert_eq!(world.get(PATH, "").await.status, 401);
     assert_eq!(world.get(&format!("{PATH}/{mine}"), &world.admin).await.status, 200, "an administrator sees all");

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use access::Policy;
-use api::{Cx, Reply, Routes, no_content};
+use access::{Allowed, Policy};
+use api::{Cx, Fault, Reply, Routes, no_content};
 use types::DomainId;
 
 use super::{DomainUpdate, NewDomain, store};
@@ -35,11 +35,13 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         .post("/v3/domains", &CREATE, create)
         .get("/v3/domains/{domain_id}", &GET, show)
         .patch("/v3/domains/{domain_id}", &UPDATE, update)
+        .missing_first(look)
         .delete("/v3/domains/{domain_id}", &DELETE, delete)
+        .missing_first(look)
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = store::select(cx.allowed()?);
+    let select = store::select(&filter::within_domain_of_token(&cx)?);
     let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, select)?)?;
     let domains = room.list(move |tx| store::list(tx, &select)).await?;
     reply::page(&cx, &domains)
@@ -86,4 +88,12 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     })
     .await?;
     no_content()
+}
+
+fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>> + use<> {
+    let id = DomainId::from(cx.param("domain_id"));
+    async move {
+        room.read(move |tx| store::get(tx, &Allowed::for_work("say whether a domain is there"), &id)).await?;
+        Ok(())
+    }
 }

@@ -33,7 +33,8 @@ pub fn list(tx: &mut Tx, select: &Select) -> Result<Vec<Domain>> {
 pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &DomainId) -> Result<Domain> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM domains WHERE id = $1"), &params![id])?;
     let domain = row.as_ref().map(read).transpose()?;
-    domain.filter(|domain| allowed.scope().admits_domain(&domain.id)).ok_or_else(|| Error::not_found("domain", id.as_str()))
+    let admitted = domain.filter(|domain| allowed.scope().admits_domain(&domain.id));
+    admitted.ok_or_else(|| Error::out_of_reach(allowed, "domain", id.as_str()))
 }
 
 pub fn create(tx: &mut Tx, _: &Allowed<Scope>, _: &Over<Cloud>, actor: &Actor, id: DomainId, new: &NewDomain) -> Result<Domain> {

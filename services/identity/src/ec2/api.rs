@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::{Allowed, Policy, Scope};
+use access::{Allowed, Policy, Scope, keys::KeyRing};
 use api::{Cx, Fault, Reply, Routes, json, no_content};
 use http::StatusCode;
 use serde::Deserialize;
@@ -44,7 +44,9 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         .get("/v3/users/{user_id}/credentials/OS-EC2", &LIST, list)
         .post("/v3/users/{user_id}/credentials/OS-EC2", &CREATE, create)
         .get("/v3/users/{user_id}/credentials/OS-EC2/{credential_id}", &GET, show)
+        .missing_first(look)
         .delete("/v3/users/{user_id}/credentials/OS-EC2/{credential_id}", &DELETE, delete)
+        .missing_first(look)
 }
 
 #[derive(Deserialize)]
@@ -127,20 +129,30 @@ impl Named {
         Self { user: user_id(cx), access: cx.param("credential_id").to_owned() }
     }
 
-    fn find(&self, tx: &mut Tx, ring: &access::keys::KeyRing, allowed: &Allowed<Scope>) -> Result<Credential> {
-        let key = credentials::get(tx, ring, allowed, &blob::id_of_access_key(&self.access));
-        match key {
-            Ok(key) if key.is_ec2() && key.user_id == self.user => Ok(key),
-            Ok(_) | Err(Error::NotFound { .. }) => Err(Error::not_found("credential", self.access.as_str())),
-            Err(error) => Err(error),
-        }
+    /// Whether it is there, its owner decides who may have it, and of the user in the path nothing but that there is one.
+    fn find(&self, tx: &mut Tx, ring: &KeyRing, allowed: &Allowed<Scope>) -> Result<Credential> {
+        self.look(tx, ring)?;
+        let key = credentials::get(tx, ring, allowed, &blob::id_of_access_key(&self.access))?;
+        users::find(tx, &self.user)?.ok_or_else(|| Error::not_found("user", self.user.as_str()))?;
+        Ok(key)
+    }
+
+    fn look(&self, tx: &mut Tx, ring: &KeyRing) -> Result<()> {
+        let found = credentials::find(tx, ring, &blob::id_of_access_key(&self.access))?.filter(Credential::is_ec2);
+        found.map(|_| ()).ok_or_else(|| Error::not_found("credential", self.access.as_str()))
     }
 }
 
-/// Another user is as unknown as one that does not exist.
+/// Says that there is no such key, if there is none: to anybody who asks, as in Keystone.
+fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>> + use<> {
+    let (ring, named) = (room.credential_ring(), Named::of(cx));
+    async move { Ok(room.read(move |tx| named.look(tx, &ring)).await?) }
+}
+
 fn refuse_others(tx: &mut Tx, allowed: &Allowed<Scope>, user: &UserId) -> Result<()> {
     let is_within = allowed.scope().is_all() || allowed.scope().user() == Some(user);
-    if is_within && users::find(tx, user)?.is_some() { Ok(()) } else { Err(Error::not_found("user", user.as_str())) }
+    let is_there = is_within && users::find(tx, user)?.is_some();
+    if is_there { Ok(()) } else { Err(Error::out_of_reach(allowed, "user", user.as_str())) }
 }
 
 fn one(cx: &Cx, status: StatusCode, key: &Credential) -> Reply {

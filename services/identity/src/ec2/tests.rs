@@ -130,7 +130,7 @@ async fn a_key_is_made_shown_listed_and_deleted() {
 }
 
 #[tokio::test]
-async fn keys_of_other_users_are_not_found() {
+async fn keys_of_other_users_are_refused() {
     let made = Made::new().await;
     let (world, key) = (&made.world, made.key(&made.demo).await);
     world.create("users", "user", json!({"name": "eve", "password": "eve"})).await;
@@ -140,13 +140,16 @@ async fn keys_of_other_users_are_not_found() {
     let theirs = format!("{}/{}", made.path(), key.access);
     let through_own = format!("/v3/users/{eve}/credentials/OS-EC2/{}", key.access);
     for path in [theirs.as_str(), through_own.as_str()] {
-        assert_eq!(world.get(path, &eves).await.status, 404, "{path}");
-        assert_eq!(world.ask("DELETE", path, &eves, Value::Null).await.status, 404, "{path}");
+        assert_eq!(world.get(path, &eves).await.status, 403, "{path}");
+        assert_eq!(world.ask("DELETE", path, &eves, Value::Null).await.status, 403, "{path}");
     }
-    assert_eq!(world.get(&made.path(), &eves).await.status, 404);
-    assert_eq!(made.create(&eves).await.status, 404);
-    assert_eq!(world.get(&theirs, &world.admin).await.status, 200);
-    assert_eq!(world.get(&through_own, &world.admin).await.status, 404, "it is not eve's");
+    assert_eq!(world.get(&made.path(), &eves).await.status, 403);
+    assert_eq!(made.create(&eves).await.status, 403);
+    for path in [&theirs, &through_own] {
+        assert_eq!(world.get(path, &world.admin).await.body["credential"]["user_id"], json!(made.user), "{path}");
+    }
+    let nobodys = format!("/v3/users/nobody/credentials/OS-EC2/{}", key.access);
+    assert_eq!(world.get(&nobodys, &world.admin).await.status, 404);
 }
 
 #[tokio::test]
@@ -238,7 +241,7 @@ async fn a_key_stays_within_the_application_credential_that_made_it() {
 
     let path = format!("/v3/users/{}/application_credentials/{id}", made.user);
     assert_eq!(world.ask("DELETE", &path, &made.demo, Value::Null).await.status, 204);
-    assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 401, "the key ends with it");
+    assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 404, "the key ends with it");
 }
 
 #[tokio::test]
@@ -331,5 +334,5 @@ async fn a_key_made_under_a_trust_is_worth_the_trust() {
     assert_eq!(roles, ["member", "reader"], "not manager, which the trustor is besides");
 
     assert_eq!(world.ask("DELETE", &format!("/v3/OS-TRUST/trusts/{id}"), &demo, Value::Null).await.status, 204);
-    assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 401, "the key ends with the trust");
+    assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 404, "the key ends with the trust");
 }

@@ -17,6 +17,7 @@ use types::{Timestamp, UserId};
 use super::signature::{self, BadSignature, Dated, SignedRequest};
 use crate::{
     Identity,
+    application_credential::store as application_credentials,
     credential::{Credential, blob, blob::Ec2Blob, store},
     error::{Error, Result},
     token::{
@@ -118,6 +119,7 @@ impl Identity {
         let project = key.project_id.clone().ok_or(Error::Unauthorized)?;
         let scope = match (keys.application_credential_id(), keys.access_token_id()) {
             (None, None) => PayloadScope::Project(project),
+            (Some(id), None) if self.is_gone(id).await? => return Err(Error::not_found("Application Credential", id)),
             (Some(id), None) => PayloadScope::ApplicationCredential { project, credential: id.to_owned() },
             (None, Some(id)) => PayloadScope::OAuth1 { project, access_token: id.to_owned() },
             (Some(_), Some(_)) => return Err(Error::Unauthorized),
@@ -130,7 +132,7 @@ impl Identity {
     /// The trustee made the key, in his own name or the trustor's; it buys what the trust would buy him now.
     async fn issue_for_trust(&self, key: &Credential, trust: &str, cx: &Cx) -> Result<Issued> {
         let id = trust.to_owned();
-        let trust = self.read(move |tx| trusts::find(tx, &id)).await?.ok_or(Error::Unauthorized)?;
+        let trust = self.read(move |tx| trusts::find(tx, &id)).await?.ok_or_else(|| Error::not_found("trust", trust))?;
         if trust.project != key.project_id || *trust.speaks_for() != key.user_id {
             return Err(Error::Unauthorized);
         }
@@ -138,6 +140,11 @@ impl Identity {
         proved.add(self.account(&trust.trustee).await?, Methods::EC2_CREDENTIAL)?;
         let issued = self.issue(proved, Some(ScopeRequest::Trust(trust.id)), cx.actor()).await;
         issued.map_err(|error| if matches!(error, Error::Forbidden(_)) { Error::Unauthorized } else { error })
+    }
+
+    async fn is_gone(&self, application_credential: &str) -> Result<bool> {
+        let id = application_credential.to_owned();
+        Ok(self.read(move |tx| application_credentials::find(tx, &id)).await?.is_none())
     }
 
     async fn account(&self, user: &UserId) -> Result<Account> {

@@ -57,7 +57,6 @@ async fn metadata(_: Arc<Identity>, _: Cx) -> Reply {
 /// What is asked is judged in full before the answer that there is nothing to sign with.
 async fn assertion(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let request: Request = cx.document("auth").await?;
-    let valid = room.check_token(request.identity.token.id.reveal()).await?;
     let id = request.scope.service_provider.id;
     let wanted = id.clone();
     let provider = room.read(move |tx| service_providers::find(tx, &wanted)).await?;
@@ -65,6 +64,7 @@ async fn assertion(room: Arc<Identity>, mut cx: Cx) -> Reply {
     if !provider.enabled {
         return Err(Fault::forbidden(format!("Service Provider {id} is disabled")));
     }
+    let valid = room.shown_token(request.identity.token.id.reveal()).await?;
     if !matches!(valid.payload.scope, PayloadScope::Project(_) | PayloadScope::FederatedProject { .. }) {
         return Err(Fault::forbidden("Use a project scoped token when attempting to create a SAML assertion"));
     }

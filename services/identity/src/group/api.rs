@@ -44,6 +44,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         .get("/v3/groups/{group_id}", &GET, show)
         .patch("/v3/groups/{group_id}", &UPDATE, update)
         .delete("/v3/groups/{group_id}", &DELETE, delete)
+        .missing_first(look)
         .get("/v3/groups/{group_id}/users", &LIST_MEMBERS, list_members)
         // These three depend on the user as well as on the group: they ask about the pair.
         .get("/v3/groups/{group_id}/users/{user_id}", Access::Asks(&CHECK_MEMBER), check_member)
@@ -53,7 +54,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let filters = [("name", "name = "), ("domain_id", "domain_id = ")];
-    let select = reply::paged(&cx, filter::by_text(&cx, store::select(cx.allowed()?), &filters))?;
+    let select = reply::paged(&cx, filter::by_text(&cx, store::select(&filter::within_domain_of_token(&cx)?), &filters))?;
     let groups = room.list(move |tx| store::list(tx, &select)).await?;
     reply::page(&cx, &groups)
 }
@@ -67,10 +68,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewGroup = cx.document("group").await?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let domain_id = match &new.domain_id {
-        Some(domain_id) => domain_id.clone(),
-        None => room.domain_for(&cx, None).await?,
-    };
+    let domain_id = room.domain_asked_for(&cx, new.domain_id.as_ref(), None).await?;
     let wielder = Wielder::of(&room, &cx).await?;
     let group = room
         .change(move |tx| {
@@ -95,6 +93,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
+    look(Arc::clone(&room), &cx).await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
@@ -107,9 +106,10 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn list_members(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), group_id(&cx));
-    // Whoever may see the group sees who is in it, also users of other domains.
-    let everyone = user::store::select(&Allowed::for_work("list the users of a group"));
-    let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, everyone)?)?;
+    // Whoever may see the group sees who is in it; with the token of a domain, those of the domain.
+    let everyone = Allowed::for_work("list the users of a group");
+    let admitted = filter::domain_of_token(&cx)?.map_or_else(|| everyone.clone(), |own| everyone.at_most_domain(own));
+    let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, user::store::select(&admitted))?)?;
     let users = room
         .list(move |tx| {
             store::get(tx, &allowed, &id)?;
@@ -162,6 +162,15 @@ async fn allowed_pair(room: &Identity, cx: &Cx, policy: &'static Policy) -> Resu
     group.ok_or_else(|| Error::not_found("group", group_id.as_str()))?;
     user.ok_or_else(|| Error::not_found("user", user_id.as_str()))?;
     Ok((allowed, group_id, user_id))
+}
+
+fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>> + use<> {
+    let id = group_id(cx);
+    async move {
+        let wanted = id.clone();
+        let found = room.read(move |tx| store::find(tx, &wanted)).await?;
+        found.map(|_| ()).ok_or_else(|| Error::not_found("group", id.as_str()).into())
+    }
 }
 
 fn group_id(cx: &Cx) -> GroupId {

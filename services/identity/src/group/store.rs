@@ -33,7 +33,7 @@ pub fn list(tx: &mut Tx, select: &Select) -> Result<Vec<Group>> {
 pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &GroupId) -> Result<Group> {
     find(tx, id)?
         .filter(|group| allowed.scope().admits_domain(&group.domain_id))
-        .ok_or_else(|| Error::not_found("group", id.as_str()))
+        .ok_or_else(|| Error::out_of_reach(allowed, "group", id.as_str()))
 }
 
 /// The group, whoever asks: for targets of policies.
@@ -70,7 +70,7 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<DomainId>, acto
     let domain_id = over.subject().clone();
     let known = tx.query_opt("SELECT 1 FROM domains WHERE id = $1", &params![&domain_id])?.is_some();
     if !known || !allowed.scope().admits_domain(&domain_id) {
-        return Err(Error::not_found("domain", domain_id.as_str()));
+        return Err(Error::out_of_reach(allowed, "domain", domain_id.as_str()));
     }
     let group = Group {
         id: GroupId::generate(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::store::{Actor, Tx};
 use access::{Allowed, Policy, Scope, Target};
-use api::{Access, Cx, Reply, Routes, json};
+use api::{Access, Cx, Fault, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::json;
 
@@ -47,7 +47,9 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
         // Whose limit it is decides who may see it.
         .get("/v3/limits/{limit_id}", Access::Asks(&GET), show)
         .patch("/v3/limits/{limit_id}", &UPDATE, changes::update::<Limit>)
+        .missing_first(look)
         .delete("/v3/limits/{limit_id}", &DELETE, changes::delete::<Limit>)
+        .missing_first(look)
 }
 
 async fn show_model(room: Arc<Identity>, _: Cx) -> Reply {
@@ -93,6 +95,15 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     }
     cx.check(&GET, &target)?;
     reply::show(&cx, &limit.ok_or_else(|| Error::not_found("limit", cx.param("limit_id")))?)
+}
+
+fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>> + use<> {
+    let id = changes::id::<Limit>(cx);
+    async move {
+        let wanted = id.clone();
+        let found = room.read(move |tx| store::find(tx, &wanted)).await?;
+        found.map(|_| ()).ok_or_else(|| Error::not_found("limit", id).into())
+    }
 }
 
 impl Changeable for Limit {

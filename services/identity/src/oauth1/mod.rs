@@ -26,9 +26,11 @@ use crate::error::{Error, Result};
 const REQUEST_TOKEN_LIFETIME: Duration = Duration::from_secs(8 * 3600);
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// The body that OAuth answers with: fields as in a form.
-fn form(fields: &[(&str, &str)]) -> Vec<u8> {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes()
+/// What OAuth answers with: words and an instant, as in a form. A form may hold colons as they are, and Keystone writes the
+/// instant so: there are clients who take it as it stands.
+fn form(token: &str, secret: &Secret<String>, expires_at: Timestamp) -> Vec<u8> {
+    let (secret, expires_at) = (secret.reveal(), expires_at.zulu_micros());
+    format!("oauth_token={token}&oauth_token_secret={secret}&oauth_expires_at={expires_at}").into_bytes()
 }
 
 fn new_word() -> String {

@@ -77,8 +77,14 @@ impl Made {
     }
 
     async fn post(&self, path: &str, authorization: &str) -> (u16, BTreeMap<String, String>) {
-        let headers = [("authorization", authorization), ("requested-project-id", self.project.as_str())];
+        self.post_for(&self.project, path, authorization).await
+    }
+
+    async fn post_for(&self, project: &str, path: &str, authorization: &str) -> (u16, BTreeMap<String, String>) {
+        let headers = [("authorization", authorization), ("requested-project-id", project)];
         let (status, body) = self.world.ask_for_text("POST", path, &headers).await;
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(status != 201 || !text.contains('%'), "there are clients who do not decode the instant: {text}");
         (status, form_urlencoded::parse(&body).into_owned().collect())
     }
 
@@ -223,9 +229,11 @@ async fn only_who_knows_the_secrets_signs() {
         Consumer { key: new_word(), secret: made.consumer.secret.clone() },
         Consumer { key: made.consumer.key.clone(), secret: new_word() },
     );
-    for consumer in [&unknown, &wrong] {
-        assert_eq!(made.post(REQUEST_TOKEN, &consumer.header(REQUEST_TOKEN, None, &[])).await.0, 401);
+    for (consumer, status) in [(&unknown, 404), (&wrong, 401)] {
+        assert_eq!(made.post(REQUEST_TOKEN, &consumer.header(REQUEST_TOKEN, None, &[])).await.0, status);
     }
+    let header = made.consumer.header(REQUEST_TOKEN, None, &[]);
+    assert_eq!(made.post_for("nowhere", REQUEST_TOKEN, &header).await.0, 404);
     for header in ["", "OAuth", "Basic abc"] {
         assert_eq!(made.post(REQUEST_TOKEN, header).await.0, 400, "{header}");
     }
@@ -246,7 +254,7 @@ async fn only_who_knows_the_secrets_signs() {
         (&made.consumer, &other, verifier, 401),
         (&made.consumer, &request, "", 401),
         (&made.consumer, &request, verifier, 201),
-        (&made.consumer, &request, verifier, 401),
+        (&made.consumer, &request, verifier, 404),
     ] {
         let header = consumer.header(ACCESS_TOKEN, Some(token), &[("oauth_verifier", verifier)]);
         assert_eq!(made.post(ACCESS_TOKEN, &header).await.0, status, "{verifier}");
@@ -254,8 +262,10 @@ async fn only_who_knows_the_secrets_signs() {
 
     let access = made.access_token(json!([{"name": "reader"}])).await;
     let forged = Pair { secret: new_word(), ..access.clone() };
-    for (consumer, access) in [(&wrong, &access), (&unknown, &access), (&made.consumer, &forged), (&made.consumer, &request)] {
-        assert_eq!(made.log_in(&consumer.header(TOKENS, Some(access), &[])).await.status, 401);
+    for (consumer, access, status) in
+        [(&wrong, &access, 401), (&unknown, &access, 401), (&made.consumer, &forged, 401), (&made.consumer, &request, 404)]
+    {
+        assert_eq!(made.log_in(&consumer.header(TOKENS, Some(access), &[])).await.status, status);
     }
     assert_eq!(made.log_in(&made.consumer.header(TOKENS, None, &[])).await.status, 400, "without a token");
     assert_eq!(made.log_in(&made.consumer.header(ACCESS_TOKEN, Some(&access), &[])).await.status, 401, "for another address");
@@ -329,13 +339,13 @@ async fn tokens_end_with_their_consumer_and_their_access_token() {
     let (of_first, of_second) = (made.token(&first).await, made.token(&second).await);
     assert_eq!(world.ask("DELETE", &made.path(&first), &world.admin, Value::Null).await.status, 204);
     assert_eq!(world.get("/v3/auth/projects", &of_first).await.status, 401);
-    assert_eq!(made.log_in(&made.consumer.header(TOKENS, Some(&first), &[])).await.status, 401);
+    assert_eq!(made.log_in(&made.consumer.header(TOKENS, Some(&first), &[])).await.status, 404);
     assert_eq!(world.get("/v3/auth/projects", &of_second).await.status, 200);
 
     let path = format!("/v3/OS-OAUTH1/consumers/{}", made.consumer.key);
     assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 204);
     assert_eq!(world.get("/v3/auth/projects", &of_second).await.status, 401);
-    assert_eq!(made.log_in(&made.consumer.header(TOKENS, Some(&second), &[])).await.status, 401);
+    assert_eq!(made.log_in(&made.consumer.header(TOKENS, Some(&second), &[])).await.status, 404);
 }
 
 #[tokio::test]

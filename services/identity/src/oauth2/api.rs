@@ -87,10 +87,13 @@ impl Identity {
         let credential = json!({"id": client.id, "secret": client.secret});
         let identity = json!({"methods": ["application_credential"], "application_credential": credential});
         let login = serde_json::from_value(json!({"identity": identity})).map_err(|cause| Error::Invalid(cause.to_string()))?;
-        match self.log_in(login, asking).await? {
-            LoggedIn::Issued(issued) => Ok(issued),
+        match self.log_in(login, asking).await {
+            Ok(LoggedIn::Issued(issued)) => Ok(issued),
             // Its owner's rules want a second method, which a client has not.
-            LoggedIn::Halfway(_) => Err(Error::Unauthorized),
+            Ok(LoggedIn::Halfway(_)) => Err(Error::Unauthorized),
+            // RFC 6749, 5.2 has one word for a client that is not known and for one with a wrong secret.
+            Err(Error::NotFound { .. }) => Err(Error::Unauthorized),
+            Err(error) => Err(error),
         }
     }
 }

@@ -71,7 +71,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     if cx.query().flag("is_domain")? == Some(true) {
-        let select = filter::by_name_and_enabled(&cx, domains::select(cx.allowed()?))?;
+        let select = filter::by_name_and_enabled(&cx, domains::select(&filter::within_domain_of_token(&cx)?))?;
         // A domain lies in no domain and has no parent.
         let asks_within = ["domain_id", "parent_id"].iter().any(|name| cx.query().get(name).is_some());
         let select = if asks_within { select.condition("1 = 0") } else { select };
@@ -79,7 +79,7 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
         let domains = room.list(move |tx| as_domain::list(tx, &select)).await?;
         return reply::page(&cx, &domains);
     }
-    let select = filter::by_name_and_enabled(&cx, projects::select(cx.allowed()?))?;
+    let select = filter::by_name_and_enabled(&cx, projects::select(&filter::within_domain_of_token(&cx)?))?;
     let select =
         filter::by_text(&cx, select, &[("domain_id", "domain_id = "), ("parent_id", "coalesce(parent_id, domain_id) = ")]);
     let select = reply::paged(&cx, by_tags(&cx, select))?;
@@ -111,10 +111,10 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let further = Further::read(&cx)?;
     let found = room
         .read(move |tx| {
-            let project = match projects::get(tx, &allowed, &id) {
-                Err(Error::NotFound { .. }) => return Ok(Err(as_domain::get(tx, &allowed, &id)?)),
-                found => found?,
-            };
+            if projects::find(tx, &id)?.is_none() {
+                return Ok(Err(as_domain::get(tx, &allowed, &id)?));
+            }
+            let project = projects::get(tx, &allowed, &id)?;
             let above = if further.parents == Shape::Not { vec![] } else { hierarchy::ancestors(tx, &id)? };
             let below = if further.subtree == Shape::Not { vec![] } else { hierarchy::subtree(tx, &id)? };
             // Lists show those in which the caller has a role; ids are told of all.
@@ -205,10 +205,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
             .await?;
         return reply::created(&cx, &domain);
     }
-    let domain_id = match &new.domain_id {
-        Some(domain_id) => domain_id.clone(),
-        None => room.domain_for(&cx, new.parent_id.as_deref()).await?,
-    };
+    let domain_id = room.domain_asked_for(&cx, new.domain_id.as_ref(), new.parent_id.as_deref()).await?;
     let model = room.settings.limit_model;
     let project = room
         .change(move |tx| {

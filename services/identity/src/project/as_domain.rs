@@ -53,7 +53,8 @@ pub fn list(tx: &mut Tx, select: &store::Select) -> Result<Vec<DomainAsProject>>
 }
 
 pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &ProjectId) -> Result<DomainAsProject> {
-    Ok(domains::get(tx, allowed, &id.as_str().into()).map_err(as_of_project)?.into())
+    let id = domain_id(allowed, id)?;
+    Ok(domains::get(tx, allowed, &id).map_err(as_of_project)?.into())
 }
 
 pub fn create(
@@ -112,9 +113,9 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<Cloud>, actor: 
     domains::delete(tx, allowed, over, actor, &id).map_err(as_of_project)
 }
 
-/// Who manages the projects of a domain does not manage the domain.
+/// Who sees or manages the projects of a domain is not he who sees or manages the domain as one.
 fn domain_id(allowed: &Allowed<Scope>, id: &ProjectId) -> Result<DomainId> {
-    if allowed.scope().is_all() { Ok(id.as_str().into()) } else { Err(Error::not_found("project", id.as_str())) }
+    if allowed.scope().is_all() { Ok(id.as_str().into()) } else { Err(Error::out_of_reach(allowed, "project", id.as_str())) }
 }
 
 fn as_of_project(error: Error) -> Error {

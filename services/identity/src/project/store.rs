@@ -36,7 +36,7 @@ pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &ProjectId) -> Result<Proj
         Scope::Project(own) => *own == project.id,
         other => other.admits_domain(&project.domain_id),
     };
-    find(tx, id)?.filter(admitted).ok_or_else(|| Error::not_found("project", id.as_str()))
+    find(tx, id)?.filter(admitted).ok_or_else(|| Error::out_of_reach(allowed, "project", id.as_str()))
 }
 
 /// The project, whoever asks: for logins and for targets of policies.
@@ -48,13 +48,13 @@ pub fn find(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
 pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<DomainId>, actor: &Actor, new: &NewProject) -> Result<Project> {
     let domain_id = over.subject().clone();
     if !allowed.scope().admits_domain(&domain_id) {
-        return Err(Error::not_found("domain", domain_id.as_str()));
+        return Err(Error::out_of_reach(allowed, "domain", domain_id.as_str()));
     }
     tx.query_opt("SELECT 1 FROM domains WHERE id = $1", &params![&domain_id])?
-        .ok_or_else(|| Error::not_found("domain", domain_id.as_str()))?;
+        .ok_or_else(|| Error::not_found("domain", domain_id.as_str()).in_body())?;
     let parent = new.parent_id.as_deref().filter(|parent| *parent != domain_id.as_str()).map(ProjectId::from);
     if let Some(parent) = &parent {
-        hierarchy::refuse_bad_parent(tx, parent, &domain_id)?;
+        hierarchy::refuse_bad_parent(tx, parent, &domain_id).map_err(Error::in_body)?;
     }
     let project = Project {
         id: ProjectId::generate(),

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use access::{Policy, Target};
-use api::{Access, Cx, Reply, Routes, no_content};
+use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::RoleId;
 
-use super::{NewRole, RoleUpdate, store};
-use crate::{Identity, error::Error, filter, power::Wielder, reply};
+use super::{NewRole, Role, RoleUpdate, store};
+use crate::{Identity, filter, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_roles",
@@ -26,45 +26,59 @@ static CREATE: Policy = Policy::new("identity:create_role", "rule:admin_required
 static UPDATE: Policy = Policy::new("identity:update_role", "rule:admin_required", "Change a role");
 static DELETE: Policy = Policy::new("identity:delete_role", "rule:admin_required", "Delete a role");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
+// The own roles of a domain are not for its own people to see or make: with them an administrator of the cloud says what
+// the roles of a domain come to.
+const READ_OWN: &str = "rule:admin_required or (role:reader and system_scope:all)";
+static LIST_OWN: Policy = Policy::new("identity:list_domain_roles", READ_OWN, "List the own roles of a domain");
+static GET_OWN: Policy = Policy::new("identity:get_domain_role", READ_OWN, "Show a domain's own role");
+static CREATE_OWN: Policy = Policy::new("identity:create_domain_role", "rule:admin_required", "Create a domain's own role");
+static UPDATE_OWN: Policy = Policy::new("identity:update_domain_role", "rule:admin_required", "Change a domain's own role");
+static DELETE_OWN: Policy = Policy::new("identity:delete_domain_role", "rule:admin_required", "Delete a domain's own role");
+
+pub const POLICIES: [&Policy; 10] =
+    [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_OWN, &GET_OWN, &CREATE_OWN, &UPDATE_OWN, &DELETE_OWN];
 
 pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
-        .get("/v3/roles", &LIST, list)
-        .post("/v3/roles", &CREATE, create)
-        // Which roles a domain's manager may see depends on their names.
+        // Whether a role is the cloud's or a domain's own decides which policy is asked, and which of the cloud's a domain's
+        // manager may see depends on their names. Whether there is such a role is said first.
+        .get("/v3/roles", Access::Asks(&LIST), list)
+        .post("/v3/roles", Access::Asks(&CREATE), create)
         .get("/v3/roles/{role_id}", Access::Asks(&GET), show)
-        .patch("/v3/roles/{role_id}", &UPDATE, update)
-        .delete("/v3/roles/{role_id}", &DELETE, delete)
+        .patch("/v3/roles/{role_id}", Access::Asks(&UPDATE), update)
+        .delete("/v3/roles/{role_id}", Access::Asks(&DELETE), delete)
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("name", "name = ")]);
     // Without a domain in the query, the roles of the whole cloud.
-    let select = select.filter("domain_id = ", cx.query().get("domain_id").unwrap_or_default());
+    let domain = cx.query().get("domain_id").unwrap_or_default();
+    let allowed = cx.scope(if domain.is_empty() { &LIST } else { &LIST_OWN })?;
+    let select = filter::by_text(&cx, store::select(&allowed), &[("name", "name = ")]).filter("domain_id = ", domain);
     let select = reply::paged(&cx, select)?;
     let roles = room.list(move |tx| store::list(tx, &select)).await?;
     reply::page(&cx, &roles)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let id = role_id(&cx);
-    let role = room.read(move |tx| store::find(tx, &id)).await?;
-    cx.check(&GET, &Target::new().with_optional("target.role.name", role.as_ref().map(|role| role.name.as_str())))?;
-    let role = role.ok_or_else(|| Error::not_found("role", cx.param("role_id")))?;
+    let role = known(&room, &cx).await?;
+    let target = Target::new()
+        .with("target.role.name", role.name.as_str())
+        .with_optional("target.role.domain_id", role.domain_id.as_ref().map(|domain| domain.as_str()));
+    cx.check(if role.domain_id.is_none() { &GET } else { &GET_OWN }, &target)?;
     reply::show(&cx, &role)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewRole = cx.document("role").await?;
-    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let (allowed, actor) = (cx.scope(if new.domain_id.is_none() { &CREATE } else { &CREATE_OWN })?, cx.actor());
     let role = room.change(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &role)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
+    let policy = if known(&room, &cx).await?.domain_id.is_none() { &UPDATE } else { &UPDATE_OWN };
+    let (allowed, actor, id) = (cx.scope(policy)?, cx.actor(), role_id(&cx));
     let update: RoleUpdate = cx.document("role").await?;
-    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), role_id(&cx));
     let wielder = Wielder::of(&room, &cx).await?;
     let role = room
         .change(move |tx| {
@@ -76,7 +90,8 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), role_id(&cx));
+    let policy = if known(&room, &cx).await?.domain_id.is_none() { &DELETE } else { &DELETE_OWN };
+    let (allowed, actor, id) = (cx.scope(policy)?, cx.actor(), role_id(&cx));
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_cloud(tx)?;
@@ -84,6 +99,11 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     })
     .await?;
     no_content()
+}
+
+async fn known(room: &Identity, cx: &Cx) -> Result<Role, Fault> {
+    let id = role_id(cx);
+    Ok(room.read(move |tx| store::get(tx, &id)).await?)
 }
 
 fn role_id(cx: &Cx) -> RoleId {

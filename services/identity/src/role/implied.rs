@@ -30,10 +30,24 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
         .get("/v3/role_inferences", &LIST_ALL, list_all)
         .get("/v3/roles/{role_id}/implies", &LIST, list)
+        .missing_first(look)
         .get("/v3/roles/{role_id}/implies/{implied_role_id}", &GET, show)
+        .missing_first(look)
         .head("/v3/roles/{role_id}/implies/{implied_role_id}", &CHECK, check)
+        .missing_first(look)
         .put("/v3/roles/{role_id}/implies/{implied_role_id}", &CREATE, create)
+        .missing_first(look)
         .delete("/v3/roles/{role_id}/implies/{implied_role_id}", &DELETE, delete)
+        .missing_first(look)
+}
+
+/// The roles that the path names, one or two.
+fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>> + use<> {
+    let named = ["role_id", "implied_role_id"].map(|name| cx.param(name).to_owned());
+    async move {
+        let all = room.read(AllRoles::load).await?;
+        named.iter().filter(|id| !id.is_empty()).try_for_each(|id| known(&all, id).map(|_| ()))
+    }
 }
 
 async fn list_all(room: Arc<Identity>, cx: Cx) -> Reply {

@@ -127,11 +127,11 @@ async fn show_system(room: Arc<Identity>, cx: Cx) -> Reply {
 /// The token that the request is about, after the policy admitted the caller to it. One that is not valid is not
 /// found, whoever asks: that says nothing about anybody.
 async fn subject(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(String, Arc<ValidToken>), Fault> {
-    let token = cx.header(SUBJECT).unwrap_or_default().to_owned();
-    let valid = room.check_token(&token).await.map_err(|error| match error {
-        Error::Unauthorized => Fault::not_found("Could not find the token: it is malformed, expired or revoked."),
-        other => other.into(),
-    })?;
+    let Some(token) = cx.header(SUBJECT).map(str::to_owned) else {
+        cx.check(policy, &Target::new())?;
+        return Err(Error::NoSuchToken.into());
+    };
+    let valid = room.shown_token(&token).await?;
     cx.check(policy, &Target::new().with("target.token.user_id", valid.caller.user.id.as_str()))?;
     Ok((token, valid))
 }

@@ -86,7 +86,6 @@ async fn refusals_look_the_same() {
         password_login("demo", DEMO_PASSWORD, json!({"project": {"id": "0123456789abcdef0123456789abcdef"}})),
         password_login("demo", DEMO_PASSWORD, json!({"domain": {"id": "default"}})),
         password_login("demo", DEMO_PASSWORD, json!({"system": {"all": true}})),
-        token_login("gAAAAABnonsense", demo_scope()),
         json!({"auth": {"identity": {"methods": ["telepathy"]}}}),
     ];
     for body in tries {
@@ -356,4 +355,25 @@ async fn keys_that_were_rotated_elsewhere_are_taken_up() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     panic!("the keys were not taken up");
+}
+
+#[tokio::test]
+async fn a_void_token_buys_nothing_and_is_not_found() {
+    let world = World::new().await;
+    let (admin, demo) = (world.admin.clone(), world.demo().await);
+    let revoked = world.ask_with("DELETE", "/v3/auth/tokens", &demo, &[("x-subject-token", &demo)], Value::Null).await;
+    assert_eq!(revoked.status, 204);
+    for void in [demo.as_str(), "gAAAAABnonsense", ""] {
+        let bought = world.ask("POST", "/v3/auth/tokens", "", token_login(void, json!("unscoped"))).await;
+        assert_eq!(bought.status, 404, "{void}: {}", bought.body);
+        let assertion = json!({"auth": {
+            "identity": {"methods": ["token"], "token": {"id": void}}, "scope": {"service_provider": {"id": "nobody"}}}});
+        assert_eq!(world.ask("POST", "/v3/auth/OS-FEDERATION/saml2", "", assertion).await.status, 404);
+    }
+    // Who shows no token at all is asked first whether he may look at any.
+    assert_eq!(world.get("/v3/auth/tokens", &admin).await.status, 404);
+    assert_eq!(world.get("/v3/auth/tokens", &world.demo().await).await.status, 403);
+    let unknown = json!({"id": "nothing", "secret": "s"});
+    let login = json!({"auth": {"identity": {"methods": ["application_credential"], "application_credential": unknown}}});
+    assert_eq!(world.ask("POST", "/v3/auth/tokens", "", login).await.status, 404);
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 static CREATE: Policy =
-    Policy::new("identity:create_trust", "user_id:%(trust.trustor_user_id)s", "Trust another user").only_for_projects();
+    Policy::new("identity:create_trust", "user_id:%(target.trust.trustor_user_id)s", "Trust another user").only_for_projects();
 static LIST: Policy = Policy::new("identity:list_trusts", READ, "List all trusts");
 static LIST_OF_TRUSTOR: Policy = Policy::new(
     "identity:list_trusts_for_trustor",
@@ -84,7 +84,7 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewTrust = cx.document("trust").await?;
-    let target = Target::new().with("trust.trustor_user_id", new.trustor_user_id.as_str());
+    let target = Target::new().with("target.trust.trustor_user_id", new.trustor_user_id.as_str());
     let allowed = cx.check(&CREATE, &target)?;
     let delegation = refuse_programs(&room, &cx).await?;
     // The policy may be relaxed by the operator; that one trusts in one's own name only, may not.

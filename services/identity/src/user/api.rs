@@ -60,7 +60,7 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_name_and_enabled(&cx, store::select(cx.allowed()?))?;
+    let select = filter::by_name_and_enabled(&cx, store::select(&filter::within_domain_of_token(&cx)?))?;
     let select = filter::by_text(&cx, select, &[("domain_id", "domain_id = ")]);
     let select = by_federation(&cx, by_password_expiry(&cx, select)?);
     let select = reply::paged(&cx, select)?;
@@ -77,10 +77,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewUser = cx.document("user").await?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let domain_id = match &new.domain_id {
-        Some(domain_id) => domain_id.clone(),
-        None => room.domain_for(&cx, None).await?,
-    };
+    let domain_id = room.domain_asked_for(&cx, new.domain_id.as_ref(), None).await?;
     let (wielder, hash) = (Wielder::of(&room, &cx).await?, hash_of(&room, new.password.as_ref()).await?);
     let user = room
         .change(move |tx| {
@@ -149,12 +146,15 @@ async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn list_groups(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
-    let groups: Vec<group::Membership> = room
+    let mut groups: Vec<group::Membership> = room
         .list(move |tx| {
             store::get(tx, &allowed, &id)?;
             group::store::of_user(tx, &id)
         })
         .await?;
+    if let Some(own) = filter::domain_of_token(&cx)? {
+        groups.retain(|membership| membership.group.domain_id == *own);
+    }
     reply::list(&cx, &groups)
 }
 

@@ -40,7 +40,7 @@ pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &UserId) -> Result<User> {
         Scope::User { user: own, .. } => *own == user.id,
         other => other.admits_domain(&user.domain_id),
     };
-    find(tx, id)?.filter(admitted).ok_or_else(|| Error::not_found("user", id.as_str()))
+    find(tx, id)?.filter(admitted).ok_or_else(|| Error::out_of_reach(allowed, "user", id.as_str()))
 }
 
 /// The user, whoever asks: for targets of policies.
@@ -96,7 +96,7 @@ pub fn create(
     let domain_id = over.subject().clone();
     let known = tx.query_opt("SELECT 1 FROM domains WHERE id = $1", &params![&domain_id])?.is_some();
     if !known || !allowed.scope().admits_domain(&domain_id) {
-        return Err(Error::not_found("domain", domain_id.as_str()));
+        return Err(Error::out_of_reach(allowed, "domain", domain_id.as_str()));
     }
     let mut options = Extra::new();
     options::merge(&mut options, &new.options)?;

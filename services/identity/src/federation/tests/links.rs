@@ -57,11 +57,11 @@ async fn a_domains_manager_says_of_nobody_whom_a_provider_knows_as_him() {
         "scope": {"domain": {"id": domain}}}});
     let token = world.ask("POST", "/v3/auth/tokens", "", login).await.token();
     // What a mapping gives to anna, he would have with the password of the clerk.
-    let clerk = json!({"user": {"name": "clerk", "password": "pw", "federated": anna("anna")}});
+    let clerk = json!({"user": {"name": "clerk", "domain_id": domain, "password": "pw", "federated": anna("anna")}});
     let made = world.ask("POST", "/v3/users", &token, clerk).await;
     assert_eq!(made.status, 403, "{}", made.body);
     assert_eq!(world.get("/v3/users?name=clerk", &token).await.body["users"], json!([]), "and nothing is half made");
-    let clerk = world.ask("POST", "/v3/users", &token, json!({"user": {"name": "clerk"}})).await;
+    let clerk = world.ask("POST", "/v3/users", &token, json!({"user": {"name": "clerk", "domain_id": domain}})).await;
     let path = format!("/v3/users/{}", clerk.body["user"]["id"].as_str().unwrap());
     let linked = world.ask("PATCH", &path, &token, json!({"user": {"federated": anna("anna")}})).await;
     assert_eq!(linked.status, 403, "{}", linked.body);

@@ -188,10 +188,10 @@ async fn saml_is_answered_as_where_it_is_not_configured() {
     for path in ["/v3/auth/OS-FEDERATION/saml2", "/v3/auth/OS-FEDERATION/saml2/ecp"] {
         let status = async |token: &str, provider: &str| world.ask("POST", path, "", ask(token, provider)).await.status.as_u16();
         federated.patch("service_providers/east", json!({"service_provider": {"enabled": false}})).await;
-        assert_eq!(status("bad", "east").await, 401);
         assert_eq!(status(&world.admin, "nowhere").await, 404);
-        assert_eq!(status(&world.admin, "east").await, 403);
+        assert_eq!(status(&world.admin, "east").await, 403, "the provider is disabled");
         federated.patch("service_providers/east", json!({"service_provider": {"enabled": true}})).await;
+        assert_eq!(status("bad", "east").await, 404);
         assert_eq!(status(&federated.log_in("anna").await, "east").await, 403, "it is not for a project");
         assert_eq!(status(&world.admin, "east").await, 500);
         assert_eq!(world.ask("POST", path, "", json!({"auth": {}})).await.status, 400);

@@ -53,8 +53,10 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let (ring, id) = (room.credential_ring(), asked.clone());
     let (secret, of_token) = room
         .read(move |tx| {
-            let of_token = request_token::store::find(tx, &ring, &id)?.filter(|token| token.consumer_id == consumer);
-            Ok::<_, Error>((consumer::store::secret(tx, &ring, &consumer)?, of_token))
+            let of_token = request_token::store::find(tx, &ring, &id)?;
+            let of_token = of_token.ok_or_else(|| Error::not_found("request token", id.as_str()))?;
+            let is_his = of_token.consumer_id == consumer;
+            Ok::<_, Error>((consumer::store::secret(tx, &ring, &consumer)?, is_his.then_some(of_token)))
         })
         .await?;
     let (secret, of_token) = secret.zip(of_token).ok_or(Error::Unauthorized)?;
@@ -62,8 +64,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
 
     let (id, secret) = (new_word(), Secret::new(new_word()));
     let expires_at = Timestamp::now().plus(ACCESS_TOKEN_LIFETIME);
-    let answer =
-        form(&[("oauth_token", &id), ("oauth_token_secret", secret.reveal()), ("oauth_expires_at", &expires_at.zulu_micros())]);
+    let answer = form(&id, &secret, expires_at);
     let (ring, actor) = (room.credential_ring(), cx.actor());
     room.store
         .write(move |tx| {

@@ -53,6 +53,14 @@ impl Identity {
         Ok(valid)
     }
 
+    /// A token that somebody shows as a thing, to have it explained or to buy another with it: one that is void is not found.
+    pub async fn shown_token(&self, token: &str) -> Result<Arc<ValidToken>> {
+        self.check_token(token).await.map_err(|error| match error {
+            Error::Unauthorized => Error::NoSuchToken,
+            other => other,
+        })
+    }
+
     fn is_current(&self, payload: &Payload) -> bool {
         payload.expires_at > Timestamp::now() && !self.tokens.is_revoked(&payload.audit_ids)
     }

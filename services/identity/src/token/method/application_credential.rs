@@ -34,7 +34,10 @@ pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -
     let found = room
         .read(move |tx| {
             let credential = match (&id, &by_name) {
-                (Some(id), _) => credentials::find(tx, id)?,
+                (Some(id), _) => {
+                    let known = credentials::find(tx, id)?;
+                    Some(known.ok_or_else(|| Error::not_found("Application Credential", id.as_str()))?)
+                }
                 (None, Some((name, user))) => match users::account(tx, user)? {
                     Some(account) => credentials::named(tx, &account.id, name)?,
                     None => None,

@@ -24,7 +24,7 @@ pub struct Own {
 }
 
 pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -> Result<()> {
-    let parent = room.check_token(own.id.reveal()).await?;
+    let parent = room.shown_token(own.id.reveal()).await?;
     refuse_delegated(&parent.payload)?;
     buy(room, parent, Methods::TOKEN, proved).await
 }
