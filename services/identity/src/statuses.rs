@@ -168,3 +168,41 @@ async fn a_domains_own_roles_are_the_clouds_business() {
     assert_eq!(two.status("GET", &format!("/v3/roles/{reader}"), &manager).await, 200);
     assert_eq!(world.get("/v3/roles", &manager).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_domains_own_role_is_given_in_its_own_projects_only() {
+    let two = Two::new().await;
+    let world = &two.world;
+    let own = world.create("roles", "role", json!({"name": "baker", "domain_id": two.corp})).await;
+    let demo = world.id("users", "demo").await;
+    for (domain, status) in [(&two.corp, 204), (&two.away, 403)] {
+        let project = world.create("projects", "project", json!({"name": "p", "domain_id": domain})).await;
+        let path = format!("/v3/projects/{project}/users/{demo}/roles/{own}");
+        assert_eq!(two.status("PUT", &path, &world.admin).await, status);
+    }
+    assert_eq!(two.status("PUT", &format!("/v3/domains/{}/users/{demo}/roles/{own}", two.away), &world.admin).await, 204);
+}
+
+#[tokio::test]
+async fn everybody_sees_himself_and_a_tree_is_seen_whole_or_not_at_all() {
+    let two = Two::new().await;
+    let world = &two.world;
+    // One whose role is on another domain than the one that he is of.
+    let guest = world.create("users", "user", json!({"name": "guest", "domain_id": two.away, "password": "pw"})).await;
+    let reader = world.id("roles", "reader").await;
+    world.grant(&format!("domains/{}/users/{guest}/roles/{reader}", two.corp)).await;
+    let login = json!({"auth": {
+        "identity": {"methods": ["password"], "password": {"user": {"id": guest, "password": "pw"}}},
+        "scope": {"domain": {"id": two.corp}}}});
+    let token = world.ask("POST", "/v3/auth/tokens", "", login).await.token();
+    for path in ["", "/projects", "/groups"] {
+        assert_eq!(two.status("GET", &format!("/v3/users/{guest}{path}"), &token).await, 200, "{path}");
+    }
+    for (domain, status) in [(&two.corp, 200), (&two.away, 403)] {
+        let project = world.create("projects", "project", json!({"name": "p", "domain_id": domain})).await;
+        let tree = format!("/v3/role_assignments?include_subtree&scope.project.id={project}");
+        assert_eq!(two.status("GET", &tree, &token).await, status);
+        assert_eq!(two.status("GET", &tree, &world.admin).await, 200);
+    }
+    assert_eq!(two.status("GET", "/v3/role_assignments?include_subtree&scope.project.id=nothing", &token).await, 404);
+}

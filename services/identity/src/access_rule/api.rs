@@ -13,12 +13,13 @@ use types::UserId;
 use super::store;
 use crate::{Identity, reply};
 
-const READ: &str = "rule:admin_required or (role:reader and system_scope:all) or user_id:%(user_id)s";
+// Not an administrator of a project: what programs of a user may do is for him, and for the system's own people.
+const READ: &str = "(role:reader and system_scope:all) or user_id:%(target.user.id)s";
+const DELETE_ONE: &str = "(role:admin and system_scope:all) or user_id:%(target.user.id)s";
 
 static LIST: Policy = Policy::new("identity:list_access_rules", READ, "List a user's access rules");
 static GET: Policy = Policy::new("identity:get_access_rule", READ, "Show an access rule");
-static DELETE: Policy =
-    Policy::new("identity:delete_access_rule", "rule:admin_required or user_id:%(user_id)s", "Delete an access rule");
+static DELETE: Policy = Policy::new("identity:delete_access_rule", DELETE_ONE, "Delete an access rule");
 
 pub const POLICIES: [&Policy; 3] = [&LIST, &GET, &DELETE];
 

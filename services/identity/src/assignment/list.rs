@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::Policy;
+use access::{Policy, Scope, Target};
 use api::{Cx, Fault, Reply, Routes};
 use serde_json::{Value, json};
 use types::{DomainId, GroupId, ProjectId, RoleId, UserId};
@@ -12,7 +12,7 @@ use super::{
     Assignment, Holder, Place,
     lines::{self, Line, Named, Wanted},
 };
-use crate::{Identity, filter, reply, role::store::AllRoles};
+use crate::{Identity, error::Error, filter, project::store as projects, reply, role::store::AllRoles};
 
 static LIST: Policy = Policy::new(
     "identity:list_role_assignments",
@@ -35,16 +35,28 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let wanted = wanted(&cx)?;
-    let allowed = if wanted.subtree { cx.scope(&LIST_TREE)? } else { filter::within_domain_of_token(&cx)? };
     let names = wanted.names;
+    let scope = match &wanted.project {
+        Some(project) if wanted.subtree => tree(&room, &cx, project).await?,
+        _ => filter::within_domain_of_token(&cx)?.scope().clone(),
+    };
     let (lines, roles) = room
         .list(move |tx| {
             let roles = AllRoles::load(tx)?;
-            Ok((lines::find(tx, allowed.scope(), &wanted, &roles)?, roles))
+            Ok((lines::find(tx, &scope, &wanted, &roles)?, roles))
         })
         .await?;
     let views: Vec<Value> = lines.iter().map(|line| view(&cx, line, names.then_some(&roles))).collect();
     reply::collection(&cx, "role_assignments", &views)
+}
+
+/// Of a tree of projects all may be seen, or nothing: the domain that it lies in decides.
+async fn tree(room: &Identity, cx: &Cx, project: &ProjectId) -> Result<Scope, Fault> {
+    let id = project.clone();
+    let found = room.read(move |tx| projects::find(tx, &id)).await?;
+    let domain = found.ok_or_else(|| Error::not_found("project", project.as_str()))?.domain_id;
+    cx.check(&LIST_TREE, &Target::new().with("target.domain_id", domain.as_str()))?;
+    Ok(Scope::Domain(domain))
 }
 
 fn wanted(cx: &Cx) -> Result<Wanted, Fault> {

@@ -16,6 +16,7 @@ use crate::{
 /// Gives a role; that it was given already is no error.
 pub fn grant(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {
     let assignment = over.subject();
+    refuse_role_of_another_domain(tx, assignment)?;
     let sql = "INSERT INTO role_assignments (actor_kind, actor_id, target_kind, target_id, role_id, inherited) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     if tx.execute(sql, &key(assignment))? > 0 {
@@ -23,6 +24,17 @@ pub fn grant(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Acto
         change::record(tx, actor, "role_assignment", assignment.holder.id(), None, Some(&state))?;
     }
     Ok(())
+}
+
+/// A domain's own role is one in the projects of this domain only.
+fn refuse_role_of_another_domain(tx: &mut Tx, assignment: &Assignment) -> Result<()> {
+    let (Place::Project(project), role) = (&assignment.place, &assignment.role) else { return Ok(()) };
+    let sql = "SELECT 1 FROM roles r JOIN projects p ON p.id = $2 WHERE r.id = $1 AND r.domain_id <> '' \
+               AND r.domain_id <> p.domain_id";
+    if tx.query_opt(sql, &params![role, project])?.is_none() {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!("Project {project} must be in the same domain as the role {role} being assigned.")))
 }
 
 pub fn revoke(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {

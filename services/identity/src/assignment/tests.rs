@@ -298,7 +298,9 @@ async fn a_list_of_assignments_costs_a_constant_number_of_statements() {
     for (query, (statements, lines)) in queries.into_iter().zip(before) {
         let now = cost(query).await;
         assert_eq!(now.0, statements, "{query}");
-        assert!(now.0 <= 3, "{query} {}", now.0);
+        // Where a tree lies is looked up before it is said who may see it.
+        let most = if query.contains("include_subtree") { 4 } else { 3 };
+        assert!(now.0 <= most, "{query} {}", now.0);
         assert!(query.is_empty() || now.1 > lines, "{query}: there is more to tell");
     }
 }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use ::store::{Select, Value};
-use access::Policy;
+use access::{Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{Timestamp, UserId};
 
-use super::{NewUser, Password, PasswordChange, UserRef, UserUpdate, inactivity, password::Hashed, store};
-use crate::{Identity, assignment, delegation::Delegation, filter, group, power::Wielder, project, reply};
+use super::{NewUser, Password, PasswordChange, User, UserRef, UserUpdate, inactivity, password::Hashed, store};
+use crate::{Identity, assignment, delegation::Delegation, error::Error, filter, group, power::Wielder, project, reply};
 
 static LIST: Policy = Policy::new(
     "identity:list_users",
@@ -50,13 +50,14 @@ pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
     Routes::new(room)
         .get("/v3/users", &LIST, list)
         .post("/v3/users", &CREATE, create)
-        .get("/v3/users/{user_id}", &GET, show)
+        // Who may see a user, by his domain or for being him, is asked about this very one.
+        .get("/v3/users/{user_id}", Access::Asks(&GET), show)
         .patch("/v3/users/{user_id}", &UPDATE, update)
         .delete("/v3/users/{user_id}", &DELETE, delete)
         // Who knows the present password may set another, with or without a token.
         .post("/v3/users/{user_id}/password", Access::Public, change_password)
-        .get("/v3/users/{user_id}/projects", &LIST_PROJECTS, list_projects)
-        .get("/v3/users/{user_id}/groups", &LIST_GROUPS, list_groups)
+        .get("/v3/users/{user_id}/projects", Access::Asks(&LIST_PROJECTS), list_projects)
+        .get("/v3/users/{user_id}/groups", Access::Asks(&LIST_GROUPS), list_groups)
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
@@ -69,8 +70,7 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
-    let user = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let user = asked_for(&room, &cx, &GET).await?;
     reply::show(&cx, &user)
 }
 
@@ -134,28 +134,32 @@ async fn change_password(room: Arc<Identity>, mut cx: Cx) -> Reply {
 }
 
 async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
-    let projects: Vec<project::Project> = room
-        .list(move |tx| {
-            store::get(tx, &allowed, &id)?;
-            assignment::effective::projects_of(tx, &id)
-        })
-        .await?;
+    let id = asked_for(&room, &cx, &LIST_PROJECTS).await?.id;
+    let projects: Vec<project::Project> = room.list(move |tx| assignment::effective::projects_of(tx, &id)).await?;
     reply::list(&cx, &projects)
 }
 
 async fn list_groups(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, id) = (cx.allowed()?.clone(), user_id(&cx));
-    let mut groups: Vec<group::Membership> = room
-        .list(move |tx| {
-            store::get(tx, &allowed, &id)?;
-            group::store::of_user(tx, &id)
-        })
-        .await?;
+    let id = asked_for(&room, &cx, &LIST_GROUPS).await?.id;
+    let mut groups: Vec<group::Membership> = room.list(move |tx| group::store::of_user(tx, &id)).await?;
     if let Some(own) = filter::domain_of_token(&cx)? {
         groups.retain(|membership| membership.group.domain_id == *own);
     }
     reply::list(&cx, &groups)
+}
+
+/// The user of the path, after the policy admitted the caller to him. Whom it refuses does not learn whether there is one.
+async fn asked_for(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<User, Fault> {
+    let id = user_id(cx);
+    let wanted = id.clone();
+    let found = room.read(move |tx| store::find(tx, &wanted)).await?;
+    let target = Target::new().with("user_id", id.as_str());
+    let target = match &found {
+        None => target,
+        Some(user) => target.with("target.user.id", id.as_str()).with("target.user.domain_id", user.domain_id.as_str()),
+    };
+    cx.check(policy, &target).map_err(|_| Error::Denied(policy.name))?;
+    found.ok_or_else(|| Error::not_found("user", id).into())
 }
 
 async fn hash_of(room: &Identity, password: Option<&Password>) -> Result<Option<Hashed>, Fault> {
