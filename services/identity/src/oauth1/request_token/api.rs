@@ -17,7 +17,6 @@ use crate::{
     delegation::Delegation,
     error::{Error, Result},
     oauth1::{REQUEST_TOKEN_LIFETIME, consumer, form, new_word, nonce, signature::SignedRequest},
-    project::store as projects,
     role,
     token::login::Asking,
 };
@@ -62,14 +61,9 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
         expires_at: Timestamp::now().plus(REQUEST_TOKEN_LIFETIME),
         authorized: None,
     };
-    let (ring, consumer, project) = (room.credential_ring(), request.consumer.clone(), token.project_id.clone());
-    let secret = room
-        .read(move |tx| {
-            projects::find(tx, &project)?.ok_or_else(|| Error::not_found("project", project.as_str()))?;
-            let secret = consumer::store::secret(tx, &ring, &consumer)?;
-            secret.ok_or_else(|| Error::not_found("consumer", consumer.as_str()))
-        })
-        .await?;
+    let (ring, consumer) = (room.credential_ring(), request.consumer.clone());
+    let secret = room.read(move |tx| consumer::store::secret(tx, &ring, &consumer)).await?;
+    let secret = secret.ok_or_else(|| Error::not_found("consumer", request.consumer.as_str()))?;
     request.verify(&secret, None)?;
     let answer = form(&token.id, &token.secret, token.expires_at);
     let (ring, actor) = (room.credential_ring(), cx.actor());
