@@ -111,8 +111,10 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let id = cx.param("credential_id").to_owned();
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
-        let over = wielder.over_keys_of(tx, &user)?;
-        store::delete(tx, &allowed, &over, &actor, &id)
+        // Power is asked about its owner, whom the path need not name.
+        let credential = store::get(tx, &allowed, &user, &id)?;
+        let over = wielder.over_keys_of(tx, &credential.user_id)?;
+        store::delete(tx, &over.with(credential), &actor)
     })
     .await?;
     no_content()

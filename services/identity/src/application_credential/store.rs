@@ -71,11 +71,11 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &Applic
     change::record(tx, actor, "application_credential", &new.id, None, Some(&state(new)))
 }
 
-pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<UserId>, actor: &Actor, id: &str) -> Result<()> {
-    let user = over.subject();
-    let credential = get(tx, allowed, user, id)?;
-    tx.execute("DELETE FROM application_credentials WHERE id = $1", &params![id])?;
-    change::record(tx, actor, "application_credential", id, Some(&state(&credential)), None)
+/// Deletes what was read with a proof in this transaction.
+pub fn delete(tx: &mut Tx, over: &Over<ApplicationCredential>, actor: &Actor) -> Result<()> {
+    let credential = over.subject();
+    tx.execute("DELETE FROM application_credentials WHERE id = $1", &params![&credential.id])?;
+    change::record(tx, actor, "application_credential", &credential.id, Some(&state(credential)), None)
 }
 
 /// Credentials are personal: within the scope are those of its user, or everybody's.

@@ -85,6 +85,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     let group = room
         .change(move |tx| {
+            store::get(tx, &allowed, &id)?;
             let over = wielder.over_group(tx, &id)?;
             store::update(tx, &allowed, &over, &actor, &update)
         })
@@ -97,6 +98,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
+        store::get(tx, &allowed, &id)?;
         let over = wielder.over_group(tx, &id)?;
         store::delete(tx, &allowed, &over, &actor)
     })

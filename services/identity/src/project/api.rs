@@ -227,10 +227,12 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let updated = room
         .change(move |tx| match projects::find(tx, &id)? {
             Some(_) => {
+                projects::get(tx, &allowed, &id)?;
                 let over = wielder.over_project(tx, &id)?;
                 projects::update(tx, &allowed, &over, &actor, &update).map(Ok)
             }
             None => {
+                as_domain::get(tx, &allowed, &id)?;
                 let over = wielder.over_cloud(tx)?;
                 as_domain::update(tx, &allowed, &over, &actor, &id, &update).map(Err)
             }
@@ -247,10 +249,12 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| match projects::find(tx, &id)? {
         Some(_) => {
+            projects::get(tx, &allowed, &id)?;
             let over = wielder.over_project(tx, &id)?;
             projects::delete(tx, &allowed, &over, &actor)
         }
         None => {
+            as_domain::get(tx, &allowed, &id)?;
             let over = wielder.over_cloud(tx)?;
             as_domain::delete(tx, &allowed, &over, &actor, &id)
         }
@@ -318,8 +322,8 @@ async fn change_tags(
     let wielder = Wielder::of(room, cx).await?;
     let project = room
         .change(move |tx| {
-            let over = wielder.over_project(tx, &id)?;
             let now = projects::get(tx, &allowed, &id)?.tags.into_iter().map(Tag).collect();
+            let over = wielder.over_project(tx, &id)?;
             projects::set_tags(tx, &allowed, &over, &actor, &change(now)?)
         })
         .await?;

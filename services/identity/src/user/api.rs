@@ -98,6 +98,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let rules = Arc::clone(&room.settings.security_compliance);
     let user = room
         .change(move |tx| {
+            store::get(tx, &allowed, &id)?;
             let over = wielder.over_user(tx, &id)?;
             store::update(tx, &allowed, &over, &actor, &update, hash.as_ref())?;
             // Its options may exempt it from the rule for inactive users, or no longer.
@@ -112,6 +113,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
+        store::get(tx, &allowed, &id)?;
         let over = wielder.over_user(tx, &id)?;
         store::delete(tx, &allowed, &over, &actor)
     })
