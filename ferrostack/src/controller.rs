@@ -125,7 +125,13 @@ impl Rooms {
 
     fn node_neighbours(&self) -> NodeNeighbours {
         let compute = self.compute.clone();
-        NodeNeighbours { desired: compute.clone(), observed: compute.clone(), images: compute.clone(), snapshots: compute }
+        NodeNeighbours {
+            desired: compute.clone(),
+            observed: compute.clone(),
+            images: compute.clone(),
+            snapshots: compute.clone(),
+            passwords: compute,
+        }
     }
 
     /// What must be there before anybody can log in, found or made.

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use contracts::node::{Answer, Ask, MachineDesired, NicDesired};
+use contracts::node::{Answer, Ask, GuestPassword, MachineDesired, NicDesired};
 use tokio::{sync::watch, task::JoinSet};
 use types::{NetworkId, ServerId};
 use uuid::Uuid;
@@ -99,6 +99,12 @@ impl Machines {
             Ask::Inventory => inventory(&self.inner.host).await,
         };
         answer.unwrap_or_else(|error| Answer::Refused { message: error.chain() })
+    }
+
+    /// Tells the controller what a guest said. It keeps the first word of each machine of this node.
+    pub async fn say_password(&self, server: &ServerId, password: GuestPassword) -> Result<()> {
+        let client = self.inner.host.link().client()?;
+        client.post::<_, serde_json::Value>(&format!("/v1/passwords/{server}"), &password).await.map(drop)
     }
 
     /// Rung when anything is wanted anew. One listens: the keeper of the metadata doors.

@@ -12,6 +12,7 @@
 //! | `POST /v1/renew` with [`RenewRequest`] | answers a [`JoinReply`] with a fresh certificate, while the old one is valid |
 //! | `GET /v1/images/{sha512}` | the data of an image that a machine of this node needs |
 //! | `POST /v1/nodes/{id}/asks` with [`Ask`] | by another controller, with its certificate: answers the node's [`Answer`] |
+//! | `POST /v1/passwords/{server}` with [`GuestPassword`] | by a guest of this node, once; `409` if the server has one |
 //! | `PUT /v1/snapshots/{image}` | the disk that [`MachineDesired::snapshot`] asks for, as qcow2; answered when the image has it |
 //!
 //! Everything is level-triggered: a session begins with the whole desired state; later lines replace one machine
@@ -176,6 +177,9 @@ pub struct RootDisk {
     pub image_size: u64,
     /// Bytes that the guest sees.
     pub size: u64,
+    /// By which the guest can tell it from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +190,9 @@ pub struct NicDesired {
     pub mtu: u32,
     pub fixed_ips: Vec<FixedIp>,
     pub metadata: Option<MetadataDoor>,
+    /// By which the guest can tell it from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
 }
 
 /// What the guest may learn of itself, by metadata service or config drive.
@@ -201,10 +208,24 @@ pub struct InstanceMetadata {
     /// Base64, as the user sent it.
     pub user_data: Option<Secret<String>>,
     pub admin_password: Option<Secret<String>>,
+    /// What the guest itself said, for its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_password: Option<Secret<String>>,
     pub floating_ips: Vec<IpAddr>,
     /// EC2's `reservation-id`.
     pub reservation_id: String,
     pub security_groups: Vec<String>,
+}
+
+/// The password that a guest made for its administrator, encrypted by itself with its owner's public key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestPassword {
+    pub password: Secret<String>,
+}
+
+impl GuestPassword {
+    /// Bytes: what Nova has room for.
+    pub const LONGEST: usize = 4 * 255;
 }
 
 /// What a node found. Machines that it does not list, it does not have.

@@ -8,7 +8,7 @@ use types::{ImageId, NodeId, ServerId, Timestamp};
 use crate::{
     BoxFuture, Refusal,
     images::Chunks,
-    node::{Answer, Ask, Hello, MachineDesired, Observed},
+    node::{Answer, Ask, GuestPassword, Hello, MachineDesired, Observed},
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,16 @@ pub trait SnapshotSink: Send + Sync {
     fn take_snapshot<'a>(&'a self, node: &'a NodeId, image: &'a ImageId, chunks: Chunks) -> BoxFuture<'a, Result<(), Refusal>>;
 }
 
+/// Where the password goes that a guest made: only that of a machine of this very node, and only the first.
+pub trait PasswordSink: Send + Sync {
+    fn take_password<'a>(
+        &'a self,
+        node: &'a NodeId,
+        server: &'a ServerId,
+        password: GuestPassword,
+    ) -> BoxFuture<'a, Result<(), Refusal>>;
+}
+
 /// What fleet is given by the wiring, after all rooms stand.
 #[derive(Clone)]
 pub struct NodeNeighbours {
@@ -71,6 +81,7 @@ pub struct NodeNeighbours {
     pub observed: Arc<dyn ObservedSink>,
     pub images: Arc<dyn ImageSource>,
     pub snapshots: Arc<dyn SnapshotSink>,
+    pub passwords: Arc<dyn PasswordSink>,
 }
 
 /// What a node reports as there although nobody wants it, for the audit.

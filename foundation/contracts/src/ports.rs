@@ -18,6 +18,8 @@ pub struct NicAsk {
     pub made_by_compute: bool,
     pub network_id: NetworkId,
     pub fixed_ip: Option<IpAddr>,
+    /// For a port that compute makes. One that the user brought keeps its own, but the wish must be one that the network
+    /// could meet.
     pub security_groups: Vec<SecurityGroupId>,
     pub tag: Option<String>,
 }
@@ -59,6 +61,9 @@ pub struct FixedIp {
     pub dns: Vec<IpAddr>,
     pub routes: Vec<(String, IpAddr)>,
     pub dhcp: bool,
+    /// How guests get their address in an IPv6 subnet, in Neutron's words; none where Neutron does not say.
+    #[serde(default)]
+    pub ipv6_address_mode: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use contracts::node::MachineDesired;
 use disks::config_drive::Files;
 
 pub(crate) use ec2::{Ec2, VERSIONS as EC2_VERSIONS};
-pub(crate) use openstack::{VERSIONS, document};
+pub(crate) use openstack::{PASSWORD, VERSIONS, document, has_password};
 
 /// Everything on a configuration drive.
 pub(crate) fn config_drive(machine: &MachineDesired) -> Files {
@@ -39,11 +39,18 @@ pub(crate) fn config_drive(machine: &MachineDesired) -> Files {
 /// The documents that a version has for this machine.
 pub(crate) fn names(machine: &MachineDesired, version: &str) -> Option<Vec<&'static str>> {
     let there = openstack::NAMES.into_iter().filter(|name| document(machine, version, name).is_some());
-    Some(there.collect::<Vec<_>>()).filter(|names| !names.is_empty())
+    let mut names: Vec<_> = there.collect();
+    if has_password(version) {
+        let place = names.iter().position(|name| name.starts_with("vendor_data")).unwrap_or(names.len());
+        names.insert(place, PASSWORD);
+    }
+    Some(names).filter(|names| !names.is_empty())
 }
 
 /// User data as the user meant it; what is no base64 is handed on as it came.
 pub(crate) fn user_data(machine: &MachineDesired) -> Option<Vec<u8>> {
     let text = machine.metadata.user_data.as_ref()?.reveal();
-    Some(STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec()))
+    // Encoders break lines.
+    let compact: String = text.split_ascii_whitespace().collect();
+    Some(STANDARD.decode(compact).unwrap_or_else(|_| text.as_bytes().to_vec()))
 }

@@ -7,21 +7,26 @@ use contracts::{node::NicDesired, ports::FixedIp};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+/// As Nova tells it: a NIC's first address of each family, since a guest that is told of two would ask DHCP twice. A NIC
+/// without addresses is left to the guest, and a guest without NICs is told nothing.
 pub(super) fn network_data(nics: &[NicDesired]) -> Value {
-    let mut networks = Vec::new();
+    if nics.is_empty() {
+        return json!({});
+    }
+    let (mut links, mut networks): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
     let mut services: Vec<Value> = Vec::new();
-    for nic in nics {
-        for fixed in &nic.fixed_ips {
+    for nic in nics.iter().filter(|nic| !nic.fixed_ips.is_empty()) {
+        links.push(link(nic));
+        let first = |is_wanted: fn(&IpAddr) -> bool| nic.fixed_ips.iter().find(|fixed| is_wanted(&fixed.address));
+        for fixed in [first(IpAddr::is_ipv4), first(IpAddr::is_ipv6)].into_iter().flatten() {
             networks.push(network(nic, fixed, networks.len()));
-            for address in &fixed.dns {
-                let service = dns(address);
+            for service in fixed.dns.iter().map(dns) {
                 if !services.contains(&service) {
                     services.push(service);
                 }
             }
         }
     }
-    let links: Vec<Value> = nics.iter().map(link).collect();
     json!({ "links": links, "networks": networks, "services": services })
 }
 
@@ -42,11 +47,14 @@ fn network(nic: &NicDesired, fixed: &FixedIp, number: usize) -> Value {
         "link": link_id(nic),
         "network_id": nic.network_id,
     });
-    if fixed.dhcp && fixed.address.is_ipv4() {
-        network["type"] = json!("ipv4_dhcp");
-        return network;
-    }
-    network["type"] = json!(family);
+    network["type"] = match &fixed.ipv6_address_mode {
+        Some(mode) => json!(format!("{family}_{mode}")),
+        None if fixed.dhcp => {
+            network["type"] = json!(format!("{family}_dhcp"));
+            return network;
+        }
+        None => json!(family),
+    };
     network["ip_address"] = json!(fixed.address);
     network["netmask"] = json!(mask(fixed.address, fixed.prefix));
     let default = if fixed.address.is_ipv4() { "0.0.0.0/0" } else { "::/0" };

@@ -2,7 +2,7 @@
 //! OpenStack's documents, each in every version that has it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use contracts::node::MachineDesired;
+use contracts::node::{MachineDesired, NicDesired};
 use serde_json::{Value, json};
 
 use super::{network_data::network_data, user_data};
@@ -19,6 +19,13 @@ pub(crate) const VERSIONS: [&str; 9] = [
     "2018-08-27",
     "2020-10-14",
 ];
+
+/// What a guest can say, too; never on a configuration drive.
+pub(crate) const PASSWORD: &str = "password";
+
+pub(crate) fn has_password(version: &str) -> bool {
+    version == "latest" || (VERSIONS.contains(&version) && version >= "2013-04-04")
+}
 
 pub(super) const NAMES: [&str; 5] = ["meta_data.json", "user_data", "vendor_data.json", "network_data.json", "vendor_data2.json"];
 
@@ -38,7 +45,7 @@ pub(crate) fn document(machine: &MachineDesired, version: &str, name: &str) -> O
     }
 }
 
-fn meta_data(machine: &MachineDesired, since: impl Fn(&str) -> bool) -> Value {
+fn meta_data(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Value {
     let facts = &machine.metadata;
     let mut data = json!({
         "uuid": machine.server_id,
@@ -65,12 +72,32 @@ fn meta_data(machine: &MachineDesired, since: impl Fn(&str) -> bool) -> Value {
         data["project_id"] = json!(machine.project_id);
     }
     if since("2016-06-30") {
-        data["devices"] = json!([]);
+        data["devices"] = devices(machine, since);
     }
     if since("2020-10-14") {
         data["dedicated_cpus"] = json!([]);
     }
     data
+}
+
+/// The devices that their owner gave a tag, and where the guest finds them.
+fn devices(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Value {
+    let layout = qemu::Layout::new(machine.config_drive, 1, machine.nics.len());
+    let nic = |(number, nic): (usize, &NicDesired)| {
+        let tag = nic.tag.as_ref()?;
+        let address = layout.address_of_nic(number);
+        let mut device = json!({ "type": "nic", "mac": nic.mac, "bus": "pci", "address": address, "tags": [tag] });
+        // Of a network card that is shared out by hardware. Here is none.
+        if since("2018-08-27") {
+            device["vf_trusted"] = json!(false);
+        }
+        Some(device)
+    };
+    let disk = machine.root.tag.iter().map(|tag| {
+        let address = layout.address_of_disk(0);
+        json!({ "type": "disk", "serial": null, "bus": "pci", "address": address, "tags": [tag] })
+    });
+    machine.nics.iter().enumerate().filter_map(nic).chain(disk).collect()
 }
 
 /// A guest without a hardware source of randomness begins with this: 512 bytes, as Nova gives.

@@ -21,6 +21,7 @@ fn machine() -> MachineDesired {
         dns: vec!["9.9.9.9".parse().unwrap()],
         routes: vec![("192.168.0.0/16".into(), "10.0.1.254".parse().unwrap())],
         dhcp,
+        ipv6_address_mode: None,
     };
     let nic = |port: &str, fixed_ips| NicDesired {
         port_id: port.into(),
@@ -29,6 +30,7 @@ fn machine() -> MachineDesired {
         mtu: 1442,
         fixed_ips,
         metadata: None,
+        tag: None,
     };
     MachineDesired {
         server_id: "0f3b7a52-1111-4222-8333-444455556666".into(),
@@ -39,7 +41,7 @@ fn machine() -> MachineDesired {
         reboot: RebootKind::Soft,
         vcpus: 1,
         memory_mb: 64,
-        root: RootDisk { image_id: "9c1f-image".into(), sha512: String::new(), format: "raw".into(), image_size: 0, size: 0 },
+        root: RootDisk { image_id: "9c1f-image".into(), sha512: String::new(), format: "raw".into(), image_size: 0, size: 0, tag: None },
         nics: vec![
             nic("aaaaaaaa-bbbb-4ccc", vec![fixed("10.0.1.5", 24, "10.0.1.1", true)]),
             nic(
@@ -59,6 +61,7 @@ fn machine() -> MachineDesired {
             meta: BTreeMap::from([("role".into(), "front".into())]),
             user_data: Some(Secret::new("IyEvYmluL3NoCg==".into())),
             admin_password: Some(Secret::new("hunter2".into())),
+            guest_password: None,
             floating_ips: vec!["203.0.113.7".parse().unwrap()],
             reservation_id: "r-abc".into(),
             security_groups: vec!["default".into(), "web".into()],
@@ -89,8 +92,9 @@ fn meta_data_grows_with_its_versions() {
 #[test]
 fn versions_have_the_documents_of_their_time() {
     assert_eq!(names(&machine(), "2012-08-10").unwrap(), ["meta_data.json", "user_data"]);
-    let all = ["meta_data.json", "user_data", "vendor_data.json", "network_data.json", "vendor_data2.json"];
+    let all = ["meta_data.json", "user_data", "password", "vendor_data.json", "network_data.json", "vendor_data2.json"];
     assert_eq!(names(&machine(), "latest").unwrap(), all);
+    assert_eq!(names(&machine(), "2013-04-04").unwrap(), ["meta_data.json", "user_data", "password"]);
     assert_eq!(names(&machine(), "2012-08-11"), None);
     assert_eq!(document(&machine(), "latest", "../../etc/passwd"), None);
 }
@@ -107,11 +111,72 @@ fn network_data_tells_who_uses_dhcp_and_how_the_others_are_wired() {
     assert_eq!(fixed["netmask"], "255.255.255.0");
     assert_eq!(fixed["routes"][0], json!({ "network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "10.0.2.1" }));
     assert_eq!(fixed["routes"][1], json!({ "network": "192.168.0.0", "netmask": "255.255.0.0", "gateway": "10.0.1.254" }));
-    assert_eq!(
-        (&data["networks"][2]["type"], &data["networks"][2]["netmask"]),
-        (&json!("ipv6"), &json!("ffff:ffff:ffff:ffff::"))
-    );
+    assert_eq!(data["networks"][2]["type"], "ipv6_dhcp");
     assert_eq!(data["services"], json!([{ "type": "dns", "address": "9.9.9.9" }]));
+}
+
+#[test]
+fn ipv6_subnets_are_told_by_how_their_addresses_come() {
+    let types = |mode: Option<&str>, dhcp: bool| {
+        let mut machine = machine();
+        let fixed = &mut machine.nics[1].fixed_ips[1];
+        (fixed.ipv6_address_mode, fixed.dhcp) = (mode.map(str::to_owned), dhcp);
+        let data: Value = serde_json::from_slice(&document(&machine, "latest", "network_data.json").unwrap()).unwrap();
+        data["networks"][2].clone()
+    };
+    for mode in ["slaac", "dhcpv6-stateful", "dhcpv6-stateless"] {
+        let network = types(Some(mode), true);
+        assert_eq!(network["type"], format!("ipv6_{mode}"));
+        assert_eq!(network["ip_address"], "2001:db8::5");
+        assert_eq!(network["routes"][0], json!({ "network": "::", "netmask": "::", "gateway": "2001:db8::1" }));
+    }
+    let by_dhcp = types(None, true);
+    assert_eq!((&by_dhcp["type"], by_dhcp.get("ip_address")), (&json!("ipv6_dhcp"), None));
+    assert_eq!(types(None, false)["type"], "ipv6");
+}
+
+#[test]
+fn one_network_of_each_family_is_told_and_a_bare_nic_is_left_to_the_guest() {
+    let mut machine = machine();
+    let second = FixedIp { address: "10.0.1.6".parse().unwrap(), ..machine.nics[0].fixed_ips[0].clone() };
+    machine.nics[0].fixed_ips.push(second);
+    machine.nics[1].fixed_ips.clear();
+    let of = |machine: &MachineDesired| -> Value {
+        serde_json::from_slice(&document(machine, "latest", "network_data.json").unwrap()).unwrap()
+    };
+    let data = of(&machine);
+    assert_eq!((data["links"].as_array().unwrap().len(), data["networks"].as_array().unwrap().len()), (1, 1));
+    machine.nics.clear();
+    assert_eq!(of(&machine), json!({}));
+}
+
+#[test]
+fn tagged_devices_are_told_with_their_place() {
+    let mut machine = machine();
+    assert_eq!(parsed("latest", "meta_data.json")["devices"], json!([]));
+    machine.nics[1].tag = Some("mgmt".into());
+    machine.root.tag = Some("system".into());
+    let of = |machine: &MachineDesired, version: &str| -> Value {
+        let data: Value = serde_json::from_slice(&document(machine, version, "meta_data.json").unwrap()).unwrap();
+        data["devices"].clone()
+    };
+    // The configuration drive's controller comes first, then the root disk, then the NICs.
+    let nic = json!({
+        "type": "nic", "bus": "pci", "address": "0000:04:00.0", "mac": "fa:16:3e:00:00:01", "tags": ["mgmt"], "vf_trusted": false,
+    });
+    let disk = json!({ "type": "disk", "bus": "pci", "address": "0000:02:00.0", "serial": null, "tags": ["system"] });
+    assert_eq!(of(&machine, "latest"), json!([nic, disk]));
+    assert_eq!(of(&machine, "2016-06-30")[0].get("vf_trusted"), None);
+    assert_eq!(of(&machine, "2015-10-15"), Value::Null);
+    machine.config_drive = false;
+    assert_eq!(of(&machine, "latest")[0]["address"], "0000:03:00.0");
+}
+
+#[test]
+fn user_data_may_have_broken_lines() {
+    let mut machine = machine();
+    machine.metadata.user_data = Some(Secret::new("IyEvYmlu\nL3NoCg==\n".into()));
+    assert_eq!(document(&machine, "latest", "user_data").unwrap(), b"#!/bin/sh\n");
 }
 
 #[test]

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One door: made, wired into the switch, and served.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
+use contracts::{
+    BoxFuture,
+    node::{GuestPassword, MachineDesired},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
-use types::NetworkId;
+use types::{NetworkId, ServerId};
 use work::crash;
 
 use super::{
     DoorPlan,
     namespace::{self, Names},
-    server,
+    server::{self, Behind},
 };
 use crate::{
     Result,
@@ -41,9 +45,24 @@ impl Door {
         crash::point("node.door.wired");
         let listener = TcpListener::from_std(listener).doing(|| "serve metadata".into())?;
         tracing::info!(%network, namespace = names.namespace, "metadata is served");
-        let (machines, network) = (machines.clone(), network.clone());
-        let at = Arc::new(move |address| machines.at_address(&network, address));
-        Ok(Self(tokio::spawn(server::serve(listener, at, host.config().metadata))))
+        let behind = Arc::new(OfNetwork { machines: machines.clone(), network: network.clone() });
+        Ok(Self(tokio::spawn(server::serve(listener, behind, host.config().metadata))))
+    }
+}
+
+/// The machines of this host that are on one network.
+struct OfNetwork {
+    machines: Machines,
+    network: NetworkId,
+}
+
+impl Behind for OfNetwork {
+    fn machine_at(&self, address: IpAddr) -> Option<Box<MachineDesired>> {
+        self.machines.at_address(&self.network, address)
+    }
+
+    fn say_password<'a>(&'a self, server: &'a ServerId, password: GuestPassword) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.machines.say_password(server, password))
     }
 }
 

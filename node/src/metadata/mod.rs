@@ -10,6 +10,7 @@
 
 mod door;
 mod namespace;
+mod password;
 mod server;
 
 use std::{

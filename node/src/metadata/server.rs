@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! HTTP for guests: GET, small answers, no state.
+//! HTTP for guests: GET, small answers, no state; and one thing that a guest may say ([`super::password`]).
 //!
 //! Invariant: a guest that holds connections keeps none of its network's other guests from its metadata (test:
 //! `a_guest_that_holds_connections_starves_no_other`).
@@ -8,7 +8,10 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use bounds::{Place, Places};
 use bytes::Bytes;
-use contracts::node::MachineDesired;
+use contracts::{
+    BoxFuture,
+    node::{GuestPassword, MachineDesired},
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
@@ -20,7 +23,8 @@ use tokio::{
 };
 use types::ServerId;
 
-use crate::{MetadataLimits, guest};
+use super::password;
+use crate::{MetadataLimits, Result, guest};
 
 /// A guest that is slower with its request than this is cut off.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,10 +39,16 @@ type Found = (&'static str, Vec<u8>);
 /// A guest; none for addresses that no machine of this host has, which all count as one.
 type Guest = Option<ServerId>;
 
-/// The machine that has an address of the network.
-type Machines = Arc<dyn Fn(IpAddr) -> Option<Box<MachineDesired>> + Send + Sync>;
+/// What is behind the door of a network.
+pub(super) trait Behind: Send + Sync {
+    /// The machine that has this address of the network.
+    fn machine_at(&self, address: IpAddr) -> Option<Box<MachineDesired>>;
 
-pub(super) async fn serve(listener: TcpListener, machines: Machines, limits: MetadataLimits) {
+    /// Tells the controller what the guest of this machine said.
+    fn say_password<'a>(&'a self, server: &'a ServerId, password: GuestPassword) -> BoxFuture<'a, Result<()>>;
+}
+
+pub(super) async fn serve(listener: TcpListener, behind: Arc<dyn Behind>, limits: MetadataLimits) {
     let places = Places::<Guest>::new(limits.per_network, limits.per_guest);
     let mut connections = JoinSet::new();
     loop {
@@ -46,16 +56,16 @@ pub(super) async fn serve(listener: TcpListener, machines: Machines, limits: Met
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let peer = peer.ip().to_canonical();
-                let guest = machines(peer).map(|machine| machine.server_id.clone());
+                let guest = behind.machine_at(peer).map(|machine| machine.server_id);
                 let Ok(place) = places.enter(guest) else {
                     tracing::debug!(%peer, "a guest has as many connections as it may have");
                     continue;
                 };
-                let machines = machines.clone();
+                let behind = behind.clone();
                 connections.spawn(async move {
                     let place = Arc::new(place);
                     tokio::select! {
-                        _ = timeout(LONGEST_CONVERSATION, converse(stream, peer, machines, place.clone())) => {}
+                        _ = timeout(LONGEST_CONVERSATION, converse(stream, peer, behind, place.clone())) => {}
                         () = place.must_leave() => {}
                     }
                 });
@@ -68,12 +78,17 @@ pub(super) async fn serve(listener: TcpListener, machines: Machines, limits: Met
     }
 }
 
-async fn converse(stream: TcpStream, peer: IpAddr, machines: Machines, place: Arc<Place<Guest>>) {
+async fn converse(stream: TcpStream, peer: IpAddr, behind: Arc<dyn Behind>, place: Arc<Place<Guest>>) {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let _busy = place.busy();
-        let machine = machines(peer);
-        let answer = respond(machine.as_deref(), request.method(), request.uri().path());
-        async move { Ok::<_, Infallible>(answer) }
+        let (busy, behind) = (place.busy(), behind.clone());
+        async move {
+            let _busy = busy;
+            let machine = behind.machine_at(peer);
+            Ok::<_, Infallible>(match password::is_at(request.uri().path()) {
+                true => password::answer(&*behind, machine, request).await,
+                false => respond(machine.as_deref(), request.method(), request.uri().path()),
+            })
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(16 << 10);
@@ -130,7 +145,13 @@ fn text(content: String) -> Found {
     (TEXT, content.into_bytes())
 }
 
-fn plain(status: StatusCode, content: &'static str) -> Response<Full<Bytes>> {
+pub(super) fn said(content: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(content)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    response
+}
+
+pub(super) fn plain(status: StatusCode, content: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(content.as_bytes())));
     *response.status_mut() = status;
     response
@@ -156,6 +177,20 @@ mod tests {
     const GREEDY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
     const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
+    /// Two guests, each at an address of this host.
+    struct Two;
+
+    impl Behind for Two {
+        fn machine_at(&self, address: IpAddr) -> Option<Box<MachineDesired>> {
+            let names = [(GREEDY, "greedy"), (OTHER, "other")];
+            names.iter().find(|(known, _)| *known == address).map(|(_, name)| Box::new(of_nobody(name)))
+        }
+
+        fn say_password<'a>(&'a self, _: &'a ServerId, _: GuestPassword) -> BoxFuture<'a, Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
     async fn connect(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((from, 0).into()).unwrap();
@@ -174,11 +209,8 @@ mod tests {
     async fn a_guest_that_holds_connections_starves_no_other() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let door = listener.local_addr().unwrap();
-        let machines = [(GREEDY, Box::new(of_nobody("greedy"))), (OTHER, Box::new(of_nobody("other")))];
-        let at: Machines =
-            Arc::new(move |address| machines.iter().find(|(known, _)| *known == address).map(|(_, machine)| machine.clone()));
         let limits = MetadataLimits { per_network: 20, per_guest: 16 };
-        let serving = tokio::spawn(serve(listener, at, limits));
+        let serving = tokio::spawn(serve(listener, Arc::new(Two), limits));
         let beginnings: [&[u8]; 3] = [b"", b"GET /latest/me", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"];
         let mut held = Vec::new();
         for number in 0..140 {

@@ -12,8 +12,8 @@ use std::{
 use contracts::{
     BoxFuture, Refusal,
     images::Chunks,
-    node::{MachineDesired, MachineObserved, MachineState, Observed, SnapshotStep},
-    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink, SnapshotSink},
+    node::{GuestPassword, MachineDesired, MachineObserved, MachineState, Observed, SnapshotStep},
+    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink, PasswordSink, SnapshotSink},
     placement::{Capacity, Claim, Inventory, Placement, Resources},
 };
 use fleet::{Fleet, FleetConfig, Leading};
@@ -57,6 +57,8 @@ pub(super) struct Neighbours {
     /// Disks that nodes sent, by image, and how many of the next are refused, and how.
     pub snapshots: Mutex<HashMap<ImageId, Vec<u8>>>,
     pub refuse_snapshots: Mutex<Vec<Refusal>>,
+    /// What guests said.
+    pub passwords: Mutex<HashMap<ServerId, String>>,
     /// Reports are refused while it is set, as by a controller whose tables are away.
     pub deaf: Mutex<bool>,
     observed: watch::Sender<HashMap<ServerId, MachineObserved>>,
@@ -130,7 +132,13 @@ impl Cloud {
         let rooms = Arc::new(Neighbours::default());
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
         let neighbours =
-            NodeNeighbours { desired: rooms.clone(), observed: rooms.clone(), images: rooms.clone(), snapshots: rooms.clone() };
+            NodeNeighbours {
+                desired: rooms.clone(),
+                observed: rooms.clone(),
+                images: rooms.clone(),
+                snapshots: rooms.clone(),
+                passwords: rooms.clone(),
+            };
         let leading = Leading { store, placement: rooms.clone(), neighbours: neighbours.clone() };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn({
@@ -332,6 +340,27 @@ impl SnapshotSink for Neighbours {
                 data.extend(chunk.map_err(|error| Refusal::unavailable(error.to_string()))?);
             }
             self.snapshots.lock().unwrap().insert(image.clone(), data);
+            Ok(())
+        })
+    }
+}
+
+impl PasswordSink for Neighbours {
+    fn take_password<'a>(
+        &'a self,
+        node: &'a NodeId,
+        server: &'a ServerId,
+        said: GuestPassword,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let mut machines = self.machines.lock().unwrap();
+            let machine = machines.get_mut(node).and_then(|list| list.iter_mut().find(|machine| machine.server_id == *server));
+            let machine = machine.ok_or_else(|| Refusal::not_found("no such machine"))?;
+            if machine.metadata.guest_password.is_some() {
+                return Err(Refusal::conflict("it is there"));
+            }
+            self.passwords.lock().unwrap().insert(server.clone(), said.password.reveal().clone());
+            machine.metadata.guest_password = Some(said.password);
             Ok(())
         })
     }

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use contracts::node::Power;
+use contracts::{node::Power, nodes::Nodes};
 use types::Mac;
 
 use super::{
@@ -53,6 +53,29 @@ fn metadata_answers_by_source_address_only() {
         let victim = guests[0].1.server_id.as_str();
         let lies = format!("X-Forwarded-For: {address}\r\nX-Instance-ID: {victim}\r\nX-Instance-ID-Signature: 0\r\n");
         assert_eq!(stray.get("/openstack/latest/meta_data.json", &lies).0, 404);
+
+        // A guest says its own password, once, and reads it again.
+        let password = |version: &str| format!("/openstack/{version}/password");
+        let (first, second) = (&guests[0].0, &guests[1].0);
+        assert_eq!(first.get(&password("latest"), ""), (200, String::new()));
+        assert_eq!(first.ask("POST", &password("latest"), "", &"x".repeat(1021)).0, 400);
+        assert_eq!(first.ask("POST", &password("latest"), "", "a\0b").0, 400);
+        assert_eq!(first.ask("PUT", &password("latest"), "", "x").0, 400);
+        assert_eq!(stray.ask("POST", &password("latest"), &lies, "stolen").0, 404);
+        assert_eq!(first.ask("POST", &password("2013-04-04"), "", &"s".repeat(1020)), (200, String::new()));
+        assert_eq!(first.ask("POST", &password("latest"), "", "another").0, 409);
+        assert_eq!(first.ask("POST", &password("2012-08-10"), "", "another").0, 405, "that version has none");
+        let said = cloud.rooms.passwords.lock().unwrap().clone();
+        assert_eq!(said, [(guests[0].1.server_id.clone(), "s".repeat(1020))].into());
+        cloud.fleet.wake(&id);
+        let told = async {
+            while first.get(&password("latest"), "").1.is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(super::cloud::PATIENCE, told).await.unwrap();
+        assert_eq!(first.ask("POST", &password("latest"), "", "another").0, 409);
+        assert_eq!(second.get(&password("latest"), ""), (200, String::new()));
 
         // A machine that is gone has no metadata any more.
         cloud.unwant(&id, &guests[1].1.server_id);

@@ -147,7 +147,13 @@ impl Guest {
 
     /// The answer's status and body.
     pub fn get(&self, path: &str, headers: &str) -> (u16, String) {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n{headers}\r\n");
+        self.ask("GET", path, headers, "")
+    }
+
+    pub fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n{length}{headers}\r\n{body}");
         self.within(move || {
             let started = std::time::Instant::now();
             let address = SocketAddr::from(([169, 254, 169, 254], 80));

@@ -34,8 +34,10 @@ pub(super) fn nic(central: &Central, network: &Network, address: Ipv4Addr) -> Ni
             dns: vec![],
             routes: vec![],
             dhcp: true,
+            ipv6_address_mode: None,
         }],
         metadata: Some(network.door.clone()),
+        tag: None,
     }
 }
 

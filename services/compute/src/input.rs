@@ -101,18 +101,15 @@ impl Object {
         self.take(key).map(|value| name(key, value)).transpose()
     }
 
-    /// `true`, `"True"`, `1` and the other spellings that Nova knows.
+    /// `true`, `"True"`, `"1"` and the other spellings that Nova's schemas list.
     pub(crate) fn flag(&mut self, key: &str) -> Read<Option<bool>> {
+        const YES: [&str; 10] = ["True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes"];
+        const NO: [&str; 10] = ["False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no"];
         let Some(value) = self.take(key) else { return Ok(None) };
-        let spelled = match &value {
-            Value::Bool(flag) => return Ok(Some(*flag)),
-            Value::Number(number) => number.to_string(),
-            Value::String(text) => text.to_ascii_lowercase(),
-            _ => String::new(),
-        };
-        match spelled.as_str() {
-            "true" | "1" | "on" | "yes" | "t" | "y" => Ok(Some(true)),
-            "false" | "0" | "off" | "no" | "f" | "n" => Ok(Some(false)),
+        match &value {
+            Value::Bool(flag) => Ok(Some(*flag)),
+            Value::String(text) if YES.contains(&text.as_str()) => Ok(Some(true)),
+            Value::String(text) if NO.contains(&text.as_str()) => Ok(Some(false)),
             _ => Err(wrong(key, &value, "It is not of type 'boolean'.")),
         }
     }
@@ -192,7 +189,7 @@ pub(crate) fn name(key: &str, value: Value) -> Read<String> {
 pub(crate) fn whole(key: &str, value: &Value, range: RangeInclusive<i64>) -> Read<i64> {
     let number = match value {
         Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.parse().ok(),
+        Value::String(text) if is_whole(text) => text.parse().ok(),
         _ => None,
     };
     match number {
@@ -205,6 +202,12 @@ pub(crate) fn whole(key: &str, value: &Value, range: RangeInclusive<i64>) -> Rea
         }
         Some(number) => Ok(number),
     }
+}
+
+/// Digits, and a minus before them perhaps: no plus sign, no blanks.
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Nova's sentence for a value that is not as it must be.
@@ -259,7 +262,12 @@ mod tests {
             assert!(fault.message.len() < 400);
         }
         assert!(object(json!({"n": 9})).whole("n", 1..=5).is_err());
-        assert!(object(json!({"n": 1.5})).whole("n", 1..=5).is_err());
+        for value in [json!(1.5), json!("+1"), json!(" 1"), json!(""), json!("-"), json!(null)] {
+            assert!(object(json!({"n": value})).whole("n", 1..=5).is_err(), "{value}");
+        }
+        for value in [json!(1), json!("y"), json!("tRUE"), json!(""), json!(null), json!([])] {
+            assert!(object(json!({"n": value})).flag("n").is_err(), "{value}");
+        }
         assert!(object(json!({"n": {}})).flag("n").is_err());
     }
 }

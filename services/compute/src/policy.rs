@@ -46,6 +46,8 @@ policies! {
     SERVER_UNLOCK_OVERRIDE = "os_compute_api:os-lock-server:unlock:unlock_override", ADMIN, "Unlock a server that another locked, or act on it.";
     SERVER_CONSOLE_OUTPUT = "os_compute_api:os-console-output", MEMBER, "Read the console of a server.";
     SERVER_PASSWORD = "os_compute_api:os-admin-password", MEMBER, "Change the password in a server.";
+    GUEST_PASSWORD_SHOW = "os_compute_api:os-server-password:show", READER, "Read the password that a guest made, encrypted by it.";
+    GUEST_PASSWORD_CLEAR = "os_compute_api:os-server-password:clear", MEMBER, "Forget the password that a guest made.";
     SERVER_EXTENDED = "os_compute_api:os-extended-server-attributes", ADMIN, "See on which host and under which name a server runs.";
     SERVER_METADATA_INDEX = "os_compute_api:server-metadata:index", READER, "List the metadata of a server.";
     SERVER_METADATA_SHOW = "os_compute_api:server-metadata:show", READER, "Show an item of a server's metadata.";

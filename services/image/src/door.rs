@@ -13,7 +13,7 @@ use types::{ImageId, ProjectId};
 
 use crate::{
     Image, data,
-    image::{Row, store},
+    image::{Reach, Row, store},
     snapshot,
 };
 
@@ -26,7 +26,8 @@ impl Images for Image {
                 None => all,
                 Some(project) => all.in_project(project).ok_or_else(|| Refusal::internal("a scope that reaches no project"))?,
             };
-            let image = self.store.read(move |tx| store::get(tx, &allowed, id.as_str())).await?;
+            let reach = Reach::of_work(allowed);
+            let image = self.store.read(move |tx| store::get(tx, &reach, id.as_str())).await?;
             facts(image)
         })
     }
@@ -104,6 +105,6 @@ fn facts(image: Row) -> Result<ImageFacts, Refusal> {
         min_disk: unsigned(image.min_disk),
         min_ram: unsigned(image.min_ram),
         sha512: data.map(|data| data.sha512.clone()).unwrap_or_default(),
-        properties: image.properties,
+        properties: image.properties.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
     })
 }

@@ -7,7 +7,7 @@ use api::{Access, Cx, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::Image;
+use crate::{Image, image::DELETION_POLICIES};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     let mut routes = Routes::new(room);
@@ -100,15 +100,22 @@ fn image() -> Value {
         "enum": [null, "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"]});
     properties["container_format"] = json!({"type": ["null", "string"], "description": "What the data is wrapped in",
         "enum": [null, "ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]});
+    // Those of Glance's schema-image.json.
     for (name, about) in [
         ("architecture", "The processor that the image was built for"),
         ("os_distro", "Short name of the distribution"),
         ("os_version", "The version as its distributor writes it"),
         ("instance_uuid", "The machine from which this image was made"),
-        ("kernel_id", "The image that holds the kernel"),
-        ("ramdisk_id", "The image that holds the initial ramdisk"),
+        ("description", "A text for people"),
+        ("cinder_encryption_key_id", "The key of the volume that was made from this image"),
+        ("cinder_encryption_key_deletion_policy", "Whether that key goes with the image"),
     ] {
-        properties[name] = json!({"type": ["null", "string"], "is_base": false, "description": about});
+        properties[name] = json!({"type": "string", "is_base": false, "description": about});
+    }
+    properties["cinder_encryption_key_deletion_policy"]["enum"] = json!(DELETION_POLICIES);
+    for (name, about) in [("kernel_id", "The image that holds the kernel"), ("ramdisk_id", "The image that holds the initial ramdisk")]
+    {
+        properties[name] = json!({"type": ["null", "string"], "pattern": UUID, "is_base": false, "description": about});
     }
     json!({"name": "image", "properties": properties, "additionalProperties": {"type": "string"}, "links": links})
 }

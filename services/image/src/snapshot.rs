@@ -29,7 +29,7 @@ pub async fn ensure(room: &Image, snapshot: &NewSnapshot) -> Result<(), Error> {
         container_format: Some("bare".to_owned()),
         min_disk: whole(snapshot.min_disk),
         min_ram: whole(snapshot.min_ram),
-        properties: snapshot.properties.clone(),
+        properties: snapshot.properties.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
         ..Row::new(snapshot.owner.clone())
     };
     let actor = Actor {

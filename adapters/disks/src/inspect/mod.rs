@@ -163,7 +163,8 @@ impl Inspector {
 
     /// Judges the whole.
     pub fn finish(mut self) -> Result<Inspection, Refusal> {
-        if self.length == 0 {
+        // A raw disk may have no bytes yet, as Glance takes it. Of what nobody declared, nothing is no disk.
+        if self.length == 0 && (self.declared != Format::Raw || self.takes_what_it_finds) {
             return Err(Refusal::Empty);
         }
         if !self.judged_head {

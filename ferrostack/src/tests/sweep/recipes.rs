@@ -91,6 +91,15 @@ const BODIES: &[(&str, &str)] = &[
     ("PATCH /identity/v3/registered_limits/{registered_limit_id}", r#"{"registered_limit": {"default_limit": 2}}"#),
     ("PATCH /identity/v3/regions/{region_id}", r#"{"region": {"description": "new"}}"#),
     ("PATCH /image/v2/images/{id}", r#"[{"op": "replace", "path": "/name", "value": "new"}]"#),
+    ("POST /image/v2/images/{id}/import", r#"{"method": {"name": "glance-direct"}}"#),
+    ("POST /image/v2/images/{id}/locations", r#"{"url": "http://192.0.2.1/disk"}"#),
+    ("PUT /image/v2/images/{id}/members/{member}", r#"{"status": "accepted"}"#),
+    ("PUT /image/v2/metadefs/namespaces/{namespace}", r#"{"namespace": "$namespaces", "visibility": "public"}"#),
+    ("PUT /image/v2/metadefs/namespaces/{namespace}/objects/{name}", r#"{"name": "$objects"}"#),
+    ("PUT /image/v2/metadefs/namespaces/{namespace}/properties/{name}", r#"{"name": "$properties", "title": "One", "type": "string"}"#),
+    ("PUT /image/v2/metadefs/namespaces/{namespace}/tags/{name}", r#"{"name": "red"}"#),
+    ("POST /image/v2/metadefs/namespaces/{namespace}/tags", r#"{"tags": [{"name": "red"}]}"#),
+    ("POST /image/v2/metadefs/namespaces/{namespace}/resource_types", r#"{"name": "OS::Nova::Server"}"#),
     ("PUT /network/v2.0/quotas/{project}", r#"{"quota": {"network": 50}}"#),
     ("PUT /network/v2.0/routers/{id}/add_router_interface", r#"{"subnet_id": "$subnets"}"#),
     ("PUT /network/v2.0/routers/{id}/remove_router_interface", r#"{"subnet_id": "$subnets"}"#),
@@ -136,8 +145,7 @@ const WORDS: &[(&str, &str)] = &[
     ("agents", "00000000-0000-4000-8000-000000000004"),
     ("nodes", "00000000-0000-4000-8000-000000000005"),
     ("tasks", "00000000-0000-4000-8000-000000000006"),
-    ("cache", "00000000-0000-4000-8000-000000000007"),
-    ("stores", "default"),
+    ("stores", "file"),
     ("resource_types", "OS::Nova::Server"),
     ("config", "ldap"),
     ("{group}", "url"),
@@ -183,7 +191,7 @@ pub async fn request(things: &mut Things<'_>, swept: &Swept, subject: &str) -> R
         Some(text) => things.document(&text, "swept").await,
         None => Value::Null,
     };
-    let body = if path.ends_with("/file") { Value::String("the disk of a machine".to_owned()) } else { body };
+    let body = if path.ends_with("/file") || path.ends_with("/stage") { Value::String("the disk of a machine".to_owned()) } else { body };
     let query = QUERIES.iter().find(|(list, _)| swept.method == Method::GET && *list == swept.path);
     let path = match query {
         Some((_, query)) => format!("{path}?{}", things.fill(query, "swept").await),
@@ -209,7 +217,7 @@ async fn path(things: &mut Things<'_>, swept: &Swept) -> String {
             "users" if !is_last && !swept.path.contains("/roles") => callers.member.clone(),
             "os-quota-sets" | "quotas" => callers.project.clone(),
             "projects" if !is_last => callers.project.clone(),
-            "{store}" => things.one("images").await,
+            "{store}" | "cache" => things.one("images").await,
             "network-ip-availabilities" => things.one("networks").await,
             "os-interface" => things.one("ports").await,
             _ => match WORDS.iter().find(|(literal, _)| *literal == before) {
@@ -296,7 +304,7 @@ pub fn is_a_relation(path: &str) -> bool {
 pub fn content_type(method: &str, path: &str) -> &'static str {
     match (method, path.starts_with("/image/")) {
         ("PATCH", true) => "application/openstack-images-v2.1-json-patch",
-        ("PUT", true) if path.ends_with("/file") => "application/octet-stream",
+        ("PUT", true) if path.ends_with("/file") || path.ends_with("/stage") => "application/octet-stream",
         _ => "application/json",
     }
 }

@@ -92,7 +92,8 @@ async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     }
     let user_id = owner(&cx, named_user.map(UserId::new))?;
     let (public_key, private_key) = match public_key {
-        Some(line) => (line.trim().to_owned(), None),
+        // As it came, with its newline: its owner compares it with his file.
+        Some(line) => (line, None),
         None => key::generate().map(|(public, private)| (public, Some(private)))?,
     };
     let keypair = Keypair {

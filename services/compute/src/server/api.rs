@@ -8,7 +8,7 @@ use http::StatusCode;
 use types::ServerId;
 
 use super::{
-    action, console, create, interfaces, list, metadata, snapshot, store as table, tags, update,
+    action, console, create, guest_password, interfaces, list, metadata, snapshot, store as table, tags, update,
     view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, policy, versions::v};
@@ -25,6 +25,7 @@ const IPS: &str = "/v2.1/servers/{id}/ips";
 const NETWORK_IPS: &str = "/v2.1/servers/{id}/ips/{network}";
 const INTERFACES: &str = "/v2.1/servers/{id}/os-interface";
 const INTERFACE: &str = "/v2.1/servers/{id}/os-interface/{port}";
+const PASSWORD: &str = "/v2.1/servers/{id}/os-server-password";
 const VOLUMES: &str = "/v2.1/servers/{id}/os-volume_attachments";
 
 pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
@@ -68,6 +69,8 @@ pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
         .get(INTERFACES, &policy::SERVER_INTERFACES_LIST, interfaces::list)
         .get(INTERFACE, &policy::SERVER_INTERFACES_SHOW, interfaces::show)
         .get(VOLUMES, &policy::SERVER_VOLUMES_INDEX, interfaces::volumes)
+        .get(PASSWORD, &policy::GUEST_PASSWORD_SHOW, guest_password::show)
+        .delete(PASSWORD, &policy::GUEST_PASSWORD_CLEAR, guest_password::clear)
 }
 
 async fn show(room: Arc<Compute>, cx: Cx) -> Reply {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     input::{Object, Read, body, text, wrong},
-    versions::at_least,
+    versions::{at_least, v},
 };
 
 /// What a user asks for, checked as far as it can be without asking others.
@@ -25,6 +25,8 @@ pub(super) struct Ask {
     pub image: ImageId,
     pub flavor: FlavorId,
     pub networks: Networks,
+    /// By which the guest shall know its root disk.
+    pub root_tag: Option<String>,
     pub security_groups: Vec<String>,
     pub key_name: Option<String>,
     pub user_data: Option<Secret<String>>,
@@ -62,7 +64,7 @@ pub(super) async fn read(cx: &mut Cx) -> Read<Ask> {
 
     let name = ask.name("name")?;
     let flavor = read_flavor(&mut ask)?;
-    refuse_volumes(&mut ask)?;
+    let root_tag = read_devices(&mut ask, version)?;
     refuse_personality(&mut ask, version)?;
     let image = read_image(&mut ask)?;
     let (min_count, max_count) = read_counts(&mut ask)?;
@@ -71,6 +73,7 @@ pub(super) async fn read(cx: &mut Cx) -> Read<Ask> {
         flavor: ask.required("flavorRef", flavor)?,
         image,
         networks: read_networks(&mut ask, version)?,
+        root_tag,
         security_groups: read_security_groups(&mut ask)?,
         key_name: ask.name("key_name")?,
         user_data: read_user_data(&mut ask)?,
@@ -121,25 +124,62 @@ fn read_image(ask: &mut Object) -> Read<ImageId> {
     Ok(ImageId::new(id))
 }
 
-/// One device is understood: the image itself on the local disk, as clients say it beside `imageRef`.
-fn refuse_volumes(ask: &mut Object) -> Read<()> {
+/// One device is understood: the image itself on the local disk, as clients say it beside `imageRef`. Answers its tag.
+fn read_devices(ask: &mut Object, version: Microversion) -> Read<Option<String>> {
     const REFUSAL: &str = "Block device mapping is invalid: this cloud has no volume service. A server boots from its image, \
                            with a disk of its flavor's size.";
     if ask.list("block_device_mapping")?.is_some_and(|devices| !devices.is_empty()) {
         return Err(Fault::bad_request(REFUSAL));
     }
-    let Some(devices) = ask.list("block_device_mapping_v2")? else { return Ok(()) };
-    for device in devices {
-        let says = |key: &str, word: &str| device[key].as_str() == Some(word);
-        let first = device["boot_index"] == json!(0) || says("boot_index", "0");
-        if !(says("source_type", "image") && says("destination_type", "local") && first) {
-            return Err(Fault::bad_request(REFUSAL));
-        }
-        if !ask.has("imageRef") {
-            return Err(Fault::bad_request("Block device mapping is invalid: an image on the local disk is given as imageRef."));
-        }
+    let devices = ask.list("block_device_mapping_v2")?.unwrap_or_default();
+    if devices.len() > 1 {
+        return Err(Fault::bad_request(REFUSAL));
     }
-    Ok(())
+    let Some(device) = devices.into_iter().next() else { return Ok(None) };
+    let says = |key: &str, word: &str| device[key].as_str() == Some(word);
+    let first = device["boot_index"] == json!(0) || says("boot_index", "0");
+    if !(says("source_type", "image") && says("destination_type", "local") && first) {
+        return Err(Fault::bad_request(REFUSAL));
+    }
+    if !ask.has("imageRef") {
+        return Err(Fault::bad_request("Block device mapping is invalid: an image on the local disk is given as imageRef."));
+    }
+    let mut device = Object::from_value("block_device_mapping_v2", device)?;
+    for known in DEVICE_KEYS {
+        device.take(known);
+    }
+    if at_least(version, 67) {
+        device.take("volume_type");
+    }
+    // Came with 2.32, was lost by mistake with the next version, and came back.
+    let tag = if at_least(version, 42) || version == v(32) { read_tag(&mut device)? } else { None };
+    device.finish()?;
+    Ok(tag)
+}
+
+/// What Nova's schema knows of a device in every version. But for the three that say which device is meant, they change
+/// nothing of a disk that is made of an image.
+const DEVICE_KEYS: [&str; 16] = [
+    "source_type",
+    "destination_type",
+    "boot_index",
+    "uuid",
+    "image_id",
+    "device_name",
+    "device_type",
+    "disk_bus",
+    "guest_format",
+    "delete_on_termination",
+    "no_device",
+    "volume_id",
+    "snapshot_id",
+    "volume_size",
+    "virtual_name",
+    "connection_info",
+];
+
+fn read_tag(device: &mut Object) -> Read<Option<String>> {
+    device.take("tag").map(|tag| tags::check(text("tag", tag, 1..=60)?)).transpose()
 }
 
 fn refuse_personality(ask: &mut Object, version: Microversion) -> Read<()> {
@@ -182,10 +222,8 @@ fn read_counts(ask: &mut Object) -> Read<(i64, i64)> {
 fn read_networks(ask: &mut Object, version: Microversion) -> Read<Networks> {
     let must_be_said = at_least(version, 37);
     let list = match ask.take("networks") {
-        None | Some(Value::Null) if must_be_said => {
-            return ask.required::<Networks>("networks", None);
-        }
-        None | Some(Value::Null) => return Ok(any()),
+        None if must_be_said => return ask.required::<Networks>("networks", None),
+        None => return Ok(any()),
         Some(Value::String(word)) if must_be_said && word == "auto" => return Ok(any()),
         Some(Value::String(word)) if must_be_said && word == "none" => return Ok(Networks::None),
         Some(Value::Array(list)) => list,
@@ -214,9 +252,9 @@ fn any() -> Networks {
 fn read_network(item: Value, may_have_tag: bool) -> Read<(NicWish, Option<String>)> {
     let mut item = Object::from_value("networks", item)?;
     let port = item.text_or_null("port", 1..=255)?.flatten();
-    let network = item.text_or_null("uuid", 1..=255)?.flatten();
+    let network = item.text("uuid", 1..=255)?;
     let fixed_ip: Option<IpAddr> = item.ip("fixed_ip")?;
-    let tag = if may_have_tag { item.text("tag", 1..=60)? } else { None };
+    let tag = if may_have_tag { read_tag(&mut item)? } else { None };
     item.finish()?;
     let uuid = |key: &str, id: String| {
         uuid::Uuid::try_parse(&id)
@@ -247,14 +285,14 @@ fn read_security_groups(ask: &mut Object) -> Read<Vec<String>> {
 }
 
 fn read_user_data(ask: &mut Object) -> Read<Option<Secret<String>>> {
-    let Some(data) = ask.text_or_null("user_data", 0..=65535)?.flatten() else { return Ok(None) };
-    // Encoders break lines; decoders of the guest do not mind, ours does.
+    let Some(data) = ask.text("user_data", 0..=65535)? else { return Ok(None) };
+    // Encoders break lines; it is kept as it came, for its owner compares it with what he sent.
     let compact: String = data.split_ascii_whitespace().collect();
     if STANDARD.decode(&compact).is_err() {
         // The value is not shown: user data holds passwords now and then.
         return Err(Fault::bad_request("Invalid input for field/attribute user_data. It is not 'base64'."));
     }
-    Ok(Some(Secret::new(compact)))
+    Ok(Some(Secret::new(data)))
 }
 
 pub(super) fn read_hostname(ask: &mut Object, version: Microversion) -> Read<Option<String>> {

@@ -283,6 +283,8 @@ fn template(
         locked_by: None,
         locked_reason: None,
         snapshot: None,
+        guest_password: None,
+        root_tag: ask.root_tag.clone(),
     })
 }
 

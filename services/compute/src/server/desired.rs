@@ -49,9 +49,9 @@ impl Compute {
             }
         };
         let mut now: HashMap<_, _> = live.into_values().flatten().map(|port| (port.id, port.floating_ips)).collect();
-        for port in ports.values_mut().flatten() {
-            if let Some(floating_ips) = now.remove(&port.id) {
-                port.floating_ips = floating_ips;
+        for wired in ports.values_mut().flatten() {
+            if let Some(floating_ips) = now.remove(&wired.port.id) {
+                wired.port.floating_ips = floating_ips;
             }
         }
     }
@@ -95,7 +95,13 @@ impl ImageSource for Compute {
     }
 }
 
-type PortsByServer = HashMap<ServerId, Vec<PortFacts>>;
+type PortsByServer = HashMap<ServerId, Vec<Wired>>;
+
+/// A port of a server, with what its owner calls the NIC there.
+struct Wired {
+    port: PortFacts,
+    tag: Option<String>,
+}
 
 fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, PortsByServer)> {
     let servers = table::rows(&Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED).rows(tx)?)?;
@@ -107,7 +113,8 @@ fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, PortsByServer)> {
     let mut ports = PortsByServer::new();
     for row in &rows {
         let claim = claim::from_row(row)?;
-        ports.entry(claim.server_id).or_default().extend(claim.port);
+        let tag = claim.nic.and_then(|nic| nic.tag);
+        ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag }));
     }
     Ok((servers, ports))
 }
@@ -118,13 +125,15 @@ fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>>
     Ok(servers.into_iter().find(|server| server.image.sha512 == sha512).map(|server| server.image_id))
 }
 
-fn machine(server: Server, ports: &[PortFacts]) -> MachineDesired {
+fn machine(server: Server, wired: &[Wired]) -> MachineDesired {
+    let ports: Vec<PortFacts> = wired.iter().map(|wired| wired.port.clone()).collect();
     let root = RootDisk {
         image_id: server.image_id.clone(),
         sha512: server.image.sha512.clone(),
         format: server.image.format.clone(),
         image_size: server.image.size,
         size: server.root_size(),
+        tag: server.root_tag.clone(),
     };
     MachineDesired {
         generation: server.generation,
@@ -135,10 +144,10 @@ fn machine(server: Server, ports: &[PortFacts]) -> MachineDesired {
         vcpus: server.flavor.vcpus,
         memory_mb: server.flavor.memory_mb,
         root,
-        nics: ports.iter().map(nic).collect(),
+        nics: wired.iter().map(nic).collect(),
         config_drive: server.config_drive,
         watchdog: watchdog(&server),
-        metadata: metadata(&server, ports),
+        metadata: metadata(&server, &ports),
         snapshot: server.snapshot.as_ref().and_then(|snapshot| snapshot.wanted_of_node()).cloned(),
         server_id: server.id,
     }
@@ -157,7 +166,8 @@ fn watchdog(server: &Server) -> Option<WatchdogAction> {
     }
 }
 
-fn nic(port: &PortFacts) -> NicDesired {
+fn nic(wired: &Wired) -> NicDesired {
+    let port = &wired.port;
     NicDesired {
         port_id: port.id.clone(),
         network_id: port.network_id.clone(),
@@ -165,6 +175,7 @@ fn nic(port: &PortFacts) -> NicDesired {
         mtu: port.mtu,
         fixed_ips: port.fixed_ips.clone(),
         metadata: port.metadata.clone(),
+        tag: wired.tag.clone(),
     }
 }
 
@@ -180,6 +191,7 @@ fn metadata(server: &Server, ports: &[PortFacts]) -> InstanceMetadata {
         meta: server.metadata.clone(),
         user_data: server.user_data.clone(),
         admin_password: server.admin_password.as_ref().map(|password| Secret::new(password.reveal().clone())),
+        guest_password: server.guest_password.as_ref().map(|password| Secret::new(password.reveal().clone())),
         floating_ips: ports.iter().flat_map(|port| port.floating_ips.iter().map(|ip| ip.address)).collect(),
         reservation_id: server.reservation_id.clone(),
         security_groups: view::security_groups(server, ports),

@@ -176,8 +176,10 @@ pub(super) fn read(cx: &Cx, allowed: &Allowed<Scope>) -> Read<Option<Filter>> {
 /// Status, deletion, time of change.
 fn by_life(cx: &Cx, mut filter: Filter, is_operator: bool) -> Read<Option<Filter>> {
     let query = cx.query();
-    let statuses: Vec<String> = query.all("status").map(str::to_ascii_uppercase).collect();
-    if let Some(unknown) = statuses.iter().find(|word| !is_status(word)) {
+    let (statuses, unknown): (Vec<String>, Vec<String>) =
+        query.all("status").map(str::to_ascii_uppercase).partition(|word| is_status(word));
+    // One that is known counts, whatever stands beside it.
+    if let Some(unknown) = unknown.first().filter(|_| statuses.is_empty()) {
         if at_least(cx.version, 38) {
             return Err(Fault::bad_request(format!("Invalid status value: {unknown}")));
         }

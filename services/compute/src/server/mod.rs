@@ -15,6 +15,7 @@ mod create;
 pub(crate) mod desired;
 mod filter;
 mod guard;
+pub(crate) mod guest_password;
 mod hostname;
 mod interfaces;
 mod list;
@@ -99,6 +100,10 @@ pub(crate) struct Server {
     pub locked_reason: Option<String>,
     /// The one that is being taken.
     pub snapshot: Option<Snapshot>,
+    /// As the guest encrypted it.
+    pub guest_password: Option<Secret<String>>,
+    /// By which the guest knows its root disk.
+    pub root_tag: Option<String>,
 }
 
 /// Why a server is in ERROR.

@@ -277,7 +277,7 @@ impl ServerReconciler {
                 let now = Timestamp::now();
                 tx.execute(
                     "UPDATE servers SET deleted_at = $1, updated_at = $1, admin_password = NULL, user_data = NULL, \
-                     snapshot = NULL WHERE id = $2",
+                     guest_password = NULL, snapshot = NULL WHERE id = $2",
                     &params![now, &server.id],
                 )?;
                 instance_action::fail_open(tx, &server.id, "The server was deleted.")?;

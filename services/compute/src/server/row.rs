@@ -18,7 +18,8 @@ pub(crate) const COLUMNS: &str = "id, seq, project_id, user_id, name, hostname, 
     phase, node_id, host, tried, fault, marked_error, \
     found, found_generation, found_reboots, \
     flavor_id, flavor, image_id, image, key_name, public_key, user_data, admin_password, config_drive, disk_config, \
-    access_ip_v4, access_ip_v6, metadata, tags, security_groups, locked_by, locked_reason, snapshot";
+    access_ip_v4, access_ip_v6, metadata, tags, security_groups, locked_by, locked_reason, snapshot, \
+    guest_password, root_tag";
 
 pub(crate) fn from_row(row: &Row) -> store::Result<Server> {
     Ok(Server {
@@ -71,6 +72,8 @@ pub(crate) fn from_row(row: &Row) -> store::Result<Server> {
         locked_by: row.get(45)?,
         locked_reason: row.get(46)?,
         snapshot: row.json(47)?,
+        guest_password: row.get::<Option<String>>(48)?.map(Secret::new),
+        root_tag: row.get(49)?,
     })
 }
 
@@ -82,9 +85,9 @@ pub(crate) fn insert(tx: &mut Tx, server: &Server) -> Result<()> {
          created_at, updated_at, generation, power, reboots, reboot_kind, zone, wanted_host, host_is_forced, phase, phase_at, \
          tried, marked_error, found_generation, found_reboots, found_current, vcpus, memory_mb, flavor_id, flavor, image_id, \
          image, key_name, public_key, user_data, admin_password, config_drive, disk_config, access_ip_v4, access_ip_v6, \
-         metadata, tags, security_groups) \
+         metadata, tags, security_groups, root_tag) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, 0, 'soft', $13, $14, $15, $16, $10, '[]', 0, 0, 0, 0, \
-         $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
+         $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)",
         &params![
             &server.id,
             seq,
@@ -118,7 +121,8 @@ pub(crate) fn insert(tx: &mut Tx, server: &Server) -> Result<()> {
             server.access_ip_v6.clone(),
             json!(server.metadata),
             json!(server.tags),
-            json!(server.security_groups)
+            json!(server.security_groups),
+            server.root_tag.clone()
         ],
     )?;
     Ok(())

@@ -102,7 +102,7 @@ pub(super) async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
 }
 
 /// A comma would part the lists of tags in filters, and a slash the path.
-fn check(tag: String) -> Read<String> {
+pub(super) fn check(tag: String) -> Read<String> {
     if tag.contains([',', '/']) { Err(wrong("tags", &json!(tag), "A tag holds neither ',' nor '/'.")) } else { Ok(tag) }
 }
 

@@ -41,6 +41,18 @@ async fn a_wrong_create_is_refused_and_leaves_nothing() {
         (server_with("networks", json!([{"uuid": "x"}])), 400, "not a UUID"),
         (server_with("networks", json!([{}])), 400, "missing 'uuid'"),
         (server_with("networks", json!("some")), 400, "networks"),
+        (server_with("networks", json!(null)), 400, "networks"),
+        (server_with("networks", json!([{"uuid": null}])), 400, "uuid"),
+        (server_with("networks", json!([{"uuid": NOBODY, "fixed_ip": null}])), 400, "not an IP address"),
+        (server_with("imageRef", json!(null)), 400, "not of type 'string'"),
+        (server_with("flavorRef", json!(null)), 400, "not of type 'string'"),
+        (server_with("key_name", json!(null)), 400, "not of type 'string'"),
+        (server_with("security_groups", json!(null)), 400, "not of type 'array'"),
+        (server_with("metadata", json!(null)), 400, "not of type 'object'"),
+        (server_with("user_data", json!(null)), 400, "not of type 'string'"),
+        (server_with("config_drive", json!(null)), 400, "not of type 'boolean'"),
+        (server_with("min_count", json!(null)), 400, "not of type 'integer'"),
+        (server_with("min_count", json!("+1")), 400, "not of type 'integer'"),
         (server_with("networks", json!([{"port": NOBODY, "fixed_ip": "10.0.0.1"}])), 400, "Fixed IP"),
         (server_with("networks", json!([{"port": NOBODY}, {"port": NOBODY}])), 400, "twice"),
         (server_with("networks", json!([{"uuid": NOBODY, "fixed_ip": "1.2.3"}])), 400, "not an IP address"),
@@ -86,8 +98,13 @@ async fn a_wrong_create_is_refused_and_leaves_nothing() {
 #[tokio::test]
 async fn the_image_on_the_local_disk_is_no_volume() {
     let cloud = Cloud::asleep(&["h1"]).await;
-    let device = json!([{"uuid": IMAGE, "source_type": "image", "destination_type": "local", "boot_index": 0, "delete_on_termination": true}]);
-    cloud.member().post("/compute/v2.1/servers", server_with("block_device_mapping_v2", device)).await.expect(202);
+    let device = json!({"uuid": IMAGE, "source_type": "image", "destination_type": "local", "boot_index": 0, "delete_on_termination": true});
+    let with = |devices: Value| server_with("block_device_mapping_v2", devices);
+    cloud.member().post("/compute/v2.1/servers", with(json!([device]))).await.expect(202);
+    cloud.member().post("/compute/v2.1/servers", with(json!([device, device]))).await.expect(400);
+    let mut odd = device;
+    odd["nonsense"] = json!(1);
+    cloud.member().post("/compute/v2.1/servers", with(json!([odd]))).await.expect(400);
 }
 
 #[tokio::test]

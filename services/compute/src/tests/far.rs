@@ -440,6 +440,7 @@ fn port(id: &PortId, address: u8) -> PortFacts {
             dns: Vec::new(),
             routes: Vec::new(),
             dhcp: true,
+            ipv6_address_mode: None,
         }],
         floating_ips: Vec::new(),
         security_groups: vec!["default".to_owned()],

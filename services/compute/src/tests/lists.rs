@@ -83,6 +83,7 @@ async fn filters() {
         ("status=ACTIVE", &["db-instance-3", "Web-2"]),
         ("status=active&status=shutoff", &["db-instance-3", "Web-2", "web-1"]),
         ("status=PAUSED", &[]),
+        ("status=NONSENSE&status=ACTIVE", &["db-instance-3", "Web-2"]),
         ("name=web", &["Web-2", "web-1"]),
         ("name=%5E.*-instance-%5B0-9%5D%2B%24", &["db-instance-3"]),
         ("name=w.b", &["Web-2", "web-1"]),

@@ -7,6 +7,7 @@ mod bad_input;
 mod crash;
 mod far;
 mod flavors;
+mod guests;
 mod life;
 mod lists;
 mod operator;

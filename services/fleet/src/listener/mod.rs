@@ -8,6 +8,7 @@
 
 mod images;
 mod join;
+mod passwords;
 mod session;
 mod snapshots;
 
@@ -49,6 +50,8 @@ const PING_EVERY: Duration = Duration::from_secs(4);
 const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A node with thousands of machines says so in about a megabyte.
 const LONGEST_REQUEST: usize = 32 << 20;
+/// A guest's word, escaped as JSON at worst.
+const LONGEST_PASSWORD: usize = 16 << 10;
 /// From whoever can reach the port.
 const LONGEST_JOIN: usize = 64 << 10;
 
@@ -190,6 +193,9 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
         (&Method::POST, ["v1", "answers", id]) => session::answered(fleet, peer, node, id, read(request).await?),
         (&Method::POST, ["v1", "renew"]) => join::renew(fleet, node, read(request).await?).await,
         (&Method::GET, ["v1", "images", sha512]) => images::send(fleet, node, sha512).await,
+        (&Method::POST, ["v1", "passwords", server]) => {
+            passwords::take(fleet, node, server, read_at_most(LONGEST_PASSWORD, request).await?).await
+        }
         (&Method::PUT, ["v1", "snapshots", image]) => snapshots::take(fleet, node, image, request.into_body()).await,
         _ => Err(Refusal::not_found("the node protocol has no such request").into()),
     }

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use ::store::Actor;
-use access::{Allowed, Scope};
-use api::{Cx, Fault, Reply, Routes, empty, no_content, stream};
+use api::{Access, Cx, Fault, Reply, Routes, empty, no_content, stream};
 use bounds::{Overdue, Threads, Turn};
 use bytes::Bytes;
 use disks::{Format, inspect::Container};
@@ -15,17 +14,17 @@ use http::{HeaderValue, StatusCode, header};
 use super::{Judge, Meter, give_up, keep, range, receive};
 use crate::{
     Error, Image, StoreSettings,
-    image::{Row, Status, store},
+    image::{Reach, Row, Status, store},
     policy, quota,
     settings::Transfers,
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room)
-        .put("/v2/images/{id}/file", &policy::UPLOAD, upload)
+        .put("/v2/images/{id}/file", Access::Asks(&policy::UPLOAD), upload)
         .streams_body()
-        .get("/v2/images/{id}/file", &policy::DOWNLOAD, download)
-        .put("/v2/images/{id}/stage", &policy::STAGE, stage)
+        .get("/v2/images/{id}/file", Access::Asks(&policy::DOWNLOAD), download)
+        .put("/v2/images/{id}/stage", Access::Asks(&policy::STAGE), stage)
         .streams_body()
 }
 
@@ -40,9 +39,10 @@ async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {
             .ok_or_else(|| Fault::bad_request(format!("There is no store '{name}' to upload to; see /v2/info/stores.")))?,
     };
     let length = announced(&cx)?;
-    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let (reach, actor) = (Reach::of(&cx, &policy::UPLOAD)?, cx.actor());
+    check_may(&room, &cx, &reach).await?;
     let turn = turn(&room, &cx).await?;
-    let image = begin(&room, &allowed, &actor, cx.param("id").to_owned(), Status::Saving).await?;
+    let image = begin(&room, &cx, reach, Status::Saving).await?;
     // From here on the image says `saving`; however the upload ends, even if the client goes away and this handler is
     // dropped, the task sees to it that the image says what is true.
     let chunks = cx.stream()?.map_err(Error::BrokenOff);
@@ -61,9 +61,10 @@ async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {
 async fn stage(room: Arc<Image>, mut cx: Cx) -> Reply {
     check_type(&cx)?;
     let length = announced(&cx)?;
-    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
+    let (reach, actor) = (Reach::of(&cx, &policy::STAGE)?, cx.actor());
+    check_may(&room, &cx, &reach).await?;
     let turn = turn(&room, &cx).await?;
-    let image = begin(&room, &allowed, &actor, cx.param("id").to_owned(), Status::Uploading).await?;
+    let image = begin(&room, &cx, reach, Status::Uploading).await?;
     let chunks = cx.stream()?.map_err(Error::BrokenOff);
     let task = tokio::spawn(async move {
         let _turn = turn;
@@ -75,6 +76,12 @@ async fn stage(room: Arc<Image>, mut cx: Cx) -> Reply {
     });
     task.await.map_err(|error| Fault::internal(format_args!("the upload ended abnormally: {error}")))??;
     no_content()
+}
+
+/// Who may not send this image its data does not wait for his turn to be told so.
+async fn check_may(room: &Image, cx: &Cx, reach: &Reach) -> Result<(), Error> {
+    let (id, reach) = (cx.param("id").to_owned(), reach.clone());
+    room.store.read(move |tx| store::get_own(tx, &reach, &id).map(drop)).await
 }
 
 /// Waits, before the image is told of anything, until this project's turn has come to send data.
@@ -110,10 +117,10 @@ fn announced(cx: &Cx) -> Result<Option<u64>, Fault> {
     text.parse().map(Some).map_err(|_| Fault::bad_request(format!("'{text}' is no size of data in bytes.")))
 }
 
-async fn begin(room: &Image, allowed: &Allowed<Scope>, actor: &Actor, id: String, status: Status) -> Result<Row, Error> {
-    let (allowed, actor, limits) = (allowed.clone(), actor.clone(), room.settings.quota);
+async fn begin(room: &Image, cx: &Cx, reach: Reach, status: Status) -> Result<Row, Error> {
+    let (id, actor, limits) = (cx.param("id").to_owned(), cx.actor(), room.settings.quota);
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &allowed, &id)?;
+        let before = store::get_own(tx, &reach, &id)?;
         match before.status {
             Status::Queued => {}
             Status::Saving | Status::Uploading | Status::Importing => {
@@ -217,8 +224,8 @@ pub fn disk(image: &Row) -> Format {
 }
 
 async fn download(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
-    let image = room.store.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::DOWNLOAD)?);
+    let image = room.store.read(move |tx| store::get(tx, &reach, &id)).await?;
     if image.status == Status::Deactivated {
         let target = access::Target::in_project(&image.owner);
         cx.check(&policy::DOWNLOAD_DEACTIVATED, &target)

@@ -3,31 +3,30 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Reply, Routes, no_content};
+use access::Policy;
+use api::{Access, Cx, Reply, Routes, no_content};
 
-use super::{Row, Status, store};
+use super::{Reach, Row, Status, store};
 use crate::{Error, Image, policy};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).post("/v2/images/{id}/actions/deactivate", &policy::DEACTIVATE, deactivate).post(
-        "/v2/images/{id}/actions/reactivate",
-        &policy::REACTIVATE,
-        reactivate,
-    )
+    Routes::new(room)
+        .post("/v2/images/{id}/actions/deactivate", Access::Asks(&policy::DEACTIVATE), deactivate)
+        .post("/v2/images/{id}/actions/reactivate", Access::Asks(&policy::REACTIVATE), reactivate)
 }
 
 async fn deactivate(room: Arc<Image>, cx: Cx) -> Reply {
-    turn(room, cx, Status::Deactivated).await
+    turn(room, cx, &policy::DEACTIVATE, Status::Deactivated).await
 }
 
 async fn reactivate(room: Arc<Image>, cx: Cx) -> Reply {
-    turn(room, cx, Status::Active).await
+    turn(room, cx, &policy::REACTIVATE, Status::Active).await
 }
 
-async fn turn(room: Arc<Image>, cx: Cx, status: Status) -> Reply {
-    let (id, allowed, actor) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor());
+async fn turn(room: Arc<Image>, cx: Cx, policy: &'static Policy, status: Status) -> Reply {
+    let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, policy)?, cx.actor());
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &allowed, &id)?;
+        let before = store::get_own(tx, &reach, &id)?;
         match before.status {
             // Asked twice, it is as it shall be.
             same if same == status => return Ok(()),

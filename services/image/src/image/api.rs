@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Reply, Routes, created, json, no_content};
+use api::{Access, Cx, Fault, Reply, Routes, created, json, no_content};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::{Row, action, attributes::Attributes, list, patch, store, tag};
+use super::{Reach, Row, action, attributes::Attributes, list, patch, store, tag};
 use crate::{Error, Image, data, location, policy, quota};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room.clone())
         .get("/v2/images", &policy::LIST, list::list)
         .post("/v2/images", &policy::ADD, create)
-        .get("/v2/images/{id}", &policy::SHOW, show)
-        .patch("/v2/images/{id}", &policy::MODIFY, update)
-        .delete("/v2/images/{id}", &policy::DELETE, delete)
+        .get("/v2/images/{id}", Access::Asks(&policy::SHOW), show)
+        .patch("/v2/images/{id}", Access::Asks(&policy::MODIFY), update)
+        .delete("/v2/images/{id}", Access::Asks(&policy::DELETE), delete)
         .join(tag::routes(room.clone()))
         .join(action::routes(room))
 }
@@ -24,7 +24,7 @@ pub fn routes(room: Arc<Image>) -> Routes<Image> {
 async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
     let ask: Map<String, Value> = cx.json().await?;
     let mut image = Row::new(cx.project()?.clone());
-    let attributes = Attributes { cx: &cx, settings: &room.settings };
+    let attributes = Attributes { cx: &cx, settings: &room.settings, allowed: cx.allowed()? };
     for (name, value) in ask {
         attributes.set_first(&mut image, &name, value)?;
     }
@@ -48,15 +48,16 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
-    let image = room.store.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::SHOW)?);
+    let image = room.store.read(move |tx| store::get(tx, &reach, &id)).await?;
     json(StatusCode::OK, &room.view(&cx, image)?)
 }
 
 async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     let (edits, changes) = patch::read(&mut cx).await?;
-    let (id, allowed, actor) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor());
-    let before = room.store.read(move |tx| store::get_own(tx, &allowed, &id)).await?;
+    let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::MODIFY)?, cx.actor());
+    let asked = reach.clone();
+    let before = room.store.read(move |tx| store::get_own(tx, &asked, &id)).await?;
     let mut after = before.clone();
     if !edits.is_empty() {
         location::check_may(&room, &cx, &before, &edits)?;
@@ -67,12 +68,12 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
                     "A location is fetched before it is added; make other changes by another request.",
                 ));
             }
-            let image = location::set(&room, &cx, before, edited).await?;
+            let image = location::set(&room, reach, cx.actor(), before, edited).await?;
             return json(StatusCode::OK, &room.view(&cx, image)?);
         }
         after.locations = edited.labels;
     }
-    let attributes = Attributes { cx: &cx, settings: &room.settings };
+    let attributes = Attributes { cx: &cx, settings: &room.settings, allowed: reach.allowed()? };
     for change in changes {
         change.apply(&attributes, &mut after)?;
     }
@@ -81,9 +82,9 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, allowed, actor) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::DELETE)?, cx.actor());
     let write = room.store.write(move |tx| {
-        let image = store::get_own(tx, &allowed, &id)?;
+        let image = store::get_own(tx, &reach, &id)?;
         if image.protected {
             return Err(Error::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
         }

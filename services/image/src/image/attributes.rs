@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use access::{Allowed, Scope};
 use api::{Cx, Fault};
 use serde_json::Value;
 use types::{ImageId, ProjectId};
@@ -44,6 +45,9 @@ const OWN_NAMES: &[&str] = &[
     "members",
 ];
 
+/// Properties that name other images.
+const IMAGE_IDS: [&str; 2] = ["kernel_id", "ramdisk_id"];
+pub const DELETION_POLICIES: [&str; 2] = ["on_image_deletion", "do_not_delete"];
 const DISK_FORMATS: &[&str] = &["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"];
 const CONTAINER_FORMATS: &[&str] = &["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
 
@@ -51,6 +55,7 @@ const CONTAINER_FORMATS: &[&str] = &["ami", "ari", "aki", "bare", "ovf", "ova", 
 pub struct Attributes<'a> {
     pub cx: &'a Cx,
     pub settings: &'a Settings,
+    pub allowed: &'a Allowed<Scope>,
 }
 
 impl Attributes<'_> {
@@ -85,10 +90,7 @@ impl Attributes<'_> {
             "tags" => image.tags = self.tags(value)?,
             property => {
                 check_property_name(property)?;
-                let Value::String(text) = value else {
-                    return Err(unfit(&format!("the property {property} is a string")));
-                };
-                image.properties.insert(property.to_owned(), text);
+                image.properties.insert(property.to_owned(), property_value(property, value)?);
                 if image.properties.len() > self.settings.limits.properties {
                     let most = self.settings.limits.properties;
                     return Err(Fault::too_large(format!(
@@ -115,7 +117,7 @@ impl Attributes<'_> {
     fn set_owner(&self, image: &mut Row, value: &Value) -> Result<(), Fault> {
         let owner = ProjectId::new(value.as_str().ok_or_else(|| unfit("owner is a string"))?);
         check_text("owner", owner.as_str())?;
-        if !self.cx.allowed()?.scope().admits(&owner, None) {
+        if !self.allowed.scope().admits(&owner, None) {
             return Err(Fault::forbidden("You are not permitted to give images to another project."));
         }
         image.owner = owner;
@@ -131,6 +133,26 @@ impl Attributes<'_> {
         }
         Ok(tags)
     }
+}
+
+/// The properties that Glance's `schema-image.json` says more of than that they are strings.
+fn property_value(property: &str, value: Value) -> Result<Option<String>, Fault> {
+    match (property, value) {
+        (property, Value::Null) if IMAGE_IDS.contains(&property) => Ok(None),
+        (property, Value::String(text)) if IMAGE_IDS.contains(&property) && !is_hyphenated_uuid(&text) => {
+            Err(unfit(&format!("{property} is the id of an image, a UUID, or null, not '{text}'")))
+        }
+        ("cinder_encryption_key_deletion_policy", Value::String(text)) if !DELETION_POLICIES.contains(&text.as_str()) => {
+            Err(unfit(&format!("'{text}' is not one of {}", DELETION_POLICIES.join(", "))))
+        }
+        (_, Value::String(text)) => Ok(Some(text)),
+        (property, _) => Err(unfit(&format!("the property {property} is a string"))),
+    }
+}
+
+/// As the schema's pattern has it, which takes no other spelling.
+fn is_hyphenated_uuid(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
 fn set_format(image: &mut Row, name: &str, format: Option<String>) -> Result<(), Fault> {

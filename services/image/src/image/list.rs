@@ -54,7 +54,8 @@ fn page(cx: &Cx, paging: &Paging) -> Result<Select, Fault> {
     let mut select = visible(cx)?;
     let hidden = query.flag("os_hidden")?.unwrap_or(false);
     select = select.filter("os_hidden = ", hidden);
-    for (name, value) in query.pairs() {
+    // Of several values the last counts, as in Glance; an image may have several tags, so all of them are asked for.
+    for (name, value) in query.pairs().filter(|(name, value)| *name == "tag" || query.get(name) == Some(*value)) {
         select = match name {
             "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "visibility" | "os_hidden" | "member_status" => select,
             "name" => select.filter_in("name", several(value)),

@@ -19,6 +19,7 @@ mod attributes;
 mod list;
 mod patch;
 mod protect;
+mod reach;
 pub mod store;
 mod tag;
 mod view;
@@ -33,8 +34,9 @@ use crate::{
     location::{Label, Said},
 };
 
-pub use attributes::{Attributes, check_property_name, check_text};
+pub use attributes::{Attributes, DELETION_POLICIES, check_property_name, check_text};
 pub use protect::{Deed, check_created_by, check_property};
+pub use reach::Reach;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -50,7 +52,8 @@ pub struct Row {
     pub min_disk: i64,
     pub min_ram: i64,
     pub data: Option<DataFacts>,
-    pub properties: BTreeMap<String, String>,
+    /// The user's own. Two that name other images can be null, as Glance's schema has it.
+    pub properties: BTreeMap<String, Option<String>>,
     pub tags: BTreeSet<String>,
     pub generation: Generation,
     pub created_at: Timestamp,

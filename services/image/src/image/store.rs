@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use access::{Allowed, Scope};
 use store::{Actor, Event, Row as Columns, Tx, params};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
-use super::{DataFacts, Place, Row, Status, Visibility};
+use super::{DataFacts, Place, Reach, Row, Status, Visibility};
 use crate::{Error, location::Label, member};
 
 pub const COLUMNS: &str = "id, name, owner, status, visibility, protected, os_hidden, disk_format, container_format, min_disk, \
@@ -59,24 +58,20 @@ pub fn find(tx: &mut Tx, id: &str) -> Result<Option<Row>, Error> {
     Ok(row.map(|row| from_columns(&row)).transpose()?)
 }
 
-/// An image that the caller may see: his project's own, a public or a community one, or one that was shared with his
-/// project, whether it took it or not. Any other is not there.
-pub fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &str) -> Result<Row, Error> {
+/// An image that the caller sees, if he may do what he asks for to images at all. One that he does not see is not there.
+pub fn get(tx: &mut Tx, reach: &Reach, id: &str) -> Result<Row, Error> {
     let image = find(tx, id)?.ok_or_else(|| Error::NotFound(id.to_owned()))?;
-    let open = matches!(image.visibility, Visibility::Public | Visibility::Community);
-    if open || allowed.scope().admits(&image.owner, None) {
-        return Ok(image);
+    if !reach.sees(tx, &image)? {
+        return Err(Error::NotFound(id.to_owned()));
     }
-    match allowed.scope().project() {
-        Some(project) if image.visibility == Visibility::Shared && member::store::is_member(tx, &image.id, project)? => Ok(image),
-        _ => Err(Error::NotFound(id.to_owned())),
-    }
+    reach.allowed()?;
+    Ok(image)
 }
 
 /// An image that the caller may change: his project's own. One that he sees but does not own is refused, not hidden.
-pub fn get_own(tx: &mut Tx, allowed: &Allowed<Scope>, id: &str) -> Result<Row, Error> {
-    let image = get(tx, allowed, id)?;
-    if allowed.scope().admits(&image.owner, None) {
+pub fn get_own(tx: &mut Tx, reach: &Reach, id: &str) -> Result<Row, Error> {
+    let image = get(tx, reach, id)?;
+    if reach.admits(&image) {
         return Ok(image);
     }
     Err(Error::Forbidden("You are not permitted to change this image: it belongs to another project.".into()))

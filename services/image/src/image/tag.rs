@@ -3,17 +3,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use api::{Cx, Reply, Routes, no_content};
+use api::{Access, Cx, Reply, Routes, no_content};
 
-use super::{check_text, store};
+use super::{Reach, check_text, store};
 use crate::{Error, Image, policy};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).put("/v2/images/{id}/tags/{tag}", &policy::MODIFY, add).delete(
-        "/v2/images/{id}/tags/{tag}",
-        &policy::MODIFY,
-        remove,
-    )
+    Routes::new(room)
+        .put("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), add)
+        .delete("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), remove)
 }
 
 async fn add(room: Arc<Image>, cx: Cx) -> Reply {
@@ -45,9 +43,9 @@ async fn change(
     cx: &Cx,
     change: impl Fn(&mut BTreeSet<String>) -> Result<(), Error> + Send + Sync + 'static,
 ) -> Reply {
-    let (id, allowed, actor) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(cx, &policy::MODIFY)?, cx.actor());
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &allowed, &id)?;
+        let before = store::get_own(tx, &reach, &id)?;
         let mut after = before.clone();
         change(&mut after.tags)?;
         store::update(tx, &actor, &before, &after)

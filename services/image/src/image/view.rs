@@ -22,6 +22,8 @@ impl Image {
         let image = readable(&self.settings, cx.caller()?, image);
         let mut view = view(&image);
         let mut stores = self.stores_of(&image);
+        // Of those with one weight Glance promises no order; by their names the list reads the same everywhere.
+        stores.sort_by_key(|id| (std::cmp::Reverse(self.settings.store(id).map(|store| store.weight)), id.clone()));
         if stores.is_empty() {
             stores.extend(image.locations.iter().filter_map(|label| label.store.clone()));
         }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use access::Target;
-use api::{Cx, Fault, Reply, Routes, empty};
+use api::{Access, Cx, Fault, Reply, Routes, empty};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,12 +13,12 @@ use uuid::Uuid;
 use super::{METHODS, Method, Order, begun};
 use crate::{
     Error, Image,
-    image::{self, Row, Status},
+    image::{self, Reach, Row, Status},
     policy, quota, task,
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).post("/v2/images/{id}/import", &policy::IMPORT, import)
+    Routes::new(room).post("/v2/images/{id}/import", Access::Asks(&policy::IMPORT), import)
 }
 
 #[derive(Deserialize)]
@@ -45,13 +45,14 @@ fn yes() -> bool {
 
 async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
     let ask: Ask = cx.json().await?;
-    let (id, allowed, actor, limits) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor(), room.settings.quota);
+    let (id, actor, limits) = (cx.param("id").to_owned(), cx.actor(), room.settings.quota);
+    let reach = Reach::of(&cx, &policy::IMPORT)?;
     let before = {
-        let (id, allowed) = (id.clone(), allowed.clone());
+        let (id, reach) = (id.clone(), reach.clone());
         // Copies are made by the operator's policy, of any image; all else is for the owner.
         let is_copy = ask.method.name == METHODS[2];
         let read = room.store.read(move |tx| {
-            if is_copy { image::store::get(tx, &allowed, &id) } else { image::store::get_own(tx, &allowed, &id) }
+            if is_copy { image::store::get(tx, &reach, &id) } else { image::store::get_own(tx, &reach, &id) }
         });
         read.await?
     };
@@ -77,7 +78,7 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
         "import_req": {"method": {"name": name}, "all_stores": ask.all_stores, "all_stores_must_succeed": order.all_must_succeed},
     });
     let write = room.store.write(move |tx| {
-        let before = image::store::get(tx, &allowed, &id)?;
+        let before = image::store::get(tx, &reach, &id)?;
         check_state(&before, &order.method)?;
         if task::store::is_busy(tx, &id)? {
             return Err(Error::Conflict(format!("Image {id} has an import under way already; wait for it to end.")));
@@ -87,7 +88,7 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
         if order.method == Method::CopyImage {
             after.status = before.status;
         } else {
-            after.properties.extend(injected.clone());
+            after.properties.extend(injected.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
         }
         image::store::update(tx, &actor, &before, &after)?;
         task::store::insert(tx, &actor, &task::Row::new(task::Kind::Import, &before, &actor, input.clone()))

@@ -196,8 +196,8 @@ async fn follow(room: &Image, task: &task::Row, image: Row, source: &str, region
 async fn of_owner(room: &Image, task: &task::Row, id: &str) -> Result<Row, Error> {
     let owner = ProjectId::new(task.owner.as_str());
     let allowed = Allowed::<Scope>::for_work("image.import").in_project(&owner).ok_or(Error::Gone)?;
-    let id = id.to_owned();
-    room.store.read(move |tx| image::store::get(tx, &allowed, &id)).await
+    let (id, reach) = (id.to_owned(), image::Reach::of_work(allowed));
+    room.store.read(move |tx| image::store::get(tx, &reach, &id)).await
 }
 
 fn no_data(id: &str) -> Error {

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use access::{Allowed, Scope};
-use api::{Cx, Fault, Reply, Routes, accepted, json};
+use api::{Access, Cx, Fault, Reply, Routes, accepted, json};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,14 +14,16 @@ use super::{
     edit::check_url,
     set::{Gift, begin},
 };
-use crate::{Image, image, policy};
+use crate::{
+    Image,
+    image::{self, Reach},
+    policy,
+};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).post("/v2/images/{id}/locations", &policy::ADD_LOCATION, add).get(
-        "/v2/images/{id}/locations",
-        &policy::GET_LOCATION,
-        list,
-    )
+    Routes::new(room)
+        .post("/v2/images/{id}/locations", Access::Asks(&policy::ADD_LOCATION), add)
+        .get("/v2/images/{id}/locations", Access::Asks(&policy::GET_LOCATION), list)
 }
 
 #[derive(Deserialize)]
@@ -40,15 +41,17 @@ struct ValidationData {
 
 async fn add(room: Arc<Image>, mut cx: Cx) -> Reply {
     let New { url, validation_data } = cx.json().await?;
-    let (id, allowed, actor) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::ADD_LOCATION)?, cx.actor());
+    let (wanted, asked) = (id.clone(), reach.clone());
+    room.store.read(move |tx| image::store::get_own(tx, &asked, &wanted)).await?;
     // Where locations are not for tenants, they are still for the operator and for services: those see all images.
-    if !room.settings.show_multiple_locations && !allowed.scope().is_all() {
+    if !room.settings.show_multiple_locations && !reach.allowed()?.scope().is_all() {
         return Err(Fault::forbidden("It's not allowed to add locations if locations are invisible."));
     }
     check_url(&room, &url)?;
     let expected = validation_data.map(read_validation).transpose()?.flatten();
     let gift = Gift { url: url.clone(), metadata: Map::new(), said: None, expected, label_stays: true };
-    begin(&room, allowed, actor, id, gift).await?;
+    begin(&room, reach, actor, id, gift).await?;
     accepted(&json!([{"url": url, "metadata": {}}]))
 }
 
@@ -61,8 +64,8 @@ fn read_validation(data: ValidationData) -> Result<Option<Expected>, Fault> {
 }
 
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, allowed): (String, Allowed<Scope>) = (cx.param("id").to_owned(), cx.allowed()?.clone());
-    let image = room.store.read(move |tx| image::store::get(tx, &allowed, &id)).await?;
+    let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::GET_LOCATION)?);
+    let image = room.store.read(move |tx| image::store::get(tx, &reach, &id)).await?;
     let blob = image.place.blob.clone().unwrap_or_default();
     let location = |store: String| -> Option<Value> {
         let url = room.settings.store(&store)?.place.url(&blob);

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use ::store::Actor;
-use access::{Allowed, Scope};
-use api::{Cx, Fault};
+use api::Fault;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha512};
@@ -14,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{Edited, Expected, Label, Said, say::Asked};
 use crate::{
     Error, Image,
-    image::{Row, Status, store},
+    image::{Reach, Row, Status, store},
     import::{self, Method, Order},
     quota, task,
 };
@@ -36,18 +35,17 @@ pub struct Gift {
 
 /// Answers the image as it is then. An image that waited for its data is active, or still `importing` if that takes longer
 /// than a request should.
-pub async fn set(room: &Arc<Image>, cx: &Cx, before: Row, edited: Edited) -> Result<Row, Fault> {
+pub async fn set(room: &Arc<Image>, reach: Reach, actor: Actor, before: Row, edited: Edited) -> Result<Row, Fault> {
     let Edited { mut labels, new } = edited;
     let Some((place, asked)) = new else { return Ok(before) };
-    let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
     if before.status == Status::Queued {
-        return give(room, allowed, actor, before, asked).await;
+        return give(room, reach, actor, before, asked).await;
     }
     compare(room, &before, &asked.url).await?;
     work::crash::point("image.location.compared");
     labels.insert(place, Label { url: asked.url, metadata: asked.metadata, store: None });
     let write = room.store.write(move |tx| {
-        let now = store::get_own(tx, &allowed, before.id.as_str())?;
+        let now = store::get_own(tx, &reach, before.id.as_str())?;
         // What else became of it meanwhile is no hindrance.
         if now.locations != before.locations || now.place.stores != before.place.stores || now.status != Status::Active {
             return Err(Error::Store(::store::Error::Conflict));
@@ -60,12 +58,12 @@ pub async fn set(room: &Arc<Image>, cx: &Cx, before: Row, edited: Edited) -> Res
 }
 
 /// Orders the fetch as an import, whatever becomes of this process, and waits for its end for a while.
-async fn give(room: &Arc<Image>, allowed: Allowed<Scope>, actor: Actor, before: Row, asked: Asked) -> Result<Row, Fault> {
+async fn give(room: &Arc<Image>, reach: Reach, actor: Actor, before: Row, asked: Asked) -> Result<Row, Fault> {
     let deadline = Instant::now() + room.settings.patience;
     let id = before.id.to_string();
     let Asked { url, metadata, said } = asked;
     let gift = Gift { url, metadata, said: Some(said.unwrap_or_default()), expected: None, label_stays: false };
-    let begun = begin(room, allowed.clone(), actor, id.clone(), gift).await?;
+    let begun = begin(room, reach.clone(), actor, id.clone(), gift).await?;
     work::crash::point("image.location.begun");
     let mut wake = room.store.watch(&["image_task"]);
     let ended = loop {
@@ -82,17 +80,17 @@ async fn give(room: &Arc<Image>, allowed: Allowed<Scope>, actor: Actor, before: 
         let status = status.and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok());
         return Err(Fault::new(status.unwrap_or(StatusCode::BAD_REQUEST), task.message));
     }
-    Ok(room.store.read(move |tx| store::get_own(tx, &allowed, &id)).await?)
+    Ok(room.store.read(move |tx| store::get_own(tx, &reach, &id)).await?)
 }
 
 /// Records that an image gets its data from a location. Answers the id of the task that sees to it.
-pub async fn begin(room: &Image, allowed: Allowed<Scope>, actor: Actor, id: String, gift: Gift) -> Result<String, Error> {
+pub async fn begin(room: &Image, reach: Reach, actor: Actor, id: String, gift: Gift) -> Result<String, Error> {
     let Gift { url, metadata, said, expected, label_stays } = gift;
     let (limits, store) = (room.settings.quota, room.default_store().id.clone());
     let method = Method::WebDownload { uri: url.clone() };
     let order = Order { method, stores: vec![store.clone()], all_must_succeed: true, expected, label_stays };
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &allowed, &id)?;
+        let before = store::get_own(tx, &reach, &id)?;
         if before.status != Status::Queued {
             let word = before.status.as_str();
             return Err(Error::Conflict(format!("It's not allowed to add locations if image status is {word}.")));

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use ::store::Tx;
-use access::{Allowed, Scope};
-use api::{Cx, Fault, Reply, Routes, json, no_content};
+use api::{Access, Cx, Fault, Reply, Routes, json, no_content};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,17 +12,17 @@ use serde_json::json;
 use super::{Status, store, view};
 use crate::{
     Error, Image,
-    image::{self, Visibility, check_text},
+    image::{self, Reach, Visibility, check_text},
     policy,
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room)
-        .get("/v2/images/{id}/members", &policy::MEMBERS, list)
-        .post("/v2/images/{id}/members", &policy::MEMBER_ADD, create)
-        .get("/v2/images/{id}/members/{member}", &policy::MEMBER_SHOW, show)
-        .put("/v2/images/{id}/members/{member}", &policy::MEMBER_MODIFY, update)
-        .delete("/v2/images/{id}/members/{member}", &policy::MEMBER_DELETE, delete)
+        .get("/v2/images/{id}/members", Access::Asks(&policy::MEMBERS), list)
+        .post("/v2/images/{id}/members", Access::Asks(&policy::MEMBER_ADD), create)
+        .get("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_SHOW), show)
+        .put("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_MODIFY), update)
+        .delete("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_DELETE), delete)
 }
 
 #[derive(Deserialize)]
@@ -37,10 +36,10 @@ struct Answer {
 }
 
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
+    let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::MEMBERS)?);
     let read = room.store.list(move |tx| {
-        let image = image::store::get(tx, &allowed, &id)?;
-        let is_owner = allowed.scope().admits(&image.owner, None);
+        let image = image::store::get(tx, &reach, &id)?;
+        let is_owner = reach.admits(&image);
         if image.visibility != Visibility::Shared {
             if is_owner {
                 return Ok(Vec::new());
@@ -50,7 +49,7 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
         let mut members = store::list(tx, &image.id)?;
         // A member does not learn who else has the image.
         if !is_owner {
-            let own = allowed.scope().project().map(|project| project.as_str().to_owned());
+            let own = reach.allowed()?.scope().project().map(|project| project.as_str().to_owned());
             members.retain(|member| Some(&member.member) == own.as_ref());
         }
         Ok::<_, Error>(members)
@@ -60,8 +59,9 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, member, allowed) = (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.allowed()?.clone());
-    let read = room.store.read(move |tx| Ok::<_, Error>(find(tx, &allowed, &id, &member)?.1));
+    let (id, member) = (cx.param("id").to_owned(), cx.param("member").to_owned());
+    let reach = Reach::of(&cx, &policy::MEMBER_SHOW)?;
+    let read = room.store.read(move |tx| Ok::<_, Error>(find(tx, &reach, &id, &member)?.1));
     json(StatusCode::OK, &view(&read.await?))
 }
 
@@ -71,9 +71,10 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
         return Err(Fault::bad_request("Member can't be empty"));
     }
     check_text("the member", &member)?;
-    let (id, allowed, actor, most) = (cx.param("id").to_owned(), cx.allowed()?.clone(), cx.actor(), room.settings.limits.members);
+    let reach = Reach::of(&cx, &policy::MEMBER_ADD)?;
+    let (id, actor, most) = (cx.param("id").to_owned(), cx.actor(), room.settings.limits.members);
     let write = room.store.write(move |tx| {
-        let image = image::store::get_own(tx, &allowed, &id)?;
+        let image = image::store::get_own(tx, &reach, &id)?;
         if image.visibility != Visibility::Shared {
             return Err(Error::Forbidden("Only shared images have members.".into()));
         }
@@ -92,12 +93,13 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     let Answer { status } = cx.json().await?;
     let status = Status::parse(&status)
         .ok_or_else(|| Fault::bad_request(format!("'{status}' is not one of pending, accepted, rejected.")))?;
-    let (id, member, allowed, actor) =
-        (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let (id, member, actor) = (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.actor());
+    let reach = Reach::of(&cx, &policy::MEMBER_MODIFY)?;
     let write = room.store.write(move |tx| {
-        let (image, before) = find(tx, &allowed, &id, &member)?;
-        let is_member = allowed.scope().project().is_some_and(|project| project.as_str() == member);
-        if !allowed.scope().is_all() && !is_member {
+        let (image, before) = find(tx, &reach, &id, &member)?;
+        let scope = reach.allowed()?.scope();
+        let is_member = scope.project().is_some_and(|project| project.as_str() == member);
+        if !scope.is_all() && !is_member {
             return Err(Error::Forbidden("Only the project that an image is shared with accepts or rejects it.".into()));
         }
         store::set_status(tx, &actor, &image, &before, status)
@@ -106,10 +108,10 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, member, allowed, actor) =
-        (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let (id, member, actor) = (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.actor());
+    let reach = Reach::of(&cx, &policy::MEMBER_DELETE)?;
     let write = room.store.write(move |tx| {
-        let image = image::store::get_own(tx, &allowed, &id)?;
+        let image = image::store::get_own(tx, &reach, &id)?;
         let found = store::find(tx, &image.id, &member)?.ok_or_else(|| missing(&id, &member))?;
         store::delete(tx, &actor, &image, &found)
     });
@@ -118,10 +120,10 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
 }
 
 /// A member that the caller may see: of his own image, or himself.
-fn find(tx: &mut Tx, allowed: &Allowed<Scope>, id: &str, member: &str) -> Result<(image::Row, super::Row), Error> {
-    let image = image::store::get(tx, allowed, id)?;
-    let is_member = allowed.scope().project().is_some_and(|project| project.as_str() == member);
-    if !is_member && !allowed.scope().admits(&image.owner, None) {
+fn find(tx: &mut Tx, reach: &Reach, id: &str, member: &str) -> Result<(image::Row, super::Row), Error> {
+    let image = image::store::get(tx, reach, id)?;
+    let is_member = reach.allowed()?.scope().project().is_some_and(|project| project.as_str() == member);
+    if !is_member && !reach.admits(&image) {
         return Err(missing(id, member));
     }
     let found = store::find(tx, &image.id, member)?.ok_or_else(|| missing(id, member))?;

@@ -3,18 +3,28 @@
 
 use std::sync::Arc;
 
+use access::Policy;
 use api::{Cx, Fault, Routes};
 
-use super::{item, namespace, resource_type, store::Viewer};
-use crate::Image;
+use super::{
+    item, namespace, resource_type,
+    store::{Seen, Viewer},
+};
+use crate::{Image, policy};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     namespace::routes(room.clone()).join(resource_type::routes(room.clone())).join(item::routes(room))
 }
 
-/// Whose private namespaces the caller sees: his project's; an administrator sees all.
-pub fn viewer(cx: &Cx) -> Result<Viewer, Fault> {
+/// Which namespaces the caller sees, and whether he may do what he asks for to one of those: public ones, and his project's;
+/// an administrator sees all. Glance says 404 of one that he does not see and 403 of one that he does.
+pub fn viewer(cx: &Cx, policy: &'static Policy) -> Result<Viewer, Fault> {
     let caller = cx.caller()?;
     let is_admin = caller.roles.iter().any(|role| role.name == "admin");
-    Ok(if is_admin { None } else { Some(caller.project_id().map(ToString::to_string).unwrap_or_default()) })
+    let sees = match cx.scope(&policy::METADEF_GET) {
+        Err(_) => Seen::None,
+        Ok(_) if is_admin => Seen::All,
+        Ok(_) => Seen::OwnAndPublic(caller.project_id().map(ToString::to_string).unwrap_or_default()),
+    };
+    Ok(Viewer { sees, may: cx.scope(policy).map(drop).map_err(|fault| fault.message) })
 }

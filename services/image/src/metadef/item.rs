@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Reply, Routes, created, json, no_content};
+use api::{Access, Cx, Fault, Reply, Routes, created, json, no_content};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,44 +12,27 @@ use super::{Item, Kind, api::viewer, item_view, store};
 use crate::{Error, Image, image::check_text, policy};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
+    let (see, change) = (Access::Asks(&policy::METADEF_GET), Access::Asks(&policy::METADEF_MODIFY));
     Routes::new(room)
-        .get("/v2/metadefs/namespaces/{namespace}/objects", &policy::METADEF_GET, |room, cx| list(room, cx, Kind::Object))
-        .post("/v2/metadefs/namespaces/{namespace}/objects", &policy::METADEF_MODIFY, |room, cx| create(room, cx, Kind::Object))
-        .delete("/v2/metadefs/namespaces/{namespace}/objects", &policy::METADEF_MODIFY, |room, cx| {
-            delete_all(room, cx, Kind::Object)
-        })
-        .get("/v2/metadefs/namespaces/{namespace}/objects/{name}", &policy::METADEF_GET, |room, cx| show(room, cx, Kind::Object))
-        .put("/v2/metadefs/namespaces/{namespace}/objects/{name}", &policy::METADEF_MODIFY, |room, cx| {
-            update(room, cx, Kind::Object)
-        })
-        .delete("/v2/metadefs/namespaces/{namespace}/objects/{name}", &policy::METADEF_MODIFY, |room, cx| {
-            delete(room, cx, Kind::Object)
-        })
-        .get("/v2/metadefs/namespaces/{namespace}/properties", &policy::METADEF_GET, |room, cx| list(room, cx, Kind::Property))
-        .post("/v2/metadefs/namespaces/{namespace}/properties", &policy::METADEF_MODIFY, |room, cx| {
-            create(room, cx, Kind::Property)
-        })
-        .delete("/v2/metadefs/namespaces/{namespace}/properties", &policy::METADEF_MODIFY, |room, cx| {
-            delete_all(room, cx, Kind::Property)
-        })
-        .get("/v2/metadefs/namespaces/{namespace}/properties/{name}", &policy::METADEF_GET, |room, cx| {
-            show(room, cx, Kind::Property)
-        })
-        .put("/v2/metadefs/namespaces/{namespace}/properties/{name}", &policy::METADEF_MODIFY, |room, cx| {
-            update(room, cx, Kind::Property)
-        })
-        .delete("/v2/metadefs/namespaces/{namespace}/properties/{name}", &policy::METADEF_MODIFY, |room, cx| {
-            delete(room, cx, Kind::Property)
-        })
-        .get("/v2/metadefs/namespaces/{namespace}/tags", &policy::METADEF_GET, |room, cx| list(room, cx, Kind::Tag))
-        .post("/v2/metadefs/namespaces/{namespace}/tags", &policy::METADEF_MODIFY, create_tags)
-        .delete("/v2/metadefs/namespaces/{namespace}/tags", &policy::METADEF_MODIFY, |room, cx| delete_all(room, cx, Kind::Tag))
-        .get("/v2/metadefs/namespaces/{namespace}/tags/{name}", &policy::METADEF_GET, |room, cx| show(room, cx, Kind::Tag))
-        .post("/v2/metadefs/namespaces/{namespace}/tags/{name}", &policy::METADEF_MODIFY, create_tag)
-        .put("/v2/metadefs/namespaces/{namespace}/tags/{name}", &policy::METADEF_MODIFY, |room, cx| update(room, cx, Kind::Tag))
-        .delete("/v2/metadefs/namespaces/{namespace}/tags/{name}", &policy::METADEF_MODIFY, |room, cx| {
-            delete(room, cx, Kind::Tag)
-        })
+        .get("/v2/metadefs/namespaces/{namespace}/objects", see, |room, cx| list(room, cx, Kind::Object))
+        .post("/v2/metadefs/namespaces/{namespace}/objects", change, |room, cx| create(room, cx, Kind::Object))
+        .delete("/v2/metadefs/namespaces/{namespace}/objects", change, |room, cx| delete_all(room, cx, Kind::Object))
+        .get("/v2/metadefs/namespaces/{namespace}/objects/{name}", see, |room, cx| show(room, cx, Kind::Object))
+        .put("/v2/metadefs/namespaces/{namespace}/objects/{name}", change, |room, cx| update(room, cx, Kind::Object))
+        .delete("/v2/metadefs/namespaces/{namespace}/objects/{name}", change, |room, cx| delete(room, cx, Kind::Object))
+        .get("/v2/metadefs/namespaces/{namespace}/properties", see, |room, cx| list(room, cx, Kind::Property))
+        .post("/v2/metadefs/namespaces/{namespace}/properties", change, |room, cx| create(room, cx, Kind::Property))
+        .delete("/v2/metadefs/namespaces/{namespace}/properties", change, |room, cx| delete_all(room, cx, Kind::Property))
+        .get("/v2/metadefs/namespaces/{namespace}/properties/{name}", see, |room, cx| show(room, cx, Kind::Property))
+        .put("/v2/metadefs/namespaces/{namespace}/properties/{name}", change, |room, cx| update(room, cx, Kind::Property))
+        .delete("/v2/metadefs/namespaces/{namespace}/properties/{name}", change, |room, cx| delete(room, cx, Kind::Property))
+        .get("/v2/metadefs/namespaces/{namespace}/tags", see, |room, cx| list(room, cx, Kind::Tag))
+        .post("/v2/metadefs/namespaces/{namespace}/tags", change, create_tags)
+        .delete("/v2/metadefs/namespaces/{namespace}/tags", change, |room, cx| delete_all(room, cx, Kind::Tag))
+        .get("/v2/metadefs/namespaces/{namespace}/tags/{name}", see, |room, cx| show(room, cx, Kind::Tag))
+        .post("/v2/metadefs/namespaces/{namespace}/tags/{name}", change, create_tag)
+        .put("/v2/metadefs/namespaces/{namespace}/tags/{name}", change, |room, cx| update(room, cx, Kind::Tag))
+        .delete("/v2/metadefs/namespaces/{namespace}/tags/{name}", change, |room, cx| delete(room, cx, Kind::Tag))
 }
 
 /// A definition that was read from a request.
@@ -100,7 +83,7 @@ fn check_property(property: &Map<String, Value>) -> Result<(), String> {
 }
 
 async fn list(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
-    let (viewer, namespace) = (viewer(&cx)?, cx.param("namespace").to_owned());
+    let (viewer, namespace) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
     let name = namespace.clone();
     let read = room.store.list(move |tx| {
         store::get(tx, &viewer, &name)?;
@@ -121,7 +104,7 @@ async fn list(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
 }
 
 async fn show(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
-    let (viewer, namespace, name) = (viewer(&cx)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
+    let (viewer, namespace, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
     let of = namespace.clone();
     let read = room.store.read(move |tx| {
         store::get(tx, &viewer, &of)?;
@@ -141,7 +124,7 @@ async fn create_tag(room: Arc<Image>, cx: Cx) -> Reply {
 }
 
 async fn insert(room: Arc<Image>, cx: &Cx, kind: Kind, body: Body) -> Reply {
-    let (viewer, namespace, actor) = (viewer(cx)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, namespace, actor) = (viewer(cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
         let found = store::get(tx, &viewer, &of)?;
@@ -161,7 +144,7 @@ async fn create_tags(room: Arc<Image>, mut cx: Cx) -> Reply {
     let Tags { tags } = cx.json().await?;
     let bodies: Vec<Body> = tags.into_iter().map(|tag| read_body(Kind::Tag, tag)).collect::<Result<_, _>>()?;
     let appends = cx.header("x-openstack-append").is_some_and(|word| word.eq_ignore_ascii_case("true"));
-    let (viewer, namespace, actor) = (viewer(&cx)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let names: Vec<Value> = bodies.iter().map(|body| json!({"name": body.name})).collect();
     let write = room.store.write(move |tx| {
         let found = store::get(tx, &viewer, &namespace)?;
@@ -181,7 +164,7 @@ async fn create_tags(room: Arc<Image>, mut cx: Cx) -> Reply {
 async fn update(room: Arc<Image>, mut cx: Cx, kind: Kind) -> Reply {
     let body = read_body(kind, cx.json().await?)?;
     let (viewer, namespace, name, actor) =
-        (viewer(&cx)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
+        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
         let found = store::get(tx, &viewer, &of)?;
@@ -195,7 +178,7 @@ async fn update(room: Arc<Image>, mut cx: Cx, kind: Kind) -> Reply {
 
 async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
     let (viewer, namespace, name, actor) =
-        (viewer(&cx)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
+        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         let found = store::get_unprotected(tx, &viewer, &namespace)?;
         store::record(tx, &actor, "metadef.update", Some(&found), Some(&found))?;
@@ -206,7 +189,7 @@ async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
 }
 
 async fn delete_all(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
-    let (viewer, namespace, actor) = (viewer(&cx)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         let found = store::get_unprotected(tx, &viewer, &namespace)?;
         store::record(tx, &actor, "metadef.update", Some(&found), Some(&found))?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ::store::{Direction, Select};
-use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes, Sort, created, json, no_content};
+use api::{Access, Cx, Fault, Paging, PagingHabits, Reply, Routes, Sort, created, json, no_content};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,8 @@ use super::{
     api::viewer,
     association_view,
     item::{Body, read_body},
-    item_view, namespace_view, store,
+    item_view, namespace_view,
+    store::{self, Seen},
 };
 use crate::{Error, Image, image::check_text, policy};
 
@@ -23,9 +24,9 @@ pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room)
         .get("/v2/metadefs/namespaces", &policy::METADEF_GET, list)
         .post("/v2/metadefs/namespaces", &policy::METADEF_MODIFY, create)
-        .get("/v2/metadefs/namespaces/{namespace}", &policy::METADEF_GET, show)
-        .put("/v2/metadefs/namespaces/{namespace}", &policy::METADEF_MODIFY, update)
-        .delete("/v2/metadefs/namespaces/{namespace}", &policy::METADEF_MODIFY, delete)
+        .get("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::METADEF_GET), show)
+        .put("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::METADEF_MODIFY), update)
+        .delete("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::METADEF_MODIFY), delete)
 }
 
 #[derive(Deserialize)]
@@ -139,9 +140,11 @@ const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(25), defaul
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let paging = Paging::read(cx.query(), &HABITS)?;
     let mut select = Select::new("metadef_namespaces", store::COLUMNS);
-    if let Some(viewer) = viewer(&cx)? {
-        select = select.condition_with("(visibility = 'public' OR owner = ?)", vec![viewer.into()]);
-    }
+    select = match viewer(&cx, &policy::METADEF_GET)?.sees {
+        Seen::None => select.condition("1 = 0"),
+        Seen::OwnAndPublic(project) => select.condition_with("(visibility = 'public' OR owner = ?)", vec![project.into()]),
+        Seen::All => select,
+    };
     for (name, value) in cx.query().pairs() {
         select = match name {
             "visibility" => {
@@ -217,7 +220,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name) = (viewer(&cx)?, cx.param("namespace").to_owned());
+    let (viewer, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
     let found = room.store.read(move |tx| store::get(tx, &viewer, &name)).await?;
     json(StatusCode::OK, &whole_view(&room, &cx, &found).await?)
 }
@@ -252,7 +255,7 @@ async fn whole_view(room: &Image, cx: &Cx, namespace: &Namespace) -> Result<Valu
 
 async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     let new: New = cx.json().await?;
-    let (viewer, name, actor) = (viewer(&cx)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, name, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let keep_owner = new.owner.is_none();
     let wanted = new.check(cx.project()?.as_str())?.namespace;
     let write = room.store.write(move |tx| {
@@ -265,7 +268,7 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name, actor) = (viewer(&cx)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, name, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         let found = store::get_unprotected(tx, &viewer, &name)?;
         store::delete(tx, &actor, &found)

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Reply, Routes, created, json, no_content};
+use api::{Access, Cx, Fault, Reply, Routes, created, json, no_content};
 use http::StatusCode;
 use serde_json::json;
 
@@ -13,9 +13,9 @@ use crate::{Error, Image, image::check_text, policy};
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room)
         .get("/v2/metadefs/resource_types", &policy::METADEF_GET, list)
-        .get("/v2/metadefs/namespaces/{namespace}/resource_types", &policy::METADEF_GET, list_of_namespace)
-        .post("/v2/metadefs/namespaces/{namespace}/resource_types", &policy::METADEF_MODIFY, associate)
-        .delete("/v2/metadefs/namespaces/{namespace}/resource_types/{name}", &policy::METADEF_MODIFY, dissociate)
+        .get("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::METADEF_GET), list_of_namespace)
+        .post("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::METADEF_MODIFY), associate)
+        .delete("/v2/metadefs/namespaces/{namespace}/resource_types/{name}", Access::Asks(&policy::METADEF_MODIFY), dissociate)
 }
 
 async fn list(room: Arc<Image>, _: Cx) -> Reply {
@@ -28,7 +28,7 @@ async fn list(room: Arc<Image>, _: Cx) -> Reply {
 }
 
 async fn list_of_namespace(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name) = (viewer(&cx)?, cx.param("namespace").to_owned());
+    let (viewer, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
     let read = room.store.list(move |tx| {
         let found = store::get(tx, &viewer, &name)?;
         store::associations(tx, &[&found.name])
@@ -45,7 +45,7 @@ async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
     for text in [Some(&new.name), new.prefix.as_ref(), new.properties_target.as_ref()].into_iter().flatten() {
         check_text("a resource type", text)?;
     }
-    let (viewer, name) = (viewer(&cx)?, cx.param("namespace").to_owned());
+    let (viewer, name) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned());
     let association = new.of(&name);
     let kept = association.clone();
     let write = room.store.write(move |tx| {
@@ -57,7 +57,7 @@ async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn dissociate(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name, kind) = (viewer(&cx)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
+    let (viewer, name, kind) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
     let write = room.store.write(move |tx| {
         let found = store::get_unprotected(tx, &viewer, &name)?;
         if store::dissociate(tx, &found.name, &kind)? {

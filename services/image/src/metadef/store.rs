@@ -11,8 +11,31 @@ use crate::Error;
 pub const COLUMNS: &str =
     "namespace, display_name, description, visibility, protected, owner, generation, created_at, updated_at";
 
-/// Whose namespaces may be seen: `None` for all of them.
-pub type Viewer = Option<String>;
+/// For whom a namespace is read.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    pub sees: Seen,
+    /// Why he may not do what he asks for, even to a namespace that he sees.
+    pub may: Result<(), String>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Seen {
+    None,
+    /// The public ones, and those of this project.
+    OwnAndPublic(String),
+    All,
+}
+
+impl Seen {
+    fn has(&self, namespace: &Namespace) -> bool {
+        match self {
+            Self::None => false,
+            Self::OwnAndPublic(project) => namespace.is_public || namespace.owner == *project,
+            Self::All => true,
+        }
+    }
+}
 
 pub fn from_columns(row: &Columns) -> Result<Namespace, store::Error> {
     Ok(Namespace {
@@ -28,11 +51,14 @@ pub fn from_columns(row: &Columns) -> Result<Namespace, store::Error> {
     })
 }
 
+/// A namespace that the viewer sees, if he may do what he asks for.
 pub fn get(tx: &mut Tx, viewer: &Viewer, name: &str) -> Result<Namespace, Error> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM metadef_namespaces WHERE namespace = $1"), &params![name])?;
     let found = row.map(|row| from_columns(&row)).transpose()?;
-    let seen = found.filter(|found| found.is_public || viewer.as_ref().is_none_or(|viewer| *viewer == found.owner));
-    seen.ok_or_else(|| Error::NoSuch(format!("Metadata definition namespace={name} was not found.")))
+    let seen = found.filter(|found| viewer.sees.has(found));
+    let seen = seen.ok_or_else(|| Error::NoSuch(format!("Metadata definition namespace={name} was not found.")))?;
+    viewer.may.clone().map_err(Error::Forbidden)?;
+    Ok(seen)
 }
 
 /// A namespace that may be changed now.

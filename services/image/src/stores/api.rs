@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Error, Image, data,
-    image::{Status, store},
+    image::{Reach, Status, store},
     import, policy, quota,
     settings::StoreSettings,
     stores::place::Place,
@@ -21,7 +21,7 @@ pub fn routes(room: Arc<Image>) -> Routes<Image> {
         .get("/v2/info/stores", Access::Authenticated, list)
         .get("/v2/info/stores/detail", &policy::STORES_DETAIL, list_in_detail)
         .get("/v2/info/usage", Access::Authenticated, usage)
-        .delete("/v2/stores/{store}/{image}", &policy::DELETE_FROM_STORE, delete)
+        .delete("/v2/stores/{store}/{image}", Access::Asks(&policy::DELETE_FROM_STORE), delete)
 }
 
 async fn import_methods(_: Arc<Image>, _: Cx) -> Reply {
@@ -76,14 +76,14 @@ async fn usage(room: Arc<Image>, cx: Cx) -> Reply {
 
 /// Takes an image's data out of one store; the last copy stays until the image goes.
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
-    let (name, id, allowed, actor) =
-        (cx.param("store").to_owned(), cx.param("image").to_owned(), cx.allowed()?.clone(), cx.actor());
+    let (name, id, actor) = (cx.param("store").to_owned(), cx.param("image").to_owned(), cx.actor());
+    let reach = Reach::of(&cx, &policy::DELETE_FROM_STORE)?;
     if room.settings.store(&name).is_none() {
-        return Err(Fault::not_found(format!("There is no store '{name}'.")));
+        return Err(Fault::conflict(format!("There is no store '{name}'; see /v2/info/stores.")));
     }
     let from = name.clone();
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &allowed, &id)?;
+        let before = store::get_own(tx, &reach, &id)?;
         if before.protected {
             return Err(Error::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
         }

@@ -4,22 +4,23 @@
 use std::sync::Arc;
 
 use ::store::{Direction, Select};
-use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes, Sort, created, json};
+use api::{Access, Cx, Fault, Paging, PagingHabits, Reply, Routes, Sort, created, json};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use types::ProjectId;
 
 use super::{Kind, Row, Status, row_view, store, summary, view};
 use crate::{
     Error, Image,
-    image::{self, Attributes},
+    image::{self, Attributes, Reach},
     import::{self, Method},
     policy, quota,
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
     Routes::new(room)
-        .get("/v2/images/{id}/tasks", &policy::TASKS_OF_IMAGE, of_image)
+        .get("/v2/images/{id}/tasks", Access::Asks(&policy::TASKS_OF_IMAGE), of_image)
         .get("/v2/tasks", &policy::TASKS, list)
         .post("/v2/tasks", &policy::TASKS, create)
         .get("/v2/tasks/{id}", &policy::TASKS, show)
@@ -30,14 +31,16 @@ const HABITS: PagingHabits =
     PagingHabits { max: 1000, default: Some(25), default_sort: &[("created_at", Sort::Descending), ("id", Sort::Descending)] };
 
 async fn of_image(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, allowed) = (cx.param("id").to_owned(), cx.allowed()?.clone());
-    let tasks = room
-        .store
-        .list(move |tx| {
-            let image = image::store::get_own(tx, &allowed, &id)?;
-            store::of_image(tx, image.id.as_str())
-        })
-        .await?;
+    let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::TASKS_OF_IMAGE)?);
+    let read = room.store.list(move |tx| {
+        let image = image::store::get(tx, &reach, &id)?;
+        let mut tasks = store::of_image(tx, image.id.as_str())?;
+        // Whoever sees an image sees of its tasks those of his own project, for they tell who asked for what.
+        let scope = reach.allowed()?.scope();
+        tasks.retain(|task| scope.admits(&ProjectId::new(task.owner.as_str()), None));
+        Ok::<_, Error>(tasks)
+    });
+    let tasks = read.await?;
     json(StatusCode::OK, &json!({"tasks": tasks.iter().map(row_view).collect::<Vec<_>>()}))
 }
 
@@ -128,7 +131,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
     }
     room.settings.web.check(&input.import_from).map_err(|error| Fault::bad_request(error.to_string()))?;
     let mut wanted = image::Row::new(cx.project()?.clone());
-    let attributes = Attributes { cx: &cx, settings: &room.settings };
+    let attributes = Attributes { cx: &cx, settings: &room.settings, allowed: cx.allowed()? };
     for (name, value) in input.image_properties.clone() {
         attributes.set_first(&mut wanted, &name, value)?;
     }

@@ -54,6 +54,9 @@ async fn filters_keep_what_they_say() {
         ("os_hidden=true&os_distro=arch", 0),
         ("os_hidden=true&tag=red&name=in:%22a,b%22", 1),
         ("status=active", 1),
+        // The last of several values counts.
+        ("status=queued&status=active", 1),
+        ("size=1&size=600", 1),
         ("status=in:active,queued", 2),
         ("disk_format=qcow2", 1),
         ("disk_format=in:qcow2,raw", 2),

@@ -15,6 +15,7 @@ mod lists;
 mod locations;
 mod members;
 mod metadefs;
+mod personas;
 mod quota;
 mod reading;
 mod snapshots;

@@ -79,6 +79,7 @@ impl About {
             dns: subnet.dns_nameservers.clone(),
             routes: subnet.host_routes.iter().map(|route| (route.destination.to_string(), route.nexthop)).collect(),
             dhcp: subnet.enable_dhcp,
+            ipv6_address_mode: subnet.ipv6_address_mode.clone(),
         })
     }
 }

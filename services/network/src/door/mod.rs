@@ -121,6 +121,13 @@ fn claim(tx: &mut Tx, settings: &Settings, nic: &Nic) -> Result<PortId> {
     let doer = Doer::acting_for("compute", &nic.project);
     let device_owner = format!("{OWNER}{}", settings.availability_zone);
     let ask = &nic.ask;
+    if !ask.security_groups.is_empty() && !network::Row::get(tx, &ask.network_id)?.port_security_enabled {
+        // Passed over in silence it would be a machine that its owner takes for protected.
+        return Err(Error::BadRequest(format!(
+            "The security groups cannot be applied: port security is off in network {}. Leave the groups out, or switch it on.",
+            ask.network_id
+        )));
+    }
     let before = match port::Row::get(tx, &ask.port_id) {
         Ok(row) => row,
         Err(Error::PortNotFound { .. }) if ask.made_by_compute => {

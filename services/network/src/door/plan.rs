@@ -53,7 +53,9 @@ impl<'a> Planner<'a> {
         wishes: &[NicWish],
         groups: &[String],
     ) -> Result<Vec<NicAsk>, Unplanned> {
-        let groups = named_groups(tx, self.project, groups)?;
+        // Neutron gives the default group by itself, so it alone is no wish.
+        let wished = if groups == [DEFAULT] { &[] } else { groups };
+        let groups = named_groups(tx, self.project, wished)?;
         let mut asks: Vec<NicAsk> = Vec::with_capacity(wishes.len());
         let any = [NicWish::Any];
         for wish in if wishes.is_empty() { &any } else { wishes } {
@@ -62,7 +64,7 @@ impl<'a> Planner<'a> {
                     if asks.iter().any(|ask| ask.port_id == *id) {
                         return Err(Refusal::invalid(format!("Port {id} is named twice.")).into());
                     }
-                    asks.push(self.brought(tx, id)?);
+                    asks.push(self.brought(tx, id, &groups)?);
                 }
                 NicWish::Network { id, fixed_ip } => {
                     let network = self.named(tx, id)?;
@@ -97,7 +99,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A port that the caller made himself: his project's, free, and with an address.
-    fn brought(&self, tx: &mut Tx, id: &PortId) -> Result<NicAsk, Unplanned> {
+    fn brought(&self, tx: &mut Tx, id: &PortId, groups: &[SecurityGroupId]) -> Result<NicAsk, Unplanned> {
         let row = match port::Row::find(tx, &self.ports, id.as_str()) {
             Ok(row) => row,
             Err(Error::PortNotFound { .. }) => {
@@ -119,7 +121,7 @@ impl<'a> Planner<'a> {
             made_by_compute: false,
             network_id: row.network_id,
             fixed_ip: None,
-            security_groups: Vec::new(),
+            security_groups: groups.to_vec(),
             tag: None,
         })
     }

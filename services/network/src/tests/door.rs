@@ -102,6 +102,36 @@ async fn a_port_that_the_user_brought_stays_his() {
 }
 
 #[tokio::test]
+async fn a_group_that_cannot_be_applied_is_refused_and_not_passed_over() {
+    let cloud = Cloud::quiet().await;
+    let ports = &cloud.network;
+    let open = create(&cloud.member(), "networks", "network", json!({"port_security_enabled": false})).await;
+    let subnet = json!({"network_id": id(&open), "ip_version": 4, "cidr": "10.3.0.0/24"});
+    create(&cloud.member(), "subnets", "subnet", subnet).await;
+    create(&cloud.member(), "security-groups", "security_group", json!({"name": "web"})).await;
+    let brought = create(&cloud.member(), "ports", "port", json!({"network_id": id(&open)})).await;
+    let made = NicWish::Network { id: id(&open).as_str().into(), fixed_ip: None };
+    let node = NodeId::new("n");
+    for wish in [made, NicWish::Port(id(&brought).as_str().into())] {
+        let plan = async |groups: &[&str]| {
+            let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+            ports.plan(&p1(), std::slice::from_ref(&wish), &groups).await.unwrap().remove(0)
+        };
+        let ask = plan(&["web"]).await;
+        let refusal = ports.ensure(&p1(), &ServerId::generate(), "s", &node, &ask).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Invalid);
+        assert!(refusal.message.contains("security groups cannot be applied"), "{}", refusal.message);
+        // Nothing was wished for: the default group comes by itself, where it can.
+        for groups in [&[][..], &["default"]] {
+            let (ask, server) = (plan(groups).await, ServerId::generate());
+            let facts = ports.ensure(&p1(), &server, "s", &node, &ask).await.unwrap();
+            assert_eq!(facts.security_groups, [] as [String; 0]);
+            ports.release(&server, &ask).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn wishes_that_cannot_be_are_refused_before_anything_is_made() {
     let cloud = Cloud::quiet().await;
     let ports = &cloud.network;

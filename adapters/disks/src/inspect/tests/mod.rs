@@ -237,13 +237,20 @@ fn what_qemu_itself_makes_dangerous_is_refused() {
 fn an_image_cut_short_is_refused() {
     let image = made("qcow2", "", "1M");
     assert_eq!(judge(Format::Qcow2, &[]), Err(Refusal::Empty));
-    assert_eq!(judge(Format::Raw, &[]), Err(Refusal::Empty));
+    assert_eq!(judge(Format::Iso, &[]), Err(Refusal::Empty));
+    assert_eq!(Inspector::of_anything(Limits::default()).finish(), Err(Refusal::Empty));
     for length in [4, 71, 72, 103] {
         assert_eq!(judge(Format::Qcow2, &image[..length]), Err(Refusal::Truncated { length: length as u64 }));
     }
     for length in [104, 4096, 65_536, 131_072] {
         assert!(matches!(judge(Format::Qcow2, &image[..length]), Err(Refusal::Malformed { .. })), "{length}");
     }
+}
+
+#[test]
+fn a_raw_disk_may_have_no_bytes() {
+    let nothing = judge(Format::Raw, &[]).unwrap();
+    assert_eq!((nothing.length, nothing.virtual_size, nothing.partitions), (0, 0, Partitions::None));
 }
 
 #[test]

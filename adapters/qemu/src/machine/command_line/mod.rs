@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Datapath, Disk, DiskBus, DiskFormat, MACHINE_TYPE, MachineSpec, Nic, WatchdogAction};
+use super::{Datapath, Disk, DiskBus, DiskFormat, Layout, MACHINE_TYPE, MachineSpec, Nic, WatchdogAction};
 use crate::error::Error;
 use crate::{Accelerator, Result};
 
@@ -70,30 +70,32 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
         line.device(json!({ "driver": "i6300esb", "id": "watchdog0", "bus": "pcie.0", "addr": WATCHDOG_SLOT }));
     }
 
-    let ports = root_ports(&mut line, spec)?;
-    let mut free = (0..ports).map(|port| format!("port{port}"));
-    let mut slot = || free.next().ok_or_else(|| Error::Spec("more devices than slots".into()));
-    if has_cdrom(spec) {
-        line.device(json!({ "driver": "virtio-scsi-pci", "id": "scsi0", "bus": slot()? }));
+    let layout = Layout::of(spec);
+    root_ports(&mut line, layout.taken() + usize::from(spec.spare_slots))?;
+    let slot = |port: usize| format!("port{port}");
+    if let Some(port) = layout.controller() {
+        line.device(json!({ "driver": "virtio-scsi-pci", "id": "scsi0", "bus": slot(port) }));
     }
+    let mut number = 0;
     for disk in &spec.disks {
         match disk.bus {
-            DiskBus::Virtio => virtio_disk(&mut line, disk, &slot()?)?,
+            DiskBus::Virtio => {
+                virtio_disk(&mut line, disk, &slot(layout.disk(number)))?;
+                number += 1;
+            }
             DiskBus::Cdrom => cdrom(&mut line, disk)?,
         }
     }
-    for nic in &spec.nics {
-        network(&mut line, nic, &slot()?);
+    for (number, nic) in spec.nics.iter().enumerate() {
+        network(&mut line, nic, &slot(layout.nic(number)));
     }
-    line.device(json!({ "driver": "virtio-rng-pci", "id": "rng0", "bus": slot()? }));
+    line.device(json!({ "driver": "virtio-rng-pci", "id": "rng0", "bus": slot(layout.rng()) }));
     Ok(line.arguments)
 }
 
 /// A root port for every device and the spare ones: on PCI Express only what sits in a port of its own can be
 /// unplugged, or plugged in later.
-fn root_ports(line: &mut Line, spec: &MachineSpec) -> Result<usize> {
-    let virtio_disks = spec.disks.iter().filter(|disk| disk.bus == DiskBus::Virtio).count();
-    let ports = virtio_disks + usize::from(has_cdrom(spec)) + spec.nics.len() + 1 + usize::from(spec.spare_slots);
+fn root_ports(line: &mut Line, ports: usize) -> Result<()> {
     if ports > 24 * FUNCTIONS_PER_SLOT {
         return Err(Error::Spec(format!("{ports} devices are more than the bus holds")));
     }
@@ -104,12 +106,7 @@ fn root_ports(line: &mut Line, spec: &MachineSpec) -> Result<usize> {
             "addr": format!("{slot:#x}.{function:#x}"), "multifunction": true,
         }));
     }
-    Ok(ports)
-}
-
-/// CD-ROM drives share a virtio controller: the kernels of slim cloud images have no driver for a SATA one.
-fn has_cdrom(spec: &MachineSpec) -> bool {
-    spec.disks.iter().any(|disk| disk.bus == DiskBus::Cdrom)
+    Ok(())
 }
 
 fn accelerator(accelerator: Accelerator) -> String {

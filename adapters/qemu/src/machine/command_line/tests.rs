@@ -161,3 +161,21 @@ fn device_names_are_plain_and_short() {
     let one = DeviceName::for_id(Uuid::new_v4());
     assert_eq!(DeviceName::new(one.as_str()).unwrap(), one);
 }
+
+#[test]
+fn devices_sit_where_the_layout_says() {
+    let mut spec = spec();
+    let second = DeviceName::new("second").unwrap();
+    spec.nics.push(Nic { name: second, ..nic(Datapath::Kernel) });
+    for (cdrom, root, second_nic) in [(false, "0000:01:00.0", "0000:03:00.0"), (true, "0000:02:00.0", "0000:04:00.0")] {
+        if cdrom {
+            spec.disks.push(disk("config", DiskBus::Cdrom));
+        }
+        let layout = Layout::new(cdrom, 1, 2);
+        assert_eq!((layout.address_of_disk(0).as_str(), layout.address_of_nic(1).as_str()), (root, second_nic));
+        let line = line(&spec);
+        let port_of = |id: &str| device(&line, id)["bus"].as_str().unwrap().trim_start_matches("port").parse::<usize>().unwrap();
+        let address = |id: &str| format!("0000:{:02x}:00.0", port_of(id) + 1);
+        assert_eq!((address("disk-root").as_str(), address("nic-second").as_str()), (root, second_nic));
+    }
+}
