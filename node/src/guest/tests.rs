@@ -41,7 +41,14 @@ fn machine() -> MachineDesired {
         reboot: RebootKind::Soft,
         vcpus: 1,
         memory_mb: 64,
-        root: RootDisk { image_id: "9c1f-image".into(), sha512: String::new(), format: "raw".into(), image_size: 0, size: 0, tag: None },
+        root: RootDisk {
+            image_id: "9c1f-image".into(),
+            sha512: String::new(),
+            format: "raw".into(),
+            image_size: 0,
+            size: 0,
+            tag: None,
+        },
         nics: vec![
             nic("aaaaaaaa-bbbb-4ccc", vec![fixed("10.0.1.5", 24, "10.0.1.1", true)]),
             nic(

@@ -131,14 +131,13 @@ impl Cloud {
         };
         let rooms = Arc::new(Neighbours::default());
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
-        let neighbours =
-            NodeNeighbours {
-                desired: rooms.clone(),
-                observed: rooms.clone(),
-                images: rooms.clone(),
-                snapshots: rooms.clone(),
-                passwords: rooms.clone(),
-            };
+        let neighbours = NodeNeighbours {
+            desired: rooms.clone(),
+            observed: rooms.clone(),
+            images: rooms.clone(),
+            snapshots: rooms.clone(),
+            passwords: rooms.clone(),
+        };
         let leading = Leading { store, placement: rooms.clone(), neighbours: neighbours.clone() };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn({

@@ -113,7 +113,8 @@ fn image() -> Value {
         properties[name] = json!({"type": "string", "is_base": false, "description": about});
     }
     properties["cinder_encryption_key_deletion_policy"]["enum"] = json!(DELETION_POLICIES);
-    for (name, about) in [("kernel_id", "The image that holds the kernel"), ("ramdisk_id", "The image that holds the initial ramdisk")]
+    for (name, about) in
+        [("kernel_id", "The image that holds the kernel"), ("ramdisk_id", "The image that holds the initial ramdisk")]
     {
         properties[name] = json!({"type": ["null", "string"], "pattern": UUID, "is_base": false, "description": about});
     }

@@ -191,7 +191,11 @@ pub async fn request(things: &mut Things<'_>, swept: &Swept, subject: &str) -> R
         Some(text) => things.document(&text, "swept").await,
         None => Value::Null,
     };
-    let body = if path.ends_with("/file") || path.ends_with("/stage") { Value::String("the disk of a machine".to_owned()) } else { body };
+    let body = if path.ends_with("/file") || path.ends_with("/stage") {
+        Value::String("the disk of a machine".to_owned())
+    } else {
+        body
+    };
     let query = QUERIES.iter().find(|(list, _)| swept.method == Method::GET && *list == swept.path);
     let path = match query {
         Some((_, query)) => format!("{path}?{}", things.fill(query, "swept").await),

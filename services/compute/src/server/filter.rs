@@ -12,7 +12,7 @@ use types::{ServerId, Timestamp};
 use super::{
     pattern::{Pattern, is_plain},
     row::COLUMNS,
-    state::{FOREIGN_STATUSES, STATUS_SQL, STATUSES, VM_STATE_SQL},
+    state::{FOREIGN_STATUSES, POWER_STATE_IS, STATUS_SQL, STATUSES, TASK_STATE_SQL, VM_STATE_SQL},
     store as table,
 };
 use crate::{
@@ -301,6 +301,27 @@ fn by_facts(cx: &Cx, mut filter: Filter, is_operator: bool, allowed: &Allowed<Sc
     }
     if let Some(text) = query.get("vm_state").filter(|_| everybody_since_83) {
         filter = filter.both(|select| select.filter_in(VM_STATE_SQL, text.split(',').map(str::to_ascii_lowercase)));
+    }
+    if let Some(text) = query.get("task_state").filter(|_| everybody_since_83) {
+        filter = filter.both(|select| select.filter_in(TASK_STATE_SQL, [text.to_ascii_lowercase()]));
+    }
+    // What is compared with a number, and is none, nothing can meet.
+    for (name, condition, may) in
+        [("power_state", POWER_STATE_IS, everybody_since_83), ("launch_index", "launch_index = ", is_operator)]
+    {
+        if let Some(text) = query.get(name).filter(|_| may) {
+            filter = match text.parse::<i64>() {
+                Ok(number) => filter.both(|select| select.filter(condition, number)),
+                Err(_) => filter.both(|select| select.condition("1 = 0")),
+            };
+        }
+    }
+    for (name, condition) in [("access_ip_v4", "access_ip_v4 = "), ("access_ip_v6", "access_ip_v6 = ")] {
+        // Kept in the one spelling that an address has, and so looked for.
+        if let Some(text) = query.get(name).filter(|_| is_operator) {
+            let address = text.parse::<IpAddr>().map_or_else(|_| text.to_owned(), |address| address.to_string());
+            filter = filter.both(|select| select.filter(condition, address.as_str()));
+        }
     }
     if query.get("config_drive").is_some() && everybody_since_83 {
         let wanted = query.flag("config_drive")?.unwrap_or(false);

@@ -68,9 +68,8 @@ async fn a_guest_says_its_password_once() {
 #[tokio::test]
 async fn the_tags_of_devices_reach_the_node() {
     let cloud = Cloud::with_hosts(&["h1"]).await;
-    let device = |tag: Value| {
-        json!([{"uuid": IMAGE, "source_type": "image", "destination_type": "local", "boot_index": 0, "tag": tag}])
-    };
+    let device =
+        |tag: Value| json!([{"uuid": IMAGE, "source_type": "image", "destination_type": "local", "boot_index": 0, "tag": tag}]);
     let mut body = server_with("networks", json!([{"uuid": NETWORK}, {"uuid": NETWORK, "tag": "mgmt"}]));
     body["server"]["block_device_mapping_v2"] = device(json!("system"));
     let id = id_of(cloud.member().post("/compute/v2.1/servers", body).await.expect(202));

@@ -9,7 +9,7 @@ use store::params;
 use super::{Cloud, server};
 use crate::server::{
     row::COLUMNS,
-    state::{STATUS_SQL, VM_STATE_SQL},
+    state::{POWER_STATE_IS, STATUS_SQL, TASK_STATE_SQL, VM_STATE_SQL},
     store as table,
 };
 
@@ -94,6 +94,10 @@ async fn filters() {
         ("ip=%5E10.0.0.", &["db-instance-3", "Web-2", "web-1"]),
         ("ip=0.0.%5B13%5D", &["db-instance-3", "web-1"]),
         ("vm_state=stopped", &["web-1"]),
+        ("power_state=1", &["db-instance-3", "Web-2"]),
+        ("power_state=4", &["web-1"]),
+        ("power_state=running", &[]),
+        ("task_state=deleting", &[]),
         ("key_name=none", &[]),
         ("changes-since=2020-01-01T00:00:00Z", &["db-instance-3", "Web-2", "web-1"]),
         ("changes-before=2020-01-01T00:00:00Z", &[]),
@@ -143,7 +147,7 @@ async fn the_database_and_the_function_agree() {
                 let power = if bit(3) == 1 { "stopped" } else { "running" };
                 let kind = if bit(5) == 1 { "hard" } else { "soft" };
                 let (marked, current, reboots) = (bit(2), bit(4), i64::from(!bits.is_multiple_of(3)));
-                let (server, status, vm_state) = cloud
+                let (server, said) = cloud
                     .store()
                     .write(move |tx| -> crate::error::Result<_> {
                         tx.execute(
@@ -152,14 +156,18 @@ async fn the_database_and_the_function_agree() {
                             &params![phase.word(), found, deleting, deleted, power, kind, marked, reboots, 4 + current, current],
                         )?;
                         let rows = tx.query(&format!("SELECT {COLUMNS} FROM servers"), &[])?;
-                        let words = tx.query_one(&format!("SELECT {STATUS_SQL}, {VM_STATE_SQL} FROM servers"), &[])?;
-                        Ok((table::rows(&rows)?.remove(0), words.get::<String>(0)?, words.get::<String>(1)?))
+                        let server = table::rows(&rows)?.remove(0);
+                        let select = format!(
+                            "SELECT {STATUS_SQL}, {VM_STATE_SQL}, {TASK_STATE_SQL} FROM servers WHERE {POWER_STATE_IS} $1"
+                        );
+                        let words = tx.query_one(&select, &params![server.facts().words().power_state])?;
+                        Ok((server, [words.get::<String>(0)?, words.get(1)?, words.get(2)?]))
                     })
                     .await
                     .unwrap();
                 let words = server.facts().words();
-                assert_eq!((status.as_str(), vm_state.as_str()), (words.status, words.vm_state), "{:?}", server.facts());
-                seen.insert(status);
+                assert_eq!(said, [words.status, words.vm_state, words.task_state.unwrap_or_default()], "{:?}", server.facts());
+                seen.insert(said[0].clone());
             }
         }
     }

@@ -10,9 +10,11 @@ use super::{Reach, Row, Status, store};
 use crate::{Error, Image, policy};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
-        .post("/v2/images/{id}/actions/deactivate", Access::Asks(&policy::DEACTIVATE), deactivate)
-        .post("/v2/images/{id}/actions/reactivate", Access::Asks(&policy::REACTIVATE), reactivate)
+    Routes::new(room).post("/v2/images/{id}/actions/deactivate", Access::Asks(&policy::DEACTIVATE), deactivate).post(
+        "/v2/images/{id}/actions/reactivate",
+        Access::Asks(&policy::REACTIVATE),
+        reactivate,
+    )
 }
 
 async fn deactivate(room: Arc<Image>, cx: Cx) -> Reply {

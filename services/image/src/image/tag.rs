@@ -9,9 +9,11 @@ use super::{Reach, check_text, store};
 use crate::{Error, Image, policy};
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
-        .put("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), add)
-        .delete("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), remove)
+    Routes::new(room).put("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), add).delete(
+        "/v2/images/{id}/tags/{tag}",
+        Access::Asks(&policy::MODIFY),
+        remove,
+    )
 }
 
 async fn add(room: Arc<Image>, cx: Cx) -> Reply {

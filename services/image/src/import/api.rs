@@ -51,9 +51,9 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
         let (id, reach) = (id.clone(), reach.clone());
         // Copies are made by the operator's policy, of any image; all else is for the owner.
         let is_copy = ask.method.name == METHODS[2];
-        let read = room.store.read(move |tx| {
-            if is_copy { image::store::get(tx, &reach, &id) } else { image::store::get_own(tx, &reach, &id) }
-        });
+        let read = room
+            .store
+            .read(move |tx| if is_copy { image::store::get(tx, &reach, &id) } else { image::store::get_own(tx, &reach, &id) });
         read.await?
     };
     let method = read_method(&room, ask.method)?;

@@ -21,9 +21,11 @@ use crate::{
 };
 
 pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
-        .post("/v2/images/{id}/locations", Access::Asks(&policy::ADD_LOCATION), add)
-        .get("/v2/images/{id}/locations", Access::Asks(&policy::GET_LOCATION), list)
+    Routes::new(room).post("/v2/images/{id}/locations", Access::Asks(&policy::ADD_LOCATION), add).get(
+        "/v2/images/{id}/locations",
+        Access::Asks(&policy::GET_LOCATION),
+        list,
+    )
 }
 
 #[derive(Deserialize)]

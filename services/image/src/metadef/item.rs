@@ -104,7 +104,8 @@ async fn list(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
 }
 
 async fn show(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
-    let (viewer, namespace, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
+    let (viewer, namespace, name) =
+        (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
     let of = namespace.clone();
     let read = room.store.read(move |tx| {
         store::get(tx, &viewer, &of)?;

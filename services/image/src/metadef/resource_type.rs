@@ -57,7 +57,8 @@ async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn dissociate(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name, kind) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
+    let (viewer, name, kind) =
+        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
     let write = room.store.write(move |tx| {
         let found = store::get_unprotected(tx, &viewer, &name)?;
         if store::dissociate(tx, &found.name, &kind)? {
