@@ -115,7 +115,7 @@ async fn an_operator_copies_an_image_and_takes_copies_away() {
     assert_eq!(task_of(&talk, &id).await["status"], "success");
     assert_eq!(show(&talk, &id).await["stores"], "file,slow");
     talk.delete(&format!("/image/v2/stores/file/{id}")).await.expect(403);
-    admin.delete(&format!("/image/v2/stores/odd/{id}")).await.expect(404);
+    admin.delete(&format!("/image/v2/stores/odd/{id}")).await.expect(409);
     admin.delete(&format!("/image/v2/stores/file/{id}")).await.expect(204);
     assert_eq!((show(&talk, &id).await["stores"].clone(), it.files("file"), it.files("slow")), (json!("slow"), 0, 1));
     assert_eq!(talk.get(&format!("/image/v2/images/{id}/file")).await.status, 200);

@@ -63,7 +63,7 @@ async fn hostile_content_is_refused_and_nothing_is_kept() {
         ("raw", backing, 400, "declared as raw"),
         ("qcow2", vec![0; 4096], 400, "declared as qcow2"),
         ("qcow2", plain[..40].to_vec(), 400, "refused"),
-        ("raw", vec![], 400, "empty"),
+        ("qcow2", vec![], 400, "empty"),
         ("raw", vec![1; (1 << 20) + 1], 413, "larger than"),
     ];
     for (format, data, status, words) in table {
