@@ -115,7 +115,7 @@ async fn a_group_that_cannot_be_applied_is_refused_and_not_passed_over() {
     for wish in [made, NicWish::Port(id(&brought).as_str().into())] {
         let plan = async |groups: &[&str]| {
             let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-            ports.plan(&p1(), std::slice::from_ref(&wish), &groups).await.unwrap().remove(0)
+            ports.plan(&member(), std::slice::from_ref(&wish), &groups).await.unwrap().remove(0)
         };
         let ask = plan(&["web"]).await;
         let refusal = ports.ensure(&p1(), &ServerId::generate(), "s", &node, &ask).await.unwrap_err();
