@@ -191,7 +191,18 @@ async fn only_services_may_ask() {
     let made = Made::new().await;
     let key = made.key(&made.demo).await;
     let date = in_seconds(60);
-    for (token, status) in [("", 401), (made.demo.as_str(), 403), (&made.service, 200), (&made.world.admin, 200)] {
+    let world = &made.world;
+    let corp = world.create("domains", "domain", json!({"name": "corp"})).await;
+    let boss = world.create("users", "user", json!({"name": "boss", "domain_id": corp, "password": "pw"})).await;
+    for role in ["admin", "service"] {
+        world.grant(&format!("domains/{corp}/users/{boss}/roles/{}", world.id("roles", role).await)).await;
+    }
+    let login = json!({"auth": {"scope": {"domain": {"id": corp}},
+        "identity": {"methods": ["password"], "password": {"user": {"id": boss, "password": "pw"}}}}});
+    let of_a_domain = world.ask("POST", "/v3/auth/tokens", "", login).await.token();
+    for (token, status) in
+        [("", 401), (made.demo.as_str(), 403), (&of_a_domain, 403), (&made.service, 200), (&made.world.admin, 200)]
+    {
         assert_eq!(made.ec2(token, key.signed(0)).await.status.as_u16(), status, "ec2tokens");
         assert_eq!(made.s3(token, key.signed_s3(&date)).await.status.as_u16(), status, "s3tokens");
     }

@@ -30,10 +30,9 @@ use crate::{
     user::{Account, UserRef, store as users},
 };
 
-static EC2: Policy =
-    Policy::new("identity:ec2tokens_validate", "rule:service_or_admin", "Turn an EC2 signature into a token").also_for_domains();
-static S3: Policy =
-    Policy::new("identity:s3tokens_validate", "rule:service_or_admin", "Turn an S3 signature into a token").also_for_domains();
+// Not for domains: what somebody signed is good for whatever he may, and who rules one domain rules him not.
+static EC2: Policy = Policy::new("identity:ec2tokens_validate", "rule:service_or_admin", "Turn an EC2 signature into a token");
+static S3: Policy = Policy::new("identity:s3tokens_validate", "rule:service_or_admin", "Turn an S3 signature into a token");
 
 pub const POLICIES: [&Policy; 2] = [&EC2, &S3];
 
