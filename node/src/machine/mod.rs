@@ -7,8 +7,8 @@
 //!   (told) ──▶ Preparing(image → disk → ports → start) ──▶ Running ──▶ Stopped ─┤
 //!                │  ▲                                        │            ▲     │
 //!                ▼  └── a while, if transient ──┐            │ guest powers off,│
-//!              Failed ──────────────────────────┘            │ QEMU dies,       │
-//!                │                                           │ wanted Stopped   │
+//!              Failed ──────────────────────────┘            │ wanted Stopped   │
+//!                │                                           │                  │
 //!                └───────────── wanted Gone: from everywhere ┴──────────────────┴──▶ Gone
 //! ```
 //!
@@ -18,7 +18,8 @@
 //!
 //! A machine at rest, running or not, may be copied meanwhile: see [`snapshot`].
 //!
-//! QEMU may hold a running guest still: where KVM failed, where a disk has no room, where the guest panicked. See [`held`].
+//! A running machine whose process is lost, or whose guest QEMU holds still, has failed, too, until it is rebooted, stopped or,
+//! for a disk without room, goes on. Where it was KVM that failed, it is started anew and emulated. See [`held`].
 //!
 //! A machine that halted by itself stays so, as in Nova, until something is wanted that is newer than what the
 //! controller wanted when it learned of the halt.

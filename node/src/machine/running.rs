@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The machine's process while there is one, and what QEMU says of it on the way.
 
+use std::time::{Duration, Instant};
+
 use qemu::{Event, Exit, Machine};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::Result;
+
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) struct Running {
     pub machine: Machine,
     events: broadcast::Receiver<Event>,
     /// Its guest is turning it off, or the guest's watchdog is.
     switches_off: bool,
+    /// When something was last said of it that a guest can bring about as often as it likes.
+    complained_at: Option<Instant>,
     /// QEMU's word for why it is about to end, where it is not that.
     ends_by: Option<String>,
 }
@@ -25,7 +31,7 @@ pub(super) enum End {
 
 impl Running {
     pub fn new(machine: Machine) -> Self {
-        Self { events: machine.events(), machine, switches_off: false, ends_by: None }
+        Self { events: machine.events(), machine, switches_off: false, complained_at: None, ends_by: None }
     }
 
     /// Waits for word that the guest stands still, or runs again.
@@ -48,16 +54,26 @@ impl Running {
             Event::Shutdown { by_guest: true, .. } => self.switches_off = true,
             Event::Shutdown { reason, .. } => self.ends_by = Some(reason.clone()),
             Event::Watchdog { action } => {
-                tracing::warn!(%server, action, "the guest did not feed its watchdog");
+                if self.may_complain() {
+                    tracing::warn!(%server, action, "the guest did not feed its watchdog");
+                }
                 self.switches_off |= action == "poweroff";
             }
-            Event::DiskError { node, held: false, reason } => {
+            Event::DiskError { node, held: false, reason } if self.may_complain() => {
                 tracing::warn!(%server, disk = node, reason, "a disk of the machine fails, as its guest sees");
             }
-            Event::DiskError { .. } | Event::Stop | Event::Resume | Event::GuestPanicked => return true,
+            Event::DiskError { held: true, .. } | Event::Stop | Event::Resume | Event::GuestPanicked => return true,
             _ => {}
         }
         false
+    }
+
+    fn may_complain(&mut self) -> bool {
+        let may = self.complained_at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY);
+        if may {
+            self.complained_at = Some(Instant::now());
+        }
+        may
     }
 
     /// What its end was, now that it has ended.
