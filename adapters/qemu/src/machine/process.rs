@@ -204,4 +204,25 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(machine_of(pid), None);
     }
+
+    #[test]
+    fn only_a_machine_that_is_another_under_kvm_and_old_enough_shows_that_kvm_is_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let shell = dir.path().join(crate::EMULATOR);
+        fs::copy(fs::canonicalize("/bin/sh").unwrap(), &shell).unwrap();
+        let id = Uuid::new_v4();
+        let mut child = Command::new(&shell)
+            .args(["-c", "while :; do sleep 1; done", "sh", "-uuid", &id.to_string(), "-accel", "kvm"])
+            .current_dir(dir.path())
+            .spawn()
+            .unwrap();
+        let shows = |but, seconds| runs_long_under_kvm(dir.path(), but, Duration::from_secs(seconds)).unwrap();
+        assert!(shows(Uuid::new_v4(), 0));
+        assert!(!shows(Uuid::new_v4(), 3600), "it is not old enough");
+        assert!(!shows(id, 0), "it is the one in question");
+        assert!(!runs_long_under_kvm(Path::new("/nowhere"), Uuid::new_v4(), Duration::ZERO).unwrap());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!shows(Uuid::new_v4(), 0), "it is gone");
+    }
 }
