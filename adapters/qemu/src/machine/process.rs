@@ -212,7 +212,8 @@ mod tests {
         fs::copy(fs::canonicalize("/bin/sh").unwrap(), &shell).unwrap();
         let id = Uuid::new_v4();
         let mut child = Command::new(&shell)
-            .args(["-c", "while :; do sleep 1; done", "sh", "-uuid", &id.to_string(), "-accel", "kvm"])
+            .args(["-c", "read _", "sh", "-uuid", &id.to_string(), "-accel", "kvm"])
+            .stdin(std::process::Stdio::piped())
             .current_dir(dir.path())
             .spawn()
             .unwrap();
