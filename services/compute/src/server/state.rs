@@ -267,11 +267,11 @@ pub(crate) const TASK_STATE_SQL: &str = "CASE \
     WHEN deleting_at IS NOT NULL THEN 'deleting' \
     WHEN phase IN ('scheduling', 'rescheduling') THEN 'scheduling' \
     WHEN phase IN ('networking', 'spawning') THEN phase \
-    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') = 'failed' AND found_current = 1) THEN '' \
+    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') IN ('failed', 'held') AND found_current = 1) THEN '' \
     WHEN power = 'running' AND found_reboots < reboots THEN CASE WHEN reboot_kind = 'hard' THEN 'rebooting_hard' ELSE 'rebooting' END \
-    WHEN power = 'running' AND coalesce(found, '') <> 'running' AND NOT (coalesce(found, '') = 'stopped' AND found_current = 1) \
+    WHEN power = 'running' AND coalesce(found, '') NOT IN ('running', 'held') AND NOT (coalesce(found, '') = 'stopped' AND found_current = 1) \
         THEN 'powering-on' \
-    WHEN power = 'stopped' AND coalesce(found, '') = 'running' THEN 'powering-off' \
+    WHEN power = 'stopped' AND coalesce(found, '') IN ('running', 'held') THEN 'powering-off' \
     WHEN snapshot LIKE '%\"stage\":\"asked\"}' THEN 'image_snapshot_pending' \
     WHEN snapshot LIKE '%\"stage\":\"copied\"}' THEN 'image_pending_upload' \
     WHEN snapshot LIKE '%\"stage\":\"sending\"}' THEN 'image_uploading' \
@@ -283,6 +283,7 @@ pub(crate) const POWER_STATE_IS: &str = "CAST(CASE \
     WHEN deleted_at IS NOT NULL OR phase <> 'built' THEN 0 \
     WHEN coalesce(found, '') = 'running' THEN 1 \
     WHEN coalesce(found, '') = 'stopped' THEN 4 \
+    WHEN coalesce(found, '') = 'held' THEN 3 \
     WHEN coalesce(found, '') = 'failed' THEN 6 \
     ELSE 0 END AS BIGINT) = ";
 
