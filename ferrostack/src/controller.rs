@@ -25,6 +25,7 @@ use store::{Migrations, Store};
 use tokio::net::TcpListener;
 
 use crate::{
+    allocator,
     config::{Config, VlanRange},
     home::Home,
     operator::{self, Operator},
@@ -220,6 +221,7 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
         let (fleet, neighbours, stopped) = (rooms.fleet.clone(), rooms.node_neighbours(), stopped(asked.clone()));
         async move { fleet.serve(nodes, neighbours, stopped).await }
     });
+    let memory = tokio::spawn(allocator::give_back_after_loads(door.asked()));
     let serving = tokio::spawn(api::serve(listener, Arc::new(door), stopped(asked)));
     tracing::info!(api = %config.public_url(), nodes = %config.fleet.listen, "the controller serves");
     let myself = lead::controller(config);
@@ -232,7 +234,9 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     let _ = serving.await;
     serving_nodes.await.context("end the sessions of the nodes")??;
     hosts.abort();
+    memory.abort();
     hosts.abort();
+    memory.abort();
     // The daemons outlive us; only the watch over them ends.
     ovn.abort();
     // Last of all: a plain copy of the database's file is a backup while the cloud is down.

@@ -9,6 +9,7 @@ use contracts::caller::{AccessRule, Authenticator, Caller, Unauthenticated};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
+use tokio::sync::Notify;
 use types::Microversion;
 
 use crate::{
@@ -52,6 +53,7 @@ pub struct Door {
     limits: Limits,
     under_way: Under,
     refusals: Refusals,
+    asked: Arc<Notify>,
 }
 
 struct Room {
@@ -74,12 +76,18 @@ impl Door {
             limits: Limits::default(),
             under_way: Under::new(&Limits::default()),
             refusals: Refusals::default(),
+            asked: Arc::default(),
         })
     }
 
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, under_way: Under::new(&limits), ..self }
+    }
+
+    /// Notified of each request that was answered.
+    pub fn asked(&self) -> Arc<Notify> {
+        self.asked.clone()
     }
 
     pub fn limits(&self) -> &Limits {
@@ -116,6 +124,7 @@ impl Door {
             drop_body(&mut response);
         }
         response = self.keep_places(response, std::mem::take(&mut visit.places));
+        self.asked.notify_one();
         let status = response.status().as_u16();
         let seconds = started.elapsed().as_secs_f64();
         metrics::counter!("http_requests_total", "service" => visit.service, "status" => status_class(status)).increment(1);
