@@ -15,7 +15,7 @@ install_build() {
   if [ ! -x "$folder/ferrostack" ]; then
     rm -rf "$folder.new" # of a run that was killed
     mkdir -p "$folder.new"
-    # Lines and names for backtraces lie beside the program, which finds them by its debug link.
+    # Names for backtraces (and lines, if it was built with them) lie beside the program, which finds them by its debug link.
     objcopy --only-keep-debug --compress-debug-sections=zlib "$built" "$folder.new/ferrostack.debug"
     (cd "$folder.new" && objcopy --strip-all --add-gnu-debuglink=ferrostack.debug "$built" ferrostack && chmod 755 ferrostack)
     mv -T "$folder.new" "$folder"
