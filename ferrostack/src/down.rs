@@ -66,10 +66,17 @@ pub fn destroy(home: &Home, arguments: &DestroyArguments) -> anyhow::Result<()> 
             bail!("nothing was deleted");
         }
     }
-    let config = Config::read(&home.configuration).unwrap_or_default();
+    // It tells which devices are this cloud's. Were it guessed, those of a cloud beside it might go.
+    let is_configured = home.configuration.exists();
+    let config = if is_configured {
+        Config::read(&home.configuration)
+            .context("nothing was deleted, for only this file tells what belongs to the cloud; mend it")?
+    } else {
+        Config::default()
+    };
     stop_roles(home)?;
     stop_machines_and_network(home, Duration::ZERO)?;
-    let on_island = config.node.namespace.is_some();
+    let on_island = config.node.namespace.is_some() || !(is_configured || home.is_default());
     node::forget_host(&home.node(), &if on_island { Vec::new() } else { bridges_of(&config) })
         .context("remove the host's devices")?;
     for physical in config.node.physical_networks.values() {

@@ -102,3 +102,12 @@ fn no_file_of_a_cloud_is_open_to_others() {
     }
     assert!(seen > 5 && configuration.metadata().unwrap().permissions().mode() & 0o777 == 0o600);
 }
+
+#[test]
+fn a_cloud_whose_configuration_cannot_be_read_is_not_destroyed_by_guess() {
+    let folder = home();
+    fs::write(folder.path().join("ferrostack.toml"), "[node\n").unwrap();
+    let output = unread(folder.path(), &["destroy", "--yes"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("nothing was deleted") && folder.path().exists(), "{said}");
+}
