@@ -14,6 +14,8 @@ use crate::{Error, Result, subnet, who::Doer};
 /// looked at, one statement each; only when all are is the pool read through for a gap.
 const WINDOWS: [u128; 4] = [64, 1024, 16_384, u128::MAX];
 const GUESSES: usize = 16;
+/// How many addresses at the end of a pool are looked at for a free one.
+const LAST: i64 = 64;
 
 /// Gives a chosen address to the port.
 pub fn take(tx: &mut Tx, doer: &Doer, subnet: &subnet::Row, port: &PortId, address: IpAddr) -> Result<()> {
@@ -39,6 +41,23 @@ pub fn take_any(tx: &mut Tx, subnet: &subnet::Row, port: &PortId) -> Result<Opti
     let Some(address) = free(tx, subnet)? else { return Ok(None) };
     insert(tx, &subnet.id, port, address)?;
     Ok(Some(address))
+}
+
+/// The last free address of the subnet's pools, if it is one of the last [`LAST`] that are not.
+pub fn last(tx: &mut Tx, subnet: &subnet::Row) -> Result<Option<IpAddr>> {
+    let Some(pool) = subnet.allocation_pools.last() else { return Ok(None) };
+    let sql =
+        "SELECT place FROM port_addresses WHERE subnet_id = $1 AND place >= $2 AND place <= $3 ORDER BY place DESC LIMIT $4";
+    let rows = tx.query(sql, &params![&subnet.id, range::place(pool.start), range::place(pool.end), LAST])?;
+    let mut next = Some(range::number(pool.end));
+    for row in &rows {
+        if next != u128::from_str_radix(row.get(0)?, 16).ok() {
+            break;
+        }
+        next = next.and_then(|taken| taken.checked_sub(1));
+    }
+    let address = next.map(|number| range::from_number(number, pool.end.is_ipv4()));
+    Ok(address.filter(|address| pool.contains(*address)))
 }
 
 pub fn insert(tx: &mut Tx, subnet: &SubnetId, port: &PortId, address: IpAddr) -> Result<()> {

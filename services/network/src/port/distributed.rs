@@ -10,17 +10,24 @@ use super::{
     addresses::{Seeker, Wish, reassign},
     store::{self, Create},
 };
-use crate::{Result, keys, network, resource::Kept, subnet, who::Doer};
+use crate::{Result, ipam, keys, network, resource::Kept, subnet, who::Doer};
 
 /// Makes sure that the port is there if a subnet of the network has DHCP, and has an address in each that does.
 pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
     let subnets = subnet::store::of_network(tx, &network.id)?;
-    let wanted: Vec<Wish> = subnets
-        .iter()
-        .filter(|subnet| subnet.has_dhcp_v4())
-        .map(|subnet| Wish { subnet: Some(subnet.id.clone()), address: None })
-        .collect();
-    match find(tx, &network.id)? {
+    let found = find(tx, &network.id)?;
+    let current = match &found {
+        Some(id) => store::addresses_of(tx, id)?,
+        None => Vec::new(),
+    };
+    let mut wanted = Vec::new();
+    for subnet in subnets.iter().filter(|subnet| subnet.has_dhcp_v4()) {
+        let has_one = current.iter().any(|fixed| fixed.subnet_id == subnet.id);
+        // At the end, out of the way of those who choose addresses for their machines.
+        let address = if has_one { None } else { ipam::store::last(tx, subnet)? };
+        wanted.push(Wish { subnet: Some(subnet.id.clone()), address });
+    }
+    match found {
         None if wanted.is_empty() => Ok(()),
         None => {
             let ask = Create {
@@ -34,7 +41,6 @@ pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
         }
         Some(id) => {
             let port = super::Row::get(tx, &id)?;
-            let current = store::addresses_of(tx, &id)?;
             let seeker = Seeker { doer, network: &network.id, port: &id, mac: port.mac_address, device_owner: DISTRIBUTED };
             reassign(tx, &seeker, &current, &wanted)?;
             keys::mark(tx, &keys::port(&id))?;

@@ -80,6 +80,32 @@ async fn concurrent_creates_never_share_an_address() {
 }
 
 #[tokio::test]
+async fn the_clouds_own_port_is_out_of_the_way_of_those_who_choose() {
+    let cloud = Cloud::quiet().await;
+    let (network, _) = cloud.network("10.0.0.0/28").await;
+    let member = cloud.member();
+    let own = async || {
+        let ports = member.get(&path("ports?device_owner=network:distributed")).await.expect(200);
+        ports["ports"][0]["fixed_ips"].as_array().unwrap().iter().map(|fixed| fixed["ip_address"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(own().await, ["10.0.0.14"]);
+    for last in 2..14 {
+        let ask = json!({"network_id": network, "fixed_ips": [{"ip_address": format!("10.0.0.{last}")}]});
+        create(&member, "ports", "port", ask).await;
+    }
+    // It keeps what it has when more comes, and takes what is left when somebody was first.
+    let pool = json!([{"start": "10.1.0.2", "end": "10.1.0.9"}]);
+    let second =
+        json!({"network_id": network, "ip_version": 4, "cidr": "10.1.0.0/24", "allocation_pools": pool, "enable_dhcp": false});
+    let second = id(&create(&member, "subnets", "subnet", second).await);
+    for address in ["10.1.0.9", "10.1.0.8", "10.1.0.6"] {
+        create(&member, "ports", "port", json!({"network_id": network, "fixed_ips": [{"ip_address": address}]})).await;
+    }
+    update(&member, "subnets", "subnet", &second, json!({"enable_dhcp": true})).await;
+    assert_eq!(own().await, ["10.0.0.14", "10.1.0.7"]);
+}
+
+#[tokio::test]
 async fn tenants_cannot_take_network_owners() {
     let cloud = Cloud::quiet().await;
     let (network, _) = cloud.network("10.0.0.0/24").await;
