@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The wiring: opens the store and the rooms, plugs their doors together, and serves until told to stop.
 
+mod database;
 mod lead;
 
 use std::{fs, future::Future, sync::Arc, time::Duration};
@@ -15,7 +16,7 @@ use identity::{Bootstrap, CATALOG, Identity};
 use image::Image;
 use network::Network;
 use ovn::{
-    daemons::{Layout, Listen, Supervisor},
+    daemons::{Layout, Listen, Supervisor, admit_hosts},
     northbound::Northbound,
     ovsdb::Remote,
     southbound::Southbound,
@@ -23,6 +24,8 @@ use ovn::{
 use placement::Placement;
 use store::{Migrations, Store};
 use tokio::net::TcpListener;
+
+pub use database::open as open_store;
 
 use crate::{
     allocator,
@@ -74,7 +77,7 @@ struct Rooms {
 
 impl Rooms {
     async fn open(home: &Home, config: &Config) -> anyhow::Result<Self> {
-        let store = open_store(home, config).await?;
+        let store = database::open(home, config).await?;
         let identity = open_identity(home, config, store.clone()).await?;
         identity.federate(config.federation.settings(config.public_url())?).context("connect the identity providers")?;
         let image = Arc::new(open_image(home, config, store.clone()).await?);
@@ -142,12 +145,6 @@ impl Rooms {
     }
 }
 
-pub async fn open_store(home: &Home, config: &Config) -> anyhow::Result<Store> {
-    let store = Store::open(&config.database_url(home)).await.context("open the database")?;
-    store.migrate(MIGRATIONS).await.context("bring the tables up to date")?;
-    Ok(store)
-}
-
 pub async fn open_identity(home: &Home, config: &Config, store: Store) -> anyhow::Result<Arc<Identity>> {
     let (keys, credential_keys) = (token_keys(home)?, credential_keys(home)?);
     Ok(Identity::open(store, keys, credential_keys, identity_settings(config)).await?)
@@ -212,6 +209,7 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     let door = rooms.door(config, Some(Box::new(move || metrics.render())))?.with_limits(limits);
     let ovn = tokio::spawn(start_ovn(home.clone(), config.clone(), rooms.fleet.clone()));
     let hosts = rooms.network.watch_hosts();
+    let remembering = tokio::spawn(database::keep_remembering(home.clone(), rooms.store.clone()));
 
     let (ask_to_stop, asked) = tokio::sync::watch::channel(false);
     let stopped = |mut asked: tokio::sync::watch::Receiver<bool>| async move {
@@ -235,8 +233,10 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     serving_nodes.await.context("end the sessions of the nodes")??;
     hosts.abort();
     memory.abort();
-    hosts.abort();
-    memory.abort();
+    remembering.abort();
+    if let Err(error) = database::remember(home, &rooms.store).await {
+        tracing::warn!(%error, "how far the database has come is not written down");
+    }
     // The daemons outlive us; only the watch over them ends.
     ovn.abort();
     // Last of all: a plain copy of the database's file is a backup while the cloud is down.
@@ -297,11 +297,16 @@ async fn start_ovn(home: Home, config: Config, fleet: Arc<Fleet>) {
         })
         .into_iter()
         .collect();
-    let supervisor = Supervisor::start(Layout::under(&home.state).central(&listen)).await;
+    let layout = Layout::under(&home.state);
+    let supervisor = Supervisor::start(layout.central(&listen)).await;
     // The API answers without OVN, too: what is wanted is recorded, and made when it is back.
     match supervisor.ready(tokio::time::Instant::now() + OVN_PATIENCE).await {
         Ok(()) => tracing::info!("OVN runs"),
         Err(error) => tracing::error!(%error, "OVN does not run yet; networks are recorded and will be made when it does"),
+    }
+    while let Err(error) = admit_hosts(layout.southbound_remote(), &listen, tokio::time::Instant::now() + OVN_PATIENCE).await {
+        tracing::warn!(%error, "other hosts do not reach OVN's southbound database yet");
+        tokio::time::sleep(OVN_PATIENCE / 10).await;
     }
     // Held for as long as we live: it restarts whichever daemon dies.
     std::future::pending::<()>().await;

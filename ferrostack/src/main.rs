@@ -26,6 +26,8 @@ mod process;
 mod role;
 mod say;
 mod secrets;
+mod set_aside;
+mod strays;
 mod systemd;
 #[cfg(test)]
 mod tests;
@@ -69,6 +71,10 @@ enum Verb {
     Status,
     /// Compare what is with what should be: processes, taps, OVN rows, allocations, disks
     Audit,
+    /// List what is there and nobody knows of: it is kept until you say that it shall go
+    Strays(strays::Arguments),
+    /// Say that the database is lost for good: what it left is moved aside, so that the next start begins anew
+    SetAside(set_aside::Arguments),
     /// Print what changed in the cloud: who, when, from what to what
     Events(operate::EventsArguments),
     /// Let another host join: prints the token for `ferrostack node --join`
@@ -95,6 +101,7 @@ impl Verb {
         match self {
             Self::Env(_) | Self::Status | Self::Audit | Self::Events(_) | Self::Routes | Self::Policy(_) => true,
             Self::Image(arguments) => arguments.only_tells(),
+            Self::Strays(arguments) => arguments.only_tells(),
             _ => false,
         }
     }
@@ -122,6 +129,8 @@ fn main() -> ExitCode {
         Verb::Env(arguments) => env::run(&Home::find(), &arguments),
         Verb::Status => operate::status(&Home::find()),
         Verb::Audit => operate::audit(&Home::find()),
+        Verb::Strays(arguments) => strays::run(&Home::find(), &arguments),
+        Verb::SetAside(arguments) => set_aside::run(&Home::find(), &arguments),
         Verb::Events(arguments) => operate::events(&Home::find(), &arguments),
         Verb::JoinToken => operate::join_token(&Home::find()),
         Verb::Identity(arguments) => accounts::run(&Home::find(), &arguments),

@@ -76,7 +76,15 @@ pub fn audit(home: &Home) -> anyhow::Result<()> {
         let findings = answer["findings"].as_array().cloned().unwrap_or_default();
         for finding in &findings {
             let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-            say!("{:<10} {:<9} {:<22} {}  {}", text("room"), text("kind"), text("thing"), text("id"), text("detail"));
+            say!(
+                "{:<10} {:<9} {:<22} {}  {}  {}",
+                text("room"),
+                text("kind"),
+                text("thing"),
+                text("id"),
+                text("place"),
+                text("detail")
+            );
         }
         if findings.is_empty() {
             say!("Everything is as it should be.");

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The host: what it is, what it offers, and what its machines share.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use contracts::node::{Accelerator as AcceleratorSaid, Hello, NodeSettings, PROTOCOL};
 use disks::cage::Cage;
@@ -9,7 +13,7 @@ use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use types::NodeId;
+use types::{DatabaseMark, NodeId};
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +23,7 @@ use crate::{
     identity::Identity,
     image::ImageCache,
     link::Link,
+    machine::Taps,
     state_dir::StateDir,
     switch::{Chassis, Switching},
 };
@@ -43,11 +48,14 @@ pub(crate) struct Host {
     hypervisor_version: String,
     node: NodeId,
     switch: Option<Arc<Switching>>,
+    taps: Taps,
     /// Lets so many machines start at a time.
     starts: Semaphore,
     /// Lets so many snapshots be copied and sent at a time.
     snapshots: Semaphore,
     settings: watch::Sender<Option<NodeSettings>>,
+    /// What the cloud's database was seen to know, and is told at each connection: it may be an earlier copy then.
+    database: Mutex<Option<DatabaseMark>>,
 }
 
 impl Host {
@@ -69,8 +77,10 @@ impl Host {
             starts: Semaphore::new(cores() * STARTS_A_CORE),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
             settings: watch::Sender::new(None),
+            database: Mutex::new(read_mark(&state)),
             node: chassis.node,
             switch: switch.map(Arc::new),
+            taps: Taps::default(),
             config,
             state,
         })
@@ -99,6 +109,10 @@ impl Host {
     /// None if the operator wants no switch here.
     pub fn switch(&self) -> Option<Arc<Switching>> {
         self.switch.clone()
+    }
+
+    pub fn taps(&self) -> &Taps {
+        &self.taps
     }
 
     pub fn accelerator(&self) -> Accelerator {
@@ -176,6 +190,23 @@ impl Host {
         }
     }
 
+    /// Writes down how far the cloud's database has come.
+    pub fn note_database(&self, told: DatabaseMark) {
+        let mut known = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref() == Some(&told) {
+            return;
+        }
+        if let Some(before) = known.as_ref().filter(|before| before.database != told.database) {
+            tracing::warn!(before = %before.database, now = %told.database, "the cloud has another database than before");
+        }
+        // Less than was written here before is fine: then an earlier copy is noticed late.
+        let written = serde_json::to_vec(&told).map_err(std::io::Error::other);
+        if let Err(error) = written.and_then(|json| fs::write(self.state.database(), json)) {
+            tracing::warn!(%error, "what the cloud's database knows is not written down");
+        }
+        *known = Some(told);
+    }
+
     pub fn hello(&self) -> Hello {
         let (memory, disk) = (memory_mb(), disk_gb(&self.state));
         let accelerator = self.accelerator.borrow().clone();
@@ -203,8 +234,13 @@ impl Host {
             physical_networks: self.config.physical_networks.keys().cloned().collect(),
             cpu_arch: std::env::consts::ARCH.into(),
             hypervisor_version: self.hypervisor_version.clone(),
+            knows: self.database.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
+}
+
+fn read_mark(state: &StateDir) -> Option<DatabaseMark> {
+    serde_json::from_slice(&fs::read(state.database()).ok()?).ok()
 }
 
 async fn accelerator(config: &NodeConfig, state: &StateDir, version: &str) -> Result<Finding> {

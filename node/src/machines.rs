@@ -17,8 +17,9 @@ use crate::{
     Error, Result,
     error::blocking,
     host::Host,
-    inventory::inventory,
-    machine::{Ledger, Recorded, Task, Wanted, console, release_stray_ports},
+    image,
+    inventory::{inventory, remove_device},
+    machine::{Found, Ledger, Recorded, Task, Wanted, console},
     metadata::DoorPlan,
 };
 
@@ -30,6 +31,9 @@ pub(crate) struct Machines {
 struct Inner {
     host: Arc<Host>,
     known: Mutex<HashMap<Uuid, Known>>,
+    /// Machines whose ledger cannot be read, with the user that their disk belongs to. They are left as they are until a
+    /// controller names them.
+    unread: Mutex<HashMap<Uuid, Option<u32>>>,
     tasks: Mutex<JoinSet<()>>,
     changed: Bell,
 }
@@ -43,28 +47,51 @@ impl Machines {
     /// Takes up every machine that has a directory, as it was wanted last.
     pub async fn open(host: Arc<Host>) -> Result<Self> {
         let listed = Ledger::list(&host.state().machines())?;
-        let ports = listed.iter().filter_map(|(_, _, recorded)| recorded.as_ref()).flat_map(|recorded| &recorded.ports);
-        release_stray_ports(&host, ports.cloned().collect()).await?;
-        let machines =
-            Self { inner: Arc::new(Inner { host, known: Mutex::default(), tasks: Mutex::default(), changed: Bell::new() }) };
+        let inner =
+            Inner { host, known: Mutex::default(), unread: Mutex::default(), tasks: Mutex::default(), changed: Bell::new() };
+        let machines = Self { inner: Arc::new(inner) };
         // Users first, so that a machine without a record does not get one that another has.
-        let mut taken: HashSet<u32> = listed.iter().filter_map(|(_, _, recorded)| Some(recorded.as_ref()?.uid)).collect();
-        for (id, wanted, recorded) in listed {
-            let recorded = recorded.unwrap_or_else(|| Recorded::new(machines.free_uid(&taken), 0));
+        let mut taken: HashSet<u32> = listed.iter().filter_map(|(_, found)| found.uid()).collect();
+        for port in listed.iter().flat_map(|(_, found)| found.ports()) {
+            if let Err(error) = machines.inner.host.taps().claim(port) {
+                tracing::error!(error = error.chain(), "two machines of this host may not run at the same time");
+            }
+        }
+        for (id, found) in listed {
+            let (wanted, recorded) = match found {
+                Found::Kept { wanted, recorded } => (wanted, *recorded),
+                Found::Begun { recorded } => {
+                    (Wanted::Gone, recorded.map_or_else(|| Recorded::new(machines.free_uid(&taken), 0), |recorded| *recorded))
+                }
+                Found::Unread { uid } => {
+                    tracing::error!(server = %id, "the ledger of this machine is damaged: the machine is left as it is");
+                    machines.unread().insert(id, uid);
+                    continue;
+                }
+            };
             taken.insert(recorded.uid);
             machines.begin(&mut machines.lock(), id, wanted, recorded);
         }
         Ok(machines)
     }
 
-    /// These and no others shall be here.
-    pub fn replace_all(&self, desired: Vec<MachineDesired>) {
-        let listed: HashSet<Uuid> = desired.iter().filter_map(|machine| id_of(&machine.server_id)).collect();
+    /// The whole of what a controller wants. Machines of which it says nothing run on.
+    ///
+    /// Invariant: a machine that is neither wanted nor released by name is kept (test:
+    /// `a_machine_that_the_controller_does_not_know_runs_on`).
+    pub fn hear_all(&self, desired: Vec<MachineDesired>, released: &[ServerId]) {
+        let named = desired.iter().map(|machine| &machine.server_id).chain(released);
+        let named: HashSet<Uuid> = named.filter_map(id_of).collect();
         for machine in desired {
             self.set(machine);
         }
-        for (_, known) in self.lock().iter().filter(|(id, _)| !listed.contains(id)) {
-            self.want(known, Wanted::Gone);
+        released.iter().for_each(|server| self.release(server));
+        let strays = self.lock().keys().filter(|id| !named.contains(id)).map(Uuid::to_string).collect::<Vec<_>>();
+        if !strays.is_empty() {
+            tracing::warn!(
+                servers = strays.join(", "),
+                "the controller does not know of these machines; they are kept as they are"
+            );
         }
     }
 
@@ -81,22 +108,38 @@ impl Machines {
             }
             return;
         }
-        let taken = known.values().map(|known| known.uid).collect();
-        let recorded = Recorded::new(self.free_uid(&taken), machine.reboots);
+        let unread = self.unread().remove(&id);
+        let recorded = match unread {
+            None => Recorded::new(self.free_uid(&self.taken(&known)), machine.reboots),
+            // Its disk is worth more than the record of it.
+            Some(uid) => {
+                tracing::warn!(server = %id, "a machine whose ledger was damaged is taken up with the disk that it has");
+                let uid = uid.unwrap_or_else(|| self.free_uid(&self.taken(&known)));
+                let ports = machine.nics.iter().map(|nic| nic.port_id.clone()).collect();
+                Recorded { root: Some(machine.root.clone()), ports, ..Recorded::new(uid, machine.reboots) }
+            }
+        };
         self.begin(&mut known, id, Wanted::Machine(Box::new(machine)), recorded);
     }
 
-    pub fn remove(&self, server: &ServerId) {
-        let known = self.lock();
-        if let Some(known) = id_of(server).and_then(|id| known.get(&id)) {
+    /// This machine shall be gone. Of one that is not known whatever may be left goes, and that it is gone is said.
+    pub fn release(&self, server: &ServerId) {
+        let Some(id) = id_of(server) else { return };
+        let mut known = self.lock();
+        if let Some(known) = known.get(&id) {
             self.want(known, Wanted::Gone);
+            return;
         }
+        let uid = self.unread().remove(&id).flatten();
+        let uid = uid.unwrap_or_else(|| self.free_uid(&self.taken(&known)));
+        self.begin(&mut known, id, Wanted::Gone, Recorded::new(uid, 0));
     }
 
     pub async fn answer(&self, ask: Ask) -> Answer {
         let answer = match ask {
             Ask::ConsoleLog { server_id, lines } => self.console_log(&server_id, lines).await,
             Ask::Inventory => inventory(&self.inner.host).await,
+            Ask::RemoveDevice { name } => remove_device(&self.inner.host, name).await,
         };
         answer.unwrap_or_else(|error| Answer::Refused { message: error.chain() })
     }
@@ -171,8 +214,7 @@ impl Machines {
         let mut images = HashSet::new();
         self.each_wanted(|machine| images.extend([machine.root.sha512.clone()]));
         let dir = self.inner.host.state().machines();
-        let listed = blocking(move || Ledger::list(&dir)).await?;
-        images.extend(listed.into_iter().filter_map(|(_, _, recorded)| Some(recorded?.root?.sha512)));
+        images.extend(blocking(move || image::in_use(&dir)).await?);
         Ok(images)
     }
 
@@ -216,6 +258,14 @@ impl Machines {
             known.remove(&id);
         }
         gone
+    }
+
+    fn taken(&self, known: &HashMap<Uuid, Known>) -> HashSet<u32> {
+        known.values().map(|known| known.uid).chain(self.unread().values().copied().flatten()).collect()
+    }
+
+    fn unread(&self) -> MutexGuard<'_, HashMap<Uuid, Option<u32>>> {
+        self.inner.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn free_uid(&self, taken: &HashSet<u32>) -> u32 {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is done on a host whose agent does not run: stop all its machines, and take its devices away for good.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{collections::HashMap, path::Path, process::Command, time::Duration};
 
 use qemu::{Machine, tap};
 use uuid::Uuid;
 
 use crate::{
     Result,
-    machine::{Ledger, Recorded},
+    machine::{Found, Ledger, Recorded},
     metadata,
     state_dir::StateDir,
 };
@@ -19,11 +19,10 @@ pub async fn stop_machines(state_dir: &Path, grace: Duration) -> Result<usize> {
     let folder = state_dir.join("machines");
     let running = qemu::running_below(&folder)?;
     let mut stopping = Vec::new();
-    for (id, recorded) in records(&folder)? {
-        if running.iter().any(|(machine, _)| *machine == id) {
-            let ledger = Ledger::new(folder.join(id.to_string()));
-            stopping.push(tokio::spawn(stop(id, ledger, recorded, grace)));
-        }
+    let mut records: HashMap<Uuid, Recorded> = records(&folder)?.into_iter().collect();
+    for (id, _) in &running {
+        let ledger = Ledger::new(folder.join(id.to_string()));
+        stopping.push(tokio::spawn(stop(*id, ledger, records.remove(id), grace)));
     }
     for task in stopping {
         if let Ok(outcome) = task.await {
@@ -33,9 +32,11 @@ pub async fn stop_machines(state_dir: &Path, grace: Duration) -> Result<usize> {
     Ok(running.len())
 }
 
-async fn stop(id: Uuid, ledger: Ledger, recorded: Recorded, grace: Duration) -> Result<()> {
+async fn stop(id: Uuid, ledger: Ledger, recorded: Option<Recorded>, grace: Duration) -> Result<()> {
     // Before it stops: an agent that found it gone would take it for a guest that switched itself off.
-    ledger.keep_recorded(&Recorded { running: None, ..recorded })?;
+    if let Some(recorded) = recorded {
+        ledger.keep_recorded(&Recorded { running: None, ..recorded })?;
+    }
     let run_dir = ledger.run_dir();
     if !grace.is_zero()
         && let Some(machine) = Machine::adopt(id, &run_dir).await?
@@ -56,7 +57,7 @@ pub fn forget_host(state_dir: &Path, bridges: &[String]) -> Result<()> {
         }
     }
     let (state, _lock) = StateDir::open(state_dir)?;
-    for name in metadata::namespaces(&state.tag())? {
+    for name in metadata::namespaces(&state)? {
         let _ = Command::new("ip").args(["netns", "delete", &name]).output();
     }
     for bridge in bridges {
@@ -71,5 +72,9 @@ fn records(folder: &Path) -> Result<Vec<(Uuid, Recorded)>> {
         return Ok(Vec::new());
     }
     let listed = Ledger::list(folder)?;
-    Ok(listed.into_iter().filter_map(|(id, _, recorded)| Some((id, recorded?))).collect())
+    let recorded = |found| match found {
+        Found::Kept { recorded, .. } | Found::Begun { recorded: Some(recorded) } => Some(*recorded),
+        Found::Begun { recorded: None } | Found::Unread { .. } => None,
+    };
+    Ok(listed.into_iter().filter_map(|(id, found)| Some((id, recorded(found)?))).collect())
 }

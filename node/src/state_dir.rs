@@ -53,10 +53,19 @@ impl StateDir {
         &self.root
     }
 
-    /// Four hex digits that tell this cloud's things on the host from those of another cloud beside it.
-    pub fn tag(&self) -> String {
+    /// Hex digits that tell this cloud's things on the host from those of another cloud beside it.
+    pub fn mark(&self) -> String {
+        hex::encode(&self.hash()[..8])
+    }
+
+    /// The four of them that were all in earlier versions.
+    pub fn short_mark(&self) -> String {
+        hex::encode(&self.hash()[..2])
+    }
+
+    fn hash(&self) -> [u8; 32] {
         let name = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
-        hex::encode(&Sha256::digest(name.as_os_str().as_encoded_bytes())[..2])
+        Sha256::digest(name.as_os_str().as_encoded_bytes()).into()
     }
 
     pub fn identity(&self) -> PathBuf {
@@ -73,6 +82,11 @@ impl StateDir {
 
     pub fn images(&self) -> PathBuf {
         self.root.join("images")
+    }
+
+    /// How far the cloud's database was seen to have come.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("database.json")
     }
 
     /// The result of the accelerator's probe.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, SanType};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::ovsdb::Remote;
+use crate::ovsdb::{Remote, TlsFiles};
 
 pub(crate) const NORTHBOUND: &str = "/usr/share/ovn/ovn-nb.ovsschema";
 pub(crate) const VSWITCH: &str = "/usr/share/openvswitch/vswitch.ovsschema";
@@ -28,6 +29,39 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let done = Command::new(program).args(arguments).output().unwrap();
     assert!(done.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    // OpenSSL takes a certificate whose subject equals its issuer's for a self-signed one.
+    params.distinguished_name.push(DnType::CommonName, "authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Writes a key, a certificate for 127.0.0.1 and the authority's own into a directory.
+pub(crate) fn issue(dir: &Path, name: &str, issuer: &CertifiedIssuer<'static, KeyPair>) -> TlsFiles {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
+    let certificate = params.signed_by(&key, issuer).unwrap();
+    let write = |kind: &str, text: String| {
+        let path = dir.join(format!("{name}.{kind}"));
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    TlsFiles {
+        private_key: write("key", key.serialize_pem()),
+        certificate: write("crt", certificate.pem()),
+        ca_cert: write("ca", issuer.pem()),
+        peer_name: None,
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Server {

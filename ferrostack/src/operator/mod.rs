@@ -7,6 +7,7 @@ mod audit;
 mod controllers;
 mod events;
 mod nodes;
+mod strays;
 
 use std::sync::Arc;
 
@@ -24,18 +25,21 @@ pub struct Operator {
 
 static EVENTS: Policy = Policy::new("operator:events", "rule:context_is_admin", "Read and follow the events of the whole cloud");
 static AUDIT: Policy = Policy::new("operator:audit", "rule:context_is_admin", "Compare what is with what should be");
+static STRAYS: Policy = Policy::new("operator:strays", "rule:context_is_admin", "List what nobody knows of, and have it removed");
 static CONTROLLERS: Policy =
     Policy::new("operator:controllers", "rule:context_is_admin", "List the controllers, and see which has the lead");
 static NODES: Policy = Policy::new("operator:nodes", "rule:context_is_admin", "List hosts, let them join, and remove them");
 
 pub fn policies() -> Vec<&'static Policy> {
-    vec![&EVENTS, &AUDIT, &CONTROLLERS, &NODES]
+    vec![&EVENTS, &AUDIT, &STRAYS, &CONTROLLERS, &NODES]
 }
 
 pub fn service(operator: Operator) -> Service {
     let routes = Routes::new(Arc::new(operator))
         .get("/v1/events", &EVENTS, events::list)
         .get("/v1/audit", &AUDIT, audit::run)
+        .get("/v1/strays", &STRAYS, strays::list)
+        .delete("/v1/strays/{name}", &STRAYS, strays::remove)
         .get("/v1/controllers", &CONTROLLERS, controllers::list)
         .get("/v1/nodes", &NODES, nodes::list)
         .post("/v1/join-tokens", &NODES, nodes::create_join_token)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod fetch;
+mod kept;
 mod served;
 mod sweep;
 

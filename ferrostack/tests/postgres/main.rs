@@ -88,6 +88,8 @@ async fn controllers_that_start_together_make_one_cloud() {
     let mut first = Controller::new(&database::new_postgres_database().await);
     first.start();
     first.answers().await;
+    // A database that was begun: one without any tables is refused beside secrets.
+    store::Store::open(&database).await.unwrap().migrate(&[]).await.unwrap();
     let mut controllers: Vec<Controller> = (0..3).map(|_| Controller::new(&database)).collect();
     for controller in &mut controllers {
         first.share_secrets_with(controller);

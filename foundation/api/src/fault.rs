@@ -120,6 +120,13 @@ impl From<store::Error> for Fault {
             store::Error::TooWide { what, most } => {
                 Self::bad_request(format!("The query holds more than {most} {what}. Ask for fewer at once."))
             }
+            store::Error::Full { .. } => {
+                tracing::error!(cause = ?error, "the disk of the database is full");
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "The disk of the cloud's database is full. Nothing was changed; it works again when its operator has made room.",
+                )
+            }
             other => Self::internal(format_args!("{other:?}")),
         }
     }

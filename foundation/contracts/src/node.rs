@@ -16,7 +16,10 @@
 //! | `PUT /v1/snapshots/{image}` | the disk that [`MachineDesired::snapshot`] asks for, as qcow2; answered when the image has it |
 //!
 //! Everything is level-triggered: a session begins with the whole desired state; later lines replace one machine
-//! at a time. A lost line is repaired by the next session. Generations order what is said about a machine:
+//! at a time. A lost line is repaired by the next session. What is to go is released by name, and stays released until the
+//! node has said that it is gone; a machine that is neither desired nor released runs on as it was wanted last, for a
+//! controller whose tables were put back to an earlier state knows less than the node. Nothing is removed for not being
+//! mentioned. Generations order what is said about a machine:
 //! neither side lets an older one overwrite a newer. A node has one session: a second replaces the first, whose
 //! connection then gets `409` for whatever it still says. A controller that does not have the lead answers `503` to a
 //! session, and the node tries the next one. Refusals carry a [`crate::Refusal`] as JSON.
@@ -24,12 +27,12 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
-use types::{Generation, ImageId, Mac, NodeId, PortId, ProjectId, Secret, ServerId};
+use types::{DatabaseMark, Generation, ImageId, Mac, NodeId, PortId, ProjectId, Secret, ServerId};
 
 use crate::ports::{FixedIp, MetadataDoor};
 
 /// Raised when a message changes its meaning; both sides refuse a peer with another number, and say so.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JoinRequest {
@@ -75,6 +78,8 @@ pub struct Hello {
     pub physical_networks: Vec<String>,
     pub cpu_arch: String,
     pub hypervisor_version: String,
+    /// What it was told last by the cloud's database.
+    pub knows: Option<DatabaseMark>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,18 +93,26 @@ pub struct Accelerator {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToNode {
-    /// The whole of it: first line of a session. Machines that are not listed shall be gone.
+    /// The whole of it: first line of a session.
     Desired {
         node: NodeSettings,
         machines: Vec<MachineDesired>,
+        /// These shall be gone.
+        released: Vec<ServerId>,
+        /// How far the database had come at least that says so.
+        database: DatabaseMark,
     },
     /// This machine shall be so.
     Machine {
         machine: Box<MachineDesired>,
     },
     /// This machine shall be gone.
-    Gone {
+    Released {
         server_id: ServerId,
+    },
+    /// How far the database had come that said what was said before.
+    Known {
+        database: DatabaseMark,
     },
     Ask {
         id: u64,
@@ -311,6 +324,10 @@ pub enum Ask {
     },
     /// Everything of ours on the host, for the audit.
     Inventory,
+    /// Remove this tap or port of the switch, by the operator's word; one that a machine has is refused.
+    RemoveDevice {
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -322,10 +339,12 @@ pub enum Answer {
     Inventory {
         processes: Vec<String>,
         taps: Vec<String>,
-        disks: Vec<String>,
+        /// Machines that have a folder, with the taps that were made for them.
+        machines: BTreeMap<String, Vec<String>>,
         switch_ports: Vec<String>,
         namespaces: Vec<String>,
     },
+    Removed,
     Refused {
         message: String,
     },

@@ -40,10 +40,18 @@ pub trait Nodes: Send + Sync {
     fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>>;
 }
 
+/// What is wanted of a node. What is in neither list is nobody's wish: the node keeps it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodeWishes {
+    /// Every machine that the node shall have, running or stopped.
+    pub machines: Vec<MachineDesired>,
+    /// Machines that shall be gone, until the node has said that they are.
+    pub released: Vec<ServerId>,
+}
+
 /// A room that wants something of nodes. Read afresh at each wake; nothing is queued, so nothing can be lost.
 pub trait DesiredSource: Send + Sync {
-    /// Every machine that this node shall have, running or stopped. What is not listed shall be gone.
-    fn machines<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<MachineDesired>, Refusal>>;
+    fn wishes<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeWishes, Refusal>>;
 }
 
 /// A room that wants to know what nodes found.
@@ -82,12 +90,4 @@ pub struct NodeNeighbours {
     pub images: Arc<dyn ImageSource>,
     pub snapshots: Arc<dyn SnapshotSink>,
     pub passwords: Arc<dyn PasswordSink>,
-}
-
-/// What a node reports as there although nobody wants it, for the audit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stray {
-    pub node: NodeId,
-    pub server: Option<ServerId>,
-    pub what: String,
 }

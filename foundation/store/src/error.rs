@@ -61,6 +61,8 @@ pub enum Error {
     NotADatabase { path: PathBuf },
     #[error("database {} is damaged ({detail}); restore it from a backup", path.display())]
     Corrupt { path: PathBuf, detail: String },
+    #[error("the database is not whole ({missing} is missing, which an earlier start made); restore it from a backup")]
+    NotWhole { missing: String },
     #[error("the tables of `{room}` are at step {found}, this ferrostack knows only {known}: a newer version wrote them")]
     NewerSchema { room: String, found: u32, known: u32 },
     #[error("migration {number} ({name}) of `{room}` was changed after this database had run it")]
@@ -77,6 +79,11 @@ pub enum Error {
     OldPostgres { found: String },
 
     // What passes, or what the machine must be asked about.
+    #[error("the disk of the database is full: nothing was changed, and nothing can be until there is room again")]
+    Full {
+        #[source]
+        source: Cause,
+    },
     #[error("the database is busy: {reason}")]
     Busy { reason: &'static str },
     #[error("reach the database")]

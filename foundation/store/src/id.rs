@@ -2,8 +2,9 @@
 //! The house's ids as parameters and columns: `params![server.id]`, `row.get::<ServerId>(0)`.
 
 use types::{
-    AllocationConsumer, CredentialId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId, ImageId, NetworkId, NodeId, PortId,
-    ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId, ServiceId, SubnetId, UserId,
+    AllocationConsumer, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId, ImageId, NetworkId,
+    NodeId, PortId, ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId, ServiceId, SubnetId,
+    UserId,
 };
 
 use crate::{FromValue, Value, ValueRef};
@@ -28,6 +29,7 @@ macro_rules! ids {
 ids!(
     AllocationConsumer,
     CredentialId,
+    DatabaseId,
     DomainId,
     EndpointId,
     FlavorId,

@@ -8,9 +8,11 @@
 mod error;
 mod event;
 mod id;
+pub mod identity;
 mod job;
 pub mod lead;
 mod migrate;
+mod model;
 mod page;
 mod postgres;
 mod row;

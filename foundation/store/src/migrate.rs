@@ -31,6 +31,7 @@ const OWN: Migrations = Migrations {
     steps: &[
         Step { number: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
         Step { number: 2, name: "lead", sql: include_str!("../migrations/0002_lead.sql") },
+        Step { number: 3, name: "identity", sql: include_str!("../migrations/0003_identity.sql") },
     ],
 };
 
@@ -127,7 +128,7 @@ fn refuse_newer(set: &Migrations, applied: &[(u32, String)]) -> Result<()> {
     Ok(())
 }
 
-fn table_exists(tx: &mut Tx, table: &'static str) -> Result<bool> {
+pub(crate) fn table_exists(tx: &mut Tx, table: &'static str) -> Result<bool> {
     let sql = match tx.engine() {
         Engine::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1",
         Engine::Postgres => "SELECT 1 WHERE to_regclass($1) IS NOT NULL",

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::job::{Call, Job};
 use crate::tx::Counters;
 use crate::watch::Watchers;
-use crate::{Error, Migrations, Result, Tx, Wake, migrate, postgres, sqlite};
+use crate::{Error, Migrations, Result, Tx, Wake, identity, migrate, model, postgres, sqlite};
 
 /// A handle to the tables; clones share one store.
 #[derive(Clone)]
@@ -76,11 +76,18 @@ impl Store {
         Ok(store)
     }
 
-    /// Brings the tables of these rooms up to date, all or nothing. Steps that ran before are left alone.
+    /// Brings the tables of these rooms up to date, all or nothing. Steps that ran before are left alone. A database in
+    /// which something is missing that they made is refused.
     pub async fn migrate(&self, sets: &[Migrations]) -> Result<()> {
         let sets = migrate::with_own(sets);
+        let expected = model::of(&sets)?;
         self.write(migrate::ensure_ledger).await?;
-        self.write(move |tx| migrate::apply(tx, &sets)).await
+        self.write(move |tx| {
+            migrate::apply(tx, &sets)?;
+            model::check(tx, &expected)?;
+            identity::ensure(tx)
+        })
+        .await
     }
 
     /// Runs `f` in a transaction that is durable when this returns `Ok`. An `Err` of `f` leaves nothing behind.

@@ -43,6 +43,8 @@ ids!(hex_id: CredentialId, DomainId, EndpointId, GroupId, ProjectId, RoleId, Ser
 // Everybody else's: a UUID with dashes.
 ids!(dashed_id:
     AllocationConsumer,
+    /// The tables of a cloud; a copy of them has the same id.
+    DatabaseId,
     FlavorId,
     FloatingIpId,
     ImageId,

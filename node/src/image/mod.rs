@@ -50,7 +50,7 @@ pub(crate) struct Ready {
     pub format: Format,
 }
 
-pub(crate) use room::SETTLED;
+pub(crate) use room::{SETTLED, in_use};
 
 #[derive(Clone)]
 pub(crate) struct ImageCache {
@@ -121,7 +121,7 @@ impl ImageCache {
         // It may be there already, from before a conversion that was cut short.
         if !touch(&original) {
             let (inner, size) = (self.inner.clone(), wanted.size);
-            blocking(move || room::make_room(&inner.dir, size, &room::in_use(&inner.machines)?, room::SETTLED)).await?;
+            blocking(move || room::make_room(&inner.dir, size, || room::in_use(&inner.machines), room::SETTLED)).await?;
             fetch::fetch(&self.inner.link.client()?, &wanted.sha512, wanted.size, &original)
                 .await
                 .map_err(|error| error.if_full(&self.inner.dir, || format!("an image needs {} bytes there", wanted.size)))?;

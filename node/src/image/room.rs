@@ -15,7 +15,7 @@ use super::{CONVERTED, is_hash};
 use crate::{
     Error, Result,
     error::Doing,
-    machine::{Ledger, Wanted},
+    machine::{Found, Ledger, Wanted},
 };
 
 /// A machine that has just begun is not among those that rest on an image yet, but it has just touched its image.
@@ -28,13 +28,22 @@ struct Unused {
 }
 
 /// Images that machines rest on, or are about to, as their ledgers say.
-pub(super) fn in_use(machines: &Path) -> Result<HashSet<String>> {
+pub(crate) fn in_use(machines: &Path) -> Result<HashSet<String>> {
     let mut images = HashSet::new();
-    for (_, wanted, recorded) in Ledger::list(machines)? {
-        if let Wanted::Machine(machine) = wanted {
-            images.insert(machine.root.sha512);
+    for (server, found) in Ledger::list(machines)? {
+        match found {
+            Found::Kept { wanted, recorded } => {
+                if let Wanted::Machine(machine) = wanted {
+                    images.insert(machine.root.sha512);
+                }
+                images.extend(recorded.root.map(|root| root.sha512));
+            }
+            Found::Begun { .. } => {}
+            Found::Unread { .. } => {
+                let message = format!("the ledger of machine {server} is damaged, so no image is known to be unused");
+                return Err(Error::Unfit(message));
+            }
         }
-        images.extend(recorded.and_then(|recorded| recorded.root).map(|root| root.sha512));
     }
     Ok(images)
 }
@@ -55,11 +64,16 @@ pub(super) fn trim(images: &Path, granted: u64, in_use: &HashSet<String>, younge
 
 /// Drops unused images until an image of so many bytes has room. Fails if it has none even then: better one machine that
 /// does not start than a host whose disk is full.
-pub(super) fn make_room(images: &Path, wanted: u64, in_use: &HashSet<String>, youngest: Duration) -> Result<()> {
+pub(super) fn make_room(
+    images: &Path,
+    wanted: u64,
+    in_use: impl FnOnce() -> Result<HashSet<String>>,
+    youngest: Duration,
+) -> Result<()> {
     if wanted <= free(images)? {
         return Ok(());
     }
-    for image in unused(images, in_use, youngest)? {
+    for image in unused(images, &in_use()?, youngest)? {
         drop_image(&image)?;
         if wanted <= free(images)? {
             return Ok(());

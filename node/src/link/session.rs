@@ -43,13 +43,15 @@ pub(super) async fn hold(mut lines: Lines, client: Client, host: &Arc<Host>, mac
 
 fn hear(line: ToNode, client: &Client, host: &Arc<Host>, machines: &Machines) {
     match line {
-        ToNode::Desired { node, machines: desired } => {
+        ToNode::Desired { node, machines: desired, released, database } => {
             host.link().note_controllers(&node.controllers);
             host.settle(node);
-            machines.replace_all(desired);
+            machines.hear_all(desired, &released);
+            host.note_database(database);
         }
         ToNode::Machine { machine } => machines.set(*machine),
-        ToNode::Gone { server_id } => machines.remove(&server_id),
+        ToNode::Released { server_id } => machines.release(&server_id),
+        ToNode::Known { database } => host.note_database(database),
         ToNode::Ask { id, ask } => {
             let (client, machines) = (client.clone(), machines.clone());
             tokio::spawn(async move {

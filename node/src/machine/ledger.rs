@@ -6,7 +6,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::chown,
+    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -45,6 +45,41 @@ pub(crate) struct Recorded {
     pub emulated: Option<String>,
 }
 
+/// What a machine's directory tells.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Kept {
+        wanted: Wanted,
+        recorded: Box<Recorded>,
+    },
+    /// Nothing was done yet when its making was cut short: there is no disk.
+    Begun {
+        recorded: Option<Box<Recorded>>,
+    },
+    /// There is something, and what it is cannot be read any more.
+    Unread {
+        uid: Option<u32>,
+    },
+}
+
+impl Found {
+    pub fn uid(&self) -> Option<u32> {
+        match self {
+            Self::Kept { recorded, .. } => Some(recorded.uid),
+            Self::Begun { recorded } => recorded.as_ref().map(|recorded| recorded.uid),
+            Self::Unread { uid } => *uid,
+        }
+    }
+
+    /// The ports that taps were made for.
+    pub fn ports(&self) -> &[types::PortId] {
+        match self {
+            Self::Kept { recorded, .. } | Self::Begun { recorded: Some(recorded) } => &recorded.ports,
+            Self::Begun { recorded: None } | Self::Unread { .. } => &[],
+        }
+    }
+}
+
 /// The machine stopped by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Halted {
@@ -73,18 +108,21 @@ impl Ledger {
         Self { dir }
     }
 
-    /// The machines that have a directory. One that cannot be read was never acted on, or is beyond use: it goes.
-    pub fn list(machines: &Path) -> Result<Vec<(Uuid, Wanted, Option<Recorded>)>> {
+    /// The machines that have a directory.
+    pub fn list(machines: &Path) -> Result<Vec<(Uuid, Found)>> {
         let entries = fs::read_dir(machines).doing(|| format!("list {}", machines.display()))?;
         let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Uuid>().ok());
-        Ok(ids
-            .map(|id| {
-                let ledger = Self::new(machines.join(id.to_string()));
-                let recorded = ledger.read::<Recorded>("recorded.json");
-                let wanted = ledger.read("wanted.json").filter(|_| recorded.is_some()).unwrap_or(Wanted::Gone);
-                (id, wanted, recorded)
-            })
-            .collect())
+        Ok(ids.map(|id| (id, Self::new(machines.join(id.to_string())).look())).collect())
+    }
+
+    /// Invariant: a disk whose ledger cannot be read is not removed (test: `a_machine_whose_ledger_is_damaged_keeps_its_disk`).
+    fn look(&self) -> Found {
+        match (self.read::<Wanted>("wanted.json"), self.read::<Recorded>("recorded.json").map(Box::new)) {
+            (Some(wanted), Some(recorded)) => Found::Kept { wanted, recorded },
+            (_, recorded) if !self.root_disk().exists() => Found::Begun { recorded },
+            (_, Some(recorded)) => Found::Unread { uid: Some(recorded.uid) },
+            (_, None) => Found::Unread { uid: fs::metadata(self.root_disk()).ok().map(|disk| disk.uid()).filter(|uid| *uid > 0) },
+        }
     }
 
     pub fn keep_wanted(&self, wanted: &Wanted) -> Result<()> {

@@ -32,6 +32,7 @@ mod running;
 mod snapshot;
 mod start;
 mod stop;
+mod taps;
 mod task;
 mod wire;
 
@@ -39,9 +40,9 @@ use contracts::node::MachineDesired;
 use serde::{Deserialize, Serialize};
 use types::ImageId;
 
-pub(crate) use ledger::{Ledger, Recorded};
+pub(crate) use ledger::{Found, Ledger, Recorded};
+pub(crate) use taps::Taps;
 pub(crate) use task::Task;
-pub(crate) use wire::release_stray_ports;
 
 /// What the controller wants of a machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

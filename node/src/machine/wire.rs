@@ -3,7 +3,7 @@
 //!
 //! Which ports taps were made for is written down before the first is made, so that none is left over.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use contracts::node::{MachineDesired, NicDesired};
 use futures_util::future::{join, join_all, try_join_all};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use work::crash;
 
 use super::task::Task;
-use crate::{Error, Result, error::blocking, host::Host, switch::Switching};
+use crate::{Error, Result, error::blocking, switch::Switching};
 
 /// A guest whose ports OVN has not wired by then boots all the same, as in Nova's own retry of DHCP.
 const WIRED_WITHIN: Duration = Duration::from_secs(10);
@@ -23,6 +23,9 @@ impl Task {
     /// Notes the ports that the machine is about to have.
     pub(super) async fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
         let new: Vec<PortId> = nics_of(&self.host.switch(), desired).iter().map(|nic| nic.port_id.clone()).collect();
+        for port in &new {
+            self.host.taps().claim(port)?;
+        }
         let before = self.recorded.ports.len();
         for port in new {
             if !self.recorded.ports.contains(&port) {
@@ -96,6 +99,7 @@ impl Task {
             }
             crash::point("node.port.released");
             blocking(move || Ok(tap::release(&tap)?)).await?;
+            self.host.taps().release(&port);
         }
         self.recorded.ports.clear();
         self.keep_recorded().await
@@ -115,20 +119,6 @@ impl Task {
         crash::point("node.ports.plugged");
         Ok(())
     }
-}
-
-/// Removes machine ports of ours that no ledger knows, as after a disk that lost some of its files.
-pub(crate) async fn release_stray_ports(host: &Host, known: HashSet<PortId>) -> Result<()> {
-    let Some(switch) = host.switch() else { return Ok(()) };
-    let known: HashSet<String> = known.iter().filter_map(|port| Some(tap::name_of(uuid_of(port).ok()?))).collect();
-    for port in switch.our_ports()? {
-        if port.external_ids.contains_key("vm-id") && !known.contains(&port.name) {
-            tracing::warn!(port = port.name, "a port that no machine of ours has is removed");
-            switch.release_port(&port.name).await?;
-            blocking(move || Ok(tap::release(&port.name)?)).await?;
-        }
-    }
-    Ok(())
 }
 
 /// A host without a switch has no ports.

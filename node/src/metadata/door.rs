@@ -28,9 +28,10 @@ pub(super) struct Door(JoinHandle<()>);
 
 impl Door {
     pub async fn open(host: &Host, machines: &Machines, network: &NetworkId, plan: &DoorPlan) -> Result<Self> {
-        let names = Names::of(&host.state().tag(), network);
         let Some(switch) = host.switch() else { return Ok(Self(tokio::spawn(async {}))) };
         let offloads = switch.datapath() == ovn::vswitch::Datapath::Kernel;
+        let (mark, of) = (host.state().mark(), network.clone());
+        let names = blocking(move || Names::choose(&mark, &of)).await?;
         crash::point("node.door.making");
         // A pair that is made anew has another device behind the same name: the switch is to notice.
         switch.release_port(&names.device).await?;

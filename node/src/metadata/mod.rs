@@ -14,7 +14,7 @@ mod password;
 mod server;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -61,10 +61,10 @@ pub(crate) async fn keep(host: Arc<Host>, machines: Machines) {
 async fn converge(host: &Host, machines: &Machines, open: &mut HashMap<NetworkId, (DoorPlan, Door)>) -> Result<()> {
     let wanted: BTreeMap<NetworkId, DoorPlan> = machines.doors();
     open.retain(|network, (plan, _)| wanted.get(network) == Some(plan));
-    let tag = host.state().tag();
-    let keep: HashSet<String> = wanted.keys().map(|network| namespace::Names::of(&tag, network).namespace).collect();
-    for name in namespace::list(&tag)?.into_iter().filter(|name| !keep.contains(name)) {
-        door::release(host, &namespace::Names::of_namespace(&tag, &name)).await?;
+    let mark = host.state().mark();
+    let is_wanted = |names: &namespace::Names| names.network(&mark).is_some_and(|network| wanted.contains_key(&network));
+    for names in namespace::doors(host.state())?.into_iter().filter(|names| !is_wanted(names)) {
+        door::release(host, &names).await?;
     }
     let mut outcome = Ok(());
     for (network, plan) in wanted {

@@ -9,17 +9,26 @@ use std::{
     thread,
 };
 
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    net::if_::if_nametoindex,
+    sched::{CloneFlags, setns},
+};
+use sha2::{Digest, Sha256};
 use types::NetworkId;
 
 use super::DoorPlan;
-use crate::{Error, Result, error::Doing, ip};
+use crate::{Error, Result, error::Doing, ip, state_dir::StateDir};
 
 const METADATA_ADDRESS: &str = "169.254.169.254/32";
 const INSIDE: &str = "eth0";
 const PORT: u16 = 80;
 
 /// What a door is called on the host.
+///
+/// A namespace's name holds the whole id of its network, and the mark of the cloud. A device's name has 15 bytes, too few for
+/// either: it is a hash, and the number in the namespace's name says which, so that a name that is taken is passed over.
+///
+/// Invariant: no two networks share a door, whatever their ids (test: `networks_whose_ids_begin_alike_have_doors_of_their_own`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Names {
     pub namespace: String,
@@ -27,19 +36,37 @@ pub(super) struct Names {
     pub device: String,
 }
 
+/// How many names are tried for a device.
+const NAMES: u32 = 64;
+const DEVICE: &str = "fm";
+
 impl Names {
-    pub fn of(tag: &str, network: &NetworkId) -> Self {
-        let part: String = network.as_str().chars().take(10).collect();
-        Self::of_part(tag, &part)
+    fn of(mark: &str, network: &NetworkId, number: u32) -> Self {
+        let namespace = match number {
+            0 => format!("{}{network}", prefix(mark)),
+            number => format!("{}{network}.{number}", prefix(mark)),
+        };
+        Self { device: device_of(&namespace), namespace }
     }
 
-    pub fn of_namespace(tag: &str, namespace: &str) -> Self {
-        Self::of_part(tag, namespace.strip_prefix(&prefix(tag)).unwrap_or_default())
+    /// Those of the door that this network has, or names that nobody has.
+    pub fn choose(mark: &str, network: &NetworkId) -> Result<Self> {
+        let all = names_in(directory())?;
+        let is_taken = |names: &Self| {
+            // A device is there only while its namespace is, so one that is there without is somebody else's.
+            let others = all.iter().filter(|other| is_ours(other) && **other != names.namespace);
+            if_nametoindex(names.device.as_str()).is_ok() && !all.contains(&names.namespace)
+                || others.map(|other| device_of(other)).any(|device| device == names.device)
+        };
+        let mut candidates = (0..NAMES).map(|number| Self::of(mark, network, number));
+        let free = candidates.find(|names| !is_taken(names));
+        free.ok_or_else(|| Error::Unfit(format!("every name that the metadata door of network {network} could have is taken")))
     }
 
-    fn of_part(tag: &str, part: &str) -> Self {
-        let digits: String = part.chars().filter(|c| *c != '-').collect();
-        Self { namespace: format!("{}{part}", prefix(tag)), device: format!("fm{tag}{digits}") }
+    /// The network whose door it is.
+    pub fn network(&self, mark: &str) -> Option<NetworkId> {
+        let rest = self.namespace.strip_prefix(&prefix(mark))?;
+        Some(NetworkId::new(rest.split('.').next().unwrap_or(rest)))
     }
 
     fn path(&self) -> PathBuf {
@@ -47,23 +74,55 @@ impl Names {
     }
 }
 
-fn prefix(tag: &str) -> String {
-    format!("ferro-{tag}-")
+/// `IFNAMSIZ` less the final NUL.
+const LONGEST_DEVICE: usize = 15;
+
+fn prefix(mark: &str) -> String {
+    format!("{OURS}{mark}-")
+}
+
+/// With this begin the names of every cloud's doors.
+const OURS: &str = "ferro-";
+
+fn is_ours(namespace: &str) -> bool {
+    namespace.starts_with(OURS)
+}
+
+fn device_of(namespace: &str) -> String {
+    format!("{DEVICE}{}", &hex::encode(Sha256::digest(namespace.as_bytes()))[..LONGEST_DEVICE - DEVICE.len()])
 }
 
 fn directory() -> &'static Path {
     Path::new("/run/netns")
 }
 
-/// The namespaces of this cloud's doors on this host.
-pub(crate) fn list(tag: &str) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(directory()) {
+fn names_in(directory: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).doing(|| "list the network namespaces".into()),
     };
-    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    Ok(names.filter(|name| name.starts_with(&prefix(tag))).collect())
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// The doors of this cloud on this host.
+pub(super) fn doors(state: &StateDir) -> Result<Vec<Names>> {
+    let (mark, short) = (prefix(&state.mark()), prefix(&state.short_mark()));
+    let names = names_in(directory())?.into_iter().filter_map(|namespace| {
+        if namespace.starts_with(&mark) {
+            return Some(Names { device: device_of(&namespace), namespace });
+        }
+        // An earlier version called them by parts of both.
+        let part = namespace.strip_prefix(&short).filter(|part| part.len() == 10)?;
+        let digits: String = part.chars().filter(|c| *c != '-').collect();
+        Some(Names { device: format!("{DEVICE}{}{digits}", state.short_mark()), namespace })
+    });
+    Ok(names.collect())
+}
+
+/// Their namespaces.
+pub(crate) fn list(state: &StateDir) -> Result<Vec<String>> {
+    Ok(doors(state)?.into_iter().map(|names| names.namespace).collect())
 }
 
 /// Makes the namespace, its veth pair and its addresses. What is there in another shape is made anew.

@@ -50,7 +50,7 @@ impl Switching {
         let vswitch = Vswitch::connect(remote);
         vswitch.ready(Instant::now() + PATIENCE).await?;
         let datapath = datapath(config.datapath).await;
-        let mut switching = Self { vswitch, datapath, mark: state.tag(), _daemons: daemons };
+        let mut switching = Self { vswitch, datapath, mark: state.mark(), _daemons: daemons };
         switching.ensure_bridges(config).await?;
         // ovn-controller comes last: one that does not know yet who it is, or meets a bridge in the making, may end itself.
         let own = [("system-id", chassis.node.to_string()), ("hostname", config.hostname.clone())];

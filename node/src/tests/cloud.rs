@@ -2,7 +2,7 @@
 //! A controller with its fleet room, and agents that join it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -13,7 +13,7 @@ use contracts::{
     BoxFuture, Refusal,
     images::Chunks,
     node::{GuestPassword, MachineDesired, MachineObserved, MachineState, Observed, SnapshotStep},
-    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink, PasswordSink, SnapshotSink},
+    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, NodeWishes, Nodes, ObservedSink, PasswordSink, SnapshotSink},
     placement::{Capacity, Claim, Inventory, Placement, Resources},
 };
 use fleet::{Fleet, FleetConfig, Leading};
@@ -37,6 +37,7 @@ const NOWHERE: &str = "tcp:127.0.0.1:1";
 
 pub(super) struct Cloud {
     pub fleet: Fleet,
+    pub store: Store,
     pub rooms: Arc<Neighbours>,
     pub address: String,
     pub dir: Scratch,
@@ -49,6 +50,8 @@ pub(super) struct Cloud {
 #[derive(Default)]
 pub(super) struct Neighbours {
     pub machines: Mutex<HashMap<NodeId, Vec<MachineDesired>>>,
+    /// Released by name, until the node has said that they are gone.
+    pub released: Mutex<HashSet<ServerId>>,
     pub images: Mutex<HashMap<String, PathBuf>>,
     pub providers: Mutex<HashMap<NodeId, Offer>>,
     pub up: Mutex<HashMap<NodeId, bool>>,
@@ -105,6 +108,7 @@ impl Cloud {
         let tcp = TcpListener::bind(&address).await.unwrap();
         let mut cloud = Self::start_in(dir, &database, tcp, NOWHERE).await;
         *cloud.rooms.machines.lock().unwrap() = rooms.machines.lock().unwrap().clone();
+        *cloud.rooms.released.lock().unwrap() = rooms.released.lock().unwrap().clone();
         cloud.address = address;
         cloud
     }
@@ -138,7 +142,7 @@ impl Cloud {
             snapshots: rooms.clone(),
             passwords: rooms.clone(),
         };
-        let leading = Leading { store, placement: rooms.clone(), neighbours: neighbours.clone() };
+        let leading = Leading { store: store.clone(), placement: rooms.clone(), neighbours: neighbours.clone() };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn({
             let fleet = fleet.clone();
@@ -149,7 +153,7 @@ impl Cloud {
                 }
             }
         });
-        Self { fleet, rooms, address, dir, database: database.to_owned(), stop: Some(stop), serving }
+        Self { fleet, store, rooms, address, dir, database: database.to_owned(), stop: Some(stop), serving }
     }
 
     pub async fn token(&self) -> String {
@@ -230,6 +234,7 @@ impl Cloud {
     /// Says that the node shall have this machine, so.
     pub fn want(&self, node: &NodeId, machine: &MachineDesired) {
         let mut machines = self.rooms.machines.lock().unwrap();
+        self.rooms.released.lock().unwrap().remove(&machine.server_id);
         let machines_of_node = machines.entry(node.clone()).or_default();
         machines_of_node.retain(|known| known.server_id != machine.server_id);
         machines_of_node.push(machine.clone());
@@ -243,7 +248,14 @@ impl Cloud {
         self.rooms.state_when(&machine.server_id, MachineState::Running).await;
     }
 
+    /// Says that this machine shall be gone.
     pub fn unwant(&self, node: &NodeId, server: &ServerId) {
+        self.rooms.released.lock().unwrap().insert(server.clone());
+        self.forget(node, server);
+    }
+
+    /// Speaks of the machine no more.
+    pub fn forget(&self, node: &NodeId, server: &ServerId) {
         self.rooms.machines.lock().unwrap().entry(node.clone()).or_default().retain(|known| known.server_id != *server);
         self.fleet.wake(node);
     }
@@ -295,9 +307,10 @@ impl Node {
 }
 
 impl DesiredSource for Neighbours {
-    fn machines<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<MachineDesired>, Refusal>> {
+    fn wishes<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeWishes, Refusal>> {
         let machines = self.machines.lock().unwrap().get(node).cloned().unwrap_or_default();
-        Box::pin(async { Ok(machines) })
+        let released = self.released.lock().unwrap().iter().cloned().collect();
+        Box::pin(async { Ok(NodeWishes { machines, released }) })
     }
 }
 
@@ -307,6 +320,10 @@ impl ObservedSink for Neighbours {
             if *self.deaf.lock().unwrap() {
                 return Err(Refusal::unavailable("the tables are away"));
             }
+            self.released.lock().unwrap().retain(|server| {
+                let found = observed.machines.iter().find(|machine| machine.server_id == *server);
+                found.map_or(!observed.complete, |found| found.state != MachineState::Gone)
+            });
             self.observed.send_modify(|known| {
                 known.extend(observed.machines.iter().map(|machine| (machine.server_id.clone(), machine.clone())));
             });

@@ -262,11 +262,12 @@ fn an_agent_killed_at_any_moment_leaves_nothing_behind() {
             scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
         }
         let complete = async {
-            let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } = inventory(&scene.cloud, &scene.id).await
+            let Answer::Inventory { processes, taps, machines, switch_ports, namespaces } =
+                inventory(&scene.cloud, &scene.id).await
             else {
                 panic!("no inventory")
             };
-            let machines = [processes.len(), taps.len(), disks.len(), switch_ports.len() - 1];
+            let machines = [processes.len(), taps.len(), machines.len(), switch_ports.len() - 1];
             (machines == [wanted.len(); 4] && namespaces.len() == 1).then_some(())
         };
         complete.await.expect("there is more, or less, than what is wanted");

@@ -4,12 +4,13 @@
 use std::net::Ipv4Addr;
 
 use contracts::{node::Power, nodes::Nodes};
+use sha2::{Digest, Sha256};
 use types::Mac;
 
 use super::{
     cloud::{Cloud, Node},
     guest,
-    network::{Central, Guest, in_private_network, with_switch},
+    network::{Central, Guest, in_private_network, run, with_switch},
     port::nic,
 };
 
@@ -93,6 +94,57 @@ fn metadata_answers_by_source_address_only() {
             }
         };
         tokio::time::timeout(super::cloud::PATIENCE, one_left).await.unwrap();
+        node.stop().await;
+    });
+}
+
+#[test]
+fn networks_whose_ids_begin_alike_have_doors_of_their_own() {
+    in_private_network(async || {
+        let central = Central::start().await;
+        let cloud = Cloud::start_with(&central.southbound()).await;
+        let node = Node::start(with_switch(cloud.config("one", Some(cloud.token().await))));
+        let id = cloud.up("one").await.id;
+        let networks = ["12345678-9abc-4def-8000-000000000001", "12345678-9abc-4def-8000-000000000002"];
+        // Somebody else has a device of the name that the first door would have.
+        let root = node.dir().canonicalize().unwrap();
+        let mark = hex::encode(&Sha256::digest(root.as_os_str().as_encoded_bytes())[..8]);
+        let namespace = format!("ferro-{mark}-{}", networks[0]);
+        let theirs = format!("fm{}", &hex::encode(Sha256::digest(namespace.as_bytes()))[..13]);
+        run("ip", &["link", "add", &theirs, "type", "veth", "peer", "name", "theirs"]);
+
+        let address = Ipv4Addr::new(10, 0, 1, 11);
+        let mut guests = Vec::new();
+        for (number, network) in networks.into_iter().enumerate() {
+            let network = central.network_called(network.into(), 1);
+            let mut machine = guest::machine(&cloud, &guest::obedient());
+            machine.power = Power::Stopped;
+            machine.metadata.name = format!("machine-{number}");
+            machine.nics = vec![nic(&central, &network, address)];
+            cloud.want(&id, &machine);
+            let (port, mac) = (&machine.nics[0].port_id, machine.nics[0].mac);
+            guests.push(Guest::plug(node.dir(), &format!("g{number}"), port, mac, address));
+        }
+        let check = || {
+            for (number, guest) in guests.iter().enumerate() {
+                let (status, body) = guest.get("/openstack/latest/meta_data.json", "");
+                assert!(status == 200 && body.contains(&format!("machine-{number}")), "{body}");
+            }
+        };
+        check();
+        assert!(run("ip", &["-o", "link", "show", &theirs]).contains("@theirs"), "their device is left alone");
+        // Another agent finds the doors, under the names that they have, and opens them anew.
+        let node = Node::start(node.stop().await);
+        cloud.up("one").await;
+        check();
+        let doors: Vec<String> = std::fs::read_dir("/run/netns")
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name.starts_with("ferro-"))
+            .collect();
+        assert_eq!(doors.len(), 2, "{doors:?}");
+        assert!(doors.contains(&format!("{namespace}.1")), "{doors:?}");
         node.stop().await;
     });
 }

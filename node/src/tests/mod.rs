@@ -10,6 +10,7 @@ mod crash;
 mod guest;
 mod image;
 mod join;
+mod kept;
 mod machine;
 mod metadata;
 mod network;

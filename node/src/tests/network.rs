@@ -17,7 +17,7 @@ use nix::{
     sched::{CloneFlags, setns, unshare},
 };
 use ovn::{
-    daemons::{Layout, Listen, Supervisor},
+    daemons::{Layout, Listen, Supervisor, admit_hosts},
     ovsdb::TlsFiles,
 };
 use tokio::time::Instant;
@@ -72,6 +72,7 @@ impl Central {
         let layout = Layout::under(dir.path());
         let supervisor = Supervisor::start(layout.central(listen)).await;
         supervisor.ready(Instant::now() + PATIENCE).await.unwrap();
+        admit_hosts(layout.southbound_remote(), listen, Instant::now() + PATIENCE).await.unwrap();
         Self { layout, _supervisor: supervisor, _dir: dir }
     }
 
@@ -87,7 +88,10 @@ impl Central {
 
     /// A network 10.0.`number`.0/24 with a door at .2.
     pub fn network(&self, number: u8) -> Network {
-        let id = NetworkId::generate();
+        self.network_called(NetworkId::generate(), number)
+    }
+
+    pub fn network_called(&self, id: NetworkId, number: u8) -> Network {
         let door = contracts::ports::MetadataDoor {
             port_id: PortId::generate(),
             mac: Mac::generate(),

@@ -50,9 +50,10 @@ pub(super) async fn nothing_is_left(cloud: &Cloud, node: &NodeId) {
     let look = async {
         loop {
             // The node may just have been started.
-            if let Ok(Answer::Inventory { processes, taps, disks, switch_ports, namespaces }) =
+            if let Ok(Answer::Inventory { processes, taps, machines, switch_ports, namespaces }) =
                 cloud.fleet.ask(node, Ask::Inventory).await
-                && [&processes, &taps, &disks, &switch_ports, &namespaces].iter().all(|list| list.is_empty())
+                && machines.is_empty()
+                && [&processes, &taps, &switch_ports, &namespaces].iter().all(|list| list.is_empty())
             {
                 return;
             }
@@ -94,10 +95,11 @@ fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
         cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
         assert!(central.is_up(&port));
         assert!(run("ip", &["-o", "link", "show", &tap]).contains("mtu 1442"));
-        let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } = inventory(&cloud, &id).await else {
+        let Answer::Inventory { processes, taps, machines, switch_ports, namespaces } = inventory(&cloud, &id).await else {
             panic!("no inventory")
         };
-        assert_eq!((processes, disks), (vec![machine.server_id.to_string()], vec![machine.server_id.to_string()]));
+        assert_eq!(processes, [machine.server_id.to_string()]);
+        assert_eq!(machines, [(machine.server_id.to_string(), vec![tap.clone()])].into());
         assert_eq!(taps, std::slice::from_ref(&tap));
         assert!(switch_ports.contains(&tap) && switch_ports.len() == 2, "{switch_ports:?}");
         assert_eq!(namespaces.len(), 1);

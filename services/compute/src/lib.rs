@@ -48,6 +48,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 1, name: "compute", sql: include_str!("../migrations/0001_compute.sql") },
         Step { number: 2, name: "snapshots", sql: include_str!("../migrations/0002_snapshots.sql") },
         Step { number: 3, name: "guest passwords", sql: include_str!("../migrations/0003_guest_passwords.sql") },
+        Step { number: 4, name: "released machines", sql: include_str!("../migrations/0004_released_machines.sql") },
     ],
 };
 

@@ -120,7 +120,7 @@ impl Fleet {
     /// Expels a node: its certificates are revoked and its connection ends. Refused while machines shall be on it.
     pub async fn remove_node(&self, id: &NodeId, actor: Actor) -> Result<()> {
         if let Some(neighbours) = self.inner.neighbours.get() {
-            let machines = neighbours.desired.machines(id).await?;
+            let machines = neighbours.desired.wishes(id).await?.machines;
             if !machines.is_empty() {
                 let message = format!("{} servers are on this node; delete or move them first", machines.len());
                 return Err(Refusal::conflict(message).into());

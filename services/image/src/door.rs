@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use access::{Allowed, Scope};
 use contracts::{
     BoxFuture, Refusal,
-    audit::{Audit, Finding},
+    audit::{Audit, Finding, STRAY},
     images::{Chunks, ImageFacts, Images, NewSnapshot},
 };
 use types::{ImageId, ProjectId};
 
 use crate::{
-    Image, data,
+    Error, Image,
+    data::{
+        self,
+        released::{self, Named, Where},
+    },
     image::{Reach, Row, store},
     snapshot,
 };
@@ -60,19 +64,17 @@ impl Images for Image {
 impl Audit for Image {
     fn audit(&self) -> BoxFuture<'_, Result<Vec<Finding>, Refusal>> {
         Box::pin(async move {
-            let finding = |kind: &str, id: String, detail: &str| Finding {
+            let finding = |kind: &str, id: String, place: String, detail: &str| Finding {
                 room: "image".into(),
                 kind: kind.into(),
                 thing: "image data".into(),
                 id,
+                place,
                 detail: detail.into(),
             };
             let mut findings = Vec::new();
-            for (_, name) in data::leftovers(self).await? {
-                // Partial files of uploads that are under way are as they should be.
-                if !name.ends_with(".partial") {
-                    findings.push(finding("leftover", name, "data in an image store belongs to no image"));
-                }
+            for Named { place, name } in data::strays(self).await? {
+                findings.push(finding(STRAY, name, place.to_string(), "no image is known that has this data; it is kept"));
             }
             for held in self.store.list(store::held).await? {
                 for id in &held.stores {
@@ -82,11 +84,27 @@ impl Audit for Image {
                     };
                     if !is_there {
                         let detail = format!("the image is active but its data is not in the store {id}");
-                        findings.push(finding("missing", held.image.to_string(), &detail));
+                        findings.push(finding("missing", held.image.to_string(), id.clone(), &detail));
                     }
                 }
             }
             Ok(findings)
+        })
+    }
+
+    fn remove_stray<'a>(&'a self, stray: &'a Finding) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let place = Where::parse(&stray.place).ok_or_else(|| Refusal::not_found("There is no such place for data."))?;
+            let named = Named { place, name: stray.id.clone() };
+            let noted = named.clone();
+            let note = self.store.write(move |tx| {
+                if released::is_wanted(tx, &noted)? {
+                    return Err(Error::Conflict("An image has this data by now: delete the image instead.".into()));
+                }
+                released::insert(tx, &noted)
+            });
+            note.await?;
+            Ok(released::remove(self, &named).await?)
         })
     }
 }

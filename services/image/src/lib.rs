@@ -53,6 +53,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 4, name: "content", sql: include_str!("../migrations/0004_content.sql") },
         Step { number: 5, name: "locations", sql: include_str!("../migrations/0005_locations.sql") },
         Step { number: 6, name: "declared formats", sql: include_str!("../migrations/0006_declared_formats.sql") },
+        Step { number: 7, name: "released", sql: include_str!("../migrations/0007_released.sql") },
     ],
 };
 
@@ -141,7 +142,8 @@ impl Image {
                 ringing.ring();
             }
         });
-        vec![listening, work::spawn_keyed(Arc::new(import::Importer::new(self.clone())), bell)]
+        let settling = tokio::spawn(data::released::keep_settling(self.clone()));
+        vec![listening, settling, work::spawn_keyed(Arc::new(import::Importer::new(self.clone())), bell)]
     }
 
     /// Where data goes when nobody says where.

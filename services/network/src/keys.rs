@@ -95,13 +95,29 @@ pub fn generation(tx: &mut Tx, key: &str) -> Result<(i64, bool)> {
     }
 }
 
-/// Notes that OVN has this generation of the key; a key of a thing that is gone is forgotten.
+/// Notes that OVN has this generation of the key. That a thing is gone is remembered for a while.
 pub fn settle(tx: &mut Tx, key: &str, generation: i64, is_there: bool) -> Result<()> {
-    let sql = match is_there {
-        true => "UPDATE north_keys SET synced_generation = $2, failed_at = 0 WHERE id = $1 AND synced_generation < $2",
-        false => "DELETE FROM north_keys WHERE id = $1 AND generation = $2",
-    };
-    tx.execute(sql, &params![key, generation]).map(drop)
+    let sql =
+        "UPDATE north_keys SET synced_generation = $2, failed_at = 0, gone_at = $3 WHERE id = $1 AND synced_generation < $2";
+    tx.execute(sql, &params![key, generation, (!is_there).then(Timestamp::now)]).map(drop)
+}
+
+/// Forgets things that are gone since before then.
+pub fn forget_gone(tx: &mut Tx, before: Timestamp) -> Result<()> {
+    tx.execute("DELETE FROM north_keys WHERE gone_at < $1 AND synced_generation >= generation", &params![before]).map(drop)
+}
+
+/// The keys of things that are gone, as long as they are remembered.
+pub fn gone(tx: &mut Tx) -> Result<Vec<String>> {
+    tx.query("SELECT id FROM north_keys WHERE gone_at IS NOT NULL", &[])?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Has the rows of a key removed of which the tables know nothing. `found` is the generation that OVN has.
+pub fn release(tx: &mut Tx, key: &str, found: i64) -> Result<()> {
+    let sql = "INSERT INTO north_keys (id, generation, synced_generation) VALUES ($1, $2, 0) \
+               ON CONFLICT (id) DO UPDATE SET generation = CASE WHEN north_keys.generation < $2 THEN $2 \
+               ELSE north_keys.generation + 1 END, failed_at = 0";
+    tx.execute(sql, &params![key, found + 1]).map(drop)
 }
 
 /// Notes a failure. OVN may hold a newer generation than the tables, after they were restored from a backup: then ours

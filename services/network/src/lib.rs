@@ -58,6 +58,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 1, name: "networks", sql: include_str!("../migrations/0001_networks.sql") },
         Step { number: 2, name: "subnet pools", sql: include_str!("../migrations/0002_subnet_pools.sql") },
         Step { number: 3, name: "normalized prefixes", sql: include_str!("../migrations/0003_normalized_prefixes.sql") },
+        Step { number: 4, name: "tombstones", sql: include_str!("../migrations/0004_tombstones.sql") },
     ],
 };
 
@@ -199,9 +200,14 @@ async fn heed_other_controllers(room: Arc<Room>) {
 impl Audit for Network {
     fn audit(&self) -> BoxFuture<'_, Result<Vec<Finding>, Refusal>> {
         Box::pin(async move {
-            let differences = self.room.differences().await;
-            let differences = differences.map_err(|error| Refusal::unavailable(error.to_string()))?;
-            Ok(differences.into_iter().map(|difference| difference.finding).collect())
+            let unavailable = |error: northbound::ConvergeError| Refusal::unavailable(error.to_string());
+            let differences = self.room.differences().await.map_err(unavailable)?;
+            let misplaced = self.room.misplaced().await.map_err(unavailable)?;
+            Ok(differences.into_iter().map(|difference| difference.finding).chain(misplaced).collect())
         })
+    }
+
+    fn remove_stray<'a>(&'a self, stray: &'a Finding) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move { self.room.release_stray(&stray.id).await })
     }
 }

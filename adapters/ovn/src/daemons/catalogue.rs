@@ -21,12 +21,23 @@ pub struct Layout {
     pub netns: Option<String>,
 }
 
-/// An address on which a database is served to other hosts, to those that show a certificate of our authority.
+/// An address on which the southbound database is served to other hosts, to those that show a certificate of our authority;
+/// see [`admit_hosts`](super::admit_hosts).
 #[derive(Clone, Debug)]
 pub struct Listen {
     pub address: IpAddr,
     pub port: u16,
     pub tls: TlsFiles,
+}
+
+impl Listen {
+    /// As OVSDB writes it.
+    pub(super) fn target(&self) -> String {
+        match self.address {
+            IpAddr::V4(address) => format!("pssl:{}:{address}", self.port),
+            IpAddr::V6(address) => format!("pssl:{}:[{address}]", self.port),
+        }
+    }
 }
 
 impl Layout {
@@ -53,7 +64,7 @@ impl Layout {
     /// The database of the local switch.
     pub fn switch_database(&self) -> Daemon {
         let schema = "/usr/share/openvswitch/vswitch.ovsschema";
-        self.ovsdb_server("ovsdb-server", "conf.db", schema, &self.switch_remote(), &[])
+        self.ovsdb_server("ovsdb-server", "conf.db", schema, &self.switch_remote(), Vec::new())
     }
 
     /// The local switch.
@@ -62,16 +73,24 @@ impl Layout {
         Daemon::new("ovs-vswitchd", "ovs-vswitchd", self, arguments)
     }
 
-    /// The northbound database: the network as the cloud wants it.
-    pub fn northbound_database(&self, listen: &[Listen]) -> Daemon {
+    /// The northbound database: the network as the cloud wants it. Nobody but the controller writes it, so it is served on its
+    /// own host alone.
+    pub fn northbound_database(&self) -> Daemon {
         let schema = "/usr/share/ovn/ovn-nb.ovsschema";
-        self.ovsdb_server("ovsdb-server-nb", "nb.db", schema, &self.northbound_remote(), listen)
+        self.ovsdb_server("ovsdb-server-nb", "nb.db", schema, &self.northbound_remote(), Vec::new())
     }
 
-    /// The southbound database: the network as the chassis need it.
+    /// The southbound database: the network as the chassis need it. Where it listens to them stands in itself, as their role
+    /// does.
     pub fn southbound_database(&self, listen: &[Listen]) -> Daemon {
         let schema = "/usr/share/ovn/ovn-sb.ovsschema";
-        self.ovsdb_server("ovsdb-server-sb", "sb.db", schema, &self.southbound_remote(), listen)
+        let mut more = Vec::new();
+        // A server has one certificate, whichever address it is asked at.
+        if let Some(listen) = listen.first() {
+            more.push("--remote=db:OVN_Southbound,SB_Global,connections".into());
+            more.extend(tls_arguments(&listen.tls));
+        }
+        self.ovsdb_server("ovsdb-server-sb", "sb.db", schema, &self.southbound_remote(), more)
     }
 
     /// The translator between the two.
@@ -97,23 +116,15 @@ impl Layout {
     }
 
     /// The daemons where the network is controlled, in the order to start them. The southbound database listens to the
-    /// other hosts, if there are any.
+    /// other hosts, if there are any, once they are admitted.
     pub fn central(&self, southbound: &[Listen]) -> Vec<Daemon> {
-        vec![self.northbound_database(&[]), self.southbound_database(southbound), self.northd()]
+        vec![self.northbound_database(), self.southbound_database(southbound), self.northd()]
     }
 
-    fn ovsdb_server(&self, name: &'static str, file: &str, schema: &str, local: &Remote, listen: &[Listen]) -> Daemon {
+    fn ovsdb_server(&self, name: &'static str, file: &str, schema: &str, local: &Remote, more: Vec<OsString>) -> Daemon {
         let path = self.db.join(file);
         let mut arguments = vec![path.clone().into(), format!("--remote=p{local}").into(), self.control_argument(name)];
-        for Listen { address, port, .. } in listen {
-            let address = match address {
-                IpAddr::V4(address) => address.to_string(),
-                IpAddr::V6(address) => format!("[{address}]"),
-            };
-            arguments.push(format!("--remote=pssl:{port}:{address}").into());
-        }
-        // A server has one certificate, whichever address it is asked at.
-        arguments.extend(listen.first().into_iter().flat_map(|listen| tls_arguments(&listen.tls)));
+        arguments.extend(more);
         Daemon::new(name, "ovsdb-server", self, arguments).with_database(Database { path, schema: schema.into() })
     }
 

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::northbound::{DesiredRow, Northbound, Scope, Table};
 use crate::ovsdb::Datum;
 use crate::southbound::Southbound;
-use crate::testing::{run, soon};
+use crate::testing::{authority, issue, run, soon};
 use crate::vswitch::{Bridge, ChassisSettings, Datapath, FailMode, Monitor, Port, PortKind, Vswitch};
 
 /// Daemons in directories and a network namespace of their own, stopped at the end of the test.
@@ -34,6 +34,7 @@ impl Host {
         sweep_namespaces();
         let name = format!("{}{}-{}", NAMESPACES, std::process::id(), uuid::Uuid::new_v4().as_fields().0);
         run("ip", &["netns", "add", &name]);
+        run("ip", &["-n", &name, "link", "set", "lo", "up"]);
         host.layout.netns = Some(name);
         host
     }
@@ -91,7 +92,7 @@ async fn wait_pid_other_than(health: &Supervisor, name: &str, old: i32) -> i32 {
 #[tokio::test]
 async fn daemons_outlive_their_supervisor_and_the_next_one_adopts_them() {
     let host = Host::new();
-    let daemons = || vec![host.layout.switch_database(), host.layout.northbound_database(&[])];
+    let daemons = || vec![host.layout.switch_database(), host.layout.northbound_database()];
     let first = Supervisor::start(daemons()).await;
     first.ready(soon()).await.unwrap();
     let before = first.health().borrow().clone();
@@ -130,7 +131,7 @@ async fn a_large_log_is_put_aside_while_its_daemon_runs_on() {
 #[tokio::test]
 async fn the_dead_are_started_again_at_once_and_keep_their_data() {
     let host = Host::new();
-    let daemon = host.layout.northbound_database(&[]);
+    let daemon = host.layout.northbound_database();
     let supervisor = Supervisor::start(vec![daemon.clone()]).await;
     let northbound = Northbound::connect(vec![host.layout.northbound_remote()]);
     northbound.ready(soon()).await.unwrap();
@@ -198,7 +199,7 @@ async fn other_arguments_restart_and_the_same_do_not() {
 /// A northbound database with a few transactions in it, and no server.
 async fn used_database() -> (Host, Daemon) {
     let host = Host::new();
-    let daemon = host.layout.northbound_database(&[]);
+    let daemon = host.layout.northbound_database();
     daemon.ensure_running().await.unwrap();
     for name in ["first", "second", "third"] {
         run("ovn-nbctl", &[&format!("--db={}", host.layout.northbound_remote()), "ls-add", name]);
@@ -248,7 +249,7 @@ async fn a_torn_last_record_does_not_keep_the_database_from_serving() {
 async fn an_old_database_is_upgraded_and_a_newer_one_is_left_alone() {
     for (version, upgraded) in [("6.0.0", true), ("99.0.0", false)] {
         let host = Host::new();
-        let daemon = host.layout.northbound_database(&[]);
+        let daemon = host.layout.northbound_database();
         let schema = std::fs::read_to_string(crate::testing::NORTHBOUND).unwrap();
         let mut schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
         let installed = schema["version"].as_str().unwrap().to_owned();
@@ -328,4 +329,111 @@ async fn a_whole_host_starts_and_plugs_a_port() {
         .wait_until("the end of the chassis", soon(), |replica| replica.singleton("Chassis").is_none().then_some(()));
     gone.await.unwrap();
     northbound.wait_port("port-1", false, soon()).await.unwrap();
+}
+
+/// What a host says to the southbound database with this certificate; what it is told, if it is refused.
+fn say(host: &Host, tls: &crate::ovsdb::TlsFiles, words: &[&str]) -> Result<String, String> {
+    let options = [("-p", &tls.private_key), ("-c", &tls.certificate), ("-C", &tls.ca_cert)];
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", host.layout.netns.as_deref().unwrap(), "ovn-sbctl", "--no-leader-only", "--timeout=10"]);
+    command.arg("--db=ssl:127.0.0.1:6642");
+    for (option, file) in options {
+        command.arg(option).arg(file);
+    }
+    let done = command.args(words).output().unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
+    if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
+}
+
+#[tokio::test]
+async fn a_chassis_changes_its_own_rows_and_no_others() {
+    let host = Host::in_namespace();
+    let known = authority();
+    let dir = host.layout.db.parent().unwrap().to_owned();
+    let (server, a) = (issue(&dir, "controller", &known), issue(&dir, "chassis-a", &known));
+    let listen = [Listen { address: [127, 0, 0, 1].into(), port: 6642, tls: server }];
+    let mut daemons = host.layout.central(&listen);
+    daemons.extend(host.layout.host(Some(&a)));
+    let supervisor = Supervisor::start(daemons).await;
+    supervisor.ready(soon()).await.unwrap();
+    for _ in 0..2 {
+        admit_hosts(host.layout.southbound_remote(), &listen, soon()).await.unwrap();
+    }
+
+    // What a chassis does day by day, it does: it announces itself, binds a port, says that it is up, and keeps up.
+    let vswitch = Vswitch::connect(host.layout.switch_remote());
+    let northbound = Northbound::connect(vec![host.layout.northbound_remote()]);
+    let southbound = Southbound::connect(vec![host.layout.southbound_remote()]);
+    vswitch.ready(soon()).await.unwrap();
+    northbound.ready(soon()).await.unwrap();
+    southbound.ready(soon()).await.unwrap();
+    let settings = ChassisSettings {
+        system_id: "chassis-a".to_owned(),
+        hostname: "host-a".to_owned(),
+        remote: "ssl:127.0.0.1:6642".to_owned(),
+        encap_ip: "127.0.0.1".to_owned(),
+        datapath: Datapath::Userspace,
+        bridge_mappings: Default::default(),
+        monitor: Monitor::All,
+    };
+    vswitch.ensure_bridge(&Bridge::new("br-int", Datapath::Userspace, FailMode::Secure)).await.unwrap();
+    vswitch.ensure_chassis(&settings).await.unwrap();
+    southbound.wait_chassis("chassis-a", soon()).await.unwrap();
+    let switch = DesiredRow::new(Table::LogicalSwitch, "network/1/switch").set("name", "network-1");
+    let port = |name: &str, mac: &str| {
+        DesiredRow::new(Table::LogicalSwitchPort, format!("network/1/{name}"))
+            .set("name", name)
+            .set("addresses", Datum::set([format!("{mac} 10.0.0.5")]))
+            .member_of(Table::LogicalSwitch, "network/1/switch")
+    };
+    let rows = vec![switch, port("port-a", "fa:16:3e:00:00:0a"), port("port-b", "fa:16:3e:00:00:0b")];
+    northbound.apply(&[Scope::new("network/1/", 1, rows)]).await.unwrap();
+    let tap = Port { kind: PortKind::Internal, ..Port::of_machine("tapa", "port-a", "fa:16:3e:00:00:0a", "vm-a") };
+    vswitch.ensure_port("br-int", &tap).await.unwrap();
+    vswitch.installed("tapa", soon()).await.unwrap();
+    southbound.wait_bound("port-a", soon()).await.unwrap();
+    northbound.wait_port("port-a", true, soon()).await.unwrap();
+
+    // Another host, made on the database's own socket.
+    let root = |words: &[&str]| {
+        let db = format!("--db={}", host.layout.southbound_remote());
+        run("ovn-sbctl", &[&[db.as_str(), "--no-leader-only"], words].concat())
+    };
+    root(&["chassis-add", "chassis-b", "geneve", "192.0.2.2"]);
+    root(&["lsp-bind", "port-b", "chassis-b"]);
+    southbound.wait_chassis("chassis-b", soon()).await.unwrap();
+    let encap_b = root(&["--bare", "--columns=_uuid", "find", "Encap", "chassis_name=chassis-b"]);
+    let binding_b = root(&["--bare", "--columns=_uuid", "find", "Port_Binding", "logical_port=port-b"]);
+    let flow = root(&["--bare", "--columns=_uuid", "list", "Logical_Flow"]).lines().next().unwrap().to_owned();
+    let permission = root(&["--bare", "--columns=_uuid", "find", "RBAC_Permission", "table=Chassis"]);
+
+    assert_eq!(say(&host, &a, &["get", "Chassis", "chassis-b", "name"]).as_deref(), Ok("chassis-b"), "all may be read");
+    say(&host, &a, &["set", "Chassis", "chassis-a", "external_ids:note=mine"]).unwrap();
+    let refused: [&[&str]; 10] = [
+        &["set", "Chassis", "chassis-b", "external_ids:note=theirs"],
+        &["set", "Chassis", "chassis-a", "name=chassis-b"],
+        &["chassis-del", "chassis-b"],
+        &["set", "Encap", &encap_b, "ip=127.0.0.1"],
+        &["destroy", "Port_Binding", &binding_b],
+        &["set", "Port_Binding", &binding_b, "mac=\"fa:16:3e:00:00:0a 10.0.0.5\""],
+        &["set", "Port_Binding", &binding_b, "logical_port=port-a"],
+        &["destroy", "Logical_Flow", &flow],
+        &["set", "RBAC_Permission", &permission, "authorization=\"\""],
+        &["set-connection", "ptcp:6643:127.0.0.1"],
+    ];
+    for words in refused {
+        let said = say(&host, &a, words).expect_err(&words.join(" "));
+        assert!(said.contains("permission error"), "{words:?}: {said}");
+    }
+    assert_eq!(root(&["--bare", "--columns=ip", "find", "Encap", "chassis_name=chassis-b"]), "192.0.2.2");
+    assert_eq!(root(&["get", "Chassis", "chassis-b", "external_ids"]), "{}");
+
+    // Somebody with no certificate of ours, or no name of a chassis, does not even get so far.
+    let stranger = issue(&dir, "stranger", &authority());
+    assert!(say(&host, &stranger, &["--timeout=2", "get", "Chassis", "chassis-b", "name"]).is_err());
+    let nobody = issue(&dir, "nobody", &known);
+    assert!(say(&host, &nobody, &["set", "Chassis", "chassis-b", "external_ids:note=theirs"]).is_err());
+    // Where hosts are admitted is exact: nothing listens any more.
+    admit_hosts(host.layout.southbound_remote(), &[], soon()).await.unwrap();
+    assert_eq!(root(&["--bare", "--columns=target", "list", "Connection"]), "");
 }

@@ -132,40 +132,7 @@ async fn any_member_of_a_list_of_remotes_will_do() {
 
 mod tls {
     use super::*;
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
-    use std::path::Path;
-
-    fn authority() -> CertifiedIssuer<'static, KeyPair> {
-        let mut params = CertificateParams::default();
-        // OpenSSL takes a certificate whose subject equals its issuer's for a self-signed one.
-        params.distinguished_name.push(DnType::CommonName, "authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-    }
-
-    /// Writes a key, a certificate for 127.0.0.1 and the authority's own into a directory.
-    fn issue(dir: &Path, name: &str, issuer: &CertifiedIssuer<'static, KeyPair>) -> TlsFiles {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
-        let certificate = params.signed_by(&key, issuer).unwrap();
-        let write = |kind: &str, text: String| {
-            let path = dir.join(format!("{name}.{kind}"));
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        TlsFiles {
-            private_key: write("key", key.serialize_pem()),
-            certificate: write("crt", certificate.pem()),
-            ca_cert: write("ca", issuer.pem()),
-            peer_name: None,
-        }
-    }
-
-    fn free_port() -> u16 {
-        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-    }
+    use crate::testing::{authority, free_port, issue};
 
     #[tokio::test]
     async fn both_sides_of_a_tls_connection_must_show_a_known_authority() {

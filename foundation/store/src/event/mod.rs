@@ -109,6 +109,24 @@ pub(crate) fn start_clock(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
+/// Sees to it that new ids are above this one, which was given out by a later state of these tables than the one that they
+/// were put back to.
+pub(crate) fn go_on_above(tx: &mut Tx, seen: i64) -> Result<()> {
+    match tx.engine() {
+        // The next id is the highest plus one.
+        Engine::Sqlite => tx.execute(
+            "INSERT INTO events (id, at, request_id, actor, action, resource_type, resource_id) \
+             SELECT $1, $2, '', 'store', 'database.events_lost', 'database', uuid FROM database_identity",
+            &params![seen, Timestamp::now()],
+        ),
+        Engine::Postgres => tx.execute(
+            "UPDATE event_clock SET offset_by = $1 + 1 - pg_current_xact_id()::text::bigint",
+            &params![seen >> ORDINAL_BITS],
+        ),
+    }
+    .map(drop)
+}
+
 /// On PostgreSQL, the condition that hides events which a running transaction might still precede. Transactions of other
 /// databases in the same cluster share the numbers but write no events here; one that ended since the snapshot was taken
 /// is not known to be theirs, so it counts.

@@ -117,6 +117,7 @@ pub(super) fn explain(error: tokio_postgres::Error) -> Error {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
                 return Error::Busy { reason: "too many transactions met in the same rows" };
             }
+            SqlState::DISK_FULL => return Error::Full { source: Arc::new(error) },
             SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
                 return unreachable_because(error);
             }

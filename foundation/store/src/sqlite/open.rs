@@ -30,6 +30,7 @@ pub(super) fn open(path: &Path) -> Result<(Session, Lock)> {
     let lock = take_lock(path)?;
     // Made by us rather than by SQLite, so that nobody else on the machine can read it.
     private_file(path).map_err(|error| unwritable(path, error))?;
+    refuse_cut_off(path).map_err(|error| unwritable(path, error))??;
     let session = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let size = std::fs::metadata(path).map_or(0, |file| file.len());
     claim(session, path, size).map(|session| (session, lock))
@@ -85,6 +86,33 @@ fn claim(mut session: Session, path: &Path, size: u64) -> Result<Session> {
         }
     }
     Ok(session)
+}
+
+/// A file that ends before its own header says so, as after a copy that broke off. SQLite would find out only where it
+/// reads. While there is a write-ahead log, the rest may be in it.
+fn refuse_cut_off(path: &Path) -> std::io::Result<Result<()>> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        return Ok(Ok(()));
+    }
+    let mut header = [0; 32];
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size == 0 {
+        return Ok(Ok(()));
+    }
+    let is_ours = file.read_exact(&mut header).is_ok() && header.starts_with(b"SQLite format 3\0");
+    let page = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        page => u64::from(page),
+    };
+    let whole = page * u64::from(u32::from_be_bytes([header[28], header[29], header[30], header[31]]));
+    Ok(if is_ours && size < whole {
+        Err(Error::Corrupt { path: path.to_owned(), detail: format!("it ends after {size} of its {whole} bytes") })
+    } else {
+        Ok(())
+    })
 }
 
 fn number(session: &mut Session, sql: &'static str) -> Result<i64> {

@@ -124,6 +124,7 @@ impl Session {
             (ErrorCode::ConstraintViolation, _) => Error::Constraint { rule: message.unwrap_or_default().to_owned() },
             (ErrorCode::NotADatabase, _) => Error::NotADatabase { path },
             (ErrorCode::DatabaseCorrupt, _) => Error::Corrupt { path, detail: message.unwrap_or_default().to_owned() },
+            (ErrorCode::DiskFull, _) => Error::Full { source: Arc::new(error) },
             (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Error::Busy { reason: "another program holds its lock" },
             (ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied, _) => {
                 Error::Unwritable { path, source: Arc::new(error) }

@@ -45,7 +45,7 @@ async fn controllers_that_start_together_migrate_once() {
     }
     let store = Store::open(&url).await.unwrap();
     let noted = store.read(|tx| tx.query_one("SELECT count(*) FROM schema_migrations", &[])?.get::<i64>(0));
-    assert_eq!(noted.await.unwrap(), 3);
+    assert_eq!(noted.await.unwrap(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

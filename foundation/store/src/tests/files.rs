@@ -58,6 +58,66 @@ async fn a_damaged_file_is_refused() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_cut_off_is_refused_whatever_its_size() {
+    let fixture = fixture::sqlite().await;
+    let path = fixture.url.strip_prefix("sqlite:").unwrap().to_owned();
+    let filled = fixture.store.write(|tx| (0..100).try_for_each(|n| insert(tx, &format!("{n:040}"), &format!("{n:0400}"))));
+    filled.await.unwrap();
+    let fixture::Fixture { store, _dir, .. } = fixture;
+    drop(store);
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let size = file.metadata().unwrap().len();
+    file.set_len(size - 4096).unwrap();
+    let said = refusal(Path::new(&path)).await;
+    assert!(said.contains(&format!("it ends after {} of its {size} bytes", size - 4096)), "{said}");
+}
+
+/// The database lies on a disk of its own, which is filled to the last byte.
+#[test]
+fn a_full_disk_refuses_writes_and_nothing_else() {
+    let dir = TempDir::new().unwrap();
+    let child = Command::new("unshare")
+        .args(["--mount", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::files::child_on_a_disk_of_its_own", "--ignored", "--nocapture"])
+        .env(DIRECTORY, dir.path())
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+}
+
+#[tokio::test]
+#[ignore = "not a test of its own: a_full_disk_refuses_writes_and_nothing_else runs it as a child"]
+async fn child_on_a_disk_of_its_own() {
+    let dir = std::env::var(DIRECTORY).expect("the parent names the directory");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none", &dir]).status().unwrap();
+    assert!(mounted.success());
+    let store = Store::open(&format!("sqlite:{dir}/store.db")).await.unwrap();
+    store.migrate(&[fixture::TABLES]).await.unwrap();
+    store.write(|tx| insert(tx, "before", "web")).await.unwrap();
+    let ballast = Path::new(&dir).join("ballast");
+    let filled = fs::write(&ballast, vec![1; 2 << 20]).unwrap_err();
+    assert_eq!(filled.kind(), std::io::ErrorKind::StorageFull);
+
+    let mut refused = None;
+    for n in 0..1000 {
+        let name = format!("{n:0900}");
+        if let Err(error) = store.write(move |tx| insert(tx, &format!("filling{n}"), &name)).await {
+            refused = Some((n, error));
+            break;
+        }
+    }
+    let (acknowledged, refused) = refused.expect("the disk takes no end of it");
+    assert!(matches!(refused, Error::Full { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("nothing was changed"), "{refused}");
+    let count = async |store: &Store| super::behaviour::names(store).await.len();
+    assert_eq!(count(&store).await, 1 + acknowledged, "what was acknowledged is there, and no half of what was not");
+    fs::remove_file(&ballast).unwrap();
+    store.write(|tx| insert(tx, "after", "mail")).await.unwrap();
+    assert_eq!(count(&store).await, 2 + acknowledged);
+}
+
+#[tokio::test]
 async fn a_database_in_use_is_refused() {
     let fixture = fixture::sqlite().await;
     let second = Store::open(&fixture.url).await.unwrap_err().to_string();

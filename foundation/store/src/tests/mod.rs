@@ -8,6 +8,7 @@ mod concurrency;
 mod controllers;
 mod files;
 mod fixture;
+mod identity;
 mod kill;
 mod lead;
 mod migrations;
@@ -63,6 +64,11 @@ on_both_engines!(
         text_is_compared_byte_by_byte,
         text_with_nul_is_refused,
         a_column_of_another_kind_is_an_error,
+    },
+    identity::{
+        a_database_has_one_id_for_life,
+        a_copy_that_is_older_than_what_was_seen_says_so_once,
+        a_table_or_column_that_is_missing_is_told_at_the_start,
     },
     migrations::{
         migrations_run_once,

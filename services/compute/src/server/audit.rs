@@ -6,13 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::{
     BoxFuture, Refusal,
-    audit::{Audit, Finding},
+    audit::{Audit, Finding, STRAY},
     node::{Answer, Ask},
 };
 use store::Tx;
+use types::ServerId;
 
-use super::{FaultNote, claim};
-use crate::{Compute, error::Result};
+use super::{FaultNote, claim, released, store as table};
+use crate::{
+    Compute,
+    error::{Error, Result},
+};
 
 /// What we know of a server for this purpose.
 #[derive(Debug, Default)]
@@ -37,26 +41,55 @@ impl Audit for Compute {
             let known = self.store.list(read).await?;
             let mut findings = Vec::new();
             for (id, _) in known.iter().filter(|(_, server)| server.deleted && server.claims > 0) {
-                findings.push(finding("leftover", "claim", id, "its server is deleted"));
+                findings.push(finding("leftover", "claim", id, "", "its server is deleted"));
             }
             for consumer in self.placement.consumers().await? {
                 match known.get(consumer.as_str()) {
                     Some(server) if server.claims > 0 => {}
                     Some(_) => {
-                        findings.push(finding("leftover", "allocation", consumer.as_str(), "its server holds nothing any more"))
+                        findings.push(finding(
+                            "leftover",
+                            "allocation",
+                            consumer.as_str(),
+                            "",
+                            "its server holds nothing any more",
+                        ));
                     }
-                    None => findings.push(finding("leftover", "allocation", consumer.as_str(), "there is no such server")),
+                    None => findings.push(finding("leftover", "allocation", consumer.as_str(), "", "there is no such server")),
                 }
             }
             findings.extend(self.store.list(broken).await?);
             for node in self.nodes.list().await?.into_iter().filter(|node| node.up) {
-                let wanted = wanted_on(&known, &node.hostname);
                 match self.nodes.ask(&node.id, Ask::Inventory).await {
-                    Ok(inventory) => findings.extend(strays(&wanted, &node.hostname, inventory)),
-                    Err(refusal) => findings.push(finding("missing", "inventory", &node.hostname, &refusal.message)),
+                    Ok(inventory) => findings.extend(strays(&known, &node.hostname, inventory)),
+                    Err(refusal) => {
+                        findings.push(finding("missing", "inventory", &node.hostname, &node.hostname, &refusal.message));
+                    }
                 }
             }
             Ok(findings)
+        })
+    }
+
+    fn remove_stray<'a>(&'a self, stray: &'a Finding) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let nodes = self.nodes.list().await?;
+            let node = nodes.into_iter().find(|node| node.hostname == stray.place);
+            let node = node.ok_or_else(|| Refusal::not_found(format!("There is no host {}.", stray.place)))?.id;
+            if stray.thing == "device" {
+                return self.nodes.ask(&node, Ask::RemoveDevice { name: stray.id.clone() }).await.map(drop);
+            }
+            let (of, server) = (node.clone(), ServerId::new(stray.id.as_str()));
+            let write = self.store.write(move |tx| -> Result<_> {
+                let is_here = |known: super::Server| known.deleted_at.is_none() && known.node_id.as_ref() == Some(&of);
+                if table::find(tx, &server)?.is_some_and(is_here) {
+                    return Err(Error::conflict(format!("The server {server} is known: delete it instead.")));
+                }
+                Ok(released::insert(tx, &of, &server)?)
+            });
+            write.await?;
+            self.nodes.wake(&node);
+            Ok(())
         })
     }
 }
@@ -87,7 +120,7 @@ fn broken(tx: &mut Tx) -> Result<Vec<Finding>> {
         .map(|row| {
             let (id, host, fault): (String, Option<String>, Option<FaultNote>) = (row.get(0)?, row.get(1)?, row.json(2)?);
             let cause = fault.map_or_else(|| "no cause was given".to_owned(), |fault| fault.message);
-            Ok(finding("differs", "machine", &id, &format!("on host {}: {cause}", host.unwrap_or_default())))
+            Ok(finding("differs", "machine", &id, &host.unwrap_or_default(), &cause))
         })
         .collect()
 }
@@ -106,34 +139,42 @@ fn wanted_on<'a>(known: &'a BTreeMap<String, Known>, host: &str) -> Wanted<'a> {
     wanted
 }
 
-fn strays(wanted: &Wanted<'_>, host: &str, inventory: Answer) -> Vec<Finding> {
-    let Answer::Inventory { processes, taps, disks, switch_ports, namespaces } = inventory else {
-        return vec![finding("missing", "inventory", host, "the host answered something else")];
+/// What is on a host and nobody wants there. What no row knows of is a stray; what a row knows to be over is on its way out.
+fn strays(known: &BTreeMap<String, Known>, host: &str, inventory: Answer) -> Vec<Finding> {
+    let Answer::Inventory { processes, taps, machines, switch_ports, namespaces } = inventory else {
+        return vec![finding("missing", "inventory", host, host, "the host answered something else")];
     };
-    let on_host = format!("on host {host}");
+    let wanted = wanted_on(known, host);
     let mut findings = Vec::new();
-    for (thing, ids) in [("process", &processes), ("disk", &disks)] {
-        let strays = ids.iter().filter(|id| !wanted.servers.contains(id.as_str()));
-        findings.extend(strays.map(|id| finding("leftover", thing, id, &on_host)));
+    let there: BTreeSet<&str> = processes.iter().chain(machines.keys()).map(String::as_str).collect();
+    for id in there.into_iter().filter(|id| !wanted.servers.contains(id)) {
+        findings.push(match known.get(id) {
+            Some(server) if server.deleted => finding("leftover", "machine", id, host, "its server was deleted"),
+            Some(_) => finding(STRAY, "machine", id, host, "its server is not on this host; it is kept as it is"),
+            None => finding(STRAY, "machine", id, host, "no server is known to which it belongs; it is kept as it is"),
+        });
     }
-    for (thing, names) in [("tap", &taps), ("switch port", &switch_ports)] {
-        // A host without servers needs no port of any kind; one with some also has those of metadata.
-        let is_stray =
-            |name: &&String| !wanted.taps.contains(name.as_str()) && (name.starts_with("tap") || wanted.servers.is_empty());
-        findings.extend(names.iter().filter(is_stray).map(|name| finding("leftover", thing, name, &on_host)));
-    }
-    if wanted.servers.is_empty() {
-        findings.extend(namespaces.iter().map(|name| finding("leftover", "namespace", name, &on_host)));
+    // Those of a stray go with it.
+    let held: BTreeSet<&str> = machines.values().flatten().map(String::as_str).collect();
+    let names: BTreeSet<&str> = taps.iter().chain(&switch_ports).map(String::as_str).collect();
+    // A host without machines needs no port of any kind; one with some also has those of metadata.
+    let is_stray =
+        |name: &&str| !wanted.taps.contains(name) && !held.contains(name) && (name.starts_with("tap") || machines.is_empty());
+    let devices = names.into_iter().filter(is_stray);
+    findings.extend(devices.map(|name| finding(STRAY, "device", name, host, "no machine of this host has it")));
+    if machines.is_empty() {
+        findings.extend(namespaces.iter().map(|name| finding("leftover", "namespace", name, host, "no machine is here")));
     }
     findings
 }
 
-fn finding(kind: &str, thing: &str, id: &str, detail: &str) -> Finding {
+fn finding(kind: &str, thing: &str, id: &str, place: &str, detail: &str) -> Finding {
     Finding {
         room: "compute".to_owned(),
         kind: kind.to_owned(),
         thing: thing.to_owned(),
         id: id.to_owned(),
+        place: place.to_owned(),
         detail: detail.to_owned(),
     }
 }
@@ -148,17 +189,20 @@ mod tests {
         let gone = Known { deleted: true, host: Some("h".to_owned()), ..Known::default() };
         let known = BTreeMap::from([("s".to_owned(), server), ("d".to_owned(), gone)]);
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let inventory = |namespaces| Answer::Inventory {
+        let inventory = |machines: &[&str]| Answer::Inventory {
             processes: texts(&["s", "d"]),
-            taps: texts(&["tap12345678-9a", "tapffffffff-ff"]),
-            disks: texts(&["s"]),
+            taps: texts(&["tap12345678-9a", "tapffffffff-ff", "tapeeeeeeee-ee"]),
+            machines: machines.iter().map(|id| ((*id).to_owned(), texts(&["tapeeeeeeee-ee"]))).collect(),
             switch_ports: texts(&["tap12345678-9a", "fsm-1"]),
-            namespaces,
+            namespaces: texts(&["ns"]),
         };
-        let found = strays(&wanted_on(&known, "h"), "h", inventory(texts(&["ns"])));
-        let found: Vec<_> = found.iter().map(|finding| (finding.thing.as_str(), finding.id.as_str())).collect();
-        assert_eq!(found, [("process", "d"), ("tap", "tapffffffff-ff")]);
-        // On a host that has none of them, everything is too much.
-        assert_eq!(strays(&wanted_on(&known, "other"), "other", inventory(texts(&["ns"]))).len(), 8);
+        let say = |found: Vec<Finding>| {
+            found.into_iter().map(|one| format!("{} {} {}", one.kind, one.thing, one.id)).collect::<Vec<_>>()
+        };
+        let found = say(strays(&known, "h", inventory(&["s", "unknown"])));
+        assert_eq!(found, ["leftover machine d", "stray machine unknown", "stray device tapffffffff-ff"]);
+        // On a host that has no machines, everything is too much.
+        let found = say(strays(&known, "other", inventory(&[])));
+        assert_eq!(found.len(), 2 + 4 + 1, "{found:?}");
     }
 }

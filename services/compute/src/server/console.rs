@@ -35,6 +35,8 @@ pub(super) async fn output(room: Arc<Compute>, mut cx: Cx) -> Reply {
     match room.nodes.ask(&node, Ask::ConsoleLog { server_id: server.id.clone(), lines }).await? {
         Answer::ConsoleLog { text } => api::json(StatusCode::OK, &json!({"output": text})),
         Answer::Refused { message } => Err(Fault::conflict(format!("Instance {} has no console output: {message}", server.id))),
-        Answer::Inventory { .. } => Err(Fault::internal("a node answered an inventory to a question for a console log")),
+        Answer::Inventory { .. } | Answer::Removed => {
+            Err(Fault::internal("a node answered something else to a question for a console log"))
+        }
     }
 }

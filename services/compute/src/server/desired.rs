@@ -1,37 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What each node shall have, read afresh at every wake: two statements of our own and one question to the network
-//! room, however many machines there are.
+//! What each node shall have and shall give up, read afresh at every wake: three statements of our own and one question to
+//! the network room, however many machines there are.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use contracts::{
     BoxFuture, Refusal,
     node::{InstanceMetadata, MachineDesired, NicDesired, RootDisk, WatchdogAction},
-    nodes::{DesiredSource, ImageSource},
+    nodes::{DesiredSource, ImageSource, NodeWishes},
     ports::PortFacts,
 };
 use store::{Select, Tx, params};
 use types::{ImageId, NodeId, Secret, ServerId};
 
-use super::{Server, claim, row::COLUMNS, store as table, view};
+use super::{Server, claim, released, row::COLUMNS, store as table, view};
 use crate::{Compute, availability_zone::ZONE, error::Result};
 
 /// Servers whose node shall have their machine; the same as [`Server::wants_machine`].
 const WANTED: &str = "deleted_at IS NULL AND deleting_at IS NULL AND phase IN ('spawning', 'built')";
 
 impl DesiredSource for Compute {
-    fn machines<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<MachineDesired>, Refusal>> {
+    fn wishes<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeWishes, Refusal>> {
         Box::pin(async move {
             let node = node.clone();
-            let (servers, mut ports) = self.store.list(move |tx| read(tx, &node)).await?;
+            let (servers, mut ports, released) = self.store.list(move |tx| read(tx, &node)).await?;
             self.with_floating_ips(&servers, &mut ports).await;
-            Ok(servers
-                .into_iter()
-                .map(|server| {
-                    let ports = ports.remove(&server.id).unwrap_or_default();
-                    machine(server, &ports)
-                })
-                .collect())
+            let machines = servers.into_iter().map(|server| {
+                let ports = ports.remove(&server.id).unwrap_or_default();
+                machine(server, &ports)
+            });
+            Ok(NodeWishes { machines: machines.collect(), released })
         })
     }
 }
@@ -103,7 +101,7 @@ struct Wired {
     tag: Option<String>,
 }
 
-fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, PortsByServer)> {
+fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, PortsByServer, Vec<ServerId>)> {
     let servers = table::rows(&Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED).rows(tx)?)?;
     let rows = tx.query(
         "SELECT server_id, kind, position, ask, facts FROM server_claims WHERE kind = 'port' AND server_id IN \
@@ -116,7 +114,8 @@ fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, PortsByServer)> {
         let tag = claim.nic.and_then(|nic| nic.tag);
         ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag }));
     }
-    Ok((servers, ports))
+    let released = released::of_node(tx, node)?;
+    Ok((servers, ports, released))
 }
 
 fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>> {

@@ -23,6 +23,7 @@ mod metadata;
 pub(crate) mod observe;
 mod pattern;
 pub(crate) mod reconcile;
+mod released;
 pub(crate) mod row;
 pub(crate) mod schedule;
 pub(crate) mod snapshot;

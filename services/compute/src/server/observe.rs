@@ -19,6 +19,7 @@ use super::{
     FaultNote, Server,
     claim::{self, Kind},
     reconcile::try_elsewhere,
+    released,
     row::COLUMNS,
     snapshot,
     state::{Found, Phase},
@@ -79,6 +80,11 @@ fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<NextSteps>
         observed.machines.iter().map(|machine| (&machine.server_id, machine)).collect();
     let servers = if observed.complete { of_node(tx, node)? } else { listed(tx, node, reports.keys().copied())? };
     let mut steps = NextSteps::default();
+    forget_released(tx, node, observed, &reports)?;
+    for server in deleted_and_there(tx, &reports)? {
+        released::insert(tx, node, &server)?;
+        steps.0.push(Next::TellNode);
+    }
     for server in &servers {
         let next = match reports.get(&server.id) {
             Some(report) => {
@@ -93,6 +99,29 @@ fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<NextSteps>
         steps.0.push(next);
     }
     Ok(steps)
+}
+
+/// What the node has given up need not be said any more.
+fn forget_released(
+    tx: &mut Tx,
+    node: &NodeId,
+    observed: &Observed,
+    reports: &HashMap<&ServerId, &MachineObserved>,
+) -> Result<()> {
+    let released = released::recorded(tx, node)?;
+    let is_gone = |server: &ServerId| match reports.get(server) {
+        Some(report) => report.state == MachineState::Gone,
+        None => observed.complete,
+    };
+    let gone: Vec<ServerId> = released.into_iter().filter(is_gone).collect();
+    Ok(released::forget(tx, node, &gone)?)
+}
+
+/// Machines of servers that were deleted to the end, found nevertheless: as on a host that was put back to an earlier state.
+fn deleted_and_there(tx: &mut Tx, reports: &HashMap<&ServerId, &MachineObserved>) -> Result<Vec<ServerId>> {
+    let there = reports.values().filter(|report| report.state != MachineState::Gone).map(|report| &report.server_id);
+    let select = store::Select::new("servers", "id").condition("deleted_at IS NOT NULL").filter_in("id", there);
+    Ok(select.rows(tx)?.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?)
 }
 
 fn of_node(tx: &mut Tx, node: &NodeId) -> Result<Vec<Server>> {
@@ -111,6 +140,9 @@ fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result
     }
     if report.generation < server.found_generation || !server.wants_machine() {
         return Ok(Next::Nothing);
+    }
+    if report.generation > server.generation || report.reboots > server.reboots {
+        return overtake(tx, server, report);
     }
     let found = match &report.state {
         MachineState::Preparing { .. } => Found::Preparing,
@@ -152,6 +184,21 @@ fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result
         (Phase::Built, MachineState::Running | MachineState::Stopped) => at_rest(tx, server, found, report, is_current),
         _ => Ok(Next::Nothing),
     }
+}
+
+/// The node was told more than the tables know: they were put back to an earlier state. What they want counts all the same,
+/// and goes on from there, or the node would not listen to it.
+fn overtake(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result<Next> {
+    let generation = server.generation.max(report.generation).next();
+    let (reboots, done) = (server.reboots.max(report.reboots), report.reboots);
+    tx.execute_cas(
+        "UPDATE servers SET generation = $1, reboots = $2, found_reboots = $3, found_current = 0, updated_at = $4 \
+         WHERE id = $5 AND generation = $6",
+        &params![generation.0, reboots, done, Timestamp::now(), &server.id, server.generation.0],
+    )?;
+    let (before, after) = (json!({"generation": server.generation.0}), json!({"generation": generation.0}));
+    table::record(tx, &Actor::system("compute"), "server.overtake", server, Some(before), after)?;
+    Ok(Next::TellNode)
 }
 
 /// What was found, with its generation and count of reboots.

@@ -20,6 +20,7 @@ use work::{KeyedReconciler, Step, crash};
 use super::{
     FaultNote, Server,
     claim::{self, Claim, Kind},
+    released,
     schedule::{self, Candidate, Crowd, Reason},
     state::Phase,
     store as table,
@@ -308,12 +309,14 @@ impl ServerReconciler {
         Ok(true)
     }
 
-    /// Whether the node need not be waited for: it was removed, or has been away for too long. When it comes back its
-    /// desired state does not list the machine, and so it removes it then. Else the node is reminded.
+    /// Whether the node need not be waited for: it was removed, or has been away for too long. That it shall give up the
+    /// machine is written down for when it comes back. Else the node is reminded.
     async fn machine_is_gone(&self, server: &Server) -> Result<bool> {
         let Some(node_id) = &server.node_id else { return Ok(true) };
         if self.is_dead(node_id).await? {
             tracing::warn!(server = %server.id, node = %node_id, "a server is let go without word from its host, which is away");
+            let (node, server) = (node_id.clone(), server.id.clone());
+            self.room.store.write(move |tx| released::insert(tx, &node, &server)).await?;
             return Ok(true);
         }
         self.room.nodes.wake(node_id);

@@ -18,10 +18,10 @@ use contracts::{
     caller::Caller,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, Failure, Hello, MachineDesired, MachineObserved, MachineState, Observed, PROTOCOL, Power,
-        SnapshotObserved, SnapshotStep,
+        Accelerator, Answer, Ask, Failure, Hello, MachineObserved, MachineState, Observed, PROTOCOL, Power, SnapshotObserved,
+        SnapshotStep,
     },
-    nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink, SnapshotSink},
+    nodes::{DesiredSource, NodeFacts, NodeWishes, Nodes, ObservedSink, SnapshotSink},
     ports::{FixedIp, FloatingIp, NicAsk, NicWish, PortFacts, Ports},
 };
 use futures_util::StreamExt;
@@ -154,6 +154,12 @@ impl Far {
         self.kept.lock().unwrap().images.values().cloned().collect()
     }
 
+    /// The host has this machine, whatever the cloud knows.
+    pub fn put_machine(&self, host: &str, server: &str, generation: i64) {
+        let machine = MachineKept { generation, reboots: 0, running: true };
+        self.change(|kept| kept.machines.entry(host.to_owned()).or_default().insert(server.to_owned(), machine));
+    }
+
     /// Somebody deletes an image.
     pub fn delete_image(&self, id: &str) {
         self.change(|kept| kept.images.remove(id));
@@ -196,7 +202,8 @@ impl Far {
 
 impl Far {
     /// What the host does on reading this, and reports.
-    fn act(&self, node: &NodeId, desired: Vec<MachineDesired>) -> Option<Observed> {
+    fn act(&self, node: &NodeId, wishes: NodeWishes) -> Option<Observed> {
+        let NodeWishes { machines: desired, released } = wishes;
         let (host, manner, up) = self.host_of(node)?;
         if !up || manner == Manner::Sleeps {
             return None;
@@ -204,12 +211,14 @@ impl Far {
         let mut machines = Vec::new();
         self.change(|kept| {
             let here = kept.machines.entry(host).or_default();
-            let gone: Vec<String> =
-                here.keys().filter(|id| !desired.iter().any(|machine| machine.server_id.as_str() == *id)).cloned().collect();
-            for id in gone {
-                let machine = here.remove(&id).unwrap();
-                machines.push(MachineObserved { state: MachineState::Gone, ..observed(&id, &machine) });
+            let none = MachineKept { generation: 0, reboots: 0, running: false };
+            for id in released {
+                let machine = here.remove(id.as_str()).unwrap_or(none.clone());
+                machines.push(MachineObserved { state: MachineState::Gone, ..observed(id.as_str(), &machine) });
             }
+            // What is neither wanted nor released stays as it is.
+            let unnamed = here.iter().filter(|(id, _)| !desired.iter().any(|machine| machine.server_id.as_str() == **id));
+            machines.extend(unnamed.map(|(id, machine)| observed(id, machine)));
             for machine in desired {
                 let id = machine.server_id.to_string();
                 if let Manner::Fails(cause) = &manner {
@@ -280,6 +289,7 @@ fn facts(host: &str) -> NodeFacts {
             physical_networks: Vec::new(),
             cpu_arch: "x86_64".to_owned(),
             hypervisor_version: "10.0.2".to_owned(),
+            knows: None,
         }),
     }
 }
@@ -473,8 +483,8 @@ impl Nodes for Far {
         // One turn at a time, each with the desired state as it is then.
         tokio::spawn(async move {
             let _turn = far.turn.lock().await;
-            let desired = compute.machines(&node).await.unwrap();
-            let Some(observed) = far.act(&node, desired) else { return };
+            let wishes = compute.wishes(&node).await.unwrap();
+            let Some(observed) = far.act(&node, wishes) else { return };
             compute.observed(&node, &observed).await.unwrap();
             let copied = observed.machines.into_iter().filter_map(|machine| machine.snapshot);
             for copied in copied.filter(|copied| copied.step == SnapshotStep::Copied) {
@@ -501,10 +511,11 @@ impl Nodes for Far {
                         .get(&host)
                         .map_or_else(Vec::new, |all| all.keys().cloned().collect()),
                     taps: Vec::new(),
-                    disks: Vec::new(),
+                    machines: BTreeMap::new(),
                     switch_ports: Vec::new(),
                     namespaces: Vec::new(),
                 },
+                Ask::RemoveDevice { .. } => Answer::Removed,
             })
         })
     }

@@ -57,8 +57,8 @@ async fn a_node_is_told_what_its_machine_needs() {
     cloud.until(&id, "ACTIVE").await;
     cloud.until(&other, "ACTIVE").await;
     let before = cloud.store().statements();
-    let machines = cloud.compute.machines(&node_id("h1")).await.unwrap();
-    assert_eq!(cloud.store().statements() - before, 2, "two statements however many machines");
+    let machines = cloud.compute.wishes(&node_id("h1")).await.unwrap().machines;
+    assert_eq!(cloud.store().statements() - before, 3, "three statements however many machines");
     let machine = machines.iter().find(|machine| machine.server_id.as_str() == id).unwrap();
     assert_eq!((machine.memory_mb, machine.vcpus, machine.root.size), (512, 1, 1 << 30));
     assert_eq!((machine.metadata.hostname.as_str(), machine.metadata.meta["role"].as_str()), ("web-1", "web"));
@@ -67,7 +67,7 @@ async fn a_node_is_told_what_its_machine_needs() {
     assert_eq!(machine.nics.len(), 1);
     assert!(machine.metadata.floating_ips.is_empty());
     *cloud.far.floating_ip.lock().unwrap() = Some([172, 24, 4, 9].into());
-    let later = cloud.compute.machines(&node_id("h1")).await.unwrap();
+    let later = cloud.compute.wishes(&node_id("h1")).await.unwrap().machines;
     assert_eq!(later[0].metadata.floating_ips, [std::net::IpAddr::from([172, 24, 4, 9])], "the address of now, not of boot");
     let sha512 = &machine.root.sha512;
     assert!(cloud.compute.image_file(&node_id("h1"), sha512).await.is_ok());

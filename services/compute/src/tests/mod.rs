@@ -11,6 +11,7 @@ mod guests;
 mod life;
 mod lists;
 mod operator;
+mod put_back;
 mod snapshots;
 mod trouble;
 mod versions;

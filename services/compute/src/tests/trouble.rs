@@ -46,7 +46,7 @@ async fn a_machine_that_broke_down_is_in_error_with_its_cause_until_a_hard_reboo
     assert_eq!(action["events"][0]["result"], "Error");
     let found = cloud.compute.audit().await.unwrap();
     assert_eq!((found.len(), found[0].thing.as_str(), found[0].id.as_str()), (1, "machine", id.as_str()));
-    assert!(found[0].detail.contains("h1") && found[0].detail.contains("panicked"), "{:?}", found[0]);
+    assert!(found[0].place == "h1" && found[0].detail.contains("panicked"), "{:?}", found[0]);
 
     // Said again it is no news.
     let count = async || {
@@ -121,7 +121,7 @@ async fn a_watchdog_is_as_the_image_or_the_flavor_says() {
         }
         let id = cloud.create("web").await;
         cloud.until(&id, "ACTIVE").await;
-        let machines = cloud.compute.machines(&node_id("h1")).await.unwrap();
+        let machines = cloud.compute.wishes(&node_id("h1")).await.unwrap().machines;
         let machine = machines.into_iter().find(|machine| machine.server_id.as_str() == id).unwrap();
         assert_eq!(machine.watchdog, action, "{word:?}");
     }

@@ -23,6 +23,7 @@ use crate::{
 pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) -> Result<Response<Body>> {
     check_protocol(hello.protocol)?;
     let led = fleet.led()?;
+    notice_a_copy(&led, &hello).await?;
     // Refused by the tables if the lead was lost and we do not know it yet.
     record_hello(&led, &id, hello).await?;
     let controllers = fleet.controllers().await?;
@@ -37,7 +38,7 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) 
     let fleet = fleet.clone();
     tokio::spawn(async move {
         led.changed(id.clone());
-        drive(session.clone(), inbox, lines, settings, led.neighbours.desired.clone()).await;
+        drive(session.clone(), inbox, lines, settings, led.clone()).await;
         if fleet.inner.sessions.finish(&session) {
             tracing::warn!(node = %id, "the node lost its connection");
             // After the lead is lost nothing is left to write down: the session was one of that lead.
@@ -68,6 +69,18 @@ pub(super) fn answered(fleet: &Fleet, peer: &Peer, node: NodeId, id: &str, answe
 pub(super) async fn ask(fleet: &Fleet, node: NodeId, ask: Ask) -> Result<Response<Body>> {
     let answer = fleet.ask_here(&node, ask).await?;
     Ok(reply(StatusCode::OK, &answer))
+}
+
+/// A node that knows more of the database than it does itself tells that it was put back to an earlier state.
+async fn notice_a_copy(led: &Led, hello: &Hello) -> Result<()> {
+    let Some(seen) = &hello.knows else { return Ok(()) };
+    if led.store.compare(seen, &hello.hostname).await? {
+        tracing::warn!(
+            node = hello.hostname,
+            "the database was put back to an earlier state. What it does not know of is kept; `ferrostack strays` lists it"
+        );
+    }
+    Ok(())
 }
 
 async fn record_hello(led: &Led, id: &NodeId, hello: Hello) -> Result<()> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use contracts::{
     Refusal,
     node::{NodeSettings, ToNode},
-    nodes::DesiredSource,
+    nodes::NodeWishes,
 };
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{Inbox, Session, sent::Sent};
-use crate::listener::Body;
+use crate::{leading::Led, listener::Body};
 
 /// The node takes a stream that is silent for longer than a few of these for dead.
 const BEAT: Duration = Duration::from_secs(3);
@@ -58,13 +58,7 @@ impl Lines {
 }
 
 /// Runs until the stream is closed or the session is over.
-pub(crate) async fn drive(
-    session: Arc<Session>,
-    mut inbox: Inbox,
-    lines: Lines,
-    settings: NodeSettings,
-    desired: Arc<dyn DesiredSource>,
-) {
+pub(crate) async fn drive(session: Arc<Session>, mut inbox: Inbox, lines: Lines, settings: NodeSettings, led: Arc<Led>) {
     let mut sent = None;
     let mut spoke = Instant::now();
     let mut look_at = Instant::now();
@@ -79,7 +73,7 @@ pub(crate) async fn drive(
             }
             () = session.bell.heard() => look_at = Instant::now(),
             () = tokio::time::sleep_until(look_at) => {
-                let pause = match converse(&session, &lines, &settings, desired.as_ref(), &mut sent).await {
+                let pause = match converse(&session, &lines, &settings, &led, &mut sent).await {
                     Ok(Ok(0)) => CLOCK,
                     Ok(Ok(_)) => { spoke = Instant::now(); CLOCK }
                     Ok(Err(Closed)) => return,
@@ -107,16 +101,24 @@ async fn converse(
     session: &Session,
     lines: &Lines,
     settings: &NodeSettings,
-    desired: &dyn DesiredSource,
+    led: &Led,
     sent: &mut Option<Sent>,
 ) -> Result<Result<usize, Closed>, Refusal> {
-    let machines = desired.machines(&session.node).await?;
+    // Before what is wanted is read: it had come so far at least then.
+    let database = led.store.mark().await.map_err(|error| Refusal::unavailable(error.to_string()))?;
+    let NodeWishes { machines, released } = led.neighbours.desired.wishes(&session.node).await?;
     let news = match sent {
         None => {
-            *sent = Some(Sent::everything(&machines));
-            vec![ToNode::Desired { node: settings.clone(), machines }]
+            *sent = Some(Sent::everything(&machines, &released));
+            vec![ToNode::Desired { node: settings.clone(), machines, released, database }]
         }
-        Some(sent) => sent.differences(machines),
+        Some(sent) => {
+            let mut news = sent.differences(machines, released);
+            if !news.is_empty() {
+                news.push(ToNode::Known { database });
+            }
+            news
+        }
     };
     for line in &news {
         if lines.say(line).await.is_err() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a session has told its node, kept as hashes, and so which lines are still to be said.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contracts::node::{MachineDesired, ToNode};
 use sha2::{Digest, Sha256};
@@ -12,27 +12,33 @@ type Mark = [u8; 32];
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     marks: HashMap<ServerId, Mark>,
+    released: HashSet<ServerId>,
 }
 
 impl Sent {
     /// Notes that the whole of this was said.
-    pub fn everything(machines: &[MachineDesired]) -> Self {
-        Self { marks: machines.iter().map(|machine| (machine.server_id.clone(), mark(machine))).collect() }
+    pub fn everything(machines: &[MachineDesired], released: &[ServerId]) -> Self {
+        Self {
+            marks: machines.iter().map(|machine| (machine.server_id.clone(), mark(machine))).collect(),
+            released: released.iter().cloned().collect(),
+        }
     }
 
-    /// The lines that lead from what was said to this, noted as said.
-    pub fn differences(&mut self, machines: Vec<MachineDesired>) -> Vec<ToNode> {
+    /// The lines that lead from what was said to this, noted as said. Of a machine that is spoken of no more nothing is said:
+    /// only what is released goes.
+    pub fn differences(&mut self, machines: Vec<MachineDesired>, released: Vec<ServerId>) -> Vec<ToNode> {
         let mut marks = HashMap::with_capacity(machines.len());
         let mut lines = Vec::new();
         for machine in machines {
             let fresh = mark(&machine);
-            if self.marks.remove(&machine.server_id) != Some(fresh) {
+            if self.marks.get(&machine.server_id) != Some(&fresh) || self.released.contains(&machine.server_id) {
                 lines.push(ToNode::Machine { machine: Box::new(machine.clone()) });
             }
             marks.insert(machine.server_id, fresh);
         }
-        lines.extend(self.marks.drain().map(|(server_id, _)| ToNode::Gone { server_id }));
-        self.marks = marks;
+        let fresh: HashSet<ServerId> = released.into_iter().filter(|server_id| !marks.contains_key(server_id)).collect();
+        lines.extend(fresh.difference(&self.released).map(|server_id| ToNode::Released { server_id: server_id.clone() }));
+        (self.marks, self.released) = (marks, fresh);
         lines
     }
 }
@@ -64,14 +70,21 @@ mod tests {
     #[test]
     fn only_what_differs_is_said() {
         let (first, second, third) = (machine("a", 1), machine("b", 1), machine("c", 1));
-        let mut sent = Sent::everything(&[first.clone(), second.clone()]);
-        assert_eq!(sent.differences(vec![first.clone(), second.clone()]), []);
+        let mut sent = Sent::everything(&[first.clone(), second.clone()], &[]);
+        assert_eq!(sent.differences(vec![first.clone(), second.clone()], vec![]), []);
         let newer = machine("a", 2);
-        let lines = sent.differences(vec![newer.clone(), third.clone()]);
-        let gone = ToNode::Gone { server_id: "b".into() };
+        let lines = sent.differences(vec![newer.clone(), third.clone()], vec!["b".into()]);
+        let released = ToNode::Released { server_id: "b".into() };
         let said = |machine: &MachineDesired| ToNode::Machine { machine: Box::new(machine.clone()) };
-        assert_eq!(lines, [said(&newer), said(&third), gone]);
-        assert_eq!(sent.differences(vec![newer, third]), []);
-        assert_eq!(sent.differences(vec![]).len(), 2);
+        assert_eq!(lines, [said(&newer), said(&third), released]);
+        assert_eq!(sent.differences(vec![newer.clone(), third.clone()], vec!["b".into()]), []);
+        // Wanted again, as after the same name was restored.
+        assert_eq!(sent.differences(vec![newer, second.clone(), third], vec![]), [said(&second)]);
+    }
+
+    #[test]
+    fn a_machine_that_is_spoken_of_no_more_is_not_released() {
+        let mut sent = Sent::everything(&[machine("a", 1), machine("b", 1)], &[]);
+        assert_eq!(sent.differences(vec![], vec![]), []);
     }
 }

@@ -7,11 +7,10 @@
 use ::store::Actor;
 use types::ImageId;
 
-use super::Received;
+use super::{Received, released};
 use crate::{
     Error, Image, StoreSettings,
     image::{Row, Status, store},
-    stores::place::remove_file,
 };
 
 /// Keeps what was received as the data of `image` in `store`. The row is told first that the blob is held, and is told
@@ -37,30 +36,13 @@ pub async fn keep(room: &Image, actor: &Actor, image: &ImageId, to: &StoreSettin
     Ok(())
 }
 
-/// Removes a blob from a store if no image holds it there. If this is interrupted, the next start does it.
-pub async fn release(room: &Image, from: &str, blob: &str) -> Result<(), Error> {
-    let Some(from) = room.settings.store(from) else { return Ok(()) };
-    let _one_at_a_time = room.locks.lock(blob).await;
-    let (store_id, name) = (from.id.clone(), blob.to_owned());
-    if room.store.read(move |tx| store::is_held(tx, &store_id, &name)).await? {
-        return Ok(());
-    }
-    from.place.remove(blob).await
-}
-
 /// After the row is gone, or says that it has no data: removes what only it held.
 pub async fn forget(room: &Image, image: &Row) {
     room.cache.forget(image.id.as_str());
-    let outcome = async {
-        remove_file(room.staged_path(&image.id)).await?;
-        let Some(blob) = image.place.blob.as_deref() else { return Ok(()) };
-        for held in &image.place.holds {
-            release(room, held, blob).await?;
+    for named in released::of_image(&image.id, image) {
+        if let Err(error) = released::remove(room, &named).await {
+            tracing::warn!(image = %image.id, place = %named.place, error = error.chain(), "data that nobody needs is removed later");
         }
-        room.forget_near(blob).await
-    };
-    if let Err(error) = outcome.await {
-        tracing::warn!(image = %image.id, %error, "data that nobody needs stays until the next start");
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! While data streams in it goes to a partial file, is hashed and judged on the way, and synced. Then the image's row says
 //! that it holds the blob in this store, the file gets its name there (or goes up into the bucket), and at last the row says that it is there. Two images with
-//! the same data share one file; it goes when no row holds it. Whichever of these steps a crash interrupts, [`tidy`]
-//! brings rows and folders together again.
+//! the same data share one file; it goes when no row holds it, by the name that was written down with the change that gave it
+//! up ([`released`]). Whichever of these steps a crash interrupts, [`tidy`] brings rows and folders together again.
 //!
 //! Invariant: a file that some image holds is never removed, whatever uploads and deletes run beside each other (test: `images_with_the_same_data_share_it_and_none_loses_it`).
 
@@ -15,12 +15,13 @@ mod near;
 mod range;
 mod read;
 mod receive;
+pub mod released;
 mod tidy;
 
-pub use keep::{forget, give_up, keep, release};
+pub use keep::{forget, give_up, keep};
 pub use meter::Meter;
 pub use receive::{Judge, Received, receive, survey};
-pub use tidy::{leftovers, prepare, tidy};
+pub use tidy::{prepare, strays, tidy};
 
 use std::path::PathBuf;
 

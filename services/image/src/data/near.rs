@@ -13,7 +13,7 @@ use nix::sys::statvfs::statvfs;
 use super::{Judge, receive};
 use crate::{
     Error, Image,
-    image::{Row, store},
+    image::Row,
     stores::place::{files_in, remove_file},
 };
 
@@ -49,16 +49,6 @@ impl Image {
         let to = path.clone();
         Threads::for_bytes().run(NEAR, move || received.publish(&to)).await??;
         Ok(Some(path))
-    }
-
-    /// Removes the copy of a blob that no image has any more.
-    pub(crate) async fn forget_near(&self, blob: &str) -> Result<(), Error> {
-        let _once = self.locks.lock(blob).await;
-        let name = blob.to_owned();
-        if self.store.read(move |tx| store::is_known(tx, &name)).await? {
-            return Ok(());
-        }
-        remove_file(self.settings.near().join(blob)).await
     }
 
     fn no_room(&self, wanted: u64) -> Error {

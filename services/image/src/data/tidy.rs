@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! At the start of the only controller nobody uploads: rows and folders are brought together again.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use ::store::Actor;
-use types::ImageId;
 
+use super::released::{self, Named, Where};
 use crate::{
     Error, Image, StoreSettings,
     image::{Row, Status, store},
@@ -22,9 +22,9 @@ pub async fn prepare(room: &Image) -> Result<(), Error> {
     adopt(room).await
 }
 
-/// An image that is `saving`, or whose staging broke off, waits for its data again; what is half there, or held by nobody,
-/// goes. Imports are left alone: their reconciler goes on with them. Not while another controller may take in data: its
-/// uploads would be taken for broken ones, and what it has just stored for something that nobody holds.
+/// An image that is `saving`, or whose staging broke off, waits for its data again; what is half there, or was given up, goes.
+/// Imports are left alone: their reconciler goes on with them. Not while another controller may take in data: its uploads
+/// would be taken for broken ones.
 pub async fn tidy(room: &Image) -> Result<(), Error> {
     let write = room.store.write(move |tx| {
         task::store::forget_expired(tx)?;
@@ -38,10 +38,12 @@ pub async fn tidy(room: &Image) -> Result<(), Error> {
         Ok::<_, Error>(())
     });
     write.await?;
-    for (place, name) in leftovers(room).await? {
-        tracing::info!(name, "removing data that belongs to no image");
+    for (place, name) in partials(room).await? {
+        tracing::info!(name, "removing what came of an upload that broke off");
         place.remove(&name).await?;
     }
+    // What does not go now is tried again later.
+    let _ = released::settle(room).await;
     abandon_uploads(room).await;
     Ok(())
 }
@@ -58,43 +60,49 @@ async fn abandon_uploads(room: &Image) {
     }
 }
 
-/// What no image holds or has staged, partial files of earlier attempts included. A bucket that does not answer is left as
-/// it is: the cloud starts without it.
-pub async fn leftovers(room: &Image) -> Result<Vec<(Place, String)>, Error> {
-    let (held, staged) = room.store.list(|tx| Ok::<_, Error>((store::held(tx)?, store::staged(tx)?))).await?;
-    let blobs: HashSet<&str> = held.iter().map(|held| held.blob.as_str()).collect();
-    let mut wanted: HashMap<&str, HashSet<&str>> = HashMap::new();
-    for held in &held {
-        for store in &held.holds {
-            wanted.entry(store).or_default().insert(&held.blob);
-        }
-    }
+/// Files that never became whole. Nobody was told that they were kept.
+async fn partials(room: &Image) -> Result<Vec<(Place, String)>, Error> {
+    let scratch = room.settings.stores.iter().map(|store| store.place.scratch().clone());
     let mut found = Vec::new();
-    for StoreSettings { id, place, .. } in &room.settings.stores {
-        let wanted = wanted.get(id.as_str());
+    for folder in scratch.chain([room.settings.staging(), room.settings.near()]) {
+        let place = Place::Folder(folder);
+        let names = place.names().await?;
+        found.extend(names.into_iter().filter(|name| is_partial(name)).map(|name| (place.clone(), name)));
+    }
+    Ok(found)
+}
+
+fn is_partial(name: &str) -> bool {
+    name.ends_with(".partial")
+}
+
+/// What lies in a store, or waits or is near by, of which these tables know nothing. A bucket that does not answer is passed
+/// over: the cloud goes on without it.
+pub async fn strays(room: &Image) -> Result<Vec<Named>, Error> {
+    let known = |tx: &mut ::store::Tx| Ok::<_, Error>((store::held(tx)?, store::with_data_on_its_way(tx)?, released::all(tx)?));
+    let (held, staged, released) = room.store.list(known).await?;
+    let mut expected: HashSet<Named> = released.into_iter().collect();
+    let staged = staged.into_iter().map(|image| Named { place: Where::Staging, name: image.into_string() });
+    expected.extend(staged);
+    for held in held {
+        let stores = held.holds.into_iter().map(Where::Store);
+        expected.extend(stores.chain([Where::Near]).map(|place| Named { place, name: held.blob.clone() }));
+    }
+    let stores = room.settings.stores.iter().map(|store| Where::Store(store.id.clone()));
+    let mut strays = Vec::new();
+    for at in stores.chain([Where::Staging, Where::Near]) {
+        let Some(place) = released::place_of(room, &at) else { continue };
         let names = match place.names().await {
             Err(Error::Bucket(error)) => {
-                tracing::warn!(store = id, error = &error as &dyn std::error::Error, "an object store does not answer");
+                tracing::warn!(place = %at, error = &error as &dyn std::error::Error, "an object store does not answer");
                 continue;
             }
             names => names?,
         };
-        found.extend(not_among(place, names, |name| wanted.is_some_and(|names| names.contains(name))));
-        if let Place::Bucket(at) = place {
-            let scratch = Place::Folder(at.scratch.clone());
-            found.extend(not_among(&scratch, scratch.names().await?, |_| false));
-        }
+        let all = names.into_iter().filter(|name| !is_partial(name)).map(|name| Named { place: at.clone(), name });
+        strays.extend(all.filter(|named| !expected.contains(named)));
     }
-    let staged: HashSet<&str> = staged.iter().map(ImageId::as_str).collect();
-    let staging = Place::Folder(room.settings.staging());
-    found.extend(not_among(&staging, staging.names().await?, |name| staged.contains(name)));
-    let near = Place::Folder(room.settings.near());
-    found.extend(not_among(&near, near.names().await?, |name| blobs.contains(name)));
-    Ok(found)
-}
-
-fn not_among(place: &Place, names: BTreeSet<String>, wanted: impl Fn(&str) -> bool) -> Vec<(Place, String)> {
-    names.into_iter().filter(|name| !wanted(name)).map(|name| (place.clone(), name)).collect()
+    Ok(strays)
 }
 
 /// Images from before there were stores have their data in a file of their own name, in the room's folder. They get their

@@ -7,7 +7,7 @@ use store::{Actor, Event, Row as Columns, Tx, params};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
 use super::{DataFacts, Place, Reach, Row, Status, Visibility};
-use crate::{Error, location::Label, member};
+use crate::{Error, data::released, location::Label, member};
 
 pub const COLUMNS: &str = "id, name, owner, status, visibility, protected, os_hidden, disk_format, container_format, min_disk, \
      min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at, content, holds, stores, \
@@ -106,6 +106,7 @@ pub fn update(tx: &mut Tx, actor: &Actor, before: &Row, after: &Row) -> Result<R
          WHERE id = $1 AND generation = $30",
         &values,
     )?;
+    released::note(tx, before, Some(&after))?;
     record(tx, actor, "image.update", Some(before), Some(&after))?;
     Ok(after)
 }
@@ -119,6 +120,7 @@ pub fn reserve(tx: &mut Tx, id: &ImageId, bytes: i64) -> Result<(), Error> {
 pub fn delete(tx: &mut Tx, actor: &Actor, image: &Row) -> Result<(), Error> {
     tx.execute_cas("DELETE FROM images WHERE id = $1 AND generation = $2", &params![image.id.as_str(), image.generation.0])?;
     member::store::forget_image(tx, &image.id)?;
+    released::note(tx, image, None)?;
     record(tx, actor, "image.delete", Some(image), None)
 }
 
@@ -162,9 +164,9 @@ pub fn is_known(tx: &mut Tx, blob: &str) -> Result<bool, Error> {
     Ok(tx.query_opt("SELECT id FROM images WHERE content = $1 LIMIT 1", &params![blob])?.is_some())
 }
 
-/// Ids of images whose data waits in the staging folder.
-pub fn staged(tx: &mut Tx) -> Result<Vec<ImageId>, Error> {
-    let rows = tx.query("SELECT id FROM images WHERE staged IS NOT NULL", &[])?;
+/// Ids of images whose data waits in the staging folder, or may be about to.
+pub fn with_data_on_its_way(tx: &mut Tx) -> Result<Vec<ImageId>, Error> {
+    let rows = tx.query("SELECT id FROM images WHERE staged IS NOT NULL OR status IN ('uploading', 'importing')", &[])?;
     Ok(rows.iter().map(|row| Ok(ImageId::new(row.get::<String>(0)?))).collect::<Result<_, store::Error>>()?)
 }
 

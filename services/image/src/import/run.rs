@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One import, from its source into each of its stores. What an earlier attempt has done already is not done again.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
 
 use access::{Allowed, Scope};
 use futures_util::TryStreamExt;
-use types::ProjectId;
+use types::{ImageId, ProjectId};
 
 use super::{
     Method, Order,
@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     Error, Image, StoreSettings,
-    data::{self, Judge, Meter},
+    data::{
+        self, Judge, Meter,
+        released::{self, Named, Where},
+    },
     image::{self, DataFacts, Row, Status},
     location::{Expected, Hashing, Said},
     quota,
@@ -72,7 +75,8 @@ pub async fn run(room: &Image, task: &task::Row, order: &Order) -> Result<(), Er
     })
     .await?;
     work::crash::point("image.import.active");
-    discard(room.staged_path(&image.id)).await
+    discard(room, &image.id).await;
+    Ok(())
 }
 
 /// Brings the data into one store.
@@ -225,10 +229,9 @@ async fn change(
     write.await
 }
 
-async fn discard(path: PathBuf) -> Result<(), Error> {
-    let removed = tokio::task::spawn_blocking(move || disks::durable::remove(&path));
-    if let Ok(Err(error)) = removed.await {
-        tracing::warn!(%error, "staged data that was imported stays until the next start");
+async fn discard(room: &Image, image: &ImageId) {
+    let named = Named { place: Where::Staging, name: image.to_string() };
+    if let Err(error) = released::remove(room, &named).await {
+        tracing::warn!(%image, error = error.chain(), "staged data that was imported is removed later");
     }
-    Ok(())
 }

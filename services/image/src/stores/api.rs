@@ -8,7 +8,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    Error, Image, data,
+    Error, Image,
+    data::released::{self, Named, Where},
     image::{Reach, Status, store},
     import, policy, quota,
     settings::StoreSettings,
@@ -107,7 +108,8 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     });
     let blob = write.await?;
     work::crash::point("image.store.released");
-    if let Err(error) = data::release(&room, &name, &blob.unwrap_or_default()).await {
+    let named = Named { place: Where::Store(name.clone()), name: blob.unwrap_or_default() };
+    if let Err(error) = released::remove(&room, &named).await {
         tracing::warn!(store = name, %error, "data that nobody needs stays until the next start");
     }
     no_content()

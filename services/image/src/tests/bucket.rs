@@ -7,7 +7,10 @@ use serde_json::json;
 use types::{ImageId, Secret};
 
 use super::{create, show, start_with, upload};
-use crate::{InBucket, Place, Settings, StoreSettings};
+use crate::{
+    InBucket, Place, Settings, StoreSettings,
+    data::released::{self, Named, Where},
+};
 
 pub fn bucket(settings: &Settings, store: &ObjectStore, secret: &str) -> StoreSettings {
     bucket_at(settings, &store.endpoint, &store.access, secret, web::Limits::default())
@@ -69,6 +72,8 @@ async fn data_in_a_bucket_is_as_good_as_in_a_folder() {
     assert_eq!(it.files("near"), 0, "what no image has any more is not kept near");
     assert!(it.room.audit().await.unwrap().is_empty());
     std::fs::write(&near, b"left by a crash between the row and the file").unwrap();
+    let left = Named { place: Where::Near, name: near.file_name().unwrap().to_string_lossy().into_owned() };
+    it.world.store.write(move |tx| released::insert(tx, &left)).await.unwrap();
     let it = it.restart().await;
     assert_eq!(it.files("near"), 0, "nor what a crash left");
     assert!(it.room.audit().await.unwrap().is_empty());

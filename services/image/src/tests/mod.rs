@@ -10,6 +10,7 @@ mod conversion;
 mod crash;
 mod crowd;
 mod imports;
+mod kept;
 mod key_by_key;
 mod lists;
 mod locations;

@@ -32,7 +32,7 @@ use crate::{
 /// How long a caller waits for OVN before he is told to come again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A tenant may write any device into a port of his, but not the host: that is written by `ensure` alone.
-const PLUGGED: &str = "device_owner LIKE 'compute:%' AND host_id <> ''";
+pub const PLUGGED: &str = "device_owner LIKE 'compute:%' AND host_id <> ''";
 /// What Neutron's users see as the owner of a machine's port.
 const OWNER: &str = "compute:";
 

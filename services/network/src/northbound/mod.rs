@@ -11,6 +11,7 @@
 //! [`rows`] is pure reading: from a key to the rows that should stand under it. Nothing here keeps state of its own.
 
 mod acl;
+mod bindings;
 mod dhcp;
 mod heartbeat;
 mod network;
@@ -23,5 +24,5 @@ mod sweep;
 
 pub use heartbeat::{Heartbeat, is_alive};
 pub use observe::{Observer, watch_hosts};
-pub use reconcile::Reconciler;
+pub use reconcile::{ConvergeError, Reconciler};
 pub use sweep::Sweep;

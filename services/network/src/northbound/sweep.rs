@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Compares everything we own in OVN with the tables, by the clock: what somebody else changed there is put right, and
-//! what belongs to nothing any more goes.
+//! what belongs to something that the tables know to be gone goes. What they know nothing of is kept: after they were put back
+//! to an earlier state, machines that were made later go on with the ports that they have.
+//!
+//! Invariant: rows of a thing that the tables never knew stay until the operator says that they shall go (test:
+//! `rows_that_the_tables_do_not_know_are_kept`).
 //!
 //! Invariant: drift does not last (test: `drift_is_repaired`).
 
@@ -10,10 +14,14 @@ use std::{
     time::Duration,
 };
 
-use contracts::audit::Finding;
+use contracts::{
+    Refusal,
+    audit::{Finding, STRAY},
+};
 use ovn::northbound::{Applied, Scope};
+use types::Timestamp;
 
-use super::rows;
+use super::{reconcile::ConvergeError, rows};
 use crate::{Room, keys};
 
 pub struct Sweep {
@@ -23,11 +31,24 @@ pub struct Sweep {
 const CLOCK: Duration = Duration::from_secs(60);
 /// How many keys are read from the tables at once.
 const CHUNK: usize = 200;
+/// For how long it is remembered that a thing is gone.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// A difference and the scope that removes it.
+/// A difference, and what removes it.
 pub struct Difference {
     pub finding: Finding,
-    pub scope: Scope,
+    repair: Repair,
+}
+
+enum Repair {
+    Apply(Scope),
+    /// OVN was given a later generation of this key than the tables know: they go on above it.
+    GoAbove {
+        key: String,
+        found: u64,
+    },
+    /// It is left as it is.
+    Keep,
 }
 
 impl Sweep {
@@ -46,26 +67,41 @@ impl Sweep {
     }
 
     /// Removes every difference; answers how many there were.
-    pub async fn repair(&self) -> Result<usize, super::reconcile::ConvergeError> {
+    pub async fn repair(&self) -> Result<usize, ConvergeError> {
         if !self.room.northbound.client().is_current() {
             return Ok(0);
         }
         let differences = self.room.differences().await?;
-        for difference in &differences {
-            let finding = &difference.finding;
-            tracing::warn!(kind = finding.kind, id = finding.id, detail = finding.detail, "OVN differed and is put right");
+        let mut repaired = 0;
+        for Difference { finding, repair } in differences {
             // One that cannot be repaired must not keep the others from it.
-            if let Err(error) = self.room.northbound.apply(std::slice::from_ref(&difference.scope)).await {
+            let outcome = match repair {
+                Repair::Keep => continue,
+                Repair::Apply(scope) => self.room.northbound.apply(&[scope]).await.map(drop).map_err(ConvergeError::from),
+                Repair::GoAbove { key, found } => self.go_above(key, found).await,
+            };
+            tracing::warn!(kind = finding.kind, id = finding.id, detail = finding.detail, "OVN differed and is put right");
+            if let Err(error) = outcome {
                 tracing::warn!(id = finding.id, %error, "a difference in OVN could not be removed");
             }
+            repaired += 1;
         }
-        Ok(differences.len())
+        let long_ago = Timestamp(Timestamp::now().0.saturating_sub(i64::try_from(REMEMBERED.as_micros()).unwrap_or(i64::MAX)));
+        self.room.store.write(move |tx| keys::forget_gone(tx, long_ago)).await.map_err(crate::Error::from)?;
+        Ok(repaired)
+    }
+
+    async fn go_above(&self, key: String, found: u64) -> Result<(), ConvergeError> {
+        let found = i64::try_from(found).unwrap_or(i64::MAX - 1);
+        self.room.store.write(move |tx| keys::fail(tx, &key, Some(found))).await.map_err(crate::Error::from)?;
+        self.room.bell.ring();
+        Ok(())
     }
 }
 
 impl Room {
     /// Everything in OVN that is not as the tables say. What is on its way there is no difference.
-    pub async fn differences(&self) -> Result<Vec<Difference>, super::reconcile::ConvergeError> {
+    pub async fn differences(&self) -> Result<Vec<Difference>, ConvergeError> {
         let owned = self.northbound.owned()?;
         let wanted = self.store.list(all_keys).await?;
         let mut differences = Vec::new();
@@ -75,24 +111,52 @@ impl Room {
             for one in desired.into_iter().filter(|one| one.is_synced && one.is_there) {
                 let scope = one.scope();
                 let found = self.northbound.drift(std::slice::from_ref(&scope));
-                let (kind, detail) = match found {
+                let (kind, detail, repair) = match found {
                     Ok(applied) if applied.is_nothing() => continue,
-                    Ok(applied) => (kind_of(applied), describe(applied)),
-                    // It changed since we read it, and is in OVN already.
-                    Err(ovn::Error::Stale { .. }) => continue,
+                    Ok(applied) => (kind_of(applied), describe(applied), Repair::Apply(scope)),
+                    Err(ovn::Error::Stale { theirs, .. }) => {
+                        let key = one.key.clone();
+                        let (now, _) = self.store.read(move |tx| keys::generation(tx, &key)).await.map_err(crate::Error::from)?;
+                        if u64::try_from(now).unwrap_or_default() >= theirs {
+                            // It changed since we read it, and is in OVN already.
+                            continue;
+                        }
+                        let detail = format!("OVN has its generation {theirs}, the tables, which are from before, {now}");
+                        ("differs", detail, Repair::GoAbove { key: one.key.clone(), found: theirs })
+                    }
                     Err(error @ ovn::Error::Unavailable { .. }) => return Err(error.into()),
-                    Err(error) => ("differs", error.to_string()),
+                    Err(error) => ("differs", error.to_string(), Repair::Apply(scope)),
                 };
-                differences.push(Difference { finding: finding(kind, &one.key, detail), scope });
+                differences.push(Difference { finding: finding(kind, &one.key, detail), repair });
             }
         }
-        for difference in leftovers(&owned, &wanted) {
+        let gone = self.store.list(keys::gone).await.map_err(crate::Error::from)?;
+        for difference in leftovers(&owned, &wanted, &gone) {
             // What was deleted while we looked is gone by now.
             if !self.northbound.owned_under(&format!("{}/", difference.finding.id))?.is_empty() {
                 differences.push(difference);
             }
         }
         Ok(differences)
+    }
+
+    /// Has the rows of a key removed of which the tables know nothing, by the operator's word.
+    pub async fn release_stray(&self, key: &str) -> Result<(), Refusal> {
+        let owned = self.northbound.owned_under(&format!("{key}/")).map_err(|error| Refusal::unavailable(error.to_string()))?;
+        let found = owned.iter().map(|row| row.generation).max().unwrap_or_default();
+        let found = i64::try_from(found).unwrap_or(i64::MAX - 1);
+        let name = key.to_owned();
+        let release = move |tx: &mut store::Tx| {
+            let is_known = all_keys(tx)?.contains(&name);
+            if !is_known {
+                keys::release(tx, &name, found)?;
+            }
+            Ok(is_known)
+        };
+        match self.change(release).await? {
+            true => Err(Refusal::conflict(format!("{key} is known by now: delete it instead."))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -116,28 +180,40 @@ fn all_keys(tx: &mut store::Tx) -> crate::Result<Vec<String>> {
 }
 
 /// Rows of our kinds whose thing is in no table.
-fn leftovers(owned: &[ovn::northbound::OwnedRow], wanted: &[String]) -> Vec<Difference> {
-    let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+fn leftovers(owned: &[ovn::northbound::OwnedRow], wanted: &[String], gone: &[String]) -> Vec<Difference> {
+    let set = |keys: &'_ [String]| keys.iter().cloned().collect::<BTreeSet<String>>();
+    let (wanted, gone) = (set(wanted), set(gone));
     let mut strays: BTreeMap<String, u64> = BTreeMap::new();
     for row in owned {
         let mut parts = row.key.splitn(3, '/');
         let (Some(kind), Some(id), Some(_)) = (parts.next(), parts.next(), parts.next()) else { continue };
         let key = format!("{kind}/{id}");
         let is_ours = keys::KINDS.iter().any(|(known, _)| *known == kind);
-        if is_ours && !wanted.contains(key.as_str()) {
+        if is_ours && !wanted.contains(&key) {
             let newest = strays.entry(key).or_default();
             *newest = row.generation.max(*newest);
         }
     }
-    let stray = |(key, generation): (String, u64)| Difference {
-        finding: finding("leftover", &key, "its rows are in OVN and it is in no table".to_owned()),
-        scope: Scope::new(format!("{key}/"), generation, Vec::new()),
+    let difference = |(key, generation): (String, u64)| {
+        if gone.contains(&key) {
+            let finding = finding("leftover", &key, "its rows are in OVN and it is gone".to_owned());
+            return Difference { finding, repair: Repair::Apply(Scope::new(format!("{key}/"), generation, Vec::new())) };
+        }
+        let finding = finding(STRAY, &key, "its rows are in OVN and the tables know nothing of it; they are kept".to_owned());
+        Difference { finding, repair: Repair::Keep }
     };
-    strays.into_iter().map(stray).collect()
+    strays.into_iter().map(difference).collect()
 }
 
 fn finding(kind: &str, key: &str, detail: String) -> Finding {
-    Finding { room: "network".to_owned(), kind: kind.to_owned(), thing: "OVN_Northbound".to_owned(), id: key.to_owned(), detail }
+    Finding {
+        room: "network".to_owned(),
+        kind: kind.to_owned(),
+        thing: "OVN_Northbound".to_owned(),
+        id: key.to_owned(),
+        place: String::new(),
+        detail,
+    }
 }
 
 fn kind_of(applied: Applied) -> &'static str {

@@ -262,3 +262,29 @@ async fn a_group_that_cannot_be_applied_is_refused_with_its_cause() {
     assert_eq!(refusal.kind, RefusalKind::Invalid);
     assert!(refusal.message.contains("security groups"), "{refusal}");
 }
+
+/// A host can bind any port in OVN, whatever its role; that it did is found.
+#[tokio::test]
+async fn a_port_that_another_host_has_bound_is_found() {
+    let mut cloud = Cloud::live().await;
+    cloud.start_northd();
+    for host in ["node-1", "node-2"] {
+        cloud.add_chassis(host, "physnet1:br-ex");
+    }
+    let (network, _) = cloud.network("10.0.0.0/24").await;
+    let ask = plan(&cloud, "member@p1", on(&network, None)).await.unwrap();
+    cloud.network.ensure(&p1(), &ServerId::generate(), "web", &NodeId::new("node-1"), &ask).await.unwrap();
+    cloud.network.room.northbound.wait_southbound(super::fixture::soon()).await.unwrap();
+    let port = ask.port_id.as_str();
+    cloud.south.run("ovn-sbctl", &["lsp-bind", port, "node-1"]);
+    let bound_to = async |host: &str| {
+        cloud.network.room.southbound.binding(port).unwrap().and_then(|it| it.chassis).as_deref() == Some(host)
+    };
+    super::fixture::until("it is bound where it belongs", async || bound_to("node-1").await).await;
+    assert_eq!(cloud.network.audit().await.unwrap(), []);
+    cloud.south.run("ovn-sbctl", &["lsp-unbind", port, "--", "lsp-bind", port, "node-2"]);
+    super::fixture::until("it is bound elsewhere", async || bound_to("node-2").await).await;
+    let findings = cloud.network.audit().await.unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!((findings[0].thing.as_str(), findings[0].place.as_str()), ("Port_Binding", "node-2"));
+}

@@ -77,16 +77,12 @@ async fn drift_is_repaired() {
     let (network, _) = cloud.network("10.0.0.0/24").await;
     let port = id(&create(&cloud.member(), "ports", "port", json!({"network_id": network})).await);
     cloud.settled().await;
+    let gone = id(&create(&cloud.member(), "networks", "network", json!({"name": "gone"})).await);
+    cloud.member().delete(&path(&format!("networks/{gone}"))).await.expect(204);
+    cloud.settled().await;
     cloud.nbctl(&["lsp-del", &port]);
-    cloud.nbctl(&[
-        "ls-add",
-        "stray",
-        "--",
-        "set",
-        "Logical_Switch",
-        "stray",
-        "external_ids:\"ferrostack:key\"=network/none/switch",
-    ]);
+    // As by a writer that came late.
+    add_switch(&cloud, "late", &format!("network/{gone}/switch"), 1);
     cloud.nbctl(&["ls-add", "theirs"]);
     until("both differences to be seen", async || cloud.network.audit().await.unwrap().len() == 2).await;
     let kinds: Vec<String> = cloud.network.audit().await.unwrap().into_iter().map(|finding| finding.kind).collect();
@@ -95,7 +91,56 @@ async fn drift_is_repaired() {
     assert!(cloud.network.audit().await.unwrap().is_empty());
     assert!(cloud.nbctl(&["get", "Logical_Switch_Port", &port, "addresses"]).contains("10.0.0."));
     let switches = cloud.nbctl(&["ls-list"]);
-    assert!(switches.contains("theirs") && !switches.contains("stray"), "{switches}");
+    assert!(switches.contains("theirs") && !switches.contains("late"), "{switches}");
+}
+
+fn add_switch(cloud: &Cloud, name: &str, key: &str, generation: u64) {
+    let (key, generation) =
+        (format!("external_ids:\"ferrostack:key\"={key}"), format!("external_ids:\"ferrostack:generation\"={generation}"));
+    cloud.nbctl(&["ls-add", name, "--", "set", "Logical_Switch", name, &key, &generation]);
+}
+
+#[tokio::test]
+async fn rows_that_the_tables_do_not_know_are_kept() {
+    let cloud = Cloud::live().await;
+    let (network, _) = cloud.network("10.0.0.0/24").await;
+    cloud.settled().await;
+    add_switch(&cloud, "later", "network/made-later/switch", 7);
+    until("the stray to be seen", async || cloud.network.audit().await.unwrap().len() == 1).await;
+    let findings = cloud.network.audit().await.unwrap();
+    assert_eq!((findings[0].kind.as_str(), findings[0].id.as_str()), (contracts::audit::STRAY, "network/made-later"));
+    assert_eq!(cloud.network.sweep().await.unwrap(), 0);
+    assert!(cloud.nbctl(&["ls-list"]).contains("later"));
+
+    let known = contracts::audit::Finding { id: format!("network/{network}"), ..findings[0].clone() };
+    assert!(cloud.network.remove_stray(&known).await.is_err(), "what is known is deleted, not removed");
+    cloud.network.remove_stray(&findings[0]).await.unwrap();
+    cloud.settled().await;
+    let switches = cloud.nbctl(&["ls-list"]);
+    assert!(!switches.contains("later") && switches.contains(&network), "{switches}");
+    assert_eq!(cloud.network.audit().await.unwrap(), []);
+}
+
+/// OVN was told of changes that the tables do not know any more.
+#[tokio::test]
+async fn what_older_tables_know_goes_on_above_what_ovn_was_told() {
+    let cloud = Cloud::live().await;
+    let (network, _) = cloud.network("10.0.0.0/24").await;
+    let port = id(&create(&cloud.member(), "ports", "port", json!({"network_id": network})).await);
+    cloud.settled().await;
+    let row = ["set", "Logical_Switch_Port", port.as_str()];
+    let told = ["external_ids:\"ferrostack:generation\"=900", "addresses=\"fa:16:3e:00:00:99 10.0.0.99\""];
+    cloud.nbctl(&[&row[..], &told[..]].concat());
+    until("the difference to be seen", async || cloud.network.audit().await.unwrap().len() == 1).await;
+    assert_eq!(cloud.network.audit().await.unwrap()[0].kind, "differs");
+    assert_eq!(cloud.network.sweep().await.unwrap(), 1);
+    cloud.settled().await;
+    assert!(!cloud.nbctl(&["get", "Logical_Switch_Port", &port, "addresses"]).contains("10.0.0.99"));
+    until("nothing to differ", async || cloud.network.audit().await.unwrap().is_empty()).await;
+    let admin_down = json!({"admin_state_up": false});
+    update(&cloud.member(), "ports", "port", &port, admin_down).await;
+    cloud.settled().await;
+    assert_eq!(cloud.nbctl(&["get", "Logical_Switch_Port", &port, "enabled"]), "false");
 }
 
 #[tokio::test]

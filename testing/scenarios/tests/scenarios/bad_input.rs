@@ -303,6 +303,9 @@ fn a_controller_that_cannot_start_says_why() -> Result<()> {
         &place,
         &kept.display().to_string(),
     ])?;
+    let said = refused(&cloud, &place)?;
+    ensure!(said.contains("is not there") && said.contains("put it back from a backup"), "{said}");
+    ensure!(!database.exists(), "an empty database was made in the place of the one that is missing");
     let torn = vec![0x5a; 65536];
     fs::write(&database, &torn)?;
     let said = refused(&cloud, &place)?;
