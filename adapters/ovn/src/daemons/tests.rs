@@ -111,7 +111,7 @@ async fn daemons_outlive_their_supervisor_and_the_next_one_adopts_them() {
 #[tokio::test]
 async fn a_large_log_is_put_aside_while_its_daemon_runs_on() {
     let host = Host::new();
-    let daemons = [host.layout.northbound_database(&[]), host.layout.switch_database()];
+    let daemons = [host.layout.northbound_database(), host.layout.switch_database()];
     let supervisor = Supervisor::start(daemons.to_vec()).await;
     supervisor.ready(soon()).await.unwrap();
     for daemon in &daemons {

@@ -17,7 +17,7 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJJ9bxqUoKzGEHBZzFDrTzPwL
 async fn machine(cloud: &Cloud, id: &str) -> (NodeId, MachineDesired) {
     let shown = cloud.admin().get(&format!("/compute/v2.1/servers/{id}")).await.expect(200);
     let node = super::far::node_id(shown["server"]["OS-EXT-SRV-ATTR:host"].as_str().unwrap());
-    let machines = cloud.compute.machines(&node).await.unwrap();
+    let machines = cloud.compute.wishes(&node).await.unwrap().machines;
     (node, machines.into_iter().find(|machine| machine.server_id.as_str() == id).unwrap())
 }
 
