@@ -177,13 +177,9 @@ mod tests {
     #[tokio::test]
     async fn owners_get_threads_by_turns() {
         let threads = Threads::new("test", 1);
-        let gate = Arc::new(Mutex::new(()));
-        let closed = gate.lock().unwrap();
+        let (closed, gate) = std::sync::mpsc::channel::<()>();
         let done = Arc::new(AtomicUsize::new(0));
-        let waits = {
-            let gate = gate.clone();
-            threads.run("a", move || drop(gate.lock()))
-        };
+        let waits = threads.run("a", move || gate.recv());
         tokio::pin!(waits);
         assert!(futures_util::poll!(&mut waits).is_pending());
         let mut crowd: Vec<_> = (0..100)
