@@ -67,7 +67,7 @@ impl Process {
     pub fn arguments(&self) -> Vec<Vec<u8>> {
         let deadline = Instant::now() + BETWEEN_PROGRAMS;
         loop {
-            let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+            let line = qemu::machine::command_line(self.pid).unwrap_or_default();
             if !line.is_empty() {
                 let told = line.strip_suffix(&[0]).unwrap_or(&line);
                 return told.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();

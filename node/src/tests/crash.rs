@@ -261,16 +261,22 @@ fn an_agent_killed_at_any_moment_leaves_nothing_behind() {
         for machine in &wanted {
             scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
         }
+        // Those that were released end beside those that run.
         let complete = async {
-            let Answer::Inventory { processes, taps, machines, switch_ports, namespaces } =
-                inventory(&scene.cloud, &scene.id).await
-            else {
-                panic!("no inventory")
-            };
-            let machines = [processes.len(), taps.len(), machines.len(), switch_ports.len() - 1];
-            (machines == [wanted.len(); 4] && namespaces.len() == 1).then_some(())
+            loop {
+                let Answer::Inventory { processes, taps, machines, switch_ports, namespaces } =
+                    inventory(&scene.cloud, &scene.id).await
+                else {
+                    panic!("no inventory")
+                };
+                let machines = [processes.len(), taps.len(), machines.len(), switch_ports.len() - 1];
+                if machines == [wanted.len(); 4] && namespaces.len() == 1 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         };
-        complete.await.expect("there is more, or less, than what is wanted");
+        tokio::time::timeout(PATIENCE, complete).await.expect("there is more, or less, than what is wanted");
         for machine in &wanted {
             scene.cloud.unwant(&scene.id, &machine.server_id);
         }

@@ -2,7 +2,8 @@
 //! A process that is not our child, held by a pidfd so that its number cannot come to mean another.
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ impl Running {
 
     /// The command line; empty once the process has ended.
     pub(super) fn command_line(&self) -> Vec<OsString> {
-        let bytes = std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let Ok(bytes) = read_at_once(&format!("/proc/{}/cmdline", self.pid)) else { return Vec::new() };
         let Some(bytes) = bytes.strip_suffix(&[0]) else { return Vec::new() };
         bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
     }
@@ -70,6 +71,14 @@ impl Running {
     pub(super) fn lives(&self) -> bool {
         !self.command_line().is_empty() && send_signal(self.pidfd.get_ref(), 0).is_ok()
     }
+}
+
+/// Between two reads a process may become another program, and its command line be empty for the second.
+fn read_at_once(path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 16 * 1024];
+    let told = File::open(path)?.read(&mut bytes)?;
+    bytes.truncate(told);
+    Ok(bytes)
 }
 
 /// Reads a pid file. One that is absent, empty or garbled names no process.

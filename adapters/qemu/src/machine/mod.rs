@@ -36,7 +36,7 @@ use crate::Result;
 use crate::error::Error;
 use crate::qmp::{Event, Qmp, RunState, within};
 pub use layout::Layout;
-pub use process::{Exit, running_below, runs_long_under_kvm};
+pub use process::{Exit, command_line, running_below, runs_long_under_kvm};
 pub use run_dir::RunDir;
 pub use spec::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, MachineSpec, Nic, RunAs, WatchdogAction};
 pub use trouble::Trouble;

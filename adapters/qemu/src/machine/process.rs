@@ -6,9 +6,9 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -113,7 +113,7 @@ pub fn runs_long_under_kvm(parent: &std::path::Path, but: Uuid, at_least: Durati
 }
 
 fn is_under_kvm(pid: i32) -> bool {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = command_line(pid).unwrap_or_default();
     let arguments: Vec<_> = line.split(|byte| *byte == 0).collect();
     arguments.windows(2).any(|pair| pair[0] == b"-accel" && pair[1].starts_with(b"kvm"))
 }
@@ -140,12 +140,26 @@ fn all() -> Result<Vec<(i32, Uuid)>> {
     Ok(pids.filter_map(|pid| Some((pid, machine_of(pid)?))).collect())
 }
 
+/// The command line of a process, each word ended by a zero byte. It is read in one go: of a process that becomes another program
+/// between two reads, the second would tell nothing, and what the first told would be taken for the whole.
+pub fn command_line(pid: i32) -> io::Result<Vec<u8>> {
+    let mut line = vec![0; 16 * 1024];
+    loop {
+        let told = fs::File::open(format!("/proc/{pid}/cmdline"))?.read(&mut line)?;
+        if told < line.len() {
+            line.truncate(told);
+            return Ok(line);
+        }
+        line.resize(2 * told, 0);
+    }
+}
+
 /// The machine that a process is, told by its command line; a zombie has none. Between two programs, when it lets go of its
 /// files already, it has none for an instant, which is waited for: a machine that is just starting is not one that is gone.
 fn machine_of(pid: i32) -> Option<Uuid> {
     let deadline = Instant::now() + BETWEEN_PROGRAMS;
     loop {
-        let line = fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).ok()?;
+        let line = command_line(pid).ok()?;
         if !line.is_empty() {
             return machine_named(&line);
         }

@@ -135,6 +135,7 @@ const WORDS: &[(&str, &str)] = &[
     ("os-extra_specs", "a"),
     ("inventories", "VCPU"),
     ("ips", "any"),
+    ("strays", "image-data:none"),
     ("os-instance-actions", "req-none"),
     ("extensions", "router"),
     ("traits", "CUSTOM_SWEPT"),
