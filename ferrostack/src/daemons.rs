@@ -225,7 +225,7 @@ mod tests {
         assert!(running(&home, "node").is_none());
         // As `ip netns exec` does: several programs, one after the other, and then one that takes its time.
         let state = home.state.to_str().unwrap();
-        let several = r#"n=$1; shift; [ $n = 0 ] && read _; exec sh -c "$0" "$0" $((n - 1)) "$@""#;
+        let several = r#"n=$1; shift; [ $n = 0 ] && { read _; exit; }; exec sh -c "$0" "$0" $((n - 1)) "$@""#;
         let mut child = Command::new("sh")
             .args(["-c", several, several, "200", "node", "--home", state])
             .stdin(Stdio::piped())

@@ -200,7 +200,7 @@ mod tests {
         let shell = dir.path().join(crate::EMULATOR);
         fs::copy(fs::canonicalize("/bin/sh").unwrap(), &shell).unwrap();
         let id = Uuid::new_v4();
-        let again = r#"n=$3; [ $n = 0 ] && while :; do sleep 1; done; exec "$0" -c "$4" "$0" -uuid "$2" $((n - 1)) "$4""#;
+        let again = r#"n=$3; [ $n = 0 ] && { for _ in $(seq 60); do sleep 1; done; exit; }; exec "$0" -c "$4" "$0" -uuid "$2" $((n - 1)) "$4""#;
         let mut command = Command::new(&shell);
         command.args(["-c", again]).arg(&shell).args(["-uuid", &id.to_string(), "300", again]);
         // As a machine is started: a child that shares our memory until it becomes the program would show our command line.

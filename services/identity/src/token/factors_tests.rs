@@ -71,6 +71,14 @@ async fn one_method_of_two_is_worth_a_receipt() {
     assert_eq!(whole.body["token"]["methods"], json!(["totp", "password"]));
 }
 
+/// A passcode of one more device, that nobody has shown yet: what was shown once is worth nothing, whatever came of it.
+async fn new_passcode(world: &World, user: &str, first_letter: char) -> String {
+    let secret = format!("{first_letter}{}", &SECRET[1..]);
+    let credential = json!({"credential": {"type": "totp", "blob": secret, "user_id": user}});
+    assert_eq!(world.ask("POST", "/v3/credentials", &world.admin, credential).await.status, 201);
+    shown(&secret, 0)
+}
+
 #[tokio::test]
 async fn a_receipt_is_only_that() {
     let (world, demo) = world_with(json!([["password", "totp"]])).await;
@@ -78,9 +86,10 @@ async fn a_receipt_is_only_that() {
     let receipt = half.headers[RECEIPT].to_str().unwrap().to_owned();
     assert_eq!(world.get("/v3/auth/projects", &receipt).await.status, 401, "no token");
     assert_eq!(log_in(&world, with_password(&demo), &receipt).await.status, 401, "the same half twice");
-    assert_eq!(log_in(&world, with_passcode(&demo, &shown(SECRET, 0)), "nonsense").await.status, 401);
-    let token = world.admin.clone();
-    assert_eq!(log_in(&world, with_passcode(&demo, &shown(SECRET, 0)), &token).await.status, 401, "a token is no receipt");
+    let passcode = new_passcode(&world, &demo, 'A').await;
+    assert_eq!(log_in(&world, with_passcode(&demo, &passcode), "nonsense").await.status, 401);
+    let (token, passcode) = (world.admin.clone(), new_passcode(&world, &demo, 'B').await);
+    assert_eq!(log_in(&world, with_passcode(&demo, &passcode), &token).await.status, 401, "a token is no receipt");
 
     // Another user's login gains nothing from it.
     let options = json!({"options": {"multi_factor_auth_rules": [["password", "totp"]]}, "name": "eve", "password": "known"});
@@ -90,11 +99,24 @@ async fn a_receipt_is_only_that() {
     assert_eq!(answer.status, 401);
     assert!(answer.body.get("receipt").is_none(), "{}", answer.body);
 
-    // A new password makes what the old one proved void.
-    let change = json!({"user": {"password": "another"}});
-    assert_eq!(world.ask("PATCH", &format!("/v3/users/{demo}"), &world.admin, change).await.status, 200);
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    assert_eq!(log_in(&world, with_passcode(&demo, &shown(SECRET, 0)), &receipt).await.status, 401);
+    // A new password makes what the old one proved void, also what it proved within the same second.
+    for (before, after, letter) in [(DEMO_PASSWORD, "another", 'C'), ("another", "a third", 'D'), ("a third", "a fourth", 'E')] {
+        let passcode = new_passcode(&world, &demo, letter).await;
+        let body =
+            json!({"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": demo, "password": before}}}}});
+        let half = log_in(&world, body, "").await;
+        let receipt = half.headers[RECEIPT].to_str().unwrap().to_owned();
+        let change = json!({"user": {"password": after}});
+        assert_eq!(world.ask("PATCH", &format!("/v3/users/{demo}"), &world.admin, change).await.status, 200);
+        assert_eq!(log_in(&world, with_passcode(&demo, &passcode), &receipt).await.status, 401);
+    }
+
+    // What the new one proves counts at once.
+    let body =
+        json!({"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": demo, "password": "a fourth"}}}}});
+    let half = log_in(&world, body, "").await;
+    let passcode = new_passcode(&world, &demo, 'F').await;
+    assert_eq!(log_in(&world, with_passcode(&demo, &passcode), half.headers[RECEIPT].to_str().unwrap()).await.status, 201);
 }
 
 #[tokio::test]

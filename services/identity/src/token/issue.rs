@@ -104,17 +104,19 @@ impl Identity {
     }
 }
 
-/// The seal dates to the second. After a password change the first token is dated to the next one, lest it count among
-/// those that the change made void. Not so that of a trust: several users can void it, and a void of one reaches only
-/// what is dated up to then, or was dated ahead for him.
+/// Not ahead for a trust: several users can void its tokens, and a void of one reaches only what is dated up to then, or was
+/// dated ahead for him.
 fn date(now: Timestamp, chosen: &Chosen) -> Result<Timestamp> {
-    if now > chosen.void_until {
-        return Ok(now);
-    }
     match chosen.scope {
-        PayloadScope::Trust { .. } => Err(Error::Unauthorized),
-        _ => Ok(Timestamp::from_seconds(chosen.void_until.seconds() + 1)),
+        PayloadScope::Trust { .. } if now <= chosen.void_until => Err(Error::Unauthorized),
+        _ => Ok(dated(now, chosen.void_until)),
     }
+}
+
+/// A seal dates to the second. After a password change the first one, of a token or a receipt, is dated to the next, lest it
+/// count among those that the change made void.
+pub(super) fn dated(now: Timestamp, void_until: Timestamp) -> Timestamp {
+    if now > void_until { now } else { Timestamp::from_seconds(void_until.seconds() + 1) }
 }
 
 /// Who logged in, how, and for what. Nothing that a token means has changed: the kind is not among those that are

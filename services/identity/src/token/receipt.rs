@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use types::Timestamp;
 
+use super::issue::dated;
 use crate::{
     Identity,
     error::{Error, Result},
@@ -30,7 +31,7 @@ pub struct Receipt {
 
 impl Identity {
     pub fn give_receipt(&self, account: &Account, methods: Methods) -> Result<Receipt> {
-        let issued_at = Timestamp::from_seconds(Timestamp::now().seconds());
+        let issued_at = dated(Timestamp::from_seconds(Timestamp::now().seconds()), account.tokens_void_until);
         let expires_at = issued_at.plus(self.settings.receipt_lifetime);
         let payload = ReceiptPayload { user: account.id.clone(), methods, expires_at };
         let sealed = self.keys.ring().seal(&payload.pack(), issued_at)?;
@@ -58,9 +59,8 @@ impl Identity {
     pub fn take_receipt(&self, receipt: &str, account: &Account) -> Result<Methods> {
         let opened = self.keys.ring().open(receipt).map_err(|_| Error::Unauthorized)?;
         let payload = ReceiptPayload::unpack(&opened.message).map_err(|_| Error::Unauthorized)?;
-        let is_good = payload.user == account.id
-            && payload.expires_at > Timestamp::now()
-            && opened.sealed_at.plus(Duration::from_secs(1)) > account.tokens_void_until;
+        let is_good =
+            payload.user == account.id && payload.expires_at > Timestamp::now() && opened.sealed_at > account.tokens_void_until;
         if is_good { Ok(payload.methods) } else { Err(Error::Unauthorized) }
     }
 }
