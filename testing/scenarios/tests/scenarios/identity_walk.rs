@@ -113,7 +113,7 @@ fn application_credential(cloud: &Cloud, tenant: &OpenStack) -> Result<OpenStack
     ensure!(tenant.json("application credential list")?.to_string().contains("nightly"), "not listed");
     tenant.run("application credential delete nightly")?;
     let gone = restricted.refused("token issue")?;
-    ensure!(gone.contains("401"), "{gone}");
+    ensure!(gone.contains("404"), "{gone}");
     log_in_with(cloud, &tenant.json("application credential create --unrestricted --role reader program")?)
 }
 
