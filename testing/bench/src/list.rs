@@ -22,6 +22,7 @@ use crate::{
 };
 
 const SERVERS: usize = 1000;
+const SERVERS_A_REQUEST: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
@@ -88,9 +89,12 @@ async fn create_servers(admin: &mut Connection) -> anyhow::Result<()> {
     let image = create_image(admin).await?;
     let flavors = admin.get("/compute/v2.1/flavors").await?.json()?;
     let flavor = flavors["flavors"][0]["id"].as_str().context("there is a flavor")?;
-    let ask = json!({"server": {"name": "bench", "imageRef": image, "flavorRef": flavor, "networks": "none",
-        "min_count": SERVERS, "max_count": SERVERS, "metadata": {"purpose": "a list"}}});
-    admin.post("/compute/v2.1/servers", &ask).await?;
+    // One request makes so many at most.
+    for _ in 0..SERVERS / SERVERS_A_REQUEST {
+        let ask = json!({"server": {"name": "bench", "imageRef": image, "flavorRef": flavor, "networks": "none",
+            "min_count": SERVERS_A_REQUEST, "max_count": SERVERS_A_REQUEST, "metadata": {"purpose": "a list"}}});
+        admin.post("/compute/v2.1/servers", &ask).await?;
+    }
     let began = Instant::now();
     loop {
         let building = admin.get("/compute/v2.1/servers?status=BUILD&limit=1").await?.json()?;
