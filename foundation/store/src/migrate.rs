@@ -52,17 +52,19 @@ pub(crate) fn ensure_ledger(tx: &mut Tx) -> Result<()> {
     )
 }
 
-/// Runs the steps that have not run yet, all in the caller's transaction.
-pub(crate) fn apply(tx: &mut Tx, sets: &[Migrations]) -> Result<()> {
+/// Runs the steps that have not run yet, all in the caller's transaction. Answers whether none had run before.
+pub(crate) fn apply(tx: &mut Tx, sets: &[Migrations]) -> Result<bool> {
     if tx.engine() == Engine::Postgres {
         // Turns again. A query would fix what this transaction sees before its turn has come; LOCK does not, so that
         // whoever waited sees the steps of those before him.
         tx.script("LOCK TABLE schema_migrations IN EXCLUSIVE MODE")?;
     }
+    let is_new = tx.query_opt("SELECT 1 FROM schema_migrations LIMIT 1", &[])?.is_none();
     for set in sets {
         apply_set(tx, set)?;
     }
-    event::start_clock(tx)
+    event::start_clock(tx)?;
+    Ok(is_new)
 }
 
 /// Refuses a database that a newer version of this crate wrote, before anything of it is used.

@@ -80,11 +80,10 @@ impl Store {
     /// which something is missing that they made is refused.
     pub async fn migrate(&self, sets: &[Migrations]) -> Result<()> {
         let sets = migrate::with_own(sets);
-        let expected = model::of(&sets)?;
         self.write(migrate::ensure_ledger).await?;
         self.write(move |tx| {
-            migrate::apply(tx, &sets)?;
-            model::check(tx, &expected)?;
+            let is_new = migrate::apply(tx, &sets)?;
+            model::ensure_whole(tx, &sets, is_new)?;
             identity::ensure(tx)
         })
         .await
