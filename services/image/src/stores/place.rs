@@ -2,7 +2,13 @@
 //! Where a store keeps its blobs: a folder of files, or a bucket of an object store. A blob is named by the sha512 of what is
 //! in it, and is there as a whole or not at all.
 
-use std::{collections::BTreeSet, fs::File, os::unix::fs::FileExt, path::PathBuf, pin::Pin};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    pin::Pin,
+};
 
 use bounds::Threads;
 use bytes::Bytes;
@@ -137,25 +143,30 @@ fn is_blob(name: &str) -> bool {
 
 /// `length` bytes of a file from `first` on, read for `owner`. A reader that does not come for more holds no thread.
 pub async fn open_file(owner: &str, path: PathBuf, first: u64, length: u64) -> Result<Chunks, Error> {
-    let open = move || File::open(&path).map_err(|cause| Error::file(&path, cause));
-    let file = Threads::for_bytes().run(owner, open).await??;
-    Ok(Box::pin(try_unfold((file, owner.to_owned(), first, length), |(file, owner, at, left)| async move {
+    let named = path.clone();
+    let open = move || -> std::io::Result<File> {
+        let mut file = File::open(&path)?;
+        file.seek(SeekFrom::Start(first))?;
+        Ok(file)
+    };
+    let file = Threads::for_bytes().run(owner, open).await?.map_err(|cause| Error::file(&named, cause))?;
+    Ok(Box::pin(try_unfold((file, owner.to_owned(), length), |(file, owner, left)| async move {
         if left == 0 {
             return Ok(None);
         }
         let wanted = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        // Into memory that nobody has cleared before, which would take as long as the reading.
         let read = move || {
-            let mut buffer = vec![0; wanted];
-            let length = file.read_at(&mut buffer, at)?;
-            buffer.truncate(length);
+            let mut buffer = Vec::with_capacity(wanted);
+            (&file).take(wanted as u64).read_to_end(&mut buffer)?;
             Ok((file, Bytes::from(buffer)))
         };
         let (file, chunk) = Threads::for_bytes().run(&owner, read).await?.map_err(Error::BrokenOff)?;
         if chunk.is_empty() {
             return Err(Error::BrokenOff(std::io::ErrorKind::UnexpectedEof.into()));
         }
-        let came = chunk.len() as u64;
-        Ok(Some((chunk, (file, owner, at + came, left - came))))
+        let left = left - chunk.len() as u64;
+        Ok(Some((chunk, (file, owner, left))))
     })))
 }
 
