@@ -91,6 +91,10 @@ impl Template {
                     given.next();
                     format!("unix:{}", at("vnc.sock"))
                 }
+                "-pidfile" => {
+                    given.next();
+                    at("pid")
+                }
                 "-blockdev" => own_disk(given.next().map_or("", String::as_str), &at("root.qcow2"))?,
                 "-netdev" => own_tap(given.next().map_or("", String::as_str))?,
                 _ => {
