@@ -7,6 +7,7 @@
 
 mod error;
 mod event;
+mod hub;
 mod id;
 pub mod identity;
 mod job;
@@ -22,14 +23,13 @@ mod store;
 mod tests;
 mod tx;
 mod value;
-mod watch;
 
 pub use error::{Cause, Error, Result};
 pub use event::{Actor, Event, EventFilter, Follow, StoredEvent};
+pub use hub::{Heeding, Thing, Touched, Wake};
 pub use migrate::{Migrations, Step};
 pub use page::{Direction, Select};
 pub use row::Row;
 pub use store::{Engine, Store};
 pub use tx::Tx;
 pub use value::{FromValue, Value, ValueRef};
-pub use watch::Wake;

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::hub::{Heeding, Hub, News};
 use crate::job::{Call, Job};
 use crate::tx::Counters;
-use crate::watch::Watchers;
-use crate::{Error, Migrations, Result, Tx, Wake, identity, migrate, model, postgres, sqlite};
+use crate::{Error, Migrations, Result, Touched, Tx, Wake, identity, migrate, model, postgres, sqlite};
 
 /// A handle to the tables; clones share one store.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<bool>> + Send + 'a>>;
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
-    pub(crate) watchers: Watchers,
+    pub(crate) hub: Hub,
 }
 
 impl Store {
@@ -151,15 +151,22 @@ impl Store {
         self.inner.shared.counters.writes.load(Ordering::Relaxed)
     }
 
-    /// Wakes when a committed transaction recorded an event of one of these types (`"*"`: of any).
-    pub fn watch(&self, resource_types: &[&'static str]) -> Wake {
-        self.inner.shared.watchers.watch(resource_types)
+    /// Wakes when a committed transaction recorded an event of one of these kinds (`"*"`: of any), and says of what.
+    pub fn watch(&self, kinds: &[&'static str]) -> Wake {
+        self.inner.shared.hub.watch(kinds, false)
     }
 
     /// The same for what other controllers commit; whoever commits here tells his own process himself. On SQLite it never
     /// wakes.
-    pub fn watch_others(&self, resource_types: &[&'static str]) -> Wake {
-        self.inner.shared.watchers.watch_others(resource_types)
+    pub fn watch_others(&self, kinds: &[&'static str]) -> Wake {
+        self.inner.shared.hub.watch(kinds, true)
+    }
+
+    /// Calls `hear` for what [`watch`](Self::watch) would wake for, before the commit is acknowledged, until the answer is
+    /// dropped. It is called under a lock: it notes something in memory and returns.
+    #[must_use]
+    pub fn heed(&self, kinds: &[&'static str], hear: impl Fn(&Touched) + Send + Sync + 'static) -> Heeding {
+        self.inner.shared.hub.heed(kinds, hear)
     }
 
     pub fn engine(&self) -> Engine {
@@ -214,13 +221,13 @@ impl std::fmt::Debug for Store {
 }
 
 impl Shared {
-    /// Counts one commit that acknowledged `writes` writes, and wakes the watchers of what they touched.
-    pub(crate) fn committed(&self, writes: u64, touched: &[&'static str]) {
+    /// Counts one commit that acknowledged `writes` writes, and tells of what they touched.
+    pub(crate) fn committed(&self, writes: u64, news: &[News]) {
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.writes.fetch_add(writes, Ordering::Relaxed);
         metrics::counter!("store_commits_total").increment(1);
         metrics::counter!("store_writes_total").increment(writes);
-        self.watchers.wake(touched);
+        self.hub.committed(news);
     }
 }
 

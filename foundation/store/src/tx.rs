@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Engine, Error, Event, Result, Row, Value, event, postgres, sqlite};
+use crate::hub::News;
+use crate::{Engine, Error, Event, Result, Row, Thing, Value, event, postgres, sqlite};
 
 /// The transaction that a closure runs in.
 ///
@@ -13,7 +14,7 @@ use crate::{Engine, Error, Event, Result, Row, Value, event, postgres, sqlite};
 pub struct Tx {
     session: Session,
     counters: Arc<Counters>,
-    touched: Vec<&'static str>,
+    news: Vec<News>,
     recorded: i64,
     broken: Option<Broken>,
 }
@@ -79,12 +80,10 @@ impl Tx {
 
     /// Writes the event of this change, in this transaction, and wakes its watchers after the commit.
     pub fn record(&mut self, event: Event) -> Result<()> {
-        let resource_type = event.resource_type;
-        event::insert(self, event, self.recorded)?;
+        let thing = Thing::new(event.resource_type, &event.resource_id);
+        let event = event::insert(self, event, self.recorded)?;
         self.recorded += 1;
-        if !self.touched.contains(&resource_type) {
-            self.touched.push(resource_type);
-        }
+        self.news.push(News { event, thing });
         Ok(())
     }
 
@@ -97,7 +96,7 @@ impl Tx {
     }
 
     pub(crate) fn new(session: Session, counters: Arc<Counters>) -> Self {
-        Self { session, counters, touched: Vec::new(), recorded: 0, broken: None }
+        Self { session, counters, news: Vec::new(), recorded: 0, broken: None }
     }
 
     /// Runs several statements without parameters, as a migration has them.
@@ -124,11 +123,11 @@ impl Tx {
         self.broken == Some(Broken::RunAgain)
     }
 
-    /// Forgets the last closure; answers the types of the events that it recorded.
-    pub(crate) fn reset(&mut self) -> Vec<&'static str> {
+    /// Forgets the last closure; answers which events it recorded.
+    pub(crate) fn reset(&mut self) -> Vec<News> {
         self.broken = None;
         self.recorded = 0;
-        std::mem::take(&mut self.touched)
+        std::mem::take(&mut self.news)
     }
 
     fn statement<T>(&mut self, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {

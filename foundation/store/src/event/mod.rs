@@ -55,8 +55,8 @@ impl Actor {
 /// How many bits of a PostgreSQL event's id count the events of one transaction.
 const ORDINAL_BITS: u32 = 20;
 
-/// Writes `event`, the `ordinal`-th of its transaction.
-pub(crate) fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<()> {
+/// Writes `event`, the `ordinal`-th of its transaction; answers its id.
+pub(crate) fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<i64> {
     if ordinal >> ORDINAL_BITS != 0 {
         return Err(Error::Constraint { rule: "a transaction records less than a million events".to_owned() });
     }
@@ -65,13 +65,13 @@ pub(crate) fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<()> {
         Engine::Sqlite => concat!(
             "INSERT INTO events (id, at, request_id, user_id, actor_project_id, actor, project_id, action, \
              resource_type, resource_id, before_state, after_state) VALUES (NULL, ",
-            "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+            "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id"
         ),
         Engine::Postgres => concat!(
             "INSERT INTO events (id, at, request_id, user_id, actor_project_id, actor, project_id, action, \
              resource_type, resource_id, before_state, after_state) VALUES (((pg_current_xact_id()::text::bigint \
              + (SELECT offset_by FROM event_clock)) << 20) + $1, ",
-            "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+            "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id"
         ),
     };
     let blanked = |state: Option<serde_json::Value>| {
@@ -94,7 +94,7 @@ pub(crate) fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<()> {
         blanked(event.before),
         blanked(event.after),
     ];
-    tx.execute(sql, &params).map(drop)
+    tx.query_one(sql, &params)?.get(0)
 }
 
 /// Sees to it that new ids are above all old ones, also when PostgreSQL's transaction numbers began again.

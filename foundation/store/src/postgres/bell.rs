@@ -4,6 +4,7 @@
 //! Rung after the commit, on its own: a NOTIFY inside the writers' transactions would make PostgreSQL commit them one
 //! by one. A ring that gets lost costs only time, since whoever watches also has a clock.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Config, NoTls};
 
+use crate::hub::News;
 use crate::store::Shared;
 
 /// How long to gather before ringing again: what changed meanwhile goes into one notification.
@@ -31,7 +33,7 @@ pub(super) struct Bell {
 
 #[derive(Default)]
 pub(super) struct Pending {
-    types: Mutex<BTreeSet<&'static str>>,
+    types: Mutex<BTreeSet<Cow<'static, str>>>,
     notify: Notify,
 }
 
@@ -59,17 +61,17 @@ impl Drop for Bell {
 }
 
 impl Pending {
-    pub(super) fn add(&self, touched: &[&'static str]) {
-        if touched.is_empty() {
+    pub(super) fn add(&self, news: &[News]) {
+        if news.is_empty() {
             return;
         }
         let mut types = self.types.lock().unwrap_or_else(PoisonError::into_inner);
-        types.extend(touched);
+        types.extend(news.iter().map(|news| news.thing.kind.clone()));
         drop(types);
         self.notify.notify_one();
     }
 
-    fn take(&self) -> BTreeSet<&'static str> {
+    fn take(&self) -> BTreeSet<Cow<'static, str>> {
         std::mem::take(&mut *self.types.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -77,7 +79,7 @@ impl Pending {
 async fn ring(pool: Pool, pending: Arc<Pending>, myself: String) {
     loop {
         pending.notify.notified().await;
-        let types: Vec<&str> = pending.take().into_iter().collect();
+        let types: Vec<_> = pending.take().into_iter().collect();
         let news = format!("{myself} {}", types.join(","));
         let rung = async {
             let client = pool.get().await.map_err(|error| error.to_string())?;
@@ -106,16 +108,16 @@ async fn listen_once(config: &Config, shared: &Shared, myself: &str) -> Result<(
     let subscribe = async {
         client.batch_execute("LISTEN ferrostack_events").await?;
         // Something may have been missed before.
-        shared.watchers.wake_by_others(&["*"]);
+        shared.hub.tell_all();
         Ok(())
     };
     let hear = async {
         while let Some(message) = messages.next().await {
             if let AsyncMessage::Notification(news) = message?
-                && let Some((from, types)) = news.payload().split_once(' ')
+                && let Some((from, _)) = news.payload().split_once(' ')
                 && from != myself
             {
-                shared.watchers.wake_by_others(&types.split(',').collect::<Vec<_>>());
+                shared.hub.tell_all();
             }
         }
         Ok(())
