@@ -61,7 +61,7 @@ impl Error {
     }
 
     /// Whether the same may succeed later without anybody changing what is wanted.
-    pub(crate) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Io { .. } | Self::NotConnected | Self::Http(_) | Self::Switch(_) => true,
             Self::Refused(refusal) => refusal.is_transient(),
@@ -72,7 +72,7 @@ impl Error {
     }
 
     /// The error with its causes, in one line.
-    pub(crate) fn chain(&self) -> String {
+    pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {

@@ -1,86 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The host: what it is, what it offers, and what its machines share.
+//! The host: what it is, and what it offers.
 
-use std::{
-    fs,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fs, time::Duration};
 
-use contracts::node::{Accelerator as AcceleratorSaid, Hello, NodeSettings, PROTOCOL};
-use disks::cage::Cage;
+use contracts::node::{Accelerator as AcceleratorSaid, Hello, PROTOCOL};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use types::{DatabaseMark, NodeId};
+use tokio::sync::watch;
+use types::DatabaseMark;
 use uuid::Uuid;
 
 use crate::{
     AcceleratorChoice, NodeConfig, Result,
-    board::Board,
     error::{Doing, blocking},
-    identity::Identity,
-    image::ImageCache,
-    link::Link,
-    machine::Taps,
     state_dir::StateDir,
-    switch::{Chassis, Switching},
 };
 
 const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
-const STARTS_A_CORE: usize = 4;
-/// Each reads a disk, writes another, and fills a part of the line to the controller.
-const SNAPSHOTS_AT_ONCE: usize = 2;
-const SETTLE_AGAIN: Duration = Duration::from_secs(2);
 /// A machine that ran so long under KVM shows that KVM is good for machines here.
 const PROVEN: Duration = Duration::from_secs(300);
 
 pub(crate) struct Host {
     config: NodeConfig,
     state: StateDir,
-    board: Board,
-    images: ImageCache,
-    link: Link,
     accelerator: watch::Sender<Finding>,
     boot_id: String,
     hypervisor_version: String,
-    node: NodeId,
-    switch: Option<Arc<Switching>>,
-    taps: Taps,
-    /// Lets so many machines start at a time.
-    starts: Semaphore,
-    /// Lets so many snapshots be copied and sent at a time.
-    snapshots: Semaphore,
-    settings: watch::Sender<Option<NodeSettings>>,
-    /// What the cloud's database was seen to know, and is told at each connection: it may be an earlier copy then.
-    database: Mutex<Option<DatabaseMark>>,
 }
 
 impl Host {
-    pub async fn open(config: NodeConfig, state: StateDir, identity: &Identity) -> Result<Self> {
-        let link = Link::new();
-        let chassis = Chassis { node: identity.node_id().clone(), tls: identity.tls_files() };
-        let switch = Switching::open(&config, &state, &chassis).await?;
-        let room = config.image_cache_gb.map_or(disk_bytes(&state) / 10, |gb| gb.saturating_mul(GIBIBYTE));
-        let images = ImageCache::open(state.images(), state.machines(), room, link.clone(), cage(&config))?;
+    pub async fn open(config: NodeConfig, state: StateDir) -> Result<Self> {
         let version = hypervisor_version().await?;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing(|| "read the boot id".into())?;
         Ok(Self {
             accelerator: watch::Sender::new(accelerator(&config, &state, &version).await?),
             hypervisor_version: version,
             boot_id: boot_id.trim().to_owned(),
-            board: Board::new(),
-            images,
-            link,
-            starts: Semaphore::new(cores() * STARTS_A_CORE),
-            snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
-            settings: watch::Sender::new(None),
-            database: Mutex::new(read_mark(&state)),
-            node: chassis.node,
-            switch: switch.map(Arc::new),
-            taps: Taps::default(),
             config,
             state,
         })
@@ -94,25 +51,9 @@ impl Host {
         &self.state
     }
 
-    pub fn board(&self) -> &Board {
-        &self.board
-    }
-
-    pub fn images(&self) -> &ImageCache {
-        &self.images
-    }
-
-    pub fn link(&self) -> &Link {
-        &self.link
-    }
-
-    /// None if the operator wants no switch here.
-    pub fn switch(&self) -> Option<Arc<Switching>> {
-        self.switch.clone()
-    }
-
-    pub fn taps(&self) -> &Taps {
-        &self.taps
+    /// Bytes of images that no machine uses any more and that are kept all the same.
+    pub fn granted_to_images(&self) -> u64 {
+        self.config.image_cache_gb.map_or(disk_bytes(&self.state) / 10, |gb| gb.saturating_mul(GIBIBYTE))
     }
 
     pub fn accelerator(&self) -> Accelerator {
@@ -144,70 +85,13 @@ impl Host {
         }
     }
 
-    /// Waits for its turn to start a machine. When a host comes up with all its machines, each gets there sooner if
-    /// not all begin at once.
-    pub async fn turn_to_start(&self) -> Option<SemaphorePermit<'_>> {
-        self.starts.acquire().await.ok()
-    }
-
-    /// Waits for its turn to copy a disk and send it.
-    pub async fn turn_to_copy(&self) -> Option<SemaphorePermit<'_>> {
-        self.snapshots.acquire().await.ok()
-    }
-
     /// Another after each start of the host.
     pub fn boot_id(&self) -> &str {
         &self.boot_id
     }
 
-    /// What the controller said of the cloud.
-    pub fn settle(&self, settings: NodeSettings) {
-        self.settings.send_if_modified(|current| {
-            let changed = current.as_ref() != Some(&settings);
-            *current = Some(settings);
-            changed
-        });
-    }
-
-    /// Tells ovn-controller which cloud it serves, whenever the controller says another one. Runs until it is dropped.
-    pub async fn keep_in_cloud(&self) {
-        let Some(switch) = self.switch() else { return std::future::pending().await };
-        let mut settings = self.settings.subscribe();
-        loop {
-            let current = settings.borrow_and_update().clone();
-            let joined = match &current {
-                Some(current) => switch.join_cloud(&self.config, &self.node, current).await,
-                None => Ok(()),
-            };
-            let changed = settings.changed();
-            match joined {
-                Ok(()) => drop(changed.await),
-                Err(error) => {
-                    tracing::warn!(error = error.chain(), "the switch does not join the cloud yet");
-                    let _ = tokio::time::timeout(SETTLE_AGAIN, changed).await;
-                }
-            }
-        }
-    }
-
-    /// Writes down how far the cloud's database has come.
-    pub fn note_database(&self, told: DatabaseMark) {
-        let mut known = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref() == Some(&told) {
-            return;
-        }
-        if let Some(before) = known.as_ref().filter(|before| before.database != told.database) {
-            tracing::warn!(before = %before.database, now = %told.database, "the cloud has another database than before");
-        }
-        // Less than was written here before is fine: then an earlier copy is noticed late.
-        let written = serde_json::to_vec(&told).map_err(std::io::Error::other);
-        if let Err(error) = written.and_then(|json| fs::write(self.state.database(), json)) {
-            tracing::warn!(%error, "what the cloud's database knows is not written down");
-        }
-        *known = Some(told);
-    }
-
-    pub fn hello(&self) -> Hello {
+    /// What this host says of itself, with what its switch is like and what the cloud's database was seen to know.
+    pub fn hello(&self, datapath: Option<Datapath>, knows: Option<DatabaseMark>) -> Hello {
         let (memory, disk) = (memory_mb(), disk_gb(&self.state));
         let accelerator = self.accelerator.borrow().clone();
         Hello {
@@ -225,7 +109,7 @@ impl Host {
                 },
                 finding: accelerator.because,
             },
-            datapath: match self.switch.as_ref().map(|switch| switch.datapath()) {
+            datapath: match datapath {
                 Some(Datapath::Kernel) => "kernel".into(),
                 Some(Datapath::Userspace) => "userspace".into(),
                 None => "none".into(),
@@ -234,13 +118,9 @@ impl Host {
             physical_networks: self.config.physical_networks.keys().cloned().collect(),
             cpu_arch: std::env::consts::ARCH.into(),
             hypervisor_version: self.hypervisor_version.clone(),
-            knows: self.database.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            knows,
         }
     }
-}
-
-fn read_mark(state: &StateDir) -> Option<DatabaseMark> {
-    serde_json::from_slice(&fs::read(state.database()).ok()?).ok()
 }
 
 async fn accelerator(config: &NodeConfig, state: &StateDir, version: &str) -> Result<Finding> {
@@ -254,12 +134,6 @@ async fn accelerator(config: &NodeConfig, state: &StateDir, version: &str) -> Re
         },
         AcceleratorChoice::Tcg => Finding { accelerator: Accelerator::Tcg, because },
     })
-}
-
-/// Images are converted by the user below those of the machines, who owns nothing else.
-fn cage(config: &NodeConfig) -> Cage {
-    let user = config.first_uid - 1;
-    Cage::new(user, user)
 }
 
 /// `QEMU emulator version 10.0.2 (Debian …)` has it as its fourth word.

@@ -6,22 +6,23 @@
 //! the agent, the controller or the wire between them does not.
 //!
 //! ```text
-//!   controller ──lines──▶ link ──▶ machines ──▶ one task per machine ──▶ QEMU, disks, taps, switch
-//!        ▲                 │                              │
-//!        └────observed─────┴────────── board ◀────────────┘
+//!   controller ◀──link──▶ agent ──▶ machines ──▶ one task per machine ──▶ QEMU, disks, taps, switch
+//!                           ▲                              │
+//!                           └─────────── board ◀───────────┘
 //! ```
 
 mod agent;
-mod board;
+pub mod board;
+mod cloud;
 mod config;
 mod error;
 mod guest;
 mod host;
 mod identity;
 mod image;
-mod inventory;
 mod ip;
-mod link;
+mod ledger;
+pub mod link;
 mod machine;
 mod machines;
 mod metadata;

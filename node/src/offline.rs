@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     Result,
-    machine::{Found, Ledger, Recorded},
+    ledger::{Found, Ledger, Recorded},
     metadata,
     state_dir::StateDir,
 };

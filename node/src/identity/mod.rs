@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who this node is: its key, and the certificate that the cloud's authority gave it.
+//! Who this node is, as it is kept: its key, the certificate that the cloud's authority gave it, and where controllers are.
 //!
 //! The key is made before the first attempt to join and kept, so that an attempt whose answer was lost can be
 //! repeated with the same token: the controller recognises the key.
 
 mod join;
-mod tls;
 
 use std::{fs, path::Path, sync::Arc};
 
 use contracts::{join::JoinToken, node::JoinReply};
 use ovn::ovsdb::TlsFiles;
-use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
-use types::NodeId;
+use types::{NodeId, Secret};
 use work::durable;
 
-use crate::{Error, NodeConfig, Result, error::Doing, state_dir::StateDir};
+use crate::{Error, NodeConfig, Result, error::Doing, link::Credentials, state_dir::StateDir};
 
 pub(crate) use join::join;
-#[cfg(test)]
-pub(crate) use tls::joining;
 
 /// What is kept in `identity.json`; the key lies beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -118,28 +114,24 @@ impl Identity {
         &self.kept.controllers
     }
 
-    /// Whether less than a third of the certificate's life is left.
-    pub fn wants_renewal(&self) -> bool {
-        tls::life_left(&self.kept.certificate).is_none_or(|left| left < 1.0 / 3.0)
+    pub fn credentials(&self) -> Result<Credentials> {
+        let Kept { node_id, certificate, authority, .. } = self.kept.clone();
+        Ok(Credentials { node_id, key: key(&self.state)?, certificate, authority })
     }
 
     pub fn tls(&self) -> Result<Arc<ClientConfig>> {
-        tls::joined(&self.kept.certificate, &key(&self.state)?, &self.kept.authority)
-    }
-
-    pub fn certificate_request(&self) -> Result<String> {
-        certificate_request(&key(&self.state)?, self.kept.node_id.as_str())
+        self.credentials()?.tls()
     }
 }
 
 /// This host's key, made if there is none.
-fn key(state: &StateDir) -> Result<KeyPair> {
+fn key(state: &StateDir) -> Result<Secret<String>> {
     let path = state.identity().join("key.pem");
     if let Some(pem) = read_if_there(&path)? {
-        return Ok(KeyPair::from_pem(&pem)?);
+        return Ok(Secret::new(pem));
     }
-    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-    durable::write(&path, key.serialize_pem().as_bytes()).doing(|| format!("write {}", path.display()))?;
+    let key = Credentials::new_key()?;
+    durable::write(&path, key.reveal().as_bytes()).doing(|| format!("write {}", path.display()))?;
     Ok(key)
 }
 
@@ -149,10 +141,4 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).doing(|| format!("read {}", path.display())),
     }
-}
-
-fn certificate_request(key: &KeyPair, name: &str) -> Result<String> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name.push(DnType::CommonName, name);
-    Ok(params.serialize_request(key)?.pem()?)
 }

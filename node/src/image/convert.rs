@@ -13,7 +13,7 @@ use disks::{
 };
 use work::durable;
 
-use super::{Ready, Wanted};
+use super::{Needed, Ready};
 use crate::{
     Error, Result,
     error::{Doing, blocking},
@@ -23,7 +23,7 @@ use crate::{
 const STEP: u32 = 10;
 
 /// Judges once more, since QEMU's tools will believe what the headers say; converts in the cage; drops the original.
-pub(super) async fn convert(cage: &Cage, wanted: &Wanted, original: &Path, ready: &Ready) -> Result<()> {
+pub(super) async fn convert(cage: &Cage, wanted: &Needed, original: &Path, ready: &Ready) -> Result<()> {
     let (path, format) = (original.to_owned(), wanted.format);
     let virtual_size = blocking(move || judge(&path, format)).await?;
     let cage = cage.clone().for_size(virtual_size.max(wanted.size).max(wanted.disk));

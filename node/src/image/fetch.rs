@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One image from the controller, over the session's own connection.
+//! One image from where images come from.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -8,16 +8,15 @@ use std::{
     path::Path,
 };
 
-use http_body_util::BodyExt;
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha512};
 use tokio::sync::mpsc;
 use work::durable;
 
-use super::PARTIAL;
+use super::{Fetch, PARTIAL};
 use crate::{
     Error, Result,
     error::{Doing, blocking},
-    link::Client,
 };
 
 const PIECES_AHEAD: usize = 8;
@@ -25,15 +24,13 @@ const PIECES_AHEAD: usize = 8;
 /// Fetches into a file beside, checks, and only then gives it its name.
 ///
 /// Invariant: a file in the cache has the content that its name says (test: `an_image_with_another_hash_is_refused`).
-pub(super) async fn fetch(client: &Client, sha512: &str, size: u64, path: &Path) -> Result<()> {
-    let response = client.get(&format!("/v1/images/{sha512}")).await?;
-    let mut body = response.into_body();
+pub(super) async fn fetch(source: &dyn Fetch, sha512: &str, size: u64, path: &Path) -> Result<()> {
+    let mut body = source.image(sha512).await?;
     let (pieces, arriving) = mpsc::channel::<bytes::Bytes>(PIECES_AHEAD);
     let (wanted, path) = (sha512.to_owned(), path.to_owned());
     let receive = async move {
         let mut received = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(Error::http)?.into_data() else { continue };
+        while let Some(data) = body.try_next().await? {
             received += data.len() as u64;
             if received > size {
                 return Err(Error::Unfit(format!("the image is larger than the {size} bytes that were said")));

@@ -8,7 +8,7 @@
 
 mod convert;
 mod fetch;
-mod room;
+mod space;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,13 +18,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
+use contracts::BoxFuture;
 use disks::{Format, cage::Cage};
+use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
 use crate::{
     Error, Result,
     error::{Doing, blocking},
-    link::Link,
 };
 
 const DIGITS: usize = 128;
@@ -34,7 +36,7 @@ const CONVERTED: &str = "qcow2";
 
 /// An image as a machine asks for it.
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct Needed {
     pub sha512: String,
     /// Bytes to be fetched.
     pub size: u64,
@@ -50,7 +52,15 @@ pub(crate) struct Ready {
     pub format: Format,
 }
 
-pub(crate) use room::{SETTLED, in_use};
+pub(crate) use space::{SETTLED, in_use};
+
+/// The data of an image as it comes.
+pub(crate) type Pieces = BoxStream<'static, Result<Bytes>>;
+
+/// Where images come from.
+pub(crate) trait Fetch: Send + Sync {
+    fn image<'a>(&'a self, sha512: &'a str) -> BoxFuture<'a, Result<Pieces>>;
+}
 
 #[derive(Clone)]
 pub(crate) struct ImageCache {
@@ -60,8 +70,9 @@ pub(crate) struct ImageCache {
 struct Inner {
     dir: PathBuf,
     machines: PathBuf,
-    room: u64,
-    link: Link,
+    /// Bytes that unused images may take.
+    granted: u64,
+    source: Arc<dyn Fetch>,
     cage: Cage,
     /// Fetches under way; whoever wants the same image waits for the one that runs.
     fetching: Mutex<HashMap<String, watch::Receiver<Fetched>>>,
@@ -72,18 +83,18 @@ type Fetched = Option<Result<(), Arc<Error>>>;
 
 impl ImageCache {
     /// `machines` is where their ledgers are.
-    pub fn open(dir: PathBuf, machines: PathBuf, room: u64, link: Link, cage: Cage) -> Result<Self> {
+    pub fn open(dir: PathBuf, machines: PathBuf, granted: u64, source: Arc<dyn Fetch>, cage: Cage) -> Result<Self> {
         for entry in fs::read_dir(&dir).doing(|| format!("list {}", dir.display()))?.flatten() {
             // Left by an agent that was killed while it fetched.
             if entry.path().extension().is_some_and(|extension| extension == PARTIAL) {
                 fs::remove_file(entry.path()).doing(|| format!("remove {}", entry.path().display()))?;
             }
         }
-        Ok(Self { inner: Arc::new(Inner { dir, machines, room, link, cage, fetching: Mutex::default() }) })
+        Ok(Self { inner: Arc::new(Inner { dir, machines, granted, source, cage, fetching: Mutex::default() }) })
     }
 
     /// The image's file, fetched and converted if need be. Dropping the future leaves the work running for whoever asks next.
-    pub async fn ensure(&self, wanted: &Wanted) -> Result<Ready> {
+    pub async fn ensure(&self, wanted: &Needed) -> Result<Ready> {
         let ready = self.ready(wanted)?;
         if touch(&ready.path) {
             return Ok(ready);
@@ -100,7 +111,7 @@ impl ImageCache {
         }
     }
 
-    fn fetch(&self, wanted: &Wanted, ready: &Ready) -> watch::Receiver<Fetched> {
+    fn fetch(&self, wanted: &Needed, ready: &Ready) -> watch::Receiver<Fetched> {
         let mut fetching = self.lock();
         if let Some(running) = fetching.get(&wanted.sha512) {
             return running.clone();
@@ -116,13 +127,13 @@ impl ImageCache {
         fetched
     }
 
-    async fn make(&self, wanted: &Wanted, ready: &Ready) -> Result<()> {
+    async fn make(&self, wanted: &Needed, ready: &Ready) -> Result<()> {
         let original = self.inner.dir.join(&wanted.sha512);
         // It may be there already, from before a conversion that was cut short.
         if !touch(&original) {
             let (inner, size) = (self.inner.clone(), wanted.size);
-            blocking(move || room::make_room(&inner.dir, size, || room::in_use(&inner.machines), room::SETTLED)).await?;
-            fetch::fetch(&self.inner.link.client()?, &wanted.sha512, wanted.size, &original)
+            blocking(move || space::make_room(&inner.dir, size, || space::in_use(&inner.machines), space::SETTLED)).await?;
+            fetch::fetch(&*self.inner.source, &wanted.sha512, wanted.size, &original)
                 .await
                 .map_err(|error| error.if_full(&self.inner.dir, || format!("an image needs {} bytes there", wanted.size)))?;
         }
@@ -137,7 +148,7 @@ impl ImageCache {
     }
 
     /// The image's file, there or not.
-    pub fn ready(&self, wanted: &Wanted) -> Result<Ready> {
+    pub fn ready(&self, wanted: &Needed) -> Result<Ready> {
         if !is_hash(&wanted.sha512) {
             return Err(Error::Unfit("an image is named by the hex SHA-512 of its data".into()));
         }
@@ -153,7 +164,7 @@ impl ImageCache {
     /// Invariant: an image that a machine rests on stays (test: `images_in_use_outlive_the_limit`).
     pub async fn trim(&self, in_use: HashSet<String>, youngest: Duration) -> Result<()> {
         let inner = self.inner.clone();
-        blocking(move || room::trim(&inner.dir, inner.room, &in_use, youngest)).await
+        blocking(move || space::trim(&inner.dir, inner.granted, &in_use, youngest)).await
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Fetched>>> {

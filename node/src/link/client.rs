@@ -6,8 +6,8 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use contracts::{
     Refusal,
-    join::CONTROLLER_NAME,
-    node::{JoinReply, RenewRequest},
+    join::{CONTROLLER_NAME, JoinToken},
+    node::{Answer, GuestPassword, JoinReply, JoinRequest, Observed, PROTOCOL, RenewRequest},
 };
 use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -20,8 +20,10 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
+use types::{Secret, ServerId};
 
-use crate::{Error, Result, error::Doing, identity::Identity};
+use super::{Credentials, credentials::certificate_request, tls::joining};
+use crate::{Error, Result, error::Doing};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For each of the connection and its handshake: another controller may be waiting to be tried.
@@ -34,10 +36,10 @@ const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// What is sent with a request.
-pub(crate) type Sent = UnsyncBoxBody<Bytes, io::Error>;
+pub type Sent = UnsyncBoxBody<Bytes, io::Error>;
 
 #[derive(Clone)]
-pub(crate) struct Client {
+pub struct Client {
     requests: SendRequest<Sent>,
 }
 
@@ -93,10 +95,23 @@ impl Client {
         accepted(response).await.map(drop)
     }
 
-    pub async fn renew(&self, identity: &Identity) -> Result<Identity> {
-        let request = RenewRequest { certificate_request: identity.certificate_request()? };
-        let reply: JoinReply = self.post("/v1/renew", &request).await?;
-        identity.renewed(reply)
+    /// Returns when the controller has taken it down.
+    pub async fn report(&self, observed: &Observed) -> Result<()> {
+        self.post::<_, serde_json::Value>("/v1/observed", observed).await.map(drop)
+    }
+
+    pub async fn answer(&self, ask: u64, answer: &Answer) -> Result<()> {
+        self.post::<_, serde_json::Value>(&format!("/v1/answers/{ask}"), answer).await.map(drop)
+    }
+
+    /// Tells what a guest said. The controller keeps the first word of each machine of this node.
+    pub async fn say_password(&self, server: &ServerId, password: &GuestPassword) -> Result<()> {
+        self.post::<_, serde_json::Value>(&format!("/v1/passwords/{server}"), password).await.map(drop)
+    }
+
+    pub async fn renew(&self, credentials: &Credentials) -> Result<JoinReply> {
+        let certificate_request = certificate_request(&credentials.key, credentials.node_id.as_str())?;
+        self.post("/v1/renew", &RenewRequest { certificate_request }).await
     }
 
     async fn send(&self, method: Method, path: &str, body: Sent) -> Result<Response<Incoming>> {
@@ -105,6 +120,28 @@ impl Client {
         let response = timeout(PATIENCE, requests.send_request(request)).await.map_err(Error::http)?.map_err(Error::http)?;
         accepted(response).await
     }
+}
+
+/// One attempt with each address: once, with a token, to a controller that proves itself by the fingerprint in it. An attempt
+/// whose answer was lost can be repeated with the same token and key: the controller knows the key again.
+pub async fn join(token: &JoinToken, addresses: &[String], hostname: &str, key: &Secret<String>) -> Result<JoinReply> {
+    let request = JoinRequest {
+        protocol: PROTOCOL,
+        token: token.secret.clone(),
+        hostname: hostname.to_owned(),
+        certificate_request: certificate_request(key, hostname)?,
+    };
+    let mut outcome = Err(Error::Unfit("the join token names no controller".into()));
+    for address in addresses {
+        outcome = match Client::connect(address, joining(&token.authority)?).await {
+            Ok(client) => client.post::<_, JoinReply>("/v1/join", &request).await,
+            Err(error) => Err(error),
+        };
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
 }
 
 fn request(method: Method, path: &str, content_type: &'static str, body: Sent) -> Result<Request<Sent>> {

@@ -114,10 +114,10 @@ impl Task {
 
     /// Written down before the process goes, so that it is not taken for one that was lost.
     pub(super) async fn give_kvm_up(&mut self, cause: &str) -> Result<()> {
-        self.recorded.emulated = Some(self.host.boot_id().to_owned());
+        self.recorded.emulated = Some(self.shop.host.boot_id().to_owned());
         self.recorded.running = None;
         self.keep_recorded().await?;
-        self.host.kvm_failed(self.id, cause).await;
+        self.shop.host.kvm_failed(self.id, cause).await;
         Ok(())
     }
 }

@@ -26,7 +26,6 @@
 
 pub(crate) mod console;
 mod held;
-mod ledger;
 mod next;
 mod running;
 mod snapshot;
@@ -35,29 +34,8 @@ mod stop;
 mod taps;
 mod task;
 mod wire;
+mod workshop;
 
-use contracts::node::MachineDesired;
-use serde::{Deserialize, Serialize};
-use types::ImageId;
-
-pub(crate) use ledger::{Found, Ledger, Recorded};
 pub(crate) use taps::Taps;
 pub(crate) use task::Task;
-
-/// What the controller wants of a machine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Wanted {
-    Machine(Box<MachineDesired>),
-    Gone,
-}
-
-impl Wanted {
-    /// The image that a copy of the disk shall become.
-    fn snapshot(&self) -> Option<&ImageId> {
-        match self {
-            Self::Machine(machine) => machine.snapshot.as_ref(),
-            Self::Gone => None,
-        }
-    }
-}
+pub(crate) use workshop::Workshop;

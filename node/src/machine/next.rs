@@ -3,7 +3,7 @@
 
 use contracts::node::{Power, RebootKind};
 
-use super::{Recorded, Wanted};
+use crate::ledger::{Recorded, Wanted};
 
 /// The machine's process, as found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +74,8 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{
-        super::ledger::{Halted, Lost},
-        *,
-    };
+    use super::*;
+    use crate::ledger::{Halted, Lost};
     use contracts::node::MachineDesired;
     use types::Generation;
 

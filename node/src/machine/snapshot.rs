@@ -33,11 +33,11 @@ use tokio::{fs::File, io::AsyncReadExt, sync::watch, task::JoinHandle};
 use types::{ImageId, ServerId};
 use work::{crash, durable};
 
-use super::{Ledger, start::image_of, task::Task};
+use super::{Workshop, start::image_of, task::Task};
 use crate::{
     Error, Result,
     error::{Doing, blocking},
-    host::Host,
+    ledger::Ledger,
     link::Sent,
     state_dir,
 };
@@ -63,7 +63,7 @@ pub(super) struct Copying {
 struct Copier {
     image: ImageId,
     server: ServerId,
-    host: Arc<Host>,
+    shop: Arc<Workshop>,
     ledger: Ledger,
     uid: u32,
     root: RootDisk,
@@ -97,7 +97,7 @@ impl Task {
         let copier = Copier {
             image: image.clone(),
             server: self.server_id.clone(),
-            host: self.host.clone(),
+            shop: self.shop.clone(),
             ledger: self.ledger.clone(),
             uid: self.recorded.uid,
             root: desired.root.clone(),
@@ -166,12 +166,11 @@ impl Copier {
     }
 
     async fn copy(&self) -> Result<()> {
-        let _turn = self.host.turn_to_copy().await;
+        let _turn = self.shop.turn_to_copy().await;
         release(&self.ledger, self.machine.as_ref()).await?;
         let folder = self.ledger.snapshot();
         let (disk, uid, path) = (self.ledger.root_disk(), self.uid, self.path());
-        let (ledger, live, base) =
-            (self.ledger.clone(), self.machine.is_some(), self.host.images().ready(&image_of(&self.root)?)?);
+        let (ledger, live, base) = (self.ledger.clone(), self.machine.is_some(), self.shop.images.ready(&image_of(&self.root)?)?);
         let begun = blocking(move || {
             let size = overlay::Base { path: &disk, format: Format::Qcow2 }.virtual_size()?;
             let base = overlay::Base { path: &base.path, format: base.format }.virtual_size()?;
@@ -227,12 +226,12 @@ impl Copier {
     }
 
     async fn send(&self) -> Result<()> {
-        let _turn = self.host.turn_to_copy().await;
+        let _turn = self.shop.turn_to_copy().await;
         let path = self.path();
         let file = File::open(&path).await.doing(|| format!("open {}", path.display()))?;
         tracing::info!(server = %self.server, image = %self.image, "a snapshot is sent to the controller");
         crash::point("node.snapshot.sending");
-        let client = self.host.link().client()?;
+        let client = self.shop.link.client()?;
         client.put(&format!("/v1/snapshots/{}", self.image), body(file)).await?;
         crash::point("node.snapshot.sent");
         Ok(())

@@ -8,12 +8,13 @@ use disks::{config_drive, overlay};
 use qemu::{Accelerator, DeviceName, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
 use work::{crash, durable};
 
-use super::{Ledger, held::is_about_kvm, task::Task};
+use super::{held::is_about_kvm, task::Task};
 use crate::{
     Error, Result,
     error::{Doing, blocking},
     guest,
-    image::{Ready, Wanted},
+    image::{Needed, Ready},
+    ledger::Ledger,
 };
 
 /// Slots for volumes and ports that are plugged in while the machine runs.
@@ -27,12 +28,12 @@ impl Task {
         self.report(MachineState::Preparing { step: "image".into() });
         let root = &desired.root;
         let wanted = image_of(root)?;
-        let image = self.host.images().ensure(&wanted);
+        let image = self.shop.images.ensure(&wanted);
         // Fetching may take minutes in which the machine may be deleted.
         let Some(image) = self.unless_changed(image).await.transpose()? else { return Ok(()) };
         crash::point("node.image.ready");
-        let host = self.host.clone();
-        let Some(_turn) = self.unless_changed(host.turn_to_start()).await else { return Ok(()) };
+        let shop = self.shop.clone();
+        let Some(_turn) = self.unless_changed(shop.turn_to_start()).await else { return Ok(()) };
 
         self.report(MachineState::Preparing { step: "disk".into() });
         self.ensure_disk(root, image).await?;
@@ -101,8 +102,8 @@ impl Task {
 
     /// What the host uses, unless KVM failed this very machine.
     fn accelerator(&self) -> Accelerator {
-        let emulated = self.recorded.emulated.as_deref() == Some(self.host.boot_id());
-        if emulated { Accelerator::Tcg } else { self.host.accelerator() }
+        let emulated = self.recorded.emulated.as_deref() == Some(self.shop.host.boot_id());
+        if emulated { Accelerator::Tcg } else { self.shop.host.accelerator() }
     }
 
     /// A process that is being forked elsewhere in the agent holds copies of all our files until it becomes another program,
@@ -125,9 +126,9 @@ impl Task {
     }
 }
 
-pub(super) fn image_of(root: &RootDisk) -> Result<Wanted> {
+pub(super) fn image_of(root: &RootDisk) -> Result<Needed> {
     let format = root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
-    Ok(Wanted { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size })
+    Ok(Needed { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size })
 }
 
 fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: Ready, same: bool) -> Result<()> {

@@ -8,8 +8,8 @@ use qemu::{Exit, Machine};
 use tokio::time::{Instant, timeout};
 use work::crash;
 
-use super::{Wanted, task::Task};
-use crate::Result;
+use super::task::Task;
+use crate::{Result, ledger::Wanted};
 
 const PRESS_EVERY: Duration = Duration::from_secs(10);
 
@@ -55,7 +55,7 @@ impl Task {
 
     /// How long the guest has to power itself off. One that stands still does not hear of it.
     fn grace(&self) -> Duration {
-        if self.trouble().is_some() { Duration::ZERO } else { self.host.config().stop_grace() }
+        if self.trouble().is_some() { Duration::ZERO } else { self.shop.host.config().stop_grace() }
     }
 }
 

@@ -11,14 +11,17 @@ use uuid::Uuid;
 use work::crash;
 
 use super::{
-    Ledger, Recorded, Wanted,
+    Workshop,
     held::{Standstill, crashed},
-    ledger::{Halted, Lost},
     next::{Next, Process, next},
     running::{End, Running, lost},
     snapshot::Copying,
 };
-use crate::{Result, error::blocking, host::Host};
+use crate::{
+    Result,
+    error::blocking,
+    ledger::{Halted, Ledger, Lost, Recorded, Wanted},
+};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -26,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Task {
     pub(super) id: Uuid,
     pub(super) server_id: ServerId,
-    pub(super) host: Arc<Host>,
+    pub(super) shop: Arc<Workshop>,
     pub(super) ledger: Ledger,
     pub(super) recorded: Recorded,
     wanted: watch::Receiver<Wanted>,
@@ -50,12 +53,12 @@ enum Step {
 }
 
 impl Task {
-    pub fn new(id: Uuid, host: Arc<Host>, recorded: Recorded, wanted: watch::Receiver<Wanted>) -> Self {
-        let ledger = Ledger::new(host.state().machine(id));
+    pub fn new(id: Uuid, shop: Arc<Workshop>, recorded: Recorded, wanted: watch::Receiver<Wanted>) -> Self {
+        let ledger = Ledger::new(shop.host.state().machine(id));
         let server_id = ServerId::new(id.to_string());
         let standstill = Standstill::default();
         let (kept, process, ended, copying) = (None, None, None, None);
-        Self { id, server_id, host, ledger, recorded, wanted, kept, process, ended, standstill, looked: false, copying }
+        Self { id, server_id, shop, ledger, recorded, wanted, kept, process, ended, standstill, looked: false, copying }
     }
 
     /// Runs until the machine is gone and `retire`, which decides it under the registry's lock, says that nobody
@@ -96,7 +99,7 @@ impl Task {
         let wanted = self.wanted.borrow_and_update().clone();
         self.keep(&wanted).await?;
         let process = self.look().await?;
-        let boot_id = self.host.boot_id().to_owned();
+        let boot_id = self.shop.host.boot_id().to_owned();
         let step = next(&wanted, &self.recorded, process, &boot_id);
         let rests = matches!(step, Next::RestRunning | Next::RestStopped | Next::StayHalted | Next::StayHeld | Next::GoOn);
         // A copy is of a disk that stays what it is: in use by this very process, or by none.
@@ -155,7 +158,7 @@ impl Task {
         tokio::select! {
             // First that the controller knows of a halt, then what it wants knowing it.
             biased;
-            () = self.host.board().known(&self.server_id), if halted_unknown => {
+            () = self.shop.board.known(&self.server_id), if halted_unknown => {
                 let known_at = Some(self.wanted_generation());
                 self.recorded.halted = self.recorded.halted.take().map(|halted| Halted { known_at, ..halted });
                 if let Err(error) = self.keep_recorded().await {
@@ -315,7 +318,7 @@ impl Task {
     }
 
     pub(super) fn report(&self, state: MachineState) {
-        self.host.board().write(MachineObserved {
+        self.shop.board.write(MachineObserved {
             server_id: self.server_id.clone(),
             generation: self.wanted_generation(),
             reboots: self.recorded.reboots,

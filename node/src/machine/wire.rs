@@ -22,9 +22,9 @@ const WIRED_WITHIN: Duration = Duration::from_secs(10);
 impl Task {
     /// Notes the ports that the machine is about to have.
     pub(super) async fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
-        let new: Vec<PortId> = nics_of(&self.host.switch(), desired).iter().map(|nic| nic.port_id.clone()).collect();
+        let new: Vec<PortId> = nics_of(self.shop.switch.as_ref(), desired).iter().map(|nic| nic.port_id.clone()).collect();
         for port in &new {
-            self.host.taps().claim(port)?;
+            self.shop.taps.claim(port)?;
         }
         let before = self.recorded.ports.len();
         for port in new {
@@ -36,9 +36,9 @@ impl Task {
     }
 
     pub(super) fn nics(&self, desired: &MachineDesired) -> Result<Vec<Nic>> {
-        let switch = self.host.switch();
-        let datapath = switch.as_ref().map_or(Datapath::Kernel, |switch| tap_datapath(switch));
-        let nics = nics_of(&switch, desired).iter().map(|nic| {
+        let switch = self.shop.switch.as_ref();
+        let datapath = switch.map_or(Datapath::Kernel, |switch| tap_datapath(switch));
+        let nics = nics_of(switch, desired).iter().map(|nic| {
             let port = uuid_of(&nic.port_id)?;
             Ok(Nic {
                 name: DeviceName::for_id(port),
@@ -70,8 +70,8 @@ impl Task {
     /// Waits until OVN has the flows of all ports, or long enough.
     pub(super) async fn wire(&mut self, desired: &MachineDesired) -> Result<()> {
         self.plug(desired).await?;
-        let Some(switch) = self.host.switch() else { return Ok(()) };
-        let waits = nics_of(&Some(switch.clone()), desired).iter().map(|nic| {
+        let Some(switch) = &self.shop.switch else { return Ok(()) };
+        let waits = nics_of(Some(switch), desired).iter().map(|nic| {
             let switch = switch.clone();
             async move {
                 let tap = tap::name_of(uuid_of(&nic.port_id)?);
@@ -94,19 +94,19 @@ impl Task {
         for port in self.recorded.ports.clone() {
             let Ok(id) = uuid_of(&port) else { continue };
             let tap = tap::name_of(id);
-            if let Some(switch) = self.host.switch() {
+            if let Some(switch) = &self.shop.switch {
                 switch.release_port(&tap).await?;
             }
             crash::point("node.port.released");
             blocking(move || Ok(tap::release(&tap)?)).await?;
-            self.host.taps().release(&port);
+            self.shop.taps.release(&port);
         }
         self.recorded.ports.clear();
         self.keep_recorded().await
     }
 
     async fn plug(&self, desired: &MachineDesired) -> Result<()> {
-        let Some(switch) = self.host.switch() else { return Ok(()) };
+        let Some(switch) = &self.shop.switch else { return Ok(()) };
         let plugs = desired.nics.iter().map(|nic| {
             let switch = switch.clone();
             async move {
@@ -122,7 +122,7 @@ impl Task {
 }
 
 /// A host without a switch has no ports.
-fn nics_of<'a, S>(switch: &Option<S>, desired: &'a MachineDesired) -> &'a [NicDesired] {
+fn nics_of<'a, S>(switch: Option<&S>, desired: &'a MachineDesired) -> &'a [NicDesired] {
     if switch.is_some() { &desired.nics } else { &[] }
 }
 

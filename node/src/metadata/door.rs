@@ -12,25 +12,26 @@ use types::{NetworkId, ServerId};
 use work::crash;
 
 use super::{
-    DoorPlan,
+    Ground,
     namespace::{self, Names},
     server::{self, Behind},
 };
 use crate::{
     Result,
     error::{Doing, blocking},
-    host::Host,
-    machines::Machines,
+    link::Link,
+    machines::{DoorPlan, Machines},
+    switch::Switching,
 };
 
 /// Serves until it is dropped; the namespace stays.
 pub(super) struct Door(JoinHandle<()>);
 
 impl Door {
-    pub async fn open(host: &Host, machines: &Machines, network: &NetworkId, plan: &DoorPlan) -> Result<Self> {
-        let Some(switch) = host.switch() else { return Ok(Self(tokio::spawn(async {}))) };
+    pub async fn open(ground: &Ground, network: &NetworkId, plan: &DoorPlan) -> Result<Self> {
+        let switch = &ground.switch;
         let offloads = switch.datapath() == ovn::vswitch::Datapath::Kernel;
-        let (mark, of) = (host.state().mark(), network.clone());
+        let (mark, of) = (ground.state.mark(), network.clone());
         let names = blocking(move || Names::choose(&mark, &of)).await?;
         crash::point("node.door.making");
         // A pair that is made anew has another device behind the same name: the switch is to notice.
@@ -46,14 +47,16 @@ impl Door {
         crash::point("node.door.wired");
         let listener = TcpListener::from_std(listener).doing(|| "serve metadata".into())?;
         tracing::info!(%network, namespace = names.namespace, "metadata is served");
-        let behind = Arc::new(OfNetwork { machines: machines.clone(), network: network.clone() });
-        Ok(Self(tokio::spawn(server::serve(listener, behind, host.config().metadata))))
+        let behind =
+            Arc::new(OfNetwork { machines: ground.machines.clone(), link: ground.link.clone(), network: network.clone() });
+        Ok(Self(tokio::spawn(server::serve(listener, behind, ground.limits))))
     }
 }
 
 /// The machines of this host that are on one network.
 struct OfNetwork {
     machines: Machines,
+    link: Link,
     network: NetworkId,
 }
 
@@ -63,7 +66,7 @@ impl Behind for OfNetwork {
     }
 
     fn say_password<'a>(&'a self, server: &'a ServerId, password: GuestPassword) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.machines.say_password(server, password))
+        Box::pin(async move { self.link.client()?.say_password(server, &password).await })
     }
 }
 
@@ -73,10 +76,8 @@ impl Drop for Door {
     }
 }
 
-pub(super) async fn release(host: &Host, names: &Names) -> Result<()> {
-    if let Some(switch) = host.switch() {
-        switch.release_port(&names.device).await?;
-    }
+pub(super) async fn release(switch: &Switching, names: &Names) -> Result<()> {
+    switch.release_port(&names.device).await?;
     crash::point("node.door.unwired");
     let names = names.clone();
     blocking(move || namespace::release(&names)).await

@@ -19,11 +19,16 @@ use std::{
     time::Duration,
 };
 
-use contracts::ports::MetadataDoor;
 use tokio::time::timeout;
 use types::NetworkId;
 
-use crate::{Result, host::Host, machines::Machines};
+use crate::{
+    MetadataLimits, Result,
+    link::Link,
+    machines::{DoorPlan, Machines},
+    state_dir::StateDir,
+    switch::Switching,
+};
 
 use door::Door;
 
@@ -33,38 +38,37 @@ pub(crate) use namespace::list as namespaces;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const CLOCK: Duration = Duration::from_secs(60);
 
-/// What a door is made of; another one when any of it changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DoorPlan {
-    pub door: MetadataDoor,
-    pub mtu: u32,
+/// What doors stand on.
+pub(crate) struct Ground {
+    pub switch: Arc<Switching>,
+    pub state: StateDir,
+    pub limits: MetadataLimits,
+    pub machines: Machines,
+    pub link: Link,
 }
 
 /// Keeps the doors until it is dropped; they are found again by the next agent.
-pub(crate) async fn keep(host: Arc<Host>, machines: Machines) {
-    if host.switch().is_none() {
-        return std::future::pending().await;
-    }
+pub(crate) async fn keep(ground: Ground) {
     let mut open: HashMap<NetworkId, (DoorPlan, Door)> = HashMap::new();
     loop {
-        let pause = match converge(&host, &machines, &mut open).await {
+        let pause = match converge(&ground, &mut open).await {
             Ok(()) => CLOCK,
             Err(error) => {
                 tracing::warn!(error = error.chain(), "metadata doors are not as desired");
                 LOOK_AGAIN
             }
         };
-        let _ = timeout(pause, machines.changed().heard()).await;
+        let _ = timeout(pause, ground.machines.changed().heard()).await;
     }
 }
 
-async fn converge(host: &Host, machines: &Machines, open: &mut HashMap<NetworkId, (DoorPlan, Door)>) -> Result<()> {
-    let wanted: BTreeMap<NetworkId, DoorPlan> = machines.doors();
+async fn converge(ground: &Ground, open: &mut HashMap<NetworkId, (DoorPlan, Door)>) -> Result<()> {
+    let wanted: BTreeMap<NetworkId, DoorPlan> = ground.machines.doors();
     open.retain(|network, (plan, _)| wanted.get(network) == Some(plan));
-    let mark = host.state().mark();
+    let mark = ground.state.mark();
     let is_wanted = |names: &namespace::Names| names.network(&mark).is_some_and(|network| wanted.contains_key(&network));
-    for names in namespace::doors(host.state())?.into_iter().filter(|names| !is_wanted(names)) {
-        door::release(host, &names).await?;
+    for names in namespace::doors(&ground.state)?.into_iter().filter(|names| !is_wanted(names)) {
+        door::release(&ground.switch, &names).await?;
     }
     let mut outcome = Ok(());
     for (network, plan) in wanted {
@@ -72,7 +76,7 @@ async fn converge(host: &Host, machines: &Machines, open: &mut HashMap<NetworkId
             continue;
         }
         // One network that cannot be served does not keep the others waiting.
-        match Door::open(host, machines, &network, &plan).await {
+        match Door::open(ground, &network, &plan).await {
             Ok(door) => drop(open.insert(network, (plan, door))),
             Err(error) => outcome = Err(error),
         }

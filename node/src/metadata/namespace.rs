@@ -16,8 +16,7 @@ use nix::{
 use sha2::{Digest, Sha256};
 use types::NetworkId;
 
-use super::DoorPlan;
-use crate::{Error, Result, error::Doing, ip, state_dir::StateDir};
+use crate::{Error, Result, error::Doing, ip, machines::DoorPlan, state_dir::StateDir};
 
 const METADATA_ADDRESS: &str = "169.254.169.254/32";
 const INSIDE: &str = "eth0";

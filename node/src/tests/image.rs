@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The cache of images.
 
-use std::{collections::HashSet, fs, time::Duration};
+use std::{collections::HashSet, fs, sync::Arc, time::Duration};
 
 use contracts::node::MachineState;
 use disks::{Format, cage::Cage};
@@ -13,7 +13,7 @@ use super::{
     guest,
 };
 use crate::{
-    image::{ImageCache, Wanted},
+    image::{ImageCache, Needed},
     link::Link,
 };
 
@@ -30,7 +30,8 @@ async fn images_in_use_outlive_the_limit() {
     }
     fs::write(dir.path().join("torn.partial"), "half").unwrap();
     let cache = |room| {
-        ImageCache::open(dir.path().to_owned(), dir.path().join("none"), room, Link::new(), Cage::new(297_999, 297_999)).unwrap()
+        ImageCache::open(dir.path().to_owned(), dir.path().join("none"), room, Arc::new(Link::new()), Cage::new(297_999, 297_999))
+            .unwrap()
     };
     let there = || contents.iter().map(|content| dir.path().join(name(content)).exists()).collect::<Vec<_>>();
 
@@ -38,7 +39,7 @@ async fn images_in_use_outlive_the_limit() {
     cache(1500).trim(HashSet::from([name(&contents[0])]), Duration::from_secs(600)).await.unwrap();
     assert_eq!(there(), [true, false, false, true]);
     // One that was used a moment ago may be a new machine's.
-    let wanted = Wanted { sha512: name(&contents[3]), size: 1000, format: Format::Raw, disk: 1000 };
+    let wanted = Needed { sha512: name(&contents[3]), size: 1000, format: Format::Raw, disk: 1000 };
     cache(1500).ensure(&wanted).await.unwrap();
     cache(0).trim(HashSet::new(), Duration::from_secs(600)).await.unwrap();
     assert_eq!(there(), [false, false, false, true]);

@@ -9,7 +9,7 @@ use super::cloud::{Cloud, Node};
 use crate::{
     Error,
     identity::{self, Identity},
-    link::Client,
+    link::{Client, joining},
     state_dir::StateDir,
 };
 
@@ -100,7 +100,7 @@ async fn a_hostname_that_is_taken_is_refused_with_the_way_out() {
 async fn nothing_but_joining_goes_without_a_certificate() {
     let cloud = Cloud::start().await;
     let token: JoinToken = cloud.token().await.parse().unwrap();
-    let client = Client::connect(&cloud.address, identity::joining(&token.authority).unwrap()).await.unwrap();
+    let client = Client::connect(&cloud.address, joining(&token.authority).unwrap()).await.unwrap();
     for path in ["/v1/session", "/v1/observed", "/v1/answers/1", "/v1/renew"] {
         let error = client.post::<_, serde_json::Value>(path, &serde_json::json!({})).await.unwrap_err();
         assert!(error.chain().contains("join first"), "{path}: {}", error.chain());
@@ -117,10 +117,10 @@ async fn a_removed_node_is_shut_out() {
     let (state, lock) = StateDir::open(&state).unwrap();
     let identity = Identity::load(&state).unwrap().unwrap();
     let client = Client::connect(&cloud.address, identity.tls().unwrap()).await.unwrap();
-    assert!(client.renew(&identity).await.is_ok());
+    assert!(client.renew(&identity.credentials().unwrap()).await.is_ok());
 
     cloud.fleet.remove_node(&id, Actor::system("test")).await.unwrap();
-    let error = client.renew(&identity).await.unwrap_err();
+    let error = client.renew(&identity.credentials().unwrap()).await.unwrap_err();
     assert!(error.chain().contains("revoked"), "{}", error.chain());
     assert!(cloud.facts("one").await.is_none());
     assert!(!cloud.rooms.providers.lock().unwrap().contains_key(&id));

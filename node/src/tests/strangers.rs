@@ -13,7 +13,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::cloud::{Cloud, PATIENCE};
-use crate::identity;
+use crate::link::joining;
 
 /// On a busy machine.
 const SOON: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ async fn strangers_at_the_port_keep_no_node_out() {
     let cloud = Cloud::start().await;
     let one = cloud.node("one").await;
     let token: JoinToken = cloud.token().await.parse().unwrap();
-    let connector = TlsConnector::from(identity::joining(&token.authority).unwrap());
+    let connector = TlsConnector::from(joining(&token.authority).unwrap());
     let (mut half_open, mut silent) = (Vec::new(), Vec::new());
     for number in 0..200 {
         let mut stream = TcpStream::connect(&cloud.address).await.unwrap();

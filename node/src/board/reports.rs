@@ -8,8 +8,8 @@ use std::time::Duration;
 use contracts::node::Observed;
 use tokio::time::{Instant, timeout_at};
 
-use super::Client;
-use crate::{Error, Result, board::Board};
+use super::Board;
+use crate::{Error, Result, link::Client};
 
 const EVERYTHING_EVERY: Duration = Duration::from_secs(30);
 /// While machines are still being looked at after a start.
@@ -17,7 +17,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Runs until the connection fails. A controller that cannot take a report now is asked again.
-pub(super) async fn report(client: &Client, board: &Board) -> Result<()> {
+pub async fn report(client: &Client, board: &Board) -> Result<()> {
     let mut mark = 0;
     let mut everything_at = Instant::now();
     loop {
@@ -27,8 +27,8 @@ pub(super) async fn report(client: &Client, board: &Board) -> Result<()> {
         let news = board.since(if complete { 0 } else { mark });
         if complete || !news.machines.is_empty() {
             let observed = Observed { complete, machines: news.machines };
-            match client.post::<_, serde_json::Value>("/v1/observed", &observed).await {
-                Ok(_) => {
+            match client.report(&observed).await {
+                Ok(()) => {
                     board.acknowledged(&observed.machines);
                     mark = news.mark;
                     if complete {

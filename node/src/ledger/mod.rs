@@ -4,45 +4,28 @@
 //! Invariant: whatever a machine has outside (a process, a tap, a switch port) is there only while its directory is,
 //! so that an agent that starts finds all by listing directories (test: `a_killed_agent_leaves_nothing_behind`).
 
+mod recorded;
+mod wanted;
+
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
-use contracts::node::RootDisk;
 use qemu::RunDir;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use types::Generation;
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 use work::durable;
 
-use super::Wanted;
 use crate::{Result, error::Doing, state_dir};
+
+pub(crate) use recorded::{Halted, Lost, Recorded};
+pub(crate) use wanted::Wanted;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     dir: PathBuf,
-}
-
-/// What the task did and must not forget.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Recorded {
-    /// The user that the machine runs as.
-    pub uid: u32,
-    /// The reboots that are done.
-    pub reboots: u32,
-    /// The host's boot in which the machine was seen to run and was not stopped by us.
-    pub running: Option<String>,
-    pub halted: Option<Halted>,
-    /// What the disk was made of.
-    pub root: Option<RootDisk>,
-    /// The ports that taps were made for.
-    #[serde(default)]
-    pub ports: Vec<types::PortId>,
-    /// The host's boot in which KVM failed the machine, so that it is emulated.
-    #[serde(default)]
-    pub emulated: Option<String>,
 }
 
 /// What a machine's directory tells.
@@ -77,29 +60,6 @@ impl Found {
             Self::Kept { recorded, .. } | Self::Begun { recorded: Some(recorded) } => &recorded.ports,
             Self::Begun { recorded: None } | Self::Unread { .. } => &[],
         }
-    }
-}
-
-/// The machine stopped by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Halted {
-    /// What was wanted when the controller learned of it; none until then.
-    pub known_at: Option<Generation>,
-    #[serde(default)]
-    pub lost: Option<Lost>,
-}
-
-/// It was not its guest that ended it, nor anybody's wish. With the host it comes up again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Lost {
-    pub cause: String,
-    /// The host's boot in which it happened.
-    pub boot_id: String,
-}
-
-impl Recorded {
-    pub fn new(uid: u32, reboots: u32) -> Self {
-        Self { uid, reboots, running: None, halted: None, root: None, ports: Vec::new(), emulated: None }
     }
 }
 

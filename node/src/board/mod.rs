@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The board on which each machine's task writes what it found, and from which reports are made.
 
+mod reports;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,7 +12,9 @@ use contracts::node::{MachineObserved, MachineState};
 use tokio::sync::watch;
 use types::ServerId;
 
-pub(crate) struct Board {
+pub use reports::report;
+
+pub struct Board {
     entries: Mutex<BTreeMap<ServerId, Entry>>,
     /// Machines whose tasks have not looked yet: of them nothing can be said, not even that they are not there.
     unseen: Mutex<BTreeSet<ServerId>>,
@@ -58,14 +62,14 @@ impl Board {
         self.latest.send_replace(mark);
     }
 
-    pub fn since(&self, mark: u64) -> News {
+    pub(crate) fn since(&self, mark: u64) -> News {
         let entries = self.lock();
         let machines = entries.values().filter(|entry| entry.mark > mark).map(|entry| entry.found.clone()).collect();
         News { machines, mark: *self.latest.borrow() }
     }
 
     /// The controller knows this now. A machine that is gone is forgotten, unless something newer was written of it.
-    pub fn acknowledged(&self, known: &[MachineObserved]) {
+    pub(crate) fn acknowledged(&self, known: &[MachineObserved]) {
         let mut entries = self.lock();
         for machine in known {
             if let Some(entry) = entries.get_mut(&machine.server_id).filter(|entry| entry.found == *machine) {
@@ -95,6 +99,12 @@ impl Board {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ServerId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

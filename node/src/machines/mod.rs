@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //! All machines of this host: who wants what, and one task for each.
 
+mod doors;
+
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    net::IpAddr,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use contracts::node::{Answer, Ask, GuestPassword, MachineDesired, NicDesired};
+use contracts::node::MachineDesired;
 use tokio::{sync::watch, task::JoinSet};
-use types::{NetworkId, ServerId};
+use types::ServerId;
 use uuid::Uuid;
 use work::Bell;
 
 use crate::{
     Error, Result,
     error::blocking,
-    host::Host,
     image,
-    inventory::{inventory, remove_device},
-    machine::{Found, Ledger, Recorded, Task, Wanted, console},
-    metadata::DoorPlan,
+    ledger::{Found, Ledger, Recorded, Wanted},
+    machine::{Task, Workshop, console},
 };
+
+pub(crate) use doors::DoorPlan;
 
 #[derive(Clone)]
 pub(crate) struct Machines {
@@ -29,7 +30,7 @@ pub(crate) struct Machines {
 }
 
 struct Inner {
-    host: Arc<Host>,
+    shop: Arc<Workshop>,
     known: Mutex<HashMap<Uuid, Known>>,
     /// Machines whose ledger cannot be read, with the user that their disk belongs to. They are left as they are until a
     /// controller names them.
@@ -45,15 +46,15 @@ struct Known {
 
 impl Machines {
     /// Takes up every machine that has a directory, as it was wanted last.
-    pub async fn open(host: Arc<Host>) -> Result<Self> {
-        let listed = Ledger::list(&host.state().machines())?;
+    pub async fn open(shop: Arc<Workshop>) -> Result<Self> {
+        let listed = Ledger::list(&shop.host.state().machines())?;
         let inner =
-            Inner { host, known: Mutex::default(), unread: Mutex::default(), tasks: Mutex::default(), changed: Bell::new() };
+            Inner { shop, known: Mutex::default(), unread: Mutex::default(), tasks: Mutex::default(), changed: Bell::new() };
         let machines = Self { inner: Arc::new(inner) };
         // Users first, so that a machine without a record does not get one that another has.
         let mut taken: HashSet<u32> = listed.iter().filter_map(|(_, found)| found.uid()).collect();
         for port in listed.iter().flat_map(|(_, found)| found.ports()) {
-            if let Err(error) = machines.inner.host.taps().claim(port) {
+            if let Err(error) = machines.inner.shop.taps.claim(port) {
                 tracing::error!(error = error.chain(), "two machines of this host may not run at the same time");
             }
         }
@@ -135,56 +136,15 @@ impl Machines {
         self.begin(&mut known, id, Wanted::Gone, Recorded::new(uid, 0));
     }
 
-    pub async fn answer(&self, ask: Ask) -> Answer {
-        let answer = match ask {
-            Ask::ConsoleLog { server_id, lines } => self.console_log(&server_id, lines).await,
-            Ask::Inventory => inventory(&self.inner.host).await,
-            Ask::RemoveDevice { name } => remove_device(&self.inner.host, name).await,
-        };
-        answer.unwrap_or_else(|error| Answer::Refused { message: error.chain() })
-    }
-
-    /// Tells the controller what a guest said. It keeps the first word of each machine of this node.
-    pub async fn say_password(&self, server: &ServerId, password: GuestPassword) -> Result<()> {
-        let client = self.inner.host.link().client()?;
-        client.post::<_, serde_json::Value>(&format!("/v1/passwords/{server}"), &password).await.map(drop)
-    }
-
     /// Rung when anything is wanted anew. One listens: the keeper of the metadata doors.
     pub fn changed(&self) -> &Bell {
         &self.inner.changed
     }
 
-    /// The metadata doors that machines of this host need.
-    pub fn doors(&self) -> BTreeMap<NetworkId, DoorPlan> {
-        let mut doors = BTreeMap::new();
-        self.each_wanted(|machine| {
-            for nic in &machine.nics {
-                if let Some(door) = &nic.metadata {
-                    let plan = DoorPlan { door: door.clone(), mtu: nic.mtu };
-                    doors.entry(nic.network_id.clone()).or_insert(plan);
-                }
-            }
-        });
-        doors
-    }
-
-    /// The machine that has this address in this network.
-    pub fn at_address(&self, network: &NetworkId, address: IpAddr) -> Option<Box<MachineDesired>> {
-        let has = |nic: &NicDesired| nic.network_id == *network && nic.fixed_ips.iter().any(|fixed| fixed.address == address);
-        let mut found = None;
-        self.each_wanted(|machine| {
-            if machine.nics.iter().any(has) {
-                found = Some(Box::new(machine.clone()));
-            }
-        });
-        found
-    }
-
     /// Keeps what guests write to their consoles, and what they make QEMU say, from filling the disk.
     pub async fn bound_logs(&self) {
         let logs_of = |id: &Uuid| {
-            let ledger = Ledger::new(self.inner.host.state().machine(*id));
+            let ledger = Ledger::new(self.inner.shop.host.state().machine(*id));
             [ledger.console_log(), ledger.run_dir().log()]
         };
         let logs: Vec<_> = self.lock().keys().flat_map(logs_of).collect();
@@ -194,11 +154,11 @@ impl Machines {
         }
     }
 
-    async fn console_log(&self, server: &ServerId, lines: Option<u64>) -> Result<Answer> {
+    pub async fn console_log(&self, server: &ServerId, lines: Option<u64>) -> Result<String> {
         let id = id_of(server).filter(|id| self.lock().contains_key(id));
         let id = id.ok_or_else(|| Error::Unfit("this node has no such machine".into()))?;
-        let log = Ledger::new(self.inner.host.state().machine(id)).console_log();
-        blocking(move || Ok(Answer::ConsoleLog { text: console::tail(&log, lines)? })).await
+        let log = Ledger::new(self.inner.shop.host.state().machine(id)).console_log();
+        blocking(move || console::tail(&log, lines)).await
     }
 
     fn each_wanted(&self, mut look: impl FnMut(&MachineDesired)) {
@@ -213,7 +173,7 @@ impl Machines {
     pub async fn images_in_use(&self) -> Result<HashSet<String>> {
         let mut images = HashSet::new();
         self.each_wanted(|machine| images.extend([machine.root.sha512.clone()]));
-        let dir = self.inner.host.state().machines();
+        let dir = self.inner.shop.host.state().machines();
         images.extend(blocking(move || image::in_use(&dir)).await?);
         Ok(images)
     }
@@ -227,8 +187,8 @@ impl Machines {
     fn begin(&self, known: &mut HashMap<Uuid, Known>, id: Uuid, wanted: Wanted, recorded: Recorded) {
         let uid = recorded.uid;
         let (wanted, watched) = watch::channel(wanted);
-        self.inner.host.board().expect(ServerId::new(id.to_string()));
-        let task = Task::new(id, self.inner.host.clone(), recorded, watched);
+        self.inner.shop.board.expect(ServerId::new(id.to_string()));
+        let task = Task::new(id, self.inner.shop.clone(), recorded, watched);
         let machines = self.clone();
         let retire = move || machines.retire(id);
         let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -269,7 +229,7 @@ impl Machines {
     }
 
     fn free_uid(&self, taken: &HashSet<u32>) -> u32 {
-        let first = self.inner.host.config().first_uid;
+        let first = self.inner.shop.host.config().first_uid;
         (first..).find(|uid| !taken.contains(uid)).unwrap_or(first)
     }
 

@@ -11,17 +11,18 @@ use crate::{
     Error, Result,
     error::blocking,
     host::Host,
-    machine::{Found, Ledger},
+    ledger::{Found, Ledger},
     metadata,
+    switch::Switching,
 };
 
 /// Machines' users are this many at most; a tap of one of them is ours.
 const USERS: u32 = 1 << 16;
 
-pub(crate) async fn inventory(host: &Host) -> Result<Answer> {
+pub(super) async fn inventory(host: &Host, switch: Option<&Switching>) -> Result<Answer> {
     let state = host.state().clone();
     let users = users(host);
-    let switch_ports = match host.switch() {
+    let switch_ports = match switch {
         Some(switch) => switch.our_ports()?.into_iter().map(|port| port.name).collect(),
         None => Vec::new(),
     };
@@ -41,13 +42,13 @@ pub(crate) async fn inventory(host: &Host) -> Result<Answer> {
 }
 
 /// Removes a tap or a port of the switch that no machine has, by the operator's word.
-pub(crate) async fn remove_device(host: &Host, name: String) -> Result<Answer> {
+pub(super) async fn remove_device(host: &Host, switch: Option<&Switching>, name: String) -> Result<Answer> {
     let dir = host.state().machines();
     let listed = blocking(move || Ledger::list(&dir)).await?;
     if listed.iter().any(|(_, found)| taps_of(found).contains(&name)) {
         return Err(Error::Unfit(format!("{name} is the tap of a machine that is here")));
     }
-    if let Some(switch) = host.switch()
+    if let Some(switch) = switch
         && switch.our_ports()?.iter().any(|port| port.name == name)
     {
         switch.release_port(&name).await?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Room for images: those that no machine rests on go, the longest unused first, when they are more than the operator
+//! Space for images: those that no machine rests on go, the longest unused first, when they are more than the operator
 //! granted, or when another one needs their place.
 
 use std::{
@@ -15,7 +15,7 @@ use super::{CONVERTED, is_hash};
 use crate::{
     Error, Result,
     error::Doing,
-    machine::{Found, Ledger, Wanted},
+    ledger::{Found, Ledger, Wanted},
 };
 
 /// A machine that has just begun is not among those that rest on an image yet, but it has just touched its image.

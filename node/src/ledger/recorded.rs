@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What was done with a machine and must not be forgotten.
+
+use contracts::node::RootDisk;
+use serde::{Deserialize, Serialize};
+use types::Generation;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    /// The user that the machine runs as.
+    pub uid: u32,
+    /// The reboots that are done.
+    pub reboots: u32,
+    /// The host's boot in which the machine was seen to run and was not stopped by us.
+    pub running: Option<String>,
+    pub halted: Option<Halted>,
+    /// What the disk was made of.
+    pub root: Option<RootDisk>,
+    /// The ports that taps were made for.
+    #[serde(default)]
+    pub ports: Vec<types::PortId>,
+    /// The host's boot in which KVM failed the machine, so that it is emulated.
+    #[serde(default)]
+    pub emulated: Option<String>,
+}
+
+/// The machine stopped by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Halted {
+    /// What was wanted when the controller learned of it; none until then.
+    pub known_at: Option<Generation>,
+    #[serde(default)]
+    pub lost: Option<Lost>,
+}
+
+/// It was not its guest that ended it, nor anybody's wish. With the host it comes up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lost {
+    pub cause: String,
+    /// The host's boot in which it happened.
+    pub boot_id: String,
+}
+
+impl Recorded {
+    pub fn new(uid: u32, reboots: u32) -> Self {
+        Self { uid, reboots, running: None, halted: None, root: None, ports: Vec::new(), emulated: None }
+    }
+}
