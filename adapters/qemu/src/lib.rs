@@ -14,8 +14,8 @@ pub mod tap;
 pub use accelerator::{Accelerator, Finding};
 pub use error::Error;
 pub use machine::{
-    Datapath, DeviceName, Disk, DiskBus, DiskFormat, Exit, Layout, Machine, MachineSpec, Nic, RunAs, RunDir, Trouble,
-    WatchdogAction, running_below, runs_long_under_kvm,
+    Datapath, DeviceName, Devices, Disk, DiskBus, DiskFormat, Exit, Layout, Machine, MachineSpec, Nic, RunAs, RunDir, Trouble,
+    Unplug, WatchdogAction, running_below, runs_long_under_kvm,
 };
 pub use qmp::{Event, Qmp, RunState};
 

@@ -25,6 +25,7 @@ use tokio::io::{AsyncReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
 use crate::error::{Doing, Error};
+use crate::overlay::Base;
 use crate::{Format, Result, durable, sys};
 
 const QEMU_IMG: &str = "qemu-img";
@@ -85,6 +86,20 @@ impl Cage {
         tokio::task::spawn_blocking(publish).await.map_err(|error| Error::Unusable(error.to_string()))?
     }
 
+    /// Makes a disk larger, durably. What is as large already stays as it is: what lies behind a shorter end would be lost.
+    pub async fn grow(&self, disk: Image<'_>, size: u64) -> Result<()> {
+        let growing = || format!("make {} larger", disk.path.display());
+        if (Base { path: disk.path, format: disk.format }).virtual_size()? >= size {
+            return Ok(());
+        }
+        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(disk.path).doing(growing)?;
+        self.give(&file).doing(growing)?;
+        let arguments = ["resize", "-f", driver(disk.format)?];
+        self.run_with(&arguments, &[&file], &[&size.to_string()], |_| ()).await.map_err(|error| error.of_disk(disk.path))?;
+        let synced = tokio::task::spawn_blocking(move || file.sync_all()).await;
+        synced.map_err(|error| Error::Unusable(error.to_string()))?.doing(growing)
+    }
+
     /// Whether `qemu-img` is there and runs in this cage.
     pub async fn check(&self) -> Result<()> {
         self.run(&["--version"], &[], |_| ()).await
@@ -96,9 +111,14 @@ impl Cage {
 
     /// Runs `qemu-img` with `arguments` and then the names of `files`, in the cage.
     async fn run(&self, arguments: &[&str], files: &[&File], progress: impl FnMut(f32)) -> Result<()> {
+        self.run_with(arguments, files, &[], progress).await
+    }
+
+    /// With what comes after the files.
+    async fn run_with(&self, arguments: &[&str], files: &[&File], last: &[&str], progress: impl FnMut(f32)) -> Result<()> {
         let inherited: Vec<RawFd> = files.iter().map(|file| file.as_raw_fd()).collect();
         let mut command = Command::new(QEMU_IMG);
-        command.args(arguments).args(inherited.iter().map(|fd| format!("/proc/self/fd/{fd}")));
+        command.args(arguments).args(inherited.iter().map(|fd| format!("/proc/self/fd/{fd}"))).args(last);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.current_dir("/").kill_on_drop(true);
         let cage = self.clone();

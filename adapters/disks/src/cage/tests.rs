@@ -152,3 +152,24 @@ fn a_conversion_dies_with_whoever_started_it() {
     parent.wait().unwrap();
     wait("qemu-img is gone", &|| std::fs::read_to_string(process.join("status")).map_or(true, |is| is.contains("State:\tZ")));
 }
+
+#[tokio::test]
+async fn a_disk_is_made_larger_and_never_shorter() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let (base, path) = (qcow2(&dir), dir.path().join("disk"));
+    std::fs::set_permissions(&base, std::fs::Permissions::from_mode(0o444)).unwrap();
+    crate::overlay::create(&path, Base { path: &base, format: Format::Qcow2 }, None).unwrap();
+    let disk = Image { path: &path, format: Format::Qcow2 };
+    let size = || Base { path: &path, format: Format::Qcow2 }.virtual_size().unwrap();
+    for (wanted, found) in [(96 << 20, 96 << 20), (96 << 20, 96 << 20), (32 << 20, 96 << 20)] {
+        Cage::new(USER, USER).grow(disk, wanted).await.unwrap();
+        assert_eq!(size(), found);
+    }
+    // What it had is there, what is new is empty.
+    let target = dir.path().join("raw");
+    Cage::new(USER, USER).convert(disk, Image { path: &target, format: Format::Raw }, |_| ()).await.unwrap();
+    let raw = std::fs::read(&target).unwrap();
+    assert!(raw.len() == 96 << 20 && raw[5 << 20..25 << 20].iter().all(|byte| *byte == 7));
+    assert!(raw[64 << 20..].iter().all(|byte| *byte == 0));
+}

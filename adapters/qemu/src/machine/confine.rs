@@ -26,8 +26,8 @@ const COMMON_DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// Devices made for the machine's user alone, whatever their mode is on the host.
 fn devices_of(spec: &MachineSpec) -> impl Iterator<Item = &'static str> {
     let kvm = (spec.accelerator == Accelerator::Kvm).then_some("kvm");
-    let tun = (!spec.nics.is_empty()).then_some("net/tun");
-    kvm.into_iter().chain(tun)
+    // Also without cards: one may be plugged in later. Without privileges it opens the machine's own taps and no others.
+    kvm.into_iter().chain(["net/tun"])
 }
 
 pub(super) struct Confinement {

@@ -384,3 +384,60 @@ async fn a_machine_has_a_control_group_of_its_own_where_the_host_has_them() {
     Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
     assert!(group.is_none_or(|group| !group.exists()));
 }
+
+/// In a network of its own, which ends with the thread.
+fn in_private_network(test: impl Future<Output = ()> + Send) {
+    std::thread::scope(|scope| {
+        let run = || {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+        };
+        scope.spawn(run).join().unwrap();
+    });
+}
+
+fn nic(number: u128, uid: u32) -> Nic {
+    let name = DeviceName::for_id(Uuid::from_u128(number << 100));
+    let nic = Nic {
+        name,
+        tap: format!("taptest{number}"),
+        mac: format!("fa:16:3e:00:00:0{number}"),
+        mtu: 1442,
+        datapath: Datapath::Userspace,
+    };
+    crate::tap::ensure(&nic.tap, uid, nic.mtu, nic.datapath).unwrap();
+    nic
+}
+
+#[test]
+fn a_card_is_plugged_into_a_running_machine_once_and_asked_back() {
+    in_private_network(async {
+        let place = Place::new();
+        let mut spec = place.spec(&guests::obedient());
+        spec.spare_slots = 2;
+        let machine = Machine::start(spec.clone()).await.unwrap();
+        machine.cont().await.unwrap();
+        place.hello().await;
+        let uid = spec.run_as.uid;
+        let (one, two, three) = (nic(1, uid), nic(2, uid), nic(3, uid));
+        for _ in 0..2 {
+            machine.plug(&one).await.unwrap();
+        }
+        machine.plug(&two).await.unwrap();
+        let devices = machine.devices().await.unwrap();
+        assert_eq!(devices.nics, [one.name.clone(), two.name.clone()].into());
+        assert_eq!(devices.disks, [DeviceName::new("root").unwrap()].into());
+        assert!(crate::tap::release(&one.tap).is_err(), "the machine has it");
+        let full = machine.plug(&three).await.unwrap_err().to_string();
+        assert!(full.contains("all slots for devices are taken"), "{full}");
+
+        // This guest knows nothing of such things: it keeps the card, however often it is asked.
+        for _ in 0..2 {
+            assert_eq!(machine.unplug(&one.name).await.unwrap(), Unplug::Asked);
+        }
+        assert!(machine.devices().await.unwrap().nics.contains(&one.name));
+        assert_eq!(machine.unplug(&three.name).await.unwrap(), Unplug::Gone);
+        machine.kill().await.unwrap();
+        crate::tap::release(&one.tap).unwrap();
+    });
+}

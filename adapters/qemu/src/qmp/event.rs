@@ -35,6 +35,10 @@ pub enum Event {
     DeviceDeleted {
         device: String,
     },
+    /// The guest was asked to let go of a device, and will not.
+    UnplugRefused {
+        device: String,
+    },
     /// An event that we have no use for yet.
     Other {
         name: String,
@@ -59,6 +63,7 @@ impl Event {
             }
             // The path-only form, for a device that has no id, is of no use to us: all of ours have one.
             "DEVICE_DELETED" if data["device"].is_string() => Self::DeviceDeleted { device: text("device") },
+            "DEVICE_UNPLUG_GUEST_ERROR" if data["device"].is_string() => Self::UnplugRefused { device: text("device") },
             _ => Self::Other { name: name.to_owned(), data },
         }
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Datapath, Disk, DiskBus, DiskFormat, Layout, MACHINE_TYPE, MachineSpec, Nic, WatchdogAction};
+use super::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, Layout, MACHINE_TYPE, MachineSpec, Nic, WatchdogAction};
 use crate::error::Error;
 use crate::{Accelerator, Result};
 
@@ -29,6 +29,9 @@ const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resour
 
 /// Translated code of a TCG guest, MiB. QEMU's own default is a quarter of the memory of the host.
 const TRANSLATION_BUFFER_MIB: u32 = 64;
+
+/// What root ports are called, before their number.
+pub(super) const SLOT: &str = "port";
 
 /// PCI slot of the first root port: below it are the host bridge and the display.
 const FIRST_PORT_SLOT: usize = 2;
@@ -72,7 +75,7 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
 
     let layout = Layout::of(spec);
     root_ports(&mut line, layout.taken() + usize::from(spec.spare_slots))?;
-    let slot = |port: usize| format!("port{port}");
+    let slot = |port: usize| format!("{SLOT}{port}");
     if let Some(port) = layout.controller() {
         line.device(json!({ "driver": "virtio-scsi-pci", "id": "scsi0", "bus": slot(port) }));
     }
@@ -102,7 +105,7 @@ fn root_ports(line: &mut Line, ports: usize) -> Result<()> {
     for port in 0..ports {
         let (slot, function) = (FIRST_PORT_SLOT + port / FUNCTIONS_PER_SLOT, port % FUNCTIONS_PER_SLOT);
         line.device(json!({
-            "driver": "pcie-root-port", "id": format!("port{port}"), "bus": "pcie.0", "chassis": port + 1,
+            "driver": "pcie-root-port", "id": format!("{SLOT}{port}"), "bus": "pcie.0", "chassis": port + 1,
             "addr": format!("{slot:#x}.{function:#x}"), "multifunction": true,
         }));
     }
@@ -119,7 +122,7 @@ fn accelerator(accelerator: Accelerator) -> String {
 fn virtio_disk(line: &mut Line, disk: &Disk, slot: &str) -> Result<()> {
     line.blockdev(disk, disk.read_only)?;
     let mut device = json!({
-        "driver": "virtio-blk-pci", "id": format!("disk-{}", disk.name), "bus": slot, "drive": node(disk),
+        "driver": "virtio-blk-pci", "id": format!("{DISK}{}", disk.name), "bus": slot, "drive": node(disk),
         // Where its host has no room left the guest waits until there is some; any other error is the guest's to see.
         "werror": "enospc", "rerror": "report",
     });
@@ -130,7 +133,7 @@ fn virtio_disk(line: &mut Line, disk: &Disk, slot: &str) -> Result<()> {
 
 fn cdrom(line: &mut Line, disk: &Disk) -> Result<()> {
     line.blockdev(disk, true)?;
-    let mut device = json!({ "driver": "scsi-cd", "id": format!("disk-{}", disk.name), "bus": "scsi0.0", "drive": node(disk) });
+    let mut device = json!({ "driver": "scsi-cd", "id": format!("{DISK}{}", disk.name), "bus": "scsi0.0", "drive": node(disk) });
     describe(&mut device, disk);
     line.device(device);
     Ok(())
@@ -145,23 +148,41 @@ fn describe(device: &mut Value, disk: &Disk) {
     }
 }
 
+pub(super) const DISK: &str = "disk-";
+
 fn node(disk: &Disk) -> String {
     format!("node-{}", disk.name)
 }
 
 fn network(line: &mut Line, nic: &Nic, slot: &str) {
-    let backend = format!("net-{}", nic.name);
-    line.json(
-        "-netdev",
-        json!({
-            "type": "tap", "id": backend, "ifname": nic.tap, "script": "no", "downscript": "no", "vhost": false,
-            "vnet_hdr": nic.datapath == Datapath::Kernel,
-        }),
-    );
-    line.device(json!({
-        "driver": "virtio-net-pci", "id": format!("nic-{}", nic.name), "bus": slot, "netdev": backend,
+    line.json("-netdev", backend(nic));
+    line.device(card(nic, slot));
+}
+
+/// The end of a card's wire, as QEMU is told of it.
+pub(super) fn backend(nic: &Nic) -> Value {
+    json!({
+        "type": "tap", "id": backend_id(&nic.name), "ifname": nic.tap, "script": "no", "downscript": "no", "vhost": false,
+        "vnet_hdr": nic.datapath == Datapath::Kernel,
+    })
+}
+
+pub(super) fn backend_id(name: &DeviceName) -> String {
+    format!("net-{name}")
+}
+
+/// The card itself, in this slot.
+pub(super) fn card(nic: &Nic, slot: &str) -> Value {
+    json!({
+        "driver": "virtio-net-pci", "id": card_id(&nic.name), "bus": slot, "netdev": backend_id(&nic.name),
         "mac": nic.mac, "host_mtu": nic.mtu, "romfile": "",
-    }));
+    })
+}
+
+pub(super) const CARD: &str = "nic-";
+
+pub(super) fn card_id(name: &DeviceName) -> String {
+    format!("{CARD}{name}")
 }
 
 #[derive(Default)]
