@@ -73,6 +73,8 @@ struct Rooms {
     network: Arc<Network>,
     compute: Arc<Compute>,
     policies: InForce,
+    /// Where the work of the lead stands, while this controller has it.
+    board: work::Board,
 }
 
 impl Rooms {
@@ -92,7 +94,7 @@ impl Rooms {
             nodes: fleet.clone(),
         };
         let compute = Compute::new(store.clone(), neighbours);
-        Ok(Self { store, identity, image, placement, fleet, network, compute, policies })
+        Ok(Self { store, identity, image, placement, fleet, network, compute, policies, board: work::Board::default() })
     }
 
     fn door(&self, config: &Config, metrics: Option<Box<dyn Fn() -> String + Send + Sync>>) -> anyhow::Result<Door> {
@@ -103,7 +105,12 @@ impl Rooms {
             self.placement.service(),
             self.network.service(),
             self.compute.service(),
-            operator::service(Operator { store: self.store.clone(), fleet: self.fleet.clone(), audits }),
+            operator::service(Operator {
+                store: self.store.clone(),
+                fleet: self.fleet.clone(),
+                audits,
+                board: self.board.clone(),
+            }),
         ];
         let front = Front { greeting: concat!("Ferrostack ", env!("CARGO_PKG_VERSION")), metrics };
         let (authenticator, policies) = (self.identity.clone(), self.policies.clone());
@@ -124,7 +131,17 @@ impl Rooms {
             nodes: fleet.clone(),
         };
         let compute = self.compute.led(store.clone(), neighbours);
-        Self { store, identity, image, placement, fleet, network, compute, policies: self.policies.clone() }
+        Self {
+            store,
+            identity,
+            image,
+            placement,
+            fleet,
+            network,
+            compute,
+            policies: self.policies.clone(),
+            board: self.board.clone(),
+        }
     }
 
     fn node_neighbours(&self) -> NodeNeighbours {

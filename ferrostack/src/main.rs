@@ -27,6 +27,7 @@ mod role;
 mod say;
 mod secrets;
 mod set_aside;
+mod status;
 mod strays;
 mod systemd;
 #[cfg(test)]
@@ -68,7 +69,7 @@ enum Verb {
     /// Print the OS_* exports for a shell: eval "$(ferrostack env)"
     Env(env::Arguments),
     /// Tell what runs, which hosts are there, and what is wrong
-    Status,
+    Status(status::Arguments),
     /// Compare what is with what should be: processes, taps, OVN rows, allocations, disks
     Audit,
     /// List what is there and nobody knows of: it is kept until you say that it shall go
@@ -99,7 +100,7 @@ enum Verb {
 impl Verb {
     fn only_tells(&self) -> bool {
         match self {
-            Self::Env(_) | Self::Status | Self::Audit | Self::Events(_) | Self::Routes | Self::Policy(_) => true,
+            Self::Env(_) | Self::Status(_) | Self::Audit | Self::Events(_) | Self::Routes | Self::Policy(_) => true,
             Self::Image(arguments) => arguments.only_tells(),
             Self::Strays(arguments) => arguments.only_tells(),
             _ => false,
@@ -127,7 +128,7 @@ fn main() -> ExitCode {
         Verb::Down(arguments) => down::down(&Home::find(), &arguments),
         Verb::Destroy(arguments) => down::destroy(&Home::find(), &arguments),
         Verb::Env(arguments) => env::run(&Home::find(), &arguments),
-        Verb::Status => operate::status(&Home::find()),
+        Verb::Status(arguments) => status::run(&Home::find(), &arguments),
         Verb::Audit => operate::audit(&Home::find()),
         Verb::Strays(arguments) => strays::run(&Home::find(), &arguments),
         Verb::SetAside(arguments) => set_aside::run(&Home::find(), &arguments),

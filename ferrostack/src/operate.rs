@@ -6,13 +6,12 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    build,
     client::{Account, Client},
     config::Config,
-    controller, daemons,
+    controller,
     home::Home,
     say::{self, say},
-    secrets,
+    secrets, status,
 };
 
 #[derive(Args)]
@@ -28,43 +27,10 @@ pub struct EventsArguments {
     request: Option<String>,
 }
 
-pub fn status(home: &Home) -> anyhow::Result<()> {
-    for role in daemons::ROLES {
-        match daemons::running(home, role) {
-            Some(process) => {
-                let build = build::other(&process).map(|other| format!(", of another build: {other}")).unwrap_or_default();
-                say!("{role:<12} runs (pid {}{build})", process.pid);
-            }
-            None => say!("{role:<12} does not run"),
-        }
-    }
-    as_admin(home, async |admin| {
-        print_controllers(admin).await?;
-        let nodes = admin.get("/operator/v1/nodes").await?;
-        for node in nodes["nodes"].as_array().cloned().unwrap_or_default() {
-            let state = if node["up"] == true { "up" } else { "down" };
-            let accelerator = node["accelerator"]["finding"].as_str().unwrap_or("it has not said what it can do yet");
-            let accelerator = accelerator.lines().next().unwrap_or_default();
-            say!("host         {} is {state}: {accelerator}", node["hostname"].as_str().unwrap_or_default());
-        }
-        let servers = admin.get("/compute/v2.1/servers/detail?all_tenants=1&status=ERROR").await?;
-        for server in servers["servers"].as_array().cloned().unwrap_or_default() {
-            let cause = server["fault"]["message"].as_str().unwrap_or("no cause was given");
-            say!("server       {} is in ERROR: {cause}", server["id"].as_str().unwrap_or_default());
-        }
-        Ok(())
-    })
-}
-
-/// Who leads and since when, and who stands by.
 async fn print_controllers(admin: &Client) -> anyhow::Result<()> {
     let answer = admin.get("/operator/v1/controllers").await?;
     for controller in answer["controllers"].as_array().into_iter().flatten() {
-        let text = |name: &str| controller[name].as_str().unwrap_or_default();
-        match controller["leads_since"].as_str() {
-            Some(since) => say!("controller   {} leads since {since}", text("name")),
-            None => say!("controller   {} stands by, last seen {}", text("name"), text("seen_at")),
-        }
+        say::line(&status::line_of_controller(controller));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use store::{
     Actor, Event,
     lead::{Controller, Lead},
 };
-use tokio::task::JoinHandle;
+use work::Tasks;
 
 use super::Rooms;
 use crate::config::Config;
@@ -39,11 +39,12 @@ async fn work_while_ours(rooms: &Rooms, controller: &Controller, mut lead: Lead)
     tracing::info!(generation, "this controller has the lead");
     let leading =
         fleet::Leading { store: led.store.clone(), placement: led.placement.clone(), neighbours: led.node_neighbours() };
-    let mut work = Work(vec![tokio::spawn(fleet::Fleet::clone(&led.fleet).lead(leading))]);
-    for started in [led.image.spawn(), led.network.spawn(), led.compute.spawn_reconcilers()] {
-        work.0.extend(started);
-    }
-    work.0.push(tokio::spawn(record(led, controller.name.clone(), generation)));
+    let mut work = Tasks::new(rooms.board.clone());
+    work.spawn(fleet::Fleet::clone(&led.fleet).lead(leading));
+    led.image.spawn(&mut work);
+    led.network.spawn(&mut work);
+    led.compute.spawn_reconcilers(&mut work);
+    work.spawn(record(led, controller.name.clone(), generation));
     lead.lost().await;
     tracing::warn!(generation, "this controller has lost the lead");
     work.end().await;
@@ -64,28 +65,5 @@ async fn record(led: Rooms, controller: String, generation: i64) {
     });
     if let Err(error) = recorded.await {
         tracing::warn!(%error, "that this controller took the lead left no event");
-    }
-}
-
-/// Tasks that end when this is dropped.
-struct Work(Vec<JoinHandle<()>>);
-
-impl Work {
-    /// Ends them and waits until each has.
-    async fn end(mut self) {
-        for task in &self.0 {
-            task.abort();
-        }
-        for task in self.0.drain(..) {
-            let _ = task.await;
-        }
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        for task in &self.0 {
-            task.abort();
-        }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The operator's own API, beside OpenStack's: the event stream, the audit, the controllers, the hosts and their join tokens.
+//! The operator's own API, beside OpenStack's: the event stream, the audit, the controllers, the work
+//! that is under way, the hosts and their join tokens.
 //!
 //! Its errors are in Keystone's format. Only an administrator is let in.
 
@@ -8,6 +9,7 @@ mod controllers;
 mod events;
 mod nodes;
 mod strays;
+mod work;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ pub struct Operator {
     pub store: Store,
     pub fleet: Arc<Fleet>,
     pub audits: Vec<Arc<dyn Audit>>,
+    pub board: ::work::Board,
 }
 
 static EVENTS: Policy = Policy::new("operator:events", "rule:context_is_admin", "Read and follow the events of the whole cloud");
@@ -28,10 +31,11 @@ static AUDIT: Policy = Policy::new("operator:audit", "rule:context_is_admin", "C
 static STRAYS: Policy = Policy::new("operator:strays", "rule:context_is_admin", "List what nobody knows of, and have it removed");
 static CONTROLLERS: Policy =
     Policy::new("operator:controllers", "rule:context_is_admin", "List the controllers, and see which has the lead");
+static WORK: Policy = Policy::new("operator:work", "rule:context_is_admin", "See what reconcilers are working on and what fails");
 static NODES: Policy = Policy::new("operator:nodes", "rule:context_is_admin", "List hosts, let them join, and remove them");
 
 pub fn policies() -> Vec<&'static Policy> {
-    vec![&EVENTS, &AUDIT, &STRAYS, &CONTROLLERS, &NODES]
+    vec![&EVENTS, &AUDIT, &STRAYS, &CONTROLLERS, &WORK, &NODES]
 }
 
 pub fn service(operator: Operator) -> Service {
@@ -41,6 +45,7 @@ pub fn service(operator: Operator) -> Service {
         .get("/v1/strays", &STRAYS, strays::list)
         .delete("/v1/strays/{name}", &STRAYS, strays::remove)
         .get("/v1/controllers", &CONTROLLERS, controllers::list)
+        .get("/v1/work", &WORK, work::show)
         .get("/v1/nodes", &NODES, nodes::list)
         .post("/v1/join-tokens", &NODES, nodes::create_join_token)
         .delete("/v1/nodes/{id}", &NODES, nodes::remove);

@@ -31,6 +31,10 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    pub fn minus(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// `2026-11-22T23:05:00Z`: Nova, Glance, Neutron, Placement.
     pub fn zulu(self) -> String {
         self.format("%Y-%m-%dT%H:%M:%SZ")

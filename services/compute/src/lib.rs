@@ -34,9 +34,8 @@ use contracts::{
     ports::Ports,
 };
 use store::{Migrations, Step, Store};
-use tokio::task::JoinHandle;
 use types::Timestamp;
-use work::Bell;
+use work::{Bell, Tasks};
 
 pub use policy::{POLICIES, RULES};
 pub use server::reconcile::CRASH_POINTS;
@@ -132,17 +131,14 @@ impl Compute {
         }
     }
 
-    /// Starts what works on without being asked: the business of the one controller that leads. Ends when the handles are
-    /// aborted.
-    pub fn spawn_reconcilers(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
-        let reconciler = Arc::new(server::reconcile::ServerReconciler { room: self.clone(), crowd: Default::default() });
-        vec![
-            work::spawn_keyed(reconciler, self.bell.clone()),
-            tokio::spawn(forget_shadows(self.clone())),
-            tokio::spawn(self.clone().heed_floating_ips()),
-            tokio::spawn(self.clone().heed_other_controllers()),
-            tokio::spawn(self.clone().heed_images()),
-        ]
+    /// Starts what works on without being asked: the business of the one controller that leads.
+    pub fn spawn_reconcilers(self: &Arc<Self>, tasks: &mut Tasks) {
+        let reconciler = server::reconcile::ServerReconciler { room: self.clone(), crowd: Default::default() };
+        tasks.reconcile(reconciler, self.bell.clone());
+        tasks.spawn(forget_shadows(self.clone()));
+        tasks.spawn(self.clone().heed_floating_ips());
+        tasks.spawn(self.clone().heed_other_controllers());
+        tasks.spawn(self.clone().heed_images());
     }
 
     /// Whether a node is not connected and was not for so long, as far as this process can know.

@@ -32,8 +32,8 @@ use std::sync::Arc;
 use api::{FaultStyle, Routes, Service};
 use bounds::Line;
 use store::{Migrations, Step, Store};
-use tokio::{sync::Semaphore, task::JoinHandle};
-use work::Bell;
+use tokio::sync::Semaphore;
+use work::{Bell, Tasks};
 
 pub use error::Error;
 pub use policy::{POLICIES, RULES};
@@ -132,18 +132,18 @@ impl Image {
     }
 
     /// Starts the work that goes on after requests: imports, and copies. The business of the one controller that leads.
-    pub fn spawn(&self) -> Vec<JoinHandle<()>> {
+    pub fn spawn(&self, tasks: &mut Tasks) {
         let bell = Bell::new();
         let mut wake = self.store.watch(&["image_task"]);
         let ringing = bell.clone();
-        let listening = tokio::spawn(async move {
+        tasks.spawn(async move {
             loop {
                 wake.wait().await;
                 ringing.ring();
             }
         });
-        let settling = tokio::spawn(data::released::keep_settling(self.clone()));
-        vec![listening, settling, work::spawn_keyed(Arc::new(import::Importer::new(self.clone())), bell)]
+        tasks.spawn(data::released::keep_settling(self.clone()));
+        tasks.reconcile(import::Importer::new(self.clone()), bell);
     }
 
     /// Where data goes when nobody says where.

@@ -77,10 +77,10 @@ pub fn mark_gateways(tx: &mut Tx) -> Result<()> {
     .map(drop)
 }
 
-/// The keys that are ahead of OVN; those that failed come last.
-pub fn pending(tx: &mut Tx, limit: i64) -> Result<Vec<String>> {
-    let sql = "SELECT id FROM north_keys WHERE synced_generation < generation ORDER BY failed_at, id LIMIT $1";
-    tx.query(sql, &params![limit])?.iter().map(|row| row.get(0)).collect()
+/// The first keys after this one that are ahead of OVN.
+pub fn pending(tx: &mut Tx, after: &str, limit: usize) -> Result<Vec<String>> {
+    let sql = "SELECT id FROM north_keys WHERE synced_generation < generation AND id > $1 ORDER BY id LIMIT $2";
+    tx.query(sql, &params![after, limit as u64])?.iter().map(|row| row.get(0)).collect()
 }
 
 /// The generation of a key, and whether OVN has it.

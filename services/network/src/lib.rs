@@ -47,6 +47,7 @@ use contracts::{
 use ovn::{northbound::Northbound, southbound::Southbound};
 use store::{Migrations, Step, Store};
 use tokio::task::JoinHandle;
+use work::Tasks;
 
 pub(crate) use error::{Error, Result};
 pub(crate) use room::Room;
@@ -168,17 +169,14 @@ impl Network {
     }
 
     /// Starts the loops that keep OVN and the tables together, beside [`Self::watch_hosts`]: the business of the one
-    /// controller that leads. They end when their handles are aborted.
-    pub fn spawn(&self) -> Vec<JoinHandle<()>> {
+    /// controller that leads.
+    pub fn spawn(&self, tasks: &mut Tasks) {
         let room = &self.room;
-        let reconciler = Arc::new(northbound::Reconciler::new(room.clone()));
-        vec![
-            work::spawn_keyed(reconciler, room.bell.clone()),
-            tokio::spawn(heed_other_controllers(room.clone())),
-            tokio::spawn(northbound::Observer::new(room.clone()).run()),
-            tokio::spawn(northbound::Sweep::new(room.clone()).run()),
-            tokio::spawn(northbound::Heartbeat::new(room.clone()).run()),
-        ]
+        tasks.reconcile(northbound::Reconciler::new(room.clone()), room.bell.clone());
+        tasks.spawn(heed_other_controllers(room.clone()));
+        tasks.spawn(northbound::Observer::new(room.clone()).run());
+        tasks.spawn(northbound::Sweep::new(room.clone()).run());
+        tasks.spawn(northbound::Heartbeat::new(room.clone()).run());
     }
 
     /// Puts everything right that differs in OVN, now instead of by the clock; answers how much did.

@@ -100,6 +100,11 @@ impl Client {
         self.shared.down().is_none()
     }
 
+    /// Why the replica is not current, in a sentence for an operator.
+    pub fn why_not_current(&self) -> Option<String> {
+        self.shared.down().map(|why| self.shared.unavailable(why).to_string())
+    }
+
     /// Looks at the replica. Be brief: notifications wait meanwhile. After a lost connection this is the last known state.
     pub fn read<T>(&self, look: impl FnOnce(&Replica) -> T) -> T {
         look(&self.shared.replica.read().unwrap_or_else(PoisonError::into_inner))

@@ -68,18 +68,20 @@ impl KeyedReconciler for ServerReconciler {
         "compute.server"
     }
 
-    async fn pending(&self) -> Result<Vec<String>, String> {
+    async fn pending(&self, after: &str, limit: usize) -> Result<Vec<String>, String> {
+        let (after, limit) = (after.to_owned(), limit as u64);
         let too_long = ago(self.room.patience.dead_node);
         let rows = self
             .room
             .store
             .list(move |tx| -> store::Result<_> {
                 tx.query(
-                    "SELECT id FROM servers WHERE deleted_at IS NULL AND deleting_at IS NOT NULL \
+                    "SELECT id FROM (SELECT id FROM servers WHERE deleted_at IS NULL AND deleting_at IS NOT NULL \
                      UNION SELECT id FROM servers WHERE deleted_at IS NULL AND phase <> 'built' AND phase <> 'failed' \
                      AND (phase <> 'spawning' OR phase_at < $1) \
-                     UNION SELECT id FROM servers WHERE deleted_at IS NULL AND snapshot IS NOT NULL",
-                    &params![too_long],
+                     UNION SELECT id FROM servers WHERE deleted_at IS NULL AND snapshot IS NOT NULL) AS unsettled \
+                     WHERE id > $2 ORDER BY id LIMIT $3",
+                    &params![too_long, &after, limit],
                 )
             })
             .await;
@@ -89,8 +91,7 @@ impl KeyedReconciler for ServerReconciler {
 
     async fn converge(&self, key: &str) -> Result<Step, String> {
         match self.converge_server(&ServerId::new(key)).await {
-            // Another change came first, so what was decided was decided on old facts.
-            Err(Error::Store(store::Error::Conflict)) => Ok(Step::Again),
+            Err(Error::Store(store::Error::Conflict)) => Ok(Step::Conflict),
             other => other.map_err(|error| error.to_string()),
         }
     }

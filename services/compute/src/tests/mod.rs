@@ -21,8 +21,8 @@ use std::{sync::Arc, time::Duration};
 use contracts::placement::{Inventory, Placement as _};
 use serde_json::{Value, json};
 use store::Store;
-use tokio::task::JoinHandle;
 use types::NodeId;
+use work::{Board, Tasks};
 use world::{Talk, World};
 
 use crate::{Compute, Neighbours, Patience};
@@ -38,7 +38,7 @@ pub(super) struct Cloud {
     pub(super) placement: placement::Placement,
     far: Arc<Far>,
     pub(super) talk: Talk,
-    reconcilers: Vec<JoinHandle<()>>,
+    reconcilers: Option<Tasks>,
 }
 
 impl Drop for Cloud {
@@ -72,15 +72,17 @@ impl Cloud {
         far.serve(&compute);
         compute.ensure_standard_flavors().await.unwrap();
         let talk = world.talk(vec![compute.service()], crate::POLICIES, crate::RULES).version("compute 2.96");
-        Self { world, compute, placement, far, talk, reconcilers: Vec::new() }
+        Self { world, compute, placement, far, talk, reconcilers: None }
     }
 
     pub(super) fn wake(&mut self) {
-        self.reconcilers = self.compute.spawn_reconcilers();
+        let mut tasks = Tasks::new(Board::default());
+        self.compute.spawn_reconcilers(&mut tasks);
+        self.reconcilers = Some(tasks);
     }
 
     pub(super) fn stop(&mut self) {
-        self.reconcilers.drain(..).for_each(|task| task.abort());
+        self.reconcilers = None;
     }
 
     pub(super) fn member(&self) -> Talk {

@@ -71,7 +71,7 @@ pub(crate) async fn drive(session: Arc<Session>, mut inbox: Inbox, lines: Lines,
                 if lines.say(&ToNode::Ask { id, ask }).await.is_err() { return }
                 spoke = Instant::now();
             }
-            () = session.bell.heard() => look_at = Instant::now(),
+            _ = session.bell.heard() => look_at = Instant::now(),
             () = tokio::time::sleep_until(look_at) => {
                 let pause = match converse(&session, &lines, &settings, &led, &mut sent).await {
                     Ok(Ok(0)) => CLOCK,

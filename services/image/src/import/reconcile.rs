@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Carries out what tasks say, one at a time for each.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
 use work::{KeyedReconciler, Step};
@@ -28,10 +28,11 @@ impl KeyedReconciler for Importer {
         "image.import"
     }
 
-    async fn pending(&self) -> Result<Vec<String>, String> {
+    async fn pending(&self, after: &str, limit: usize) -> Result<Vec<String>, String> {
+        let after = after.to_owned();
         // So many of each project, so that the imports of one do not fill all that is under way.
         let each = (self.room.transfers.each() / 2).max(1);
-        self.room.store.list(move |tx| task::store::unfinished(tx, each)).await.map_err(|error| error.to_string())
+        self.room.store.list(move |tx| task::store::unfinished(tx, each, &after, limit)).await.map_err(|error| error.to_string())
     }
 
     async fn converge(&self, key: &str) -> Result<Step, String> {
@@ -76,6 +77,11 @@ impl KeyedReconciler for Importer {
             }
         }
         Ok(Step::Settled)
+    }
+
+    /// Bytes that come too slowly or not at all end an import much sooner; this is for whatever has no such end.
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(24 * 60 * 60)
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of tasks.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use store::{Actor, Event, Row as Columns, Tx, params};
 use types::{Generation, Timestamp};
@@ -49,19 +49,15 @@ pub fn is_busy(tx: &mut Tx, image: &str) -> Result<bool, Error> {
     Ok(of_image(tx, image)?.iter().any(|task| !task.status.is_over()))
 }
 
-/// The oldest `each` of every owner.
-pub fn unfinished(tx: &mut Tx, each: usize) -> Result<Vec<String>, Error> {
-    let rows =
-        tx.query("SELECT id, owner FROM image_tasks WHERE status IN ('pending', 'processing') ORDER BY created_at, id", &[])?;
-    let (mut ids, mut counts) = (Vec::new(), HashMap::<String, usize>::new());
-    for row in rows {
-        let count = counts.entry(row.get(1)?).or_default();
-        *count += 1;
-        if *count <= each {
-            ids.push(row.get(0)?);
-        }
-    }
-    Ok(ids)
+/// Of the oldest `each` of every owner, the first `limit` after this one by their ids.
+pub fn unfinished(tx: &mut Tx, each: usize, after: &str, limit: usize) -> Result<Vec<String>, Error> {
+    let rows = tx.query(
+        "SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY owner ORDER BY created_at, id) AS place \
+         FROM image_tasks WHERE status IN ('pending', 'processing')) AS unfinished \
+         WHERE place <= $1 AND id > $2 ORDER BY id LIMIT $3",
+        &params![each as u64, after, limit as u64],
+    )?;
+    Ok(rows.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?)
 }
 
 pub fn insert(tx: &mut Tx, actor: &Actor, task: &Row) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use super::{
     conversion::converting,
     create,
     imports::{import, serve},
-    message, patch, qemu_img, settings, show, stage, start, task_of, upload,
+    message, nobody, patch, qemu_img, settings, show, stage, start, task_of, upload, workers_of,
 };
 use crate::{Image, MIGRATIONS, POLICIES, RULES};
 
@@ -58,7 +58,8 @@ async fn room_in(folder: &Path, database: &str) -> (Image, Talk) {
     converting(&mut settings, disks::Format::Raw);
     let room = Image::open(world.store.clone(), settings).await.unwrap();
     let talk = world.talk(vec![room.service()], POLICIES, RULES);
-    room.spawn();
+    // They work until the process ends.
+    std::mem::forget(workers_of(&room));
     (room, talk)
 }
 
@@ -205,10 +206,8 @@ async fn data_of_the_first_layout_gets_its_place() {
 /// The worker dies with the import half done; the next one takes it up.
 #[tokio::test]
 async fn an_import_goes_on_after_a_crash() {
-    let it: Room = start().await;
-    for worker in &it.workers {
-        worker.abort();
-    }
+    let mut it: Room = start().await;
+    it.workers = nobody();
     let talk = it.member();
     let id = create(&talk, "raw").await;
     stage(&talk, &id, vec![2; 700]).await.expect(204);

@@ -6,7 +6,7 @@ use lab::ObjectStore;
 use serde_json::json;
 use world::World;
 
-use super::{Room, bucket::bucket, create, show, stage, start, start_with, upload};
+use super::{Room, bucket::bucket, create, nobody, show, stage, start, start_with, upload, workers_of};
 use crate::{Image, MIGRATIONS, POLICIES, RULES, Settings};
 
 /// The room of a cloud that begins with empty tables over the folders and buckets of another.
@@ -15,7 +15,7 @@ async fn over_empty_tables(it: &Room) -> Room {
     let settings: Settings = it.room.settings.as_ref().clone();
     let room = Image::open(world.store.clone(), settings).await.unwrap();
     let talk = world.talk(vec![room.service()], POLICIES, RULES);
-    let workers = room.spawn();
+    let workers = workers_of(&room);
     Room { world, room, talk, workers }
 }
 
@@ -43,9 +43,7 @@ async fn data_that_the_tables_do_not_know_is_kept() {
     assert_eq!(places(&strays), ["near", "staging", "store far", "store file"]);
 
     // The tables come back, and all is as it was.
-    for worker in again.workers.drain(..) {
-        worker.abort();
-    }
+    again.workers = nobody();
     let it = it.restart().await;
     for id in [&here, &far] {
         let said = it.member().get(&format!("/image/v2/images/{id}/file")).await;

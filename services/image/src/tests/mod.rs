@@ -26,7 +26,7 @@ mod upload;
 use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use work::{Board, Tasks};
 use world::{Talk, World};
 
 use crate::{Image, MIGRATIONS, POLICIES, Place, RULES, Settings, StoreSettings, UploadLimits};
@@ -36,7 +36,7 @@ pub struct Room {
     pub world: World,
     pub room: Image,
     pub talk: Talk,
-    workers: Vec<JoinHandle<()>>,
+    workers: Tasks,
 }
 
 pub fn settings(folder: &Path) -> Settings {
@@ -60,29 +60,30 @@ pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Room {
     change(&mut settings);
     let room = Image::open(world.store.clone(), settings).await.unwrap();
     let talk = world.talk(vec![room.service()], POLICIES, RULES);
-    let workers = room.spawn();
+    let workers = workers_of(&room);
     Room { world, room, talk, workers }
+}
+
+/// The room's work under way, until this is dropped.
+fn workers_of(room: &Image) -> Tasks {
+    let mut tasks = nobody();
+    room.spawn(&mut tasks);
+    tasks
+}
+
+fn nobody() -> Tasks {
+    Tasks::new(Board::default())
 }
 
 impl Room {
     /// As the process dies and another one begins over the same tables and folders.
     pub async fn restart(self) -> Self {
-        for worker in &self.workers {
-            worker.abort();
-        }
+        self.workers.end().await;
         let settings = self.room.settings.as_ref().clone();
         let room = Image::open(self.world.store.clone(), settings).await.unwrap();
         let talk = self.world.talk(vec![room.service()], POLICIES, RULES);
-        let workers = room.spawn();
-        Self {
-            world: World { store: self.world.store.clone(), folder: self.world.folder },
-            room,
-            talk,
-            workers: {
-                drop(self.workers);
-                workers
-            },
-        }
+        let workers = workers_of(&room);
+        Self { world: World { store: self.world.store.clone(), folder: self.world.folder }, room, talk, workers }
     }
 
     pub fn member(&self) -> Talk {

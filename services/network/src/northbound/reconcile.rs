@@ -13,9 +13,6 @@ pub struct Reconciler {
     room: Arc<Room>,
 }
 
-/// How many pending keys are looked at together; the rest follows as these are done.
-const AT_ONCE: i64 = 1000;
-
 impl Reconciler {
     pub fn new(room: Arc<Room>) -> Self {
         Self { room }
@@ -27,19 +24,21 @@ impl KeyedReconciler for Reconciler {
         "network"
     }
 
-    async fn pending(&self) -> Result<Vec<String>, String> {
-        self.room.store.read(|tx| keys::pending(tx, AT_ONCE)).await.map_err(|error| error.to_string())
+    async fn pending(&self, after: &str, limit: usize) -> Result<Vec<String>, String> {
+        let after = after.to_owned();
+        self.room.store.read(move |tx| keys::pending(tx, &after, limit)).await.map_err(|error| error.to_string())
     }
 
     async fn converge(&self, key: &str) -> Result<Step, String> {
-        if !self.room.northbound.client().is_current() {
-            return Ok(Step::Wait);
-        }
         match self.room.converge(key).await {
             Ok(()) => Ok(Step::Settled),
             Err(ConvergeError::Tables(crate::Error::HostsUnknown)) => Ok(Step::Wait),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    fn blocked(&self) -> Option<String> {
+        self.room.northbound.client().why_not_current()
     }
 }
 

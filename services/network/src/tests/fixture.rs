@@ -11,6 +11,7 @@ use ovn::{northbound::Northbound, ovsdb::Remote, southbound::Southbound};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use work::{Board, Tasks};
 use world::{Talk, World};
 
 use crate::{MIGRATIONS, Network, POLICIES, Settings};
@@ -22,7 +23,8 @@ pub struct Cloud {
     northd: Option<Child>,
     pub network: Network,
     pub talk: Talk,
-    loops: Vec<JoinHandle<()>>,
+    loops: Option<Tasks>,
+    hosts: Option<JoinHandle<()>>,
 }
 
 /// A real ovsdb-server with a database of its own.
@@ -55,14 +57,16 @@ impl Cloud {
         let network =
             Network::new(world.store.clone(), northbound, southbound, settings, world::policies_in_force(POLICIES, &[]));
         let talk = world.talk(vec![network.service()], POLICIES, &[]);
-        Self { world, north, south, northd: None, network, talk, loops: Vec::new() }
+        Self { world, north, south, northd: None, network, talk, loops: None, hosts: None }
     }
 
     /// With the room's loops running.
     pub async fn live() -> Self {
         let mut cloud = Self::quiet().await;
-        cloud.loops = cloud.network.spawn();
-        cloud.loops.push(cloud.network.watch_hosts());
+        let mut tasks = Tasks::new(Board::default());
+        cloud.network.spawn(&mut tasks);
+        cloud.loops = Some(tasks);
+        cloud.hosts = Some(cloud.network.watch_hosts());
         cloud
     }
 
@@ -144,7 +148,7 @@ impl Cloud {
 
 impl Drop for Cloud {
     fn drop(&mut self) {
-        self.loops.iter().for_each(JoinHandle::abort);
+        self.hosts.iter().for_each(JoinHandle::abort);
         if let Some(mut northd) = self.northd.take() {
             northd.kill().ok();
             northd.wait().ok();
