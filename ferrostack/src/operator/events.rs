@@ -2,7 +2,8 @@
 //! `GET /operator/v1/events`: what changed, by whom, from what to what.
 //!
 //! `after` is the id of the last event already known; `follow=true` keeps the answer open and sends one JSON document
-//! a line as events are committed. Filters: `resource_type`, `resource_id`, `project_id`, `request_id`, `user_id`.
+//! a line as events are committed. If events after `after` are deleted already, `gap` says up to which one, in the page
+//! and as a line of the stream. Filters: `resource_type`, `resource_id`, `project_id`, `request_id`, `user_id`.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use http::StatusCode;
 use serde_json::json;
-use store::{EventFilter, StoredEvent};
+use store::{EventFilter, Heard, StoredEvent};
 
 use super::Operator;
 
@@ -33,11 +34,10 @@ pub async fn list(operator: Arc<Operator>, cx: Cx) -> Reply {
         Some(text) => text.parse().map_err(|_| Fault::bad_request("'after' is the id of an event, or 'now'."))?,
     };
     if query.flag("follow")? == Some(true) {
-        let follow = operator.store.follow(after, filter);
-        let lines = try_unfold(follow, |mut follow| async move {
-            let events = follow.next().await.map_err(std::io::Error::other)?;
-            let lines: String = events.iter().map(|event| format!("{}\n", view(event))).collect();
-            Ok::<_, std::io::Error>(Some((Bytes::from(lines), follow)))
+        let following = operator.store.subscribe(after, filter);
+        let lines = try_unfold(following, |mut following| async move {
+            let heard = following.next().await.map_err(std::io::Error::other)?;
+            Ok::<_, std::io::Error>(Some((lines(&heard), following)))
         });
         return Ok(stream(StatusCode::OK, "application/x-ndjson", lines));
     }
@@ -45,8 +45,21 @@ pub async fn list(operator: Arc<Operator>, cx: Cx) -> Reply {
         None => PAGE,
         Some(text) => text.parse::<u32>().map_err(|_| Fault::bad_request("'limit' is a whole number."))?.min(PAGE),
     };
-    let events = operator.store.events(after, limit, filter).await?;
-    json(StatusCode::OK, &json!({"events": events.iter().map(view).collect::<Vec<_>>()}))
+    let page = operator.store.page_of_events(after, limit, filter).await?;
+    let mut answer = json!({"events": page.events.iter().map(view).collect::<Vec<_>>()});
+    if let Some(through) = page.gap {
+        answer["gap"] = json!({"after": after, "through": through});
+    }
+    json(StatusCode::OK, &answer)
+}
+
+/// A document a line. That events are missing is a line of its own.
+fn lines(heard: &Heard) -> Bytes {
+    let lines: String = match heard {
+        Heard::Events(events) => events.iter().map(|event| format!("{}\n", view(event))).collect(),
+        Heard::Gap { after, through } => format!("{}\n", json!({"gap": {"after": after, "through": through}})),
+    };
+    Bytes::from(lines)
 }
 
 fn view(event: &StoredEvent) -> serde_json::Value {

@@ -89,8 +89,8 @@ pub fn mark(tx: &mut Tx) -> Result<DatabaseMark> {
         Engine::Sqlite => "SELECT uuid, (SELECT coalesce(max(id), 0) FROM events) FROM database_identity".to_owned(),
         // Those that a running transaction might still precede have not been seen by anybody.
         Engine::Postgres => format!(
-            "SELECT uuid, (SELECT coalesce(max(id), 0) FROM events WHERE {}) FROM database_identity",
-            event::SETTLED_ON_POSTGRES
+            "SELECT uuid, (SELECT coalesce(max(id), 0) FROM events WHERE id < {}) FROM database_identity",
+            event::HORIZON_ON_POSTGRES
         ),
     };
     let row = tx.query_one(&newest, &[])?;

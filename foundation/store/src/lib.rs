@@ -25,8 +25,8 @@ mod tx;
 mod value;
 
 pub use error::{Cause, Error, Result};
-pub use event::{Actor, Event, EventFilter, Follow, StoredEvent};
-pub use hub::{Heeding, Thing, Touched, Wake};
+pub use event::{Actor, Event, EventFilter, EventPage, StoredEvent};
+pub use hub::{Heard, Heeding, Subscription, Thing, Touched, Wake};
 pub use migrate::{Migrations, Step};
 pub use page::{Direction, Select};
 pub use row::Row;

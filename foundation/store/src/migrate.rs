@@ -32,6 +32,7 @@ const OWN: Migrations = Migrations {
         Step { number: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
         Step { number: 2, name: "lead", sql: include_str!("../migrations/0002_lead.sql") },
         Step { number: 3, name: "identity", sql: include_str!("../migrations/0003_identity.sql") },
+        Step { number: 4, name: "events pruned", sql: include_str!("../migrations/0004_events_pruned.sql") },
     ],
 };
 

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::hub::{Heeding, Hub, News};
+use tokio::task::JoinHandle;
+
+use crate::hub::{self, Heeding, Hub, News};
 use crate::job::{Call, Job};
 use crate::tx::Counters;
 use crate::{Error, Migrations, Result, Touched, Tx, Wake, identity, migrate, model, postgres, sqlite};
@@ -27,6 +29,8 @@ pub enum Engine {
 }
 
 struct Inner {
+    /// On SQLite; PostgreSQL's comes with its connections.
+    _tail: Option<Tail>,
     backend: Backend,
     shared: Arc<Shared>,
 }
@@ -40,10 +44,18 @@ pub(crate) enum Backend {
 type Running<'a> = Pin<Box<dyn Future<Output = Result<bool>> + Send + 'a>>;
 
 /// What the engines report to.
-#[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) hub: Hub,
+}
+
+/// Reads the stream of a file for the hub.
+struct Tail(JoinHandle<()>);
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Store {
@@ -53,7 +65,8 @@ impl Store {
         metrics::describe_counter!("store_writes_total", "Writes that were acknowledged; several may share a commit");
         metrics::describe_counter!("store_statements_total", "Statements that rooms ran, those of retries included");
         metrics::describe_counter!("store_retries_total", "Transactions that PostgreSQL asked to run again");
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { counters: Arc::default(), hub: Hub::new(url.starts_with("sqlite:")) });
+        let mut tail = None;
         let refused = || {
             // Not repeated whole: it may hold a password.
             let scheme = url.split(':').next().unwrap_or_default();
@@ -63,15 +76,17 @@ impl Store {
             // Made absolute, so that no name such as `:memory:` means anything special to SQLite.
             let path = path.strip_prefix("//").unwrap_or(path);
             let path = std::path::absolute(path).map_err(|_| refused())?;
-            let shared = Arc::clone(&shared);
+            let (shared, reported) = (Arc::clone(&shared), Arc::clone(&shared));
             let opened = on_blocking_thread(move || sqlite::Sqlite::open(path, shared)).await?;
-            Backend::Sqlite(opened?)
+            let sqlite = opened?;
+            tail = Some(Tail(tokio::spawn(hub::keep_tailing_the_file(reported, sqlite.lists()))));
+            Backend::Sqlite(sqlite)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Backend::Postgres(postgres::Postgres::open(url, Arc::clone(&shared)).await?)
         } else {
             return Err(refused());
         };
-        let store = Self { inner: Arc::new(Inner { backend, shared }), term: None };
+        let store = Self { inner: Arc::new(Inner { _tail: tail, backend, shared }), term: None };
         store.read(migrate::refuse_newer_store).await?;
         Ok(store)
     }
@@ -86,7 +101,9 @@ impl Store {
             model::ensure_whole(tx, &sets, is_new)?;
             identity::ensure(tx)
         })
-        .await
+        .await?;
+        // The reader has begun before anybody is told to rely on it.
+        self.hub().current().await
     }
 
     /// Runs `f` in a transaction that is durable when this returns `Ok`. An `Err` of `f` leaves nothing behind.
@@ -169,6 +186,12 @@ impl Store {
         self.inner.shared.hub.heed(kinds, hear)
     }
 
+    /// Returns when all that other controllers committed until a second ago is known to those who [`heed`](Self::heed) it. Usually
+    /// that is at once; it fails if the database does not say so in time.
+    pub async fn current(&self) -> Result<()> {
+        self.hub().current().await
+    }
+
     pub fn engine(&self) -> Engine {
         match self.inner.backend {
             Backend::Sqlite(_) => Engine::Sqlite,
@@ -209,6 +232,10 @@ impl Store {
 }
 
 impl Store {
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.inner.shared.hub
+    }
+
     pub(crate) fn backend(&self) -> &Backend {
         &self.inner.backend
     }

@@ -11,11 +11,13 @@
 //! Invariant: a reader that continues from the last id it saw misses no event (test: `followers_miss_nothing_under_concurrent_writers`).
 
 mod redact;
+mod retention;
 mod stream;
 
 use types::Timestamp;
 
-pub use stream::{EventFilter, Follow, StoredEvent};
+pub(crate) use stream::{COLUMNS, Top, event, page, read, top};
+pub use stream::{EventFilter, EventPage, StoredEvent};
 
 use crate::{Engine, Error, Result, Tx, params};
 
@@ -127,10 +129,10 @@ pub(crate) fn go_on_above(tx: &mut Tx, seen: i64) -> Result<()> {
     .map(drop)
 }
 
-/// On PostgreSQL, the condition that hides events which a running transaction might still precede. Transactions of other
+/// On PostgreSQL, the id below which no event can come any more: that of the oldest transaction that still runs. Those of other
 /// databases in the same cluster share the numbers but write no events here; one that ended since the snapshot was taken
 /// is not known to be theirs, so it counts.
-pub(crate) const SETTLED_ON_POSTGRES: &str = "id < ((coalesce(\
+pub(crate) const HORIZON_ON_POSTGRES: &str = "((coalesce(\
      (SELECT min(running::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS running \
       WHERE NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE backend_xid = running::xid AND datname <> current_database())), \
      pg_snapshot_xmax(pg_current_snapshot())::text::bigint) + (SELECT offset_by FROM event_clock)) << 20)";

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading the stream: a page of it, following it, and pruning it.
-
-use std::time::Duration;
+//! Reading the stream.
 
 use serde::Serialize;
 use types::Timestamp;
 
-use super::SETTLED_ON_POSTGRES;
-use crate::{Engine, Error, Result, Row, Select, Store, Tx, Wake, params};
+use super::HORIZON_ON_POSTGRES;
+use crate::{Engine, Result, Row, Select, Store, Subscription, Thing, Tx, params};
 
 /// An event as it was recorded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,86 +34,94 @@ pub struct EventFilter {
     pub user_id: Option<String>,
 }
 
-/// A reader of the stream that waits for what comes; see [`Store::follow`].
-pub struct Follow {
-    store: Store,
-    after: i64,
-    filter: EventFilter,
-    wake: Wake,
+/// A page of the stream, as a filter shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventPage {
+    pub events: Vec<StoredEvent>,
+    /// There are no others up to here, and none will come.
+    pub through: i64,
+    /// Events from where it was asked to up to this one were deleted, and may have been among them.
+    pub gap: Option<i64>,
 }
 
-const COLUMNS: &str = "id, at, request_id, user_id, actor_project_id, actor, project_id, action, resource_type, \
+/// The ends of the stream.
+pub(crate) struct Top {
+    /// No event can come any more below this one or at it.
+    pub(crate) settled: i64,
+    pub(crate) pruned: i64,
+}
+
+pub(crate) const COLUMNS: &str = "id, at, request_id, user_id, actor_project_id, actor, project_id, action, resource_type, \
                        resource_id, before_state, after_state";
-
-/// How many events [`Follow::next`] returns at most.
-const PAGE: u32 = 500;
-
-/// How many events one transaction prunes, so that writers never wait long for it.
-const PRUNED_AT_ONCE: i64 = 2000;
 
 impl Store {
     /// The events after the one with id `after` (0: from the beginning), oldest first.
     pub async fn events(&self, after: i64, limit: u32, filter: EventFilter) -> Result<Vec<StoredEvent>> {
-        self.list(move |tx| read(tx, after, limit, &filter)).await
+        self.list(move |tx| Ok(page(tx, after, limit, &filter)?.events)).await
+    }
+
+    /// The same, and what became of those that are missing.
+    pub async fn page_of_events(&self, after: i64, limit: u32, filter: EventFilter) -> Result<EventPage> {
+        self.list(move |tx| page(tx, after, limit, &filter)).await
     }
 
     /// The id of the newest event, from which to follow what happens from now on.
     pub async fn last_event_id(&self) -> Result<i64> {
         self.read(|tx| {
-            let sql = match tx.engine() {
-                Engine::Sqlite => "SELECT coalesce(max(id), 0) FROM events".to_owned(),
-                Engine::Postgres => {
-                    format!("SELECT coalesce(max(id), 0) FROM events WHERE {SETTLED_ON_POSTGRES}")
-                }
-            };
-            tx.query_one(&sql, &[])?.get(0)
+            let settled = top(tx)?.settled;
+            tx.query_one("SELECT coalesce(max(id), 0) FROM events WHERE id <= $1", &params![settled])?.get(0)
         })
         .await
     }
 
-    /// Follows the stream from after the event with id `after`.
-    pub fn follow(&self, after: i64, filter: EventFilter) -> Follow {
-        Follow { store: self.clone(), after, filter, wake: self.watch(&["*"]) }
-    }
-
-    /// Deletes events from the stream's beginning: those recorded before `older_than`, and those beyond the newest
-    /// `keep_at_most`. The newest event always stays. Answers how many went.
-    pub async fn prune_events(&self, older_than: Option<Timestamp>, keep_at_most: Option<u64>) -> Result<u64> {
-        let mut pruned = 0;
-        loop {
-            let some = self.write(move |tx| prune_some(tx, older_than, keep_at_most)).await?;
-            pruned += some;
-            if some == 0 {
-                return Ok(pruned);
-            }
-        }
+    /// Follows the stream from after the event with id `after` (0: from the beginning).
+    pub fn subscribe(&self, after: i64, filter: EventFilter) -> Subscription {
+        Subscription::new(self.clone(), after, filter)
     }
 }
 
-impl Follow {
-    /// The next events, at least one; waits until there are any.
-    pub async fn next(&mut self) -> Result<Vec<StoredEvent>> {
-        // On PostgreSQL another controller may have written, or a slow transaction held events back: look again soon.
-        let patience = match self.store.engine() {
-            Engine::Sqlite => Duration::from_secs(10),
-            Engine::Postgres => Duration::from_millis(250),
-        };
-        loop {
-            let events = self.store.events(self.after, PAGE, self.filter.clone()).await?;
-            if let Some(last) = events.last() {
-                self.after = last.id;
-                return Ok(events);
-            }
-            let _ = tokio::time::timeout(patience, self.wake.wait()).await;
-        }
+impl EventFilter {
+    pub(crate) fn admits(&self, event: &StoredEvent) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+        is(&self.resource_type, Some(&event.resource_type))
+            && is(&self.resource_id, Some(&event.resource_id))
+            && is(&self.project_id, event.project_id.as_deref())
+            && is(&self.request_id, Some(&event.request_id))
+            && is(&self.user_id, event.user_id.as_deref())
+    }
+
+    /// What is known before the event is read.
+    pub(crate) fn may_admit(&self, thing: &Thing) -> bool {
+        self.resource_type.as_ref().is_none_or(|kind| *kind == thing.kind)
+            && self.resource_id.as_ref().is_none_or(|id| **id == *thing.id)
     }
 }
 
-fn read(tx: &mut Tx, after: i64, limit: u32, filter: &EventFilter) -> Result<Vec<StoredEvent>> {
-    let mut select = Select::new("events", COLUMNS).filter("id > ", after).limit(limit);
-    if tx.engine() == Engine::Postgres {
-        select = select.condition(SETTLED_ON_POSTGRES);
-    }
+pub(crate) fn top(tx: &mut Tx) -> Result<Top> {
+    let settled = match tx.engine() {
+        // There is one writer: what can be seen is all that there is below.
+        Engine::Sqlite => "coalesce((SELECT max(id) FROM events), 0)".to_owned(),
+        Engine::Postgres => format!("{HORIZON_ON_POSTGRES} - 1"),
+    };
+    let row = tx.query_one(&format!("SELECT {settled}, through FROM events_pruned"), &[])?;
+    Ok(Top { settled: row.get(0)?, pruned: row.get(1)? })
+}
+
+/// What of the stream a filter shows after this event. The end is looked up once and then counts: asked again, PostgreSQL may
+/// answer another one in the same transaction.
+pub(crate) fn page(tx: &mut Tx, after: i64, limit: u32, filter: &EventFilter) -> Result<EventPage> {
+    let Top { settled, pruned } = top(tx)?;
+    let events = read(tx, after, limit, settled, filter)?;
+    let through = match events.last() {
+        Some(last) if events.len() >= limit as usize => last.id,
+        _ => settled,
+    };
+    let gap = (after > 0 && after < pruned).then_some(pruned);
+    Ok(EventPage { events, through, gap })
+}
+
+pub(crate) fn read(tx: &mut Tx, after: i64, limit: u32, settled: i64, filter: &EventFilter) -> Result<Vec<StoredEvent>> {
+    let mut select = Select::new("events", COLUMNS).filter("id > ", after).filter("id <= ", settled).limit(limit);
     for (condition, value) in [
         ("resource_type = ", &filter.resource_type),
         ("resource_id = ", &filter.resource_id),
@@ -130,7 +136,7 @@ fn read(tx: &mut Tx, after: i64, limit: u32, filter: &EventFilter) -> Result<Vec
     select.rows(tx)?.iter().map(event).collect()
 }
 
-fn event(row: &Row) -> Result<StoredEvent> {
+pub(crate) fn event(row: &Row) -> Result<StoredEvent> {
     Ok(StoredEvent {
         id: row.get(0)?,
         at: row.get(1)?,
@@ -145,26 +151,4 @@ fn event(row: &Row) -> Result<StoredEvent> {
         before: row.get(10)?,
         after: row.get(11)?,
     })
-}
-
-fn prune_some(tx: &mut Tx, older_than: Option<Timestamp>, keep_at_most: Option<u64>) -> Result<u64, Error> {
-    // Everything below the boundary goes.
-    let newest = tx.query_one("SELECT coalesce(max(id), 0) FROM events", &[])?;
-    let newest: i64 = newest.get(0)?;
-    let mut boundary = 0;
-    if let Some(time) = older_than {
-        let sql = "SELECT id FROM events WHERE at >= $1 ORDER BY id LIMIT 1";
-        let row = tx.query_opt(sql, &params![time])?;
-        boundary = row.map_or(Ok(newest), |row| row.get(0))?;
-    }
-    if let Some(keep) = keep_at_most {
-        let sql = "SELECT id FROM events ORDER BY id DESC LIMIT 1 OFFSET $1";
-        let row = tx.query_opt(sql, &params![keep.saturating_sub(1)])?;
-        let by_count: i64 = row.map_or(Ok(0), |row| row.get(0))?;
-        boundary = boundary.max(by_count);
-    }
-    tx.execute(
-        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)",
-        &params![boundary, PRUNED_AT_ONCE],
-    )
 }

@@ -5,18 +5,18 @@
 //! time; the server refuses what would not be, and the closure runs again. Closures are plain blocking code: they run on
 //! blocking threads and drive the asynchronous client from there.
 
-mod bell;
 mod convert;
 mod ddl;
 mod seat;
 mod session;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, Object, Pool, PoolError, Runtime};
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_postgres::NoTls;
 
 use crate::store::{Shared, on_blocking_thread};
@@ -27,11 +27,11 @@ use crate::{
     lead::{self, Controller},
 };
 
-use bell::{Bell, Pending};
 pub(crate) use ddl::ddl;
 pub(crate) use seat::{NOTE_CONTROLLER, Seat, TAKE_LEAD};
 pub(crate) use session::Session;
 use session::{explain, unreachable_because};
+use tail::Tail;
 
 /// How many connections one controller holds at most.
 const CONNECTIONS: usize = 16;
@@ -49,7 +49,7 @@ pub(crate) struct Postgres {
     pool: Pool,
     shared: Arc<Shared>,
     turn: Mutex<()>,
-    bell: Bell,
+    tail: Tail,
     config: Box<tokio_postgres::Config>,
 }
 
@@ -79,8 +79,8 @@ impl Postgres {
             .build()
             .map_err(|error| Error::engine("set up the pool of connections", error))?;
         refuse_old_server(&connection(&pool).await?).await?;
-        let bell = Bell::hang(pool.clone(), config.clone(), Arc::clone(&shared));
-        Ok(Self { pool, shared, turn: Mutex::new(()), bell, config: Box::new(config) })
+        let tail = Tail::begin(config.clone(), Arc::clone(&shared));
+        Ok(Self { pool, shared, turn: Mutex::new(()), tail, config: Box::new(config) })
     }
 
     pub(crate) async fn take_seat(&self, controller: &Controller) -> Seat {
@@ -96,8 +96,8 @@ impl Postgres {
             }
             let session = self.session(BEGIN_WRITE).await?;
             let (shared, job) = (Arc::clone(&self.shared), Arc::clone(&job));
-            let bell = self.bell.pending();
-            match on_blocking_thread(move || write_once(session, &shared, &bell, &*job, term)).await? {
+            let tell = self.tail.tell();
+            match on_blocking_thread(move || write_once(session, &shared, &tell, &*job, term)).await? {
                 Attempt::Done(ran) => return ran,
                 Attempt::RunAgain => {
                     metrics::counter!("store_retries_total").increment(1);
@@ -151,7 +151,7 @@ const SESSION_SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', fa
      WHERE current_setting('synchronous_commit') = 'off'; \
      SET idle_in_transaction_session_timeout = '10s'";
 
-fn write_once(session: Session, shared: &Shared, bell: &Pending, job: &dyn Job, term: Option<i64>) -> Attempt {
+fn write_once(session: Session, shared: &Shared, tell: &Notify, job: &dyn Job, term: Option<i64>) -> Attempt {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
     let led = term.map_or(Ok(()), |term| lead::check(&mut tx, term));
     let ran = led.and_then(|()| job::run(job, &mut tx));
@@ -165,7 +165,9 @@ fn write_once(session: Session, shared: &Shared, bell: &Pending, job: &dyn Job, 
         Ok(true) => match end(&mut tx, "COMMIT") {
             Ok(()) => {
                 shared.committed(1, &touched);
-                bell.add(&touched);
+                if !touched.is_empty() {
+                    tell.notify_one();
+                }
                 Attempt::Done(Ok(true))
             }
             Err(Error::Busy { .. }) => {

@@ -10,12 +10,12 @@ mod session;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::store::{Shared, on_blocking_thread};
 use crate::{Result, job::Job};
 
-use readers::Readers;
+pub(crate) use readers::Readers;
 pub(crate) use session::Session;
 use writer::Writer;
 
@@ -48,12 +48,21 @@ impl Sqlite {
     }
 
     pub(crate) async fn list(&self, job: Arc<dyn Job>) -> Result<bool> {
-        let mut reader = Arc::clone(&self.lists).take().await?;
-        on_blocking_thread(move || reader.run(&*job)).await?
+        list(Arc::clone(&self.lists), job).await
+    }
+
+    /// For who reads beside the store, and must not keep it open.
+    pub(crate) fn lists(&self) -> Weak<Readers> {
+        Arc::downgrade(&self.lists)
     }
 
     /// Folds the write-ahead log into the file and empties it, once all accepted before is committed.
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         self.writer.checkpoint().await
     }
+}
+
+pub(crate) async fn list(readers: Arc<Readers>, job: Arc<dyn Job>) -> Result<bool> {
+    let mut reader = readers.take().await?;
+    on_blocking_thread(move || reader.run(&*job)).await?
 }

@@ -14,7 +14,7 @@ use crate::{
     job::{self, Job},
 };
 
-pub(super) struct Readers {
+pub(crate) struct Readers {
     path: PathBuf,
     shared: Arc<Shared>,
     /// A stack: the connection used last has the warmest cache, and the others stay small.

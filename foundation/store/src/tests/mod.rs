@@ -8,6 +8,8 @@ mod concurrency;
 mod controllers;
 mod files;
 mod fixture;
+mod hub;
+mod hub_of_several;
 mod identity;
 mod kill;
 mod lead;
@@ -85,6 +87,15 @@ on_both_engines!(
         events_are_filtered,
         followers_miss_nothing_under_concurrent_writers,
         pruning_keeps_the_newest_and_reuses_no_id,
+    },
+    hub::{
+        a_wake_says_of_what,
+        who_is_told_of_too_much_looks_at_all,
+        who_heeds_has_heard_before_the_commit_is_acknowledged,
+        a_slow_listener_reads_on_from_the_table,
+        a_listener_hears_of_his_project_only,
+        who_reads_on_from_before_the_cut_hears_of_the_gap,
+        two_hundred_listeners_read_the_table_once,
     },
     pages::{
         pages_are_complete_under_concurrent_inserts,

@@ -2,7 +2,7 @@
 //! Events: written with their change, announced after the commit, read without gaps.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -12,7 +12,7 @@ use types::Timestamp;
 
 use super::behaviour::{insert, names};
 use super::fixture::Fixture;
-use crate::{Actor, Error, Event, EventFilter, Result, Store, StoredEvent, Wake};
+use crate::{Actor, Error, Event, EventFilter, Heard, Result, Store, StoredEvent, Subscription, Wake};
 
 pub(super) async fn an_event_shares_the_fate_of_its_change(fixture: Fixture) {
     let store = &fixture.store;
@@ -192,12 +192,11 @@ pub(super) async fn followers_miss_nothing_under_concurrent_writers(fixture: Fix
             }
         });
     }
-    let mut follow = store.follow(0, EventFilter::default());
+    let mut following = store.subscribe(0, EventFilter::default());
     let mut seen = Vec::new();
     while seen.len() < WRITERS * EACH {
-        let next = timeout(Duration::from_secs(20), follow.next()).await;
-        let next = next.unwrap_or_else(|_| panic!("{} events seen, then no more", seen.len()));
-        seen.extend(next.unwrap().into_iter().map(|event| (event.id, event.resource_id)));
+        let next = next(&mut following).await;
+        seen.extend(next.into_iter().map(|event| (event.id, event.resource_id.clone())));
     }
     writers.join_all().await;
     assert!(seen.is_sorted_by(|a, b| a.0 < b.0), "out of order");
@@ -225,7 +224,7 @@ pub(super) async fn pruning_keeps_the_newest_and_reuses_no_id(fixture: Fixture) 
     assert_eq!(resources(&after.unwrap()), ["e"]);
 }
 
-fn created(id: &str) -> Event {
+pub(super) fn created(id: &str) -> Event {
     Event {
         actor: Actor::system("tests"),
         action: "thing.create".to_owned(),
@@ -255,7 +254,15 @@ fn resources(events: &[StoredEvent]) -> Vec<&str> {
     events.iter().map(|event| event.resource_id.as_str()).collect()
 }
 
+/// The next events, which come within a while.
+pub(super) async fn next(following: &mut Subscription) -> Vec<Arc<StoredEvent>> {
+    match timeout(Duration::from_secs(20), following.next()).await {
+        Ok(Ok(Heard::Events(events))) => events,
+        other => panic!("{other:?} instead of events"),
+    }
+}
+
 /// Whether a wake is there, or comes within a moment.
-async fn wakes(wake: &mut Wake) -> bool {
+pub(super) async fn wakes(wake: &mut Wake) -> bool {
     timeout(Duration::from_millis(100), wake.wait()).await.is_ok()
 }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the reader reads, and what becomes of it.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::{Hub, LOOK, News, State};
+use crate::event::{StoredEvent, Top};
+use crate::job::Call;
+use crate::sqlite::{self, Readers};
+use crate::store::Shared;
+use crate::{EventFilter, Result, Tx, event};
+
+/// How long to gather before reading: what is committed meanwhile is read with it.
+pub(crate) const GATHER: Duration = Duration::from_millis(3);
+
+/// How many events one statement reads.
+pub(crate) const PAGE: u32 = 1000;
+
+/// Some events above the place from which was read, in the order of their ids.
+pub(crate) struct Page {
+    /// No event can come any more below this one or at it.
+    pub(crate) settled: i64,
+    /// There was nothing after these.
+    pub(crate) is_last: bool,
+    pub(crate) found: Vec<Found>,
+}
+
+pub(crate) struct Found {
+    pub(crate) news: News,
+    /// The event itself, if somebody follows the stream.
+    pub(crate) event: Option<StoredEvent>,
+}
+
+/// One reading, from the mark to the end.
+pub(crate) struct Round {
+    began: u64,
+    /// Whether the events themselves are to be read.
+    pub(crate) whole: bool,
+    /// The id above which to read on; none before the first reading, which only finds out where the stream ends.
+    pub(crate) after: Option<i64>,
+}
+
+impl Hub {
+    pub(crate) fn begin_round(&self) -> Round {
+        let began = self.clock.now();
+        let mut state = self.lock();
+        Round { began, whole: state.followers.any(), after: state.mark }
+    }
+
+    /// Tells what is new in this page. Answers whether there is more to read.
+    pub(crate) fn take_in(&self, round: &mut Round, page: Page) -> bool {
+        let mut state = self.lock();
+        let State { mark, begun, told, ears, followers } = &mut *state;
+        if !std::mem::replace(begun, true) && !self.alone {
+            // From before the reader began nobody was told anything.
+            ears.tell_all();
+        }
+        let last = page.found.last().map(|found| found.news.event);
+        let from = *mark.get_or_insert(page.settled);
+        if !self.alone {
+            let unknown = page.found.iter().map(|found| &found.news).filter(|news| news.event > from);
+            let unknown: Vec<&News> = unknown.filter(|news| !told.contains(&news.event)).collect();
+            ears.tell(&unknown, true);
+            told.extend(unknown.iter().map(|news| news.event));
+        }
+        // Who came to follow while a page without the events themselves was read gets them with the next round.
+        if round.whole || !followers.any() {
+            let to = if page.is_last { page.settled } else { page.settled.min(last.unwrap_or(from)) };
+            let settled = page.found.into_iter().filter(|found| found.news.event > from && found.news.event <= to);
+            followers.give(settled.filter_map(|found| found.event), round.whole);
+            *mark = Some(from.max(to));
+            told.retain(|event| *event > to);
+        }
+        round.after = last.or(round.after);
+        !page.is_last && last.is_some()
+    }
+
+    /// All that there was when the round began is told. Answers whether some of it waits for a transaction that runs.
+    pub(crate) fn end_round(&self, round: &Round) -> bool {
+        let unsettled = match (self.lock().mark, round.after) {
+            (Some(mark), Some(after)) => after > mark,
+            _ => false,
+        };
+        self.clock.read(round.began);
+        unsettled
+    }
+
+    /// Nobody follows: where the stream ends then is found out when somebody does.
+    fn rest(&self) {
+        let mut state = self.lock();
+        if !state.followers.any() {
+            state.mark = None;
+        }
+    }
+}
+
+/// Reads the stream of a file while somebody follows it.
+pub(crate) async fn keep_tailing_the_file(shared: Arc<Shared>, readers: Weak<Readers>) {
+    loop {
+        let _ = tokio::time::timeout(LOOK, shared.hub.asked_to_look()).await;
+        tokio::time::sleep(GATHER).await;
+        let mut round = shared.hub.begin_round();
+        if !round.whole {
+            shared.hub.rest();
+            // Until somebody comes.
+            shared.hub.asked_to_look().await;
+            shared.hub.look_now();
+            continue;
+        }
+        loop {
+            let Some(readers) = readers.upgrade() else { return };
+            let after = round.after;
+            let read = list(readers, move |tx| page(tx, after));
+            match read.await {
+                Ok(page) => {
+                    if !shared.hub.take_in(&mut round, page) {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "events cannot be read for those who follow them; trying again");
+                    tokio::time::sleep(LOOK).await;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn list<T: Send + 'static>(readers: Arc<Readers>, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+    let call = Call::new(f);
+    let ran = sqlite::list(readers, call.clone()).await;
+    call.outcome(ran)
+}
+
+fn page(tx: &mut Tx, after: Option<i64>) -> Result<Page> {
+    let Top { settled, .. } = event::top(tx)?;
+    let events = match after {
+        None => Vec::new(),
+        Some(after) => event::read(tx, after, PAGE, settled, &EventFilter::default())?,
+    };
+    let is_last = events.len() < PAGE as usize;
+    let found = events.into_iter().map(|event| Found { news: News::of(&event), event: Some(event) }).collect();
+    Ok(Page { settled, is_last, found })
+}
+
+impl News {
+    pub(crate) fn of(event: &StoredEvent) -> Self {
+        let thing = super::Thing { kind: event.resource_type.clone().into(), id: Arc::from(event.resource_id.as_str()) };
+        Self { event: event.id, thing }
+    }
+}
