@@ -47,7 +47,12 @@ impl Client {
     pub async fn connect(address: &str, tls: Arc<ClientConfig>) -> Result<Self> {
         let connecting = || format!("connect to the controller at {address}");
         let stream = timeout(CONNECT, TcpStream::connect(address)).await.map_err(io::Error::from).doing(connecting)?;
-        let stream = stream.doing(connecting)?;
+        Self::over(stream.doing(connecting)?, tls).await
+    }
+
+    /// The same over a stream that somebody else opened.
+    pub async fn over(stream: TcpStream, tls: Arc<ClientConfig>) -> Result<Self> {
+        let connecting = || "begin to talk to the controller".to_owned();
         stream.set_nodelay(true).doing(connecting)?;
         let name = ServerName::try_from(CONTROLLER_NAME).map_err(|error| Error::tls("name the controller", error))?;
         let stream = timeout(CONNECT, TlsConnector::from(tls).connect(name, stream)).await.map_err(io::Error::from);

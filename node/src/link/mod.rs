@@ -16,6 +16,7 @@ use crate::{Error, Result};
 
 pub use client::{Client, Sent, join};
 pub use credentials::Credentials;
+pub use rustls::ClientConfig as Tls;
 pub use session::Session;
 #[cfg(test)]
 pub(crate) use tls::joining;

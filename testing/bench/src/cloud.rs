@@ -35,14 +35,21 @@ pub struct Controller {
 
 impl Home {
     pub fn make(binary: &Path, dir: &Path) -> anyhow::Result<Self> {
+        Self::with(binary, dir, "")
+    }
+
+    /// With more settings, each in a section of its own. One for the network is instead of no OVN at all.
+    pub fn with(binary: &Path, dir: &Path, settings: &str) -> anyhow::Result<Self> {
         ensure!(binary.exists(), "{} is not there: build it, or name it by FERROSTACK_BINARY", binary.display());
         let folder = tempfile::Builder::new().prefix("ferrostack-bench-").tempdir_in(dir)?;
         let (api, fleet) = (free_address()?, free_address()?);
         let at = folder.path().display();
-        let text = format!(
-            "[api]\nlisten = \"{api}\"\n[fleet]\nlisten = \"{fleet}\"\n[network]\nrun_ovn = false\n\
-             northbound = \"unix:{at}/northbound.sock\"\nsouthbound = \"unix:{at}/southbound.sock\"\n"
-        );
+        let mut text = format!("[api]\nlisten = \"{api}\"\n[fleet]\nlisten = \"{fleet}\"\n{settings}");
+        if !settings.contains("[network]") {
+            text.push_str(&format!(
+                "[network]\nrun_ovn = false\nnorthbound = \"unix:{at}/northbound.sock\"\nsouthbound = \"unix:{at}/southbound.sock\"\n"
+            ));
+        }
         fs::write(folder.path().join("ferrostack.toml"), text)?;
         Ok(Self { folder, binary: binary.to_owned(), authority: api })
     }

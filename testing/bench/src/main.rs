@@ -15,6 +15,7 @@ mod memory;
 mod process;
 mod report;
 mod rounds;
+mod scale;
 mod server;
 mod start;
 mod token;
@@ -34,7 +35,7 @@ use report::Report;
                   The other measures make what they need and remove it; `memory` uses FERROSTACK_HOME's cloud if it is set."
 )]
 struct Arguments {
-    /// Only these measures (default: all but `server`)
+    /// Only these measures (default: all but `scale`, `scale-ports` and `server`)
     #[arg(long, value_delimiter = ',', value_name = "MEASURE")]
     only: Vec<Measure>,
     /// How often floor and ours take turns
@@ -49,6 +50,9 @@ struct Arguments {
     /// The binary that is measured (default: the one beside this)
     #[arg(long, env = "FERROSTACK_BINARY", value_name = "PATH")]
     binary: Option<PathBuf>,
+    /// How many hosts are simulated
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    hosts: usize,
     /// One JSON object a line instead of the table
     #[arg(long)]
     json: bool,
@@ -73,10 +77,15 @@ enum Measure {
     List,
     /// Upload and download of an image, over a copy and a hash of the same file
     Image,
+    /// 500 simulated hosts: bursts of creates, and 20,000 servers at rest, on both engines
+    Scale,
+    /// The same with a port for each server
+    ScalePorts,
     /// Server create until ACTIVE, over the same QEMU started by hand
     Server,
 }
 
+/// What takes minutes, or a cloud, is taken when it is named.
 const WITHOUT_A_CLOUD: &[Measure] =
     &[Measure::Writes, Measure::Start, Measure::Memory, Measure::Token, Measure::Login, Measure::List, Measure::Image];
 
@@ -86,6 +95,7 @@ struct Plan {
     turn: Duration,
     dir: PathBuf,
     binary: PathBuf,
+    hosts: usize,
     /// A running cloud.
     home: Option<PathBuf>,
 }
@@ -113,6 +123,7 @@ fn take_all(arguments: Arguments) -> anyhow::Result<()> {
         turn: Duration::from_secs_f64(arguments.turn.clamp(0.01, 3600.0)),
         binary: arguments.binary.map_or_else(beside, Ok).context("find the binary to measure")?,
         dir: arguments.dir,
+        hosts: arguments.hosts,
         home: std::env::var_os("FERROSTACK_HOME").filter(|home| !home.is_empty()).map(PathBuf::from),
     };
     let mut report = if arguments.json { Report::json() } else { Report::table() };
@@ -138,6 +149,8 @@ fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()
             Measure::Login => login::measure(plan, report).await,
             Measure::List => list::measure(plan, report).await,
             Measure::Image => image::measure(plan, report).await,
+            Measure::Scale => scale::measure(plan, report).await,
+            Measure::ScalePorts => scale::with_ports(plan, report).await,
             Measure::Server => server::measure(plan, report).await,
         }
     })

@@ -121,6 +121,11 @@ fn raw_database(dir: &Path) -> anyhow::Result<rusqlite::Connection> {
     Ok(raw)
 }
 
+/// What the plain way comes to on this disk.
+pub fn one_insert_a_transaction(dir: &Path, turn: Duration) -> anyhow::Result<f64> {
+    inserts(&raw_database(dir)?, turn)
+}
+
 fn inserts(raw: &rusqlite::Connection, turn: Duration) -> anyhow::Result<f64> {
     let mut statement = raw.prepare(INSERT)?;
     rate(turn, || {
