@@ -30,6 +30,9 @@ pub struct NodeFacts {
 pub trait Nodes: Send + Sync {
     fn list(&self) -> BoxFuture<'_, Result<Vec<NodeFacts>, Refusal>>;
 
+    /// One of them, as it is now; none if there is no such node.
+    fn get<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Option<NodeFacts>, Refusal>>;
+
     fn set_disabled<'a>(&'a self, node: &'a NodeId, reason: Option<String>, disabled: bool)
     -> BoxFuture<'a, Result<(), Refusal>>;
 

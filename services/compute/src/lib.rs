@@ -133,7 +133,7 @@ impl Compute {
 
     /// Starts what works on without being asked: the business of the one controller that leads.
     pub fn spawn_reconcilers(self: &Arc<Self>, tasks: &mut Tasks) {
-        let reconciler = server::reconcile::ServerReconciler { room: self.clone(), crowd: Default::default() };
+        let reconciler = server::reconcile::ServerReconciler { room: self.clone(), hosts: Default::default() };
         tasks.reconcile(reconciler, self.bell.clone());
         tasks.spawn(forget_shadows(self.clone()));
         tasks.spawn(self.clone().heed_floating_ips());

@@ -16,6 +16,14 @@ impl Nodes for Fleet {
         Box::pin(async { self.list_nodes().await.map_err(Error::into_refusal) })
     }
 
+    fn get<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Option<NodeFacts>, Refusal>> {
+        Box::pin(async move {
+            let id = node.clone();
+            let row = self.inner.store.read(move |tx| node::find(tx, &id)).await.map_err(Error::into_refusal)?;
+            Ok(row.map(|row| self.facts(row)))
+        })
+    }
+
     fn set_disabled<'a>(
         &'a self,
         node: &'a NodeId,

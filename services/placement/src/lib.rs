@@ -29,7 +29,10 @@ pub use policy::{POLICIES, RULES};
 
 pub const MIGRATIONS: Migrations = Migrations {
     room: "placement",
-    steps: &[Step { number: 1, name: "placement", sql: include_str!("../migrations/0001_placement.sql") }],
+    steps: &[
+        Step { number: 1, name: "placement", sql: include_str!("../migrations/0001_placement.sql") },
+        Step { number: 2, name: "sums", sql: include_str!("../migrations/0002_sums.sql") },
+    ],
 };
 
 /// The room. It implements `contracts::placement::Placement` and `contracts::audit::Audit`.

@@ -10,8 +10,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::{Refusal, nodes::NodeFacts, placement};
-use futures_util::future::{join_all, try_join};
+use contracts::{Refusal, nodes::NodeFacts};
+use futures_util::future::join_all;
 use serde_json::json;
 use store::{Actor, Tx, params};
 use types::{AllocationConsumer, NodeId, ServerId, Timestamp};
@@ -21,7 +21,7 @@ use super::{
     FaultNote, Server,
     claim::{self, Claim, Kind},
     released,
-    schedule::{self, Candidate, Crowd, Reason},
+    schedule::{self, Candidate, Hosts, Placed, Refused, Sought},
     state::Phase,
     store as table,
 };
@@ -50,17 +50,9 @@ pub const CRASH_POINTS: &[&str] = &[
 /// On how many hosts a server is tried.
 const TRIES: usize = 3;
 
-/// Where room for a server was found.
-enum Allocation {
-    Held(Candidate),
-    /// Nowhere now, but a host that may come back any moment was not asked.
-    NotYet,
-    Nowhere(FaultNote),
-}
-
 pub(crate) struct ServerReconciler {
     pub room: Arc<Compute>,
-    pub crowd: Crowd,
+    pub hosts: Hosts,
 }
 
 impl KeyedReconciler for ServerReconciler {
@@ -124,9 +116,9 @@ impl ServerReconciler {
     /// Host, ports, and word to the node.
     async fn build(&self, server: &Server, claims: &[Claim]) -> Result<Step> {
         let chosen = match self.allocate(server).await? {
-            Allocation::Held(candidate) => candidate,
-            Allocation::NotYet => return Ok(Step::Wait),
-            Allocation::Nowhere(fault) => return self.start_failing(server, fault).await,
+            Placed::On(candidate) => candidate,
+            Placed::NotYet => return Ok(Step::Wait),
+            Placed::Nowhere(refused) => return self.start_failing(server, no_valid_host(server, &refused)).await,
         };
         crash::point("compute.server.allocated");
         let nics: Vec<_> = claims.iter().filter_map(|claim| Some((claim.position, claim.nic.as_ref()?))).collect();
@@ -167,46 +159,21 @@ impl ServerReconciler {
     }
 
     /// Room on a host: the one where it is held already, or the best that grants it.
-    async fn allocate(&self, server: &Server) -> Result<Allocation> {
-        let room = &self.room;
+    async fn allocate(&self, server: &Server) -> Result<Placed> {
         let consumer = AllocationConsumer::new(server.id.as_str());
-        let (nodes, capacities) = try_join(room.nodes.list(), room.placement.capacities()).await?;
-        crash::point("compute.server.scheduled");
-        if let Some(node) = self.held_node(server, &consumer, &nodes).await? {
-            return Ok(Allocation::Held(node));
+        if let Some(node) = self.held_node(server, &consumer).await? {
+            return Ok(Placed::On(node));
         }
-        let (candidates, mut refused, _place) = self.crowd.candidates(server, &nodes, &capacities);
-        let needs = schedule::resources(server);
-        for candidate in candidates {
-            let claimed =
-                room.placement.claim(&consumer, &candidate.provider, &needs, &server.project_id, &server.user_id).await?;
-            match claimed {
-                placement::Claim::Held => return Ok(Allocation::Held(candidate)),
-                // Another server took the room since it was looked at.
-                placement::Claim::Full(classes) => {
-                    let class = classes.first().cloned().unwrap_or_else(|| "room".to_owned());
-                    let needs = needs.get(&class).copied().unwrap_or_default();
-                    refused.note(&candidate.host, Reason::Lacks { class, needs, free: 0 });
-                }
-            }
-        }
-        if nodes.iter().any(|node| !node.up && !room.is_away(node, room.patience.returning_node)) {
-            return Ok(Allocation::NotYet);
-        }
-        let mut message =
-            format!("No valid host was found. There are not enough hosts available. {}", sentence(&refused.counts()));
-        if let Some(last) = server.fault.as_ref().filter(|_| !server.tried.is_empty()) {
-            message = format!("{message} The last attempt failed: {}", last.message);
-        }
-        Ok(Allocation::Nowhere(FaultNote::new(message, Some(refused.by_host()))))
+        let sought = Sought { server, needs: schedule::resources(server), consumer, not_on: &[] };
+        self.hosts.find_room(&self.room, &sought).await
     }
 
     /// Where an earlier attempt, cut short, got its allocation: only if that host would still do.
-    async fn held_node(&self, server: &Server, consumer: &AllocationConsumer, nodes: &[NodeFacts]) -> Result<Option<Candidate>> {
+    async fn held_node(&self, server: &Server, consumer: &AllocationConsumer) -> Result<Option<Candidate>> {
         // A first attempt that was not cut short holds nothing; asking costs a read only.
         let Some(provider) = self.room.placement.held(consumer).await? else { return Ok(None) };
-        let node = nodes.iter().find(|node| node.id.as_str() == provider.as_str());
-        let fits = |node: &&NodeFacts| node.up && !server.tried.contains(&node.id);
+        let node = self.room.nodes.get(&NodeId::new(provider.as_str())).await?;
+        let fits = |node: &NodeFacts| node.up && !server.tried.contains(&node.id);
         Ok(node.filter(fits).map(|node| Candidate { node: node.id.clone(), host: node.hostname.clone(), provider }))
     }
 
@@ -325,9 +292,8 @@ impl ServerReconciler {
     }
 
     async fn is_dead(&self, node_id: &NodeId) -> Result<bool> {
-        let nodes = self.room.nodes.list().await?;
-        let node = nodes.iter().find(|node| node.id == *node_id);
-        Ok(node.is_none_or(|node| self.room.is_away(node, self.room.patience.dead_node)))
+        let node = self.room.nodes.get(node_id).await?;
+        Ok(node.as_ref().is_none_or(|node| self.room.is_away(node, self.room.patience.dead_node)))
     }
 
     /// A node that took a machine on and went away for good does not leave the server building forever.
@@ -392,6 +358,14 @@ fn remove_claims(tx: &mut Tx, id: &ServerId) -> Result<()> {
 
 fn holds(claims: &[Claim], kind: Kind) -> bool {
     claims.iter().any(|claim| claim.kind == kind)
+}
+
+fn no_valid_host(server: &Server, refused: &Refused) -> FaultNote {
+    let mut message = format!("No valid host was found. There are not enough hosts available. {}", sentence(&refused.counts()));
+    if let Some(last) = server.fault.as_ref().filter(|_| !server.tried.is_empty()) {
+        message = format!("{message} The last attempt failed: {}", last.message);
+    }
+    FaultNote::new(message, Some(refused.by_host()))
 }
 
 fn hosts(count: usize) -> String {

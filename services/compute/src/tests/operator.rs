@@ -126,3 +126,33 @@ async fn racing_creates_stay_within_the_quota() {
     }
     assert_eq!(accepted, 10);
 }
+
+#[tokio::test]
+async fn a_host_that_was_switched_off_a_moment_ago_gets_no_server() {
+    let cloud = Cloud::with_hosts(&["h1", "h2"]).await;
+    let host_of = async |name: &str| {
+        let id = cloud.create(name).await;
+        cloud.until(&id, "ACTIVE").await["OS-EXT-SRV-ATTR:host"].as_str().unwrap().to_owned()
+    };
+    // The first look at the hosts serves those who come at once after it: h2 would be the next one's choice.
+    assert_eq!(host_of("first").await, "h1");
+    let node = node_id("h2");
+    contracts::nodes::Nodes::set_disabled(&*cloud.far, &node, Some("a new disk".to_owned()), true).await.unwrap();
+    assert_eq!(host_of("second").await, "h1");
+}
+
+#[tokio::test]
+async fn nobody_hears_that_there_is_no_room_where_some_was_given_back_a_moment_ago() {
+    let cloud = Cloud::with_hosts(&["h1"]).await;
+    let whole = |name: &str| {
+        let mut body = server(name);
+        body["server"]["flavorRef"] = json!("m1.large");
+        body
+    };
+    for name in ["first", "second", "third"] {
+        let id = super::id_of(cloud.member().post("/compute/v2.1/servers", whole(name)).await.expect(202));
+        cloud.until(&id, "ACTIVE").await;
+        cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
+        cloud.until_gone(&id).await;
+    }
+}

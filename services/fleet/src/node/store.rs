@@ -57,9 +57,13 @@ pub(crate) fn all(tx: &mut Tx) -> Result<Vec<Row>> {
     tx.query(&format!("SELECT {COLUMNS} FROM nodes ORDER BY hostname"), &[])?.iter().map(Row::read).collect()
 }
 
-pub(crate) fn get(tx: &mut Tx, id: &NodeId) -> Result<Row> {
+pub(crate) fn find(tx: &mut Tx, id: &NodeId) -> Result<Option<Row>> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM nodes WHERE id = $1"), &params![id])?;
-    row.as_ref().map(Row::read).unwrap_or_else(|| Err(Refusal::not_found(format!("there is no node {id}")).into()))
+    row.as_ref().map(Row::read).transpose()
+}
+
+pub(crate) fn get(tx: &mut Tx, id: &NodeId) -> Result<Row> {
+    find(tx, id)?.ok_or_else(|| Refusal::not_found(format!("there is no node {id}")).into())
 }
 
 pub(crate) fn insert(tx: &mut Tx, id: &NodeId, hostname: &str) -> Result<()> {
