@@ -57,7 +57,7 @@ use access::{
 };
 use api::{Cx, Fault, FaultStyle, Route, Routes, Service};
 use http::{HeaderValue, header};
-use store::{Migrations, Step, Store, Tx, Wake};
+use store::{Heeding, Migrations, Step, Store, Tx};
 use types::{DomainId, ProjectId};
 
 pub use assignment::grants::RULES;
@@ -87,6 +87,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { number: 20, name: "federation", sql: include_str!("../migrations/0020_federation.sql") },
         Step { number: 21, name: "inactive users", sql: include_str!("../migrations/0021_inactive_users.sql") },
         Step { number: 30, name: "first things", sql: include_str!("../migrations/0030_first_things.sql") },
+        Step { number: 31, name: "revoked at", sql: include_str!("../migrations/0031_revoked_at.sql") },
     ],
 };
 
@@ -96,10 +97,11 @@ pub struct Identity {
     keys: KeyRepository,
     credential_keys: KeyRepository,
     passwords: password::Passwords,
-    tokens: token::cache::TokenCache,
+    tokens: Arc<token::cache::TokenCache>,
     catalog: RwLock<catalog::Remembered>,
     federation: federation::Federation,
     settings: Settings,
+    _heeding: [Heeding; 2],
 }
 
 /// A look at a directory, every so often.
@@ -138,9 +140,11 @@ impl Identity {
         credential_keys: KeyRepository,
         settings: Settings,
     ) -> Result<Arc<Self>> {
+        let tokens = Arc::<token::cache::TokenCache>::default();
         let room = Arc::new(Self {
             passwords: password::Passwords::new()?,
-            tokens: token::cache::TokenCache::default(),
+            tokens: Arc::clone(&tokens),
+            _heeding: heed(&store, &tokens),
             catalog: RwLock::new(None),
             federation: federation::Federation::default(),
             settings,
@@ -148,10 +152,7 @@ impl Identity {
             credential_keys,
             store,
         });
-        let (changes, revocations) = (room.store.watch(MEANINGFUL), room.store.watch(&["token"]));
         room.load_revoked().await?;
-        tokio::spawn(heed_changes(Arc::downgrade(&room), changes));
-        tokio::spawn(heed_revocations(Arc::downgrade(&room), revocations));
         tokio::spawn(heed_keys(Arc::downgrade(&room)));
         // Once also without the rule: it may have been taken back.
         room.converge_inactive().await?;
@@ -311,24 +312,13 @@ pub fn policies() -> Vec<&'static Policy> {
     all
 }
 
-/// Follows what other controllers change.
-async fn heed_changes(room: Weak<Identity>, mut changes: Wake) {
-    loop {
-        changes.wait().await;
-        let Some(room) = room.upgrade() else { return };
-        room.tokens.invalidate();
-    }
-}
-
-/// Follows what other controllers revoke.
-async fn heed_revocations(room: Weak<Identity>, mut revocations: Wake) {
-    loop {
-        revocations.wait().await;
-        let Some(room) = room.upgrade() else { return };
-        if let Err(error) = room.load_revoked().await {
-            tracing::error!(cause = ?error, "revoked tokens cannot be read; those of other controllers may be accepted");
-        }
-    }
+/// Lets the cache hear of all that changes what tokens mean, whoever changed it, in the very moment in which it is known.
+fn heed(store: &Store, tokens: &Arc<token::cache::TokenCache>) -> [Heeding; 2] {
+    let (changed, revoked) = (Arc::clone(tokens), Arc::clone(tokens));
+    [
+        store.heed(MEANINGFUL, move |_| changed.invalidate()),
+        store.heed(&["token"], move |touched| revoked.hear_of_revoked(touched.ids("token"))),
+    ]
 }
 
 /// Follows keys that a tool or another controller has rotated. A token is opened with a key that was staged for long, so
@@ -338,6 +328,7 @@ async fn heed_keys(room: Weak<Identity>) {
         tokio::time::sleep(KEYS_ARE_LOOKED_AT).await;
         let Some(room) = room.upgrade() else { return };
         reload(&room.keys);
+        room.settle_revoked().await;
     }
 }
 

@@ -40,7 +40,13 @@ impl World {
     /// With the operator's own settings.
     pub async fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&database::new_database(folder.path()).await).await.unwrap();
+        let url = database::new_database(folder.path()).await;
+        Self::on(&url, folder, settings).await
+    }
+
+    /// On this empty database.
+    pub async fn on(url: &str, folder: tempfile::TempDir, settings: Settings) -> Self {
+        let store = Store::open(url).await.unwrap();
         store.migrate(&[MIGRATIONS]).await.unwrap();
         let room = open_room(&store, folder.path(), settings).await;
         room.bootstrap(&bootstrap()).await.unwrap();
@@ -51,7 +57,12 @@ impl World {
         world
     }
 
-    /// Another controller on the same tables and keys.
+    /// Another controller, with connections of its own to the database.
+    pub async fn another_controller(&self, url: &str) -> Arc<Identity> {
+        open_room(&Store::open(url).await.unwrap(), self.folder.path(), Settings::default()).await
+    }
+
+    /// Another room on the same tables and keys.
     pub async fn second_room(&self) -> Arc<Identity> {
         open_room(&self.store, self.folder.path(), Settings::default()).await
     }

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 
 mod server;
+mod wire;
 
 use std::{
     env,
@@ -21,6 +22,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 pub use server::Server;
+pub use wire::Wire;
 
 pub const ENGINE: &str = "FERROSTACK_TEST_DATABASE";
 
@@ -39,6 +41,20 @@ pub async fn new_postgres_database() -> String {
     static SERVER: OnceCell<Server> = OnceCell::const_new();
     let server = SERVER.get_or_init(|| async { Server::start() }).await;
     new_database_of(&server.url()).await
+}
+
+/// From the next connection on, notifications of this database go to a function that does nothing.
+pub async fn swallow_notifications(url: &str) {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let swallowed = client.batch_execute(
+        "CREATE SCHEMA deaf; \
+         CREATE FUNCTION deaf.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT'; \
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = deaf, pg_catalog, public', current_database()); END $$",
+    );
+    swallowed.await.unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
 }
 
 async fn new_database_of(server: &str) -> String {

@@ -4,11 +4,14 @@
 //! Every entry carries the generation of identity at which it was read. A change of anything (a user, a role, an
 //! assignment …) raises the generation, and all entries are read anew when next used. Two maps of bounded size take
 //! turns: when the young one is full it becomes the old one, and what is still used moves over.
+//!
+//! The store tells of changes, those of other controllers too, in the commit or while the events are read: whoever asks the
+//! store whether it is current, and then looks here, finds nothing that was revoked a second ago.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -25,7 +28,17 @@ const SIZE: usize = 8192;
 pub struct TokenCache {
     generation: AtomicU64,
     halves: Mutex<Halves>,
-    revoked: RwLock<HashMap<AuditId, Timestamp>>,
+    revoked: RwLock<Revoked>,
+}
+
+#[derive(Default)]
+struct Revoked {
+    /// With the time at which the token is void anyway.
+    known: HashMap<AuditId, Timestamp>,
+    /// Heard of by their events. When they can be forgotten stands in the table.
+    heard: HashSet<AuditId>,
+    /// There may be others.
+    is_incomplete: bool,
 }
 
 #[derive(Default)]
@@ -74,20 +87,56 @@ impl TokenCache {
     pub fn is_revoked(&self, ids: &[AuditId]) -> bool {
         let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
         // Its own id and that of the login it goes back to: who ends a login ends all that was bought with it.
-        ids.iter().any(|id| revoked.contains_key(id))
+        ids.iter().any(|id| revoked.known.contains_key(id) || revoked.heard.contains(id))
     }
 
-    /// The token is void from now on. Those that have expired by themselves are forgotten on the way.
+    /// The token is void from now on.
     pub fn revoke(&self, id: AuditId, expires_at: Timestamp) {
-        let now = Timestamp::now();
-        let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
-        revoked.retain(|_, expires_at| *expires_at > now);
-        revoked.insert(id, expires_at);
+        self.revoked().known.insert(id, expires_at);
     }
 
-    /// Adds what the table says, in which other controllers write too.
-    pub fn add_revoked(&self, all: Vec<(AuditId, Timestamp)>) {
-        self.revoked.write().unwrap_or_else(PoisonError::into_inner).extend(all);
+    /// What the store says of revoked tokens, by this controller or another.
+    pub fn hear_of_revoked(&self, ids: Option<Vec<String>>) {
+        let mut revoked = self.revoked();
+        match ids {
+            Some(ids) => revoked.heard.extend(ids.iter().filter_map(|id| AuditId::parse(id))),
+            None => revoked.is_incomplete = true,
+        }
+    }
+
+    /// Whether the table must be read before a token is believed.
+    pub fn lacks_revoked(&self) -> bool {
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).is_incomplete
+    }
+
+    pub fn has_heard(&self) -> bool {
+        !self.revoked.read().unwrap_or_else(PoisonError::into_inner).heard.is_empty()
+    }
+
+    /// To be asked before the table is read, and given to [`add_revoked`](Self::add_revoked) with what it says.
+    pub fn heard_of(&self) -> HashSet<AuditId> {
+        let mut revoked = self.revoked();
+        // Set again by whatever is missed from now on.
+        revoked.is_incomplete = false;
+        revoked.heard.clone()
+    }
+
+    /// The table could not be read.
+    pub fn miss_revoked(&self) {
+        self.revoked().is_incomplete = true;
+    }
+
+    /// Takes in what the table says. What has expired by itself is forgotten.
+    pub fn add_revoked(&self, all: Vec<(AuditId, Timestamp)>, heard_before: &HashSet<AuditId>) {
+        let now = Timestamp::now();
+        let mut revoked = self.revoked();
+        revoked.known.retain(|_, expires_at| *expires_at > now);
+        revoked.known.extend(all);
+        revoked.heard.retain(|id| !heard_before.contains(id));
+    }
+
+    fn revoked(&self) -> RwLockWriteGuard<'_, Revoked> {
+        self.revoked.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Halves> {

@@ -72,6 +72,7 @@ impl Identity {
         let (methods, bound) = (proved.methods, proved.bound);
         actor.user_id = Some(account.id.to_string());
         actor.name.clone_from(&account.name);
+        let generation = self.tokens.generation();
         let (valid, issued_at) = self
             .store
             .write(move |tx| {
@@ -99,8 +100,13 @@ impl Identity {
                 Ok::<_, Error>((valid, issued_at))
             })
             .await?;
-        let token = self.keys.ring().seal(&valid.payload.pack(), issued_at)?;
-        Ok(Issued { token, valid: Arc::new(valid) })
+        let (packed, valid) = (valid.payload.pack(), Arc::new(valid));
+        let token = self.keys.ring().seal(&packed, issued_at)?;
+        // Its first use is soon, and what it means was just looked up. A change since then makes this void, as any entry.
+        if Payload::unpack(&packed).is_ok_and(|payload| payload == valid.payload) {
+            self.tokens.insert(&token, generation, Arc::clone(&valid));
+        }
+        Ok(Issued { token, valid })
     }
 }
 

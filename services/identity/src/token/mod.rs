@@ -6,6 +6,8 @@
 //!
 //! Invariant: a check of a token seen before touches no database (test: `a_warm_check_runs_no_statement`).
 //! Invariant: a revoked token is refused from the next request on (test: `revocation_takes_effect_at_once`).
+//! Invariant: what one controller has revoked, disabled or taken away, each of them refuses within a second, whatever became of the
+//! notification (test: `what_is_revoked_is_refused_everywhere_within_a_second`).
 //! Invariant: with a token, those that were bought with it are revoked (test: `with_the_first_of_a_chain_go_the_others`).
 //! Invariant: a token bought with a token does not outlive it (test: `rescoping_keeps_the_expiry_and_the_audit_chain`).
 
@@ -22,6 +24,8 @@ pub mod receipt;
 pub mod revocations;
 pub mod revoke;
 pub mod scope;
+#[cfg(test)]
+mod several_tests;
 #[cfg(test)]
 mod tests;
 pub mod view;

@@ -33,11 +33,10 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     reply::collection(&cx, "events", &events)
 }
 
-/// Tokens that were revoked one by one. The stream of events knows when.
+/// Tokens that were revoked one by one.
 fn single_tokens(tx: &mut Tx, since: Timestamp) -> Result<Vec<Value>> {
-    let sql = "SELECT r.audit_id, e.at FROM revoked_tokens r \
-               JOIN events e ON e.resource_id = r.audit_id AND e.resource_type = 'token' \
-               WHERE r.expires_at > $1 AND e.at >= $2 ORDER BY e.id";
+    let sql = "SELECT audit_id, revoked_at FROM revoked_tokens WHERE expires_at > $1 AND revoked_at >= $2 \
+               ORDER BY revoked_at, audit_id";
     let rows = tx.query(sql, &params![Timestamp::now(), since])?;
     let event = |row: &::store::Row| {
         let (audit_id, at): (String, Timestamp) = (row.get(0)?, row.get(1)?);

@@ -19,8 +19,9 @@ impl Identity {
             .write(move |tx| {
                 let now = Timestamp::now();
                 tx.execute("DELETE FROM revoked_tokens WHERE expires_at < $1", &params![now])?;
-                let sql = "INSERT INTO revoked_tokens (audit_id, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-                tx.execute(sql, &params![own.to_string(), expires_at])?;
+                let sql =
+                    "INSERT INTO revoked_tokens (audit_id, expires_at, revoked_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+                tx.execute(sql, &params![own.to_string(), expires_at, now])?;
                 let state = serde_json::json!({"audit_id": own.to_string(), "user_id": user});
                 change::record(tx, &actor, "token", &own.to_string(), Some(&state), None)
             })
@@ -31,9 +32,19 @@ impl Identity {
 
     /// Reads what this or another controller has revoked.
     pub(crate) async fn load_revoked(&self) -> Result<()> {
-        let all = self.read(revoked).await?;
-        self.tokens.add_revoked(all);
+        let heard = self.tokens.heard_of();
+        let all = self.list(revoked).await.inspect_err(|_| self.tokens.miss_revoked())?;
+        self.tokens.add_revoked(all, &heard);
         Ok(())
+    }
+
+    /// Finds out until when the tokens that were revoked lately must be remembered.
+    pub(crate) async fn settle_revoked(&self) {
+        if self.tokens.has_heard()
+            && let Err(error) = self.load_revoked().await
+        {
+            tracing::warn!(cause = ?error, "the table of revoked tokens cannot be read; what was heard of stays revoked");
+        }
     }
 }
 

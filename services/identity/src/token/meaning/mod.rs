@@ -34,8 +34,13 @@ use crate::{
 };
 
 impl Identity {
-    /// Checks a token. Whatever is wrong with it, the answer is [`Error::Unauthorized`].
+    /// Checks a token. Whatever is wrong with it, the answer is [`Error::Unauthorized`]. What another controller has changed
+    /// counts within a second; while the database does not say what that is, nobody is believed.
     pub async fn check_token(&self, token: &str) -> Result<Arc<ValidToken>> {
+        self.store.current().await?;
+        if self.tokens.lacks_revoked() {
+            self.load_revoked().await?;
+        }
         if let Some(valid) = self.tokens.get(token).filter(|valid| !valid.is_stale()) {
             return if self.is_current(&valid.payload) { Ok(valid) } else { Err(Error::Unauthorized) };
         }
