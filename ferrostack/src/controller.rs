@@ -147,7 +147,7 @@ impl Rooms {
     fn node_neighbours(&self) -> NodeNeighbours {
         let compute = self.compute.clone();
         NodeNeighbours {
-            desired: compute.clone(),
+            desired: vec![compute.clone()],
             observed: compute.clone(),
             images: compute.clone(),
             snapshots: compute.clone(),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The host: what it is, and what it offers.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
-use contracts::node::{Accelerator as AcceleratorSaid, Hello, PROTOCOL};
+use contracts::node::{Accelerator as AcceleratorSaid, Held, Hello, PROTOCOL, Versions};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
@@ -90,12 +90,15 @@ impl Host {
         &self.boot_id
     }
 
-    /// What this host says of itself, with what its switch is like and what the cloud's database was seen to know.
-    pub fn hello(&self, datapath: Option<Datapath>, knows: Option<DatabaseMark>) -> Hello {
+    /// What this host says of itself, with what its switch is like, all that there is here, wanted or not, and what the cloud's
+    /// database was seen to know.
+    pub fn hello(&self, datapath: Option<Datapath>, holds: Vec<Held>, knows: Option<DatabaseMark>) -> Hello {
         let (memory, disk) = (memory_mb(), disk_gb(&self.state));
         let accelerator = self.accelerator.borrow().clone();
         Hello {
-            protocol: PROTOCOL,
+            speaks: Versions::only(PROTOCOL),
+            features: BTreeSet::new(),
+            holds,
             version: env!("CARGO_PKG_VERSION").into(),
             hostname: self.config.hostname.clone(),
             boot_id: self.boot_id.clone(),

@@ -8,7 +8,7 @@ use types::{ImageId, NodeId, ServerId, Timestamp};
 use crate::{
     BoxFuture, Refusal,
     images::Chunks,
-    node::{Answer, Ask, GuestPassword, Hello, MachineDesired, Observed},
+    node::{Answer, Ask, Feature, Found, GuestPassword, Hello, Kind, Stream, Thing, ThingId, Ticket},
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +22,35 @@ pub struct NodeFacts {
     pub disabled_reason: Option<String>,
     pub joined_at: Timestamp,
     pub seen_at: Timestamp,
+    /// Until then at most it runs what is exclusively its, if it is not heard of again.
+    pub lease_until: Timestamp,
+    /// Things that it has, and that this cloud's tables neither want of it nor give up.
+    pub strays: Vec<ThingId>,
     /// What it said of itself when it connected last.
     pub hello: Option<Hello>,
+}
+
+impl NodeFacts {
+    pub fn can(&self, feature: Feature) -> bool {
+        self.hello.as_ref().is_some_and(|hello| hello.features.contains(&feature))
+    }
+
+    /// Refuses what this node's agent cannot do.
+    pub fn demand(&self, feature: Feature) -> Result<(), Refusal> {
+        if self.can(feature) {
+            return Ok(());
+        }
+        let message = format!(
+            "The host {} runs a version of ferrostack that cannot {feature}; the operator can bring it up to date.",
+            self.hostname
+        );
+        Err(Refusal::conflict(message))
+    }
+
+    /// Whether what is exclusively this node's may be opened elsewhere.
+    pub fn lease_is_over(&self) -> bool {
+        !self.up && self.lease_until < Timestamp::now()
+    }
 }
 
 /// Fleet, as the other rooms see it.
@@ -36,30 +63,43 @@ pub trait Nodes: Send + Sync {
     fn set_disabled<'a>(&'a self, node: &'a NodeId, reason: Option<String>, disabled: bool)
     -> BoxFuture<'a, Result<(), Refusal>>;
 
-    /// The desired state of this node changed: read it again from its sources and send what differs.
+    /// What is wanted of these things of this node changed: read it from their room and send what differs.
+    fn tell(&self, node: &NodeId, things: &[ThingId]);
+
+    /// What is wanted of this node changed, and what of it is not known: read all of it again and send what differs.
     fn wake(&self, node: &NodeId);
+
+    /// The word by which this node, and no other, opens this stream. Always the same.
+    fn ticket(&self, node: &NodeId, stream: &Stream) -> Ticket;
 
     /// Asks a connected node and waits for its answer, or says why there is none.
     fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>>;
 }
 
-/// What is wanted of a node. What is in neither list is nobody's wish: the node keeps it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NodeWishes {
-    /// Every machine that the node shall have, running or stopped.
-    pub machines: Vec<MachineDesired>,
-    /// Machines that shall be gone, until the node has said that they are.
-    pub released: Vec<ServerId>,
+/// A room that wants things of one kind of nodes. What it answers is what is wanted now; nothing is queued, so nothing can be
+/// lost. A thing that is not in an answer is nobody's wish: the node keeps it.
+pub trait DesiredSource: Send + Sync {
+    fn kind(&self) -> Kind;
+
+    /// All that is wanted of this node: what it shall have, and what it shall give up until it has said that it has.
+    fn all<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>>;
+
+    /// The same of these things only, with work that grows with their number and nothing else.
+    fn changed<'a>(&'a self, node: &'a NodeId, things: &'a [ThingId]) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>>;
 }
 
-/// A room that wants something of nodes. Read afresh at each wake; nothing is queued, so nothing can be lost.
-pub trait DesiredSource: Send + Sync {
-    fn wishes<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeWishes, Refusal>>;
+/// What a node found, with what follows from it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    pub found: Vec<Found>,
+    /// Things that the node was told of before it looked, and that it does not have.
+    pub absent: Vec<ThingId>,
 }
 
 /// A room that wants to know what nodes found.
 pub trait ObservedSink: Send + Sync {
-    fn observed<'a>(&'a self, node: &'a NodeId, observed: &'a Observed) -> BoxFuture<'a, Result<(), Refusal>>;
+    /// Told again now and then, though nothing changed.
+    fn observed<'a>(&'a self, node: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>>;
 
     /// A node connected or was lost.
     fn node_changed<'a>(&'a self, node: &'a NodeFacts) -> BoxFuture<'a, Result<(), Refusal>>;
@@ -88,7 +128,8 @@ pub trait PasswordSink: Send + Sync {
 /// What fleet is given by the wiring, after all rooms stand.
 #[derive(Clone)]
 pub struct NodeNeighbours {
-    pub desired: Arc<dyn DesiredSource>,
+    /// One for each kind.
+    pub desired: Vec<Arc<dyn DesiredSource>>,
     pub observed: Arc<dyn ObservedSink>,
     pub images: Arc<dyn ImageSource>,
     pub snapshots: Arc<dyn SnapshotSink>,

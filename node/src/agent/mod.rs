@@ -10,7 +10,7 @@ mod sessions;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use contracts::BoxFuture;
+use contracts::{BoxFuture, node::Ticket};
 use disks::cage::Cage;
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::BodyDataStream;
@@ -134,9 +134,9 @@ fn cage(config: &NodeConfig) -> Cage {
 
 /// Images come from the controller that holds the session, over the session's own connection.
 impl Fetch for Link {
-    fn image<'a>(&'a self, sha512: &'a str) -> BoxFuture<'a, Result<Pieces>> {
+    fn open<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, Result<Pieces>> {
         Box::pin(async move {
-            let response = self.client()?.get(&format!("/v1/images/{sha512}")).await?;
+            let response = self.client()?.get(&ticket.path()).await?;
             let pieces = BodyDataStream::new(response.into_body());
             Ok(pieces.map_ok(Bytes::from).map_err(Error::http).boxed())
         })

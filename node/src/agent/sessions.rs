@@ -5,7 +5,10 @@
 //! learns of others from the one that it finds.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -74,22 +77,26 @@ impl Agent {
         self.link.set(Some(client.clone()));
         let mut accelerator = self.host.accelerator_changes();
         let datapath = self.switch.as_ref().map(|switch| switch.datapath());
-        let mut session = Session::begin(&client, &self.host.hello(datapath, self.cloud.database())).await?;
-        // A report tells of the machines that the first line brings, too.
-        let first = session.next().await?.ok_or(Error::NotConnected)?;
-        self.hear(first, &client);
+        let mut session =
+            Session::begin(&client, &self.host.hello(datapath, self.machines.held(), self.cloud.database())).await?;
+        // The latest line on what is desired that was taken in. A report tells of the machines that the first of them brings, too.
+        let as_of = AtomicU64::new(0);
+        while as_of.load(Ordering::Acquire) == 0 {
+            let line = session.next().await?.ok_or(Error::NotConnected)?;
+            self.hear(line, &client, &as_of);
+        }
         tracing::info!("a session with the controller began");
         *began = true;
         self.keep_controllers(address, identity);
         let listen = async {
             while let Some(line) = session.next().await? {
-                self.hear(line, &client);
+                self.hear(line, &client, &as_of);
             }
             Ok(())
         };
         tokio::select! {
             heard = listen => heard,
-            reported = board::report(&client, &self.board) => reported,
+            reported = board::report(&client, &self.board, &as_of) => reported,
             renewed = renew_in_time(&client, identity) => renewed,
             // It is said at the beginning of a session.
             _ = accelerator.changed() => {
@@ -99,16 +106,18 @@ impl Agent {
         }
     }
 
-    fn hear(self: &Arc<Self>, line: ToNode, client: &Client) {
+    fn hear(self: &Arc<Self>, line: ToNode, client: &Client, as_of: &AtomicU64) {
         match line {
-            ToNode::Desired { node, machines, released, database } => {
-                self.cloud.settle(node);
-                self.machines.hear_all(machines, &released);
+            ToNode::Welcome { node, .. } => self.cloud.settle(node),
+            ToNode::Desired { seq, whole, things, database } => {
+                if whole {
+                    self.machines.hear_all(things)
+                } else {
+                    self.machines.hear(things)
+                }
                 self.cloud.note_database(database);
+                as_of.store(seq, Ordering::Release);
             }
-            ToNode::Machine { machine } => self.machines.set(*machine),
-            ToNode::Released { server_id } => self.machines.release(&server_id),
-            ToNode::Known { database } => self.cloud.note_database(database),
             ToNode::Ask { id, ask } => {
                 let (client, agent) = (client.clone(), self.clone());
                 tokio::spawn(async move {
@@ -118,7 +127,7 @@ impl Agent {
                     }
                 });
             }
-            ToNode::Beat => {}
+            ToNode::Beat { .. } => {}
         }
     }
 

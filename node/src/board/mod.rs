@@ -62,6 +62,11 @@ impl Board {
         self.latest.send_replace(mark);
     }
 
+    /// Of the latest entry.
+    pub fn mark(&self) -> u64 {
+        *self.latest.borrow()
+    }
+
     pub(crate) fn since(&self, mark: u64) -> News {
         let entries = self.lock();
         let machines = entries.values().filter(|entry| entry.mark > mark).map(|entry| entry.found.clone()).collect();
@@ -116,7 +121,7 @@ mod tests {
     use super::*;
 
     fn found(id: &str, state: MachineState) -> MachineObserved {
-        MachineObserved { server_id: id.into(), generation: Generation(1), reboots: 0, state, snapshot: None }
+        MachineObserved { server_id: id.into(), generation: Generation(1), reboots: 0, state, snapshot: None, devices: vec![] }
     }
 
     #[test]

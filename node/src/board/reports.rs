@@ -3,9 +3,12 @@
 //!
 //! What a complete report does not list is taken for gone, so it is made only when every machine was looked at.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
-use contracts::node::Observed;
+use contracts::node::{Found, Observed};
 use tokio::time::{Instant, timeout_at};
 
 use super::Board;
@@ -16,20 +19,23 @@ const EVERYTHING_EVERY: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Runs until the connection fails. A controller that cannot take a report now is asked again.
-pub async fn report(client: &Client, board: &Board) -> Result<()> {
+/// Runs until the connection fails. A controller that cannot take a report now is asked again. `as_of` is the latest line on what is desired that was taken in.
+pub async fn report(client: &Client, board: &Board, as_of: &AtomicU64) -> Result<()> {
     let mut mark = 0;
     let mut everything_at = Instant::now();
     loop {
         let due = everything_at <= Instant::now();
+        // Read before we look: what is said later is not in what we find.
+        let as_of = as_of.load(Ordering::Acquire);
         // Looked at before the news are read: what is seen in between is in them.
         let complete = due && board.is_complete();
         let news = board.since(if complete { 0 } else { mark });
         if complete || !news.machines.is_empty() {
-            let observed = Observed { complete, machines: news.machines };
+            let things = news.machines.iter().cloned().map(Found::Machine).collect();
+            let observed = Observed { as_of, complete, things };
             match client.report(&observed).await {
                 Ok(()) => {
-                    board.acknowledged(&observed.machines);
+                    board.acknowledged(&news.machines);
                     mark = news.mark;
                     if complete {
                         everything_at = Instant::now() + EVERYTHING_EVERY;

@@ -27,12 +27,12 @@ pub(crate) struct Ec2(BTreeMap<&'static str, Value>);
 impl Ec2 {
     pub fn of(machine: &MachineDesired) -> Self {
         let facts = &machine.metadata;
-        let fixed = machine.nics.iter().flat_map(|nic| &nic.fixed_ips).map(|fixed| fixed.address).find(|ip| ip.is_ipv4());
+        let fixed = machine.nics().flat_map(|nic| &nic.fixed_ips).map(|fixed| fixed.address).find(|ip| ip.is_ipv4());
         let public = facts.floating_ips.first();
         let short = |prefix: &str, id: &str| format!("{prefix}-{}", id.chars().take(8).collect::<String>());
         let address = |ip: Option<String>| json!(ip.unwrap_or_default());
         let mut tree = BTreeMap::from([
-            ("ami-id", json!(short("ami", machine.root.image_id.as_str()))),
+            ("ami-id", json!(short("ami", machine.root().map_or("", |root| root.image_id.as_str())))),
             ("ami-launch-index", json!(facts.launch_index)),
             ("ami-manifest-path", json!("n/a")),
             ("block-device-mapping", json!({ "ami": "vda", "root": "/dev/vda" })),

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 /// As Nova tells it: a NIC's first address of each family, since a guest that is told of two would ask DHCP twice. A NIC
 /// without addresses is left to the guest, and a guest without NICs is told nothing.
-pub(super) fn network_data(nics: &[NicDesired]) -> Value {
-    if nics.is_empty() {
+pub(super) fn network_data<'a>(nics: impl Iterator<Item = &'a NicDesired> + Clone) -> Value {
+    if nics.clone().next().is_none() {
         return json!({});
     }
     let (mut links, mut networks): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
     let mut services: Vec<Value> = Vec::new();
-    for nic in nics.iter().filter(|nic| !nic.fixed_ips.is_empty()) {
+    for nic in nics.filter(|nic| !nic.fixed_ips.is_empty()) {
         links.push(link(nic));
         let first = |is_wanted: fn(&IpAddr) -> bool| nic.fixed_ips.iter().find(|fixed| is_wanted(&fixed.address));
         for fixed in [first(IpAddr::is_ipv4), first(IpAddr::is_ipv6)].into_iter().flatten() {

@@ -39,7 +39,7 @@ pub(crate) fn document(machine: &MachineDesired, version: &str, name: &str) -> O
         "meta_data.json" => Some(bytes(&meta_data(machine, since))),
         "user_data" => user_data(machine),
         "vendor_data.json" if since("2013-10-17") => Some(bytes(&json!({}))),
-        "network_data.json" if since("2015-10-15") => Some(bytes(&network_data(&machine.nics))),
+        "network_data.json" if since("2015-10-15") => Some(bytes(&network_data(machine.nics()))),
         "vendor_data2.json" if since("2016-10-06") => Some(bytes(&json!({ "static": {} }))),
         _ => None,
     }
@@ -82,7 +82,7 @@ fn meta_data(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> V
 
 /// The devices that their owner gave a tag, and where the guest finds them.
 fn devices(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Value {
-    let layout = qemu::Layout::new(machine.config_drive, 1, machine.nics.len());
+    let layout = qemu::Layout::new(machine.has_config_drive(), 1, machine.nics().count());
     let nic = |(number, nic): (usize, &NicDesired)| {
         let tag = nic.tag.as_ref()?;
         let address = layout.address_of_nic(number);
@@ -93,11 +93,11 @@ fn devices(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Val
         }
         Some(device)
     };
-    let disk = machine.root.tag.iter().map(|tag| {
+    let disk = machine.root().and_then(|root| root.tag.as_ref()).map(|tag| {
         let address = layout.address_of_disk(0);
         json!({ "type": "disk", "serial": null, "bus": "pci", "address": address, "tags": [tag] })
     });
-    machine.nics.iter().enumerate().filter_map(nic).chain(disk).collect()
+    machine.nics().enumerate().filter_map(nic).chain(disk).collect()
 }
 
 /// A guest without a hardware source of randomness begins with this: 512 bytes, as Nova gives.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contracts::{
-    node::{InstanceMetadata, MachineDesired, NicDesired, Power, RebootKind, RootDisk},
+    node::{Device, InstanceMetadata, MachineDesired, NicDesired, Power, RebootKind, Role, RootDisk},
     ports::FixedIp,
 };
 use serde_json::{Value, json};
@@ -32,31 +32,33 @@ fn machine() -> MachineDesired {
         metadata: None,
         tag: None,
     };
+    let nics = [
+        nic("aaaaaaaa-bbbb-4ccc", vec![fixed("10.0.1.5", 24, "10.0.1.1", true)]),
+        nic("dddddddd-eeee-4fff", vec![fixed("10.0.2.5", 24, "10.0.2.1", false), fixed("2001:db8::5", 64, "2001:db8::1", true)]),
+    ];
+    let root = RootDisk {
+        image_id: "9c1f-image".into(),
+        sha512: String::new(),
+        format: "raw".into(),
+        image_size: 0,
+        size: 0,
+        tag: None,
+        made: false,
+        ticket: None,
+    };
+    let devices = [Device::Root(root), Device::Config].into_iter().chain(nics.map(Device::Nic)).collect();
     MachineDesired {
         server_id: "0f3b7a52-1111-4222-8333-444455556666".into(),
         generation: Generation(1),
         project_id: "project".into(),
+        role: Role::Run,
+        exclusive: false,
         power: Power::Running,
         reboots: 0,
         reboot: RebootKind::Soft,
         vcpus: 1,
         memory_mb: 64,
-        root: RootDisk {
-            image_id: "9c1f-image".into(),
-            sha512: String::new(),
-            format: "raw".into(),
-            image_size: 0,
-            size: 0,
-            tag: None,
-        },
-        nics: vec![
-            nic("aaaaaaaa-bbbb-4ccc", vec![fixed("10.0.1.5", 24, "10.0.1.1", true)]),
-            nic(
-                "dddddddd-eeee-4fff",
-                vec![fixed("10.0.2.5", 24, "10.0.2.1", false), fixed("2001:db8::5", 64, "2001:db8::1", true)],
-            ),
-        ],
-        config_drive: true,
+        devices,
         watchdog: None,
         metadata: InstanceMetadata {
             hostname: "web.example".into(),
@@ -74,11 +76,17 @@ fn machine() -> MachineDesired {
             security_groups: vec!["default".into(), "web".into()],
         },
         snapshot: None,
+        kept: None,
     }
 }
 
 fn parsed(version: &str, name: &str) -> Value {
     serde_json::from_slice(&document(&machine(), version, name).unwrap()).unwrap()
+}
+
+fn nic_of(machine: &mut MachineDesired, number: usize) -> &mut NicDesired {
+    let nics = machine.devices.iter_mut().filter_map(|device| if let Device::Nic(nic) = device { Some(nic) } else { None });
+    nics.skip(number).next().unwrap()
 }
 
 #[test]
@@ -126,7 +134,7 @@ fn network_data_tells_who_uses_dhcp_and_how_the_others_are_wired() {
 fn ipv6_subnets_are_told_by_how_their_addresses_come() {
     let types = |mode: Option<&str>, dhcp: bool| {
         let mut machine = machine();
-        let fixed = &mut machine.nics[1].fixed_ips[1];
+        let fixed = &mut nic_of(&mut machine, 1).fixed_ips[1];
         (fixed.ipv6_address_mode, fixed.dhcp) = (mode.map(str::to_owned), dhcp);
         let data: Value = serde_json::from_slice(&document(&machine, "latest", "network_data.json").unwrap()).unwrap();
         data["networks"][2].clone()
@@ -145,15 +153,15 @@ fn ipv6_subnets_are_told_by_how_their_addresses_come() {
 #[test]
 fn one_network_of_each_family_is_told_and_a_bare_nic_is_left_to_the_guest() {
     let mut machine = machine();
-    let second = FixedIp { address: "10.0.1.6".parse().unwrap(), ..machine.nics[0].fixed_ips[0].clone() };
-    machine.nics[0].fixed_ips.push(second);
-    machine.nics[1].fixed_ips.clear();
+    let second = FixedIp { address: "10.0.1.6".parse().unwrap(), ..nic_of(&mut machine, 0).fixed_ips[0].clone() };
+    nic_of(&mut machine, 0).fixed_ips.push(second);
+    nic_of(&mut machine, 1).fixed_ips.clear();
     let of = |machine: &MachineDesired| -> Value {
         serde_json::from_slice(&document(machine, "latest", "network_data.json").unwrap()).unwrap()
     };
     let data = of(&machine);
     assert_eq!((data["links"].as_array().unwrap().len(), data["networks"].as_array().unwrap().len()), (1, 1));
-    machine.nics.clear();
+    machine.set_nics([]);
     assert_eq!(of(&machine), json!({}));
 }
 
@@ -161,8 +169,8 @@ fn one_network_of_each_family_is_told_and_a_bare_nic_is_left_to_the_guest() {
 fn tagged_devices_are_told_with_their_place() {
     let mut machine = machine();
     assert_eq!(parsed("latest", "meta_data.json")["devices"], json!([]));
-    machine.nics[1].tag = Some("mgmt".into());
-    machine.root.tag = Some("system".into());
+    nic_of(&mut machine, 1).tag = Some("mgmt".into());
+    machine.root_mut().unwrap().tag = Some("system".into());
     let of = |machine: &MachineDesired, version: &str| -> Value {
         let data: Value = serde_json::from_slice(&document(machine, version, "meta_data.json").unwrap()).unwrap();
         data["devices"].clone()
@@ -175,7 +183,7 @@ fn tagged_devices_are_told_with_their_place() {
     assert_eq!(of(&machine, "latest"), json!([nic, disk]));
     assert_eq!(of(&machine, "2016-06-30")[0].get("vf_trusted"), None);
     assert_eq!(of(&machine, "2015-10-15"), Value::Null);
-    machine.config_drive = false;
+    machine.devices.retain(|device| *device != Device::Config);
     assert_eq!(of(&machine, "latest")[0]["address"], "0000:03:00.0");
 }
 

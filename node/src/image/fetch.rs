@@ -8,6 +8,7 @@ use std::{
     path::Path,
 };
 
+use contracts::node::Ticket;
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha512};
 use tokio::sync::mpsc;
@@ -24,8 +25,8 @@ const PIECES_AHEAD: usize = 8;
 /// Fetches into a file beside, checks, and only then gives it its name.
 ///
 /// Invariant: a file in the cache has the content that its name says (test: `an_image_with_another_hash_is_refused`).
-pub(super) async fn fetch(source: &dyn Fetch, sha512: &str, size: u64, path: &Path) -> Result<()> {
-    let mut body = source.image(sha512).await?;
+pub(super) async fn fetch(source: &dyn Fetch, ticket: &Ticket, sha512: &str, size: u64, path: &Path) -> Result<()> {
+    let mut body = source.open(ticket).await?;
     let (pieces, arriving) = mpsc::channel::<bytes::Bytes>(PIECES_AHEAD);
     let (wanted, path) = (sha512.to_owned(), path.to_owned());
     let receive = async move {

@@ -19,7 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use contracts::BoxFuture;
+use contracts::{BoxFuture, node::Ticket};
 use disks::{Format, cage::Cage};
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
@@ -43,6 +43,8 @@ pub(crate) struct Needed {
     pub format: Format,
     /// Bytes that the guest will see, at least.
     pub disk: u64,
+    /// By which a controller gives it.
+    pub ticket: Option<Ticket>,
 }
 
 /// A file on this host that overlays can rest on.
@@ -59,7 +61,7 @@ pub(crate) type Pieces = BoxStream<'static, Result<Bytes>>;
 
 /// Where images come from.
 pub(crate) trait Fetch: Send + Sync {
-    fn image<'a>(&'a self, sha512: &'a str) -> BoxFuture<'a, Result<Pieces>>;
+    fn open<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, Result<Pieces>>;
 }
 
 #[derive(Clone)]
@@ -133,7 +135,9 @@ impl ImageCache {
         if !touch(&original) {
             let (inner, size) = (self.inner.clone(), wanted.size);
             blocking(move || space::make_room(&inner.dir, size, || space::in_use(&inner.machines), space::SETTLED)).await?;
-            fetch::fetch(&*self.inner.source, &wanted.sha512, wanted.size, &original)
+            // Without a ticket no controller has spoken of it since we are of this version.
+            let ticket = wanted.ticket.as_ref().ok_or(Error::NotConnected)?;
+            fetch::fetch(&*self.inner.source, ticket, &wanted.sha512, wanted.size, &original)
                 .await
                 .map_err(|error| error.if_full(&self.inner.dir, || format!("an image needs {} bytes there", wanted.size)))?;
         }

@@ -34,7 +34,7 @@ pub(crate) fn in_use(machines: &Path) -> Result<HashSet<String>> {
         match found {
             Found::Kept { wanted, recorded } => {
                 if let Wanted::Machine(machine) = wanted {
-                    images.insert(machine.root.sha512);
+                    images.extend(machine.root().map(|root| root.sha512.clone()));
                 }
                 images.extend(recorded.root.map(|root| root.sha512));
             }

@@ -21,6 +21,7 @@ use work::durable;
 use crate::{Result, error::Doing, state_dir};
 
 pub(crate) use recorded::{Halted, Lost, Recorded};
+use wanted::ThisOrEarlier;
 pub(crate) use wanted::Wanted;
 
 #[derive(Debug, Clone)]
@@ -77,7 +78,8 @@ impl Ledger {
 
     /// Invariant: a disk whose ledger cannot be read is not removed (test: `a_machine_whose_ledger_is_damaged_keeps_its_disk`).
     fn look(&self) -> Found {
-        match (self.read::<Wanted>("wanted.json"), self.read::<Recorded>("recorded.json").map(Box::new)) {
+        match (self.read::<ThisOrEarlier>("wanted.json").map(Wanted::from), self.read::<Recorded>("recorded.json").map(Box::new))
+        {
             (Some(wanted), Some(recorded)) => Found::Kept { wanted, recorded },
             (_, recorded) if !self.root_disk().exists() => Found::Begun { recorded },
             (_, Some(recorded)) => Found::Unread { uid: Some(recorded.uid) },

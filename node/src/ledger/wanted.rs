@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the controller wants of a machine.
 
-use contracts::node::MachineDesired;
+use contracts::node::{MachineDesired, earlier};
 use serde::{Deserialize, Serialize};
 use types::ImageId;
 
@@ -16,8 +16,31 @@ impl Wanted {
     /// The image that a copy of the disk shall become.
     pub fn snapshot(&self) -> Option<&ImageId> {
         match self {
-            Self::Machine(machine) => machine.snapshot.as_ref(),
+            Self::Machine(machine) => machine.snapshot.as_ref().map(|snapshot| &snapshot.image_id),
             Self::Gone => None,
+        }
+    }
+}
+
+/// What is wanted, as it was written down: by this version, or by the one before.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum ThisOrEarlier {
+    This(Wanted),
+    Earlier(Earlier),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Earlier {
+    Machine(Box<earlier::Machine>),
+}
+
+impl From<ThisOrEarlier> for Wanted {
+    fn from(read: ThisOrEarlier) -> Self {
+        match read {
+            ThisOrEarlier::This(wanted) => wanted,
+            ThisOrEarlier::Earlier(Earlier::Machine(machine)) => Self::Machine(Box::new((*machine).into())),
         }
     }
 }

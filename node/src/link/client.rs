@@ -7,7 +7,7 @@ use bytes::Bytes;
 use contracts::{
     Refusal,
     join::{CONTROLLER_NAME, JoinToken},
-    node::{Answer, GuestPassword, JoinReply, JoinRequest, Observed, PROTOCOL, RenewRequest},
+    node::{Answer, GuestPassword, JoinReply, JoinRequest, Observed, PROTOCOL, RenewRequest, Versions},
 };
 use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -131,7 +131,7 @@ impl Client {
 /// whose answer was lost can be repeated with the same token and key: the controller knows the key again.
 pub async fn join(token: &JoinToken, addresses: &[String], hostname: &str, key: &Secret<String>) -> Result<JoinReply> {
     let request = JoinRequest {
-        protocol: PROTOCOL,
+        speaks: Versions::only(PROTOCOL),
         token: token.secret.clone(),
         hostname: hostname.to_owned(),
         certificate_request: certificate_request(key, hostname)?,

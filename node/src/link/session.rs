@@ -6,6 +6,7 @@ use std::time::Duration;
 use contracts::node::{Hello, ToNode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::{Client, lines::Lines};
@@ -30,6 +31,11 @@ impl Session {
 
     /// The next line, or none when the controller ended the session. Whoever stops waiting for it loses nothing.
     pub async fn next(&mut self) -> Result<Option<ToNode>> {
+        self.next_as().await
+    }
+
+    /// The same for whoever speaks an earlier version.
+    pub async fn next_as<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
         loop {
             if let Some(line) = self.lines.next() {
                 return serde_json::from_slice(&line).map(Some).map_err(Error::http);

@@ -53,16 +53,18 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
     match (machine.power, process) {
         (Power::Stopped, Process::None) => Next::RestStopped,
         (Power::Stopped, _) => Next::Stop,
-        (Power::Running, Process::Paused) => Next::Continue,
-        (Power::Running, Process::Running | Process::Held(_)) if machine.reboots > done.reboots => Next::Reboot(machine.reboot),
-        (Power::Running, Process::Held(Held::ByKvm)) => Next::Emulate,
-        (Power::Running, Process::Held(Held::ByDisk)) => Next::GoOn,
-        (Power::Running, Process::Held(Held::ForGood)) => Next::StayHeld,
-        (Power::Running, Process::Running) => Next::RestRunning,
-        (Power::Running, Process::None) if machine.reboots > done.reboots => Next::Start,
+        (Power::Running | Power::Paused, Process::Paused) => Next::Continue,
+        (Power::Running | Power::Paused, Process::Running | Process::Held(_)) if machine.reboots > done.reboots => {
+            Next::Reboot(machine.reboot)
+        }
+        (Power::Running | Power::Paused, Process::Held(Held::ByKvm)) => Next::Emulate,
+        (Power::Running | Power::Paused, Process::Held(Held::ByDisk)) => Next::GoOn,
+        (Power::Running | Power::Paused, Process::Held(Held::ForGood)) => Next::StayHeld,
+        (Power::Running | Power::Paused, Process::Running) => Next::RestRunning,
+        (Power::Running | Power::Paused, Process::None) if machine.reboots > done.reboots => Next::Start,
         // A process that ended with its host is no halt: the machine comes up again with it.
-        (Power::Running, Process::None) if done.running.as_deref() == Some(boot_id) => Next::NoteHalt,
-        (Power::Running, Process::None) => match &done.halted {
+        (Power::Running | Power::Paused, Process::None) if done.running.as_deref() == Some(boot_id) => Next::NoteHalt,
+        (Power::Running | Power::Paused, Process::None) => match &done.halted {
             // What was lost, perhaps with the host itself, comes up with it again.
             Some(halted) if halted.lost.as_ref().is_some_and(|lost| lost.boot_id != boot_id) => Next::Start,
             Some(halted) if halted.known_at.is_none_or(|known_at| machine.generation <= known_at) => Next::StayHalted,
@@ -84,8 +86,8 @@ mod tests {
     fn wanted(power: Power, generation: i64, reboots: u32) -> Wanted {
         let json = serde_json::json!({
             "server_id": "s", "generation": generation, "project_id": "p", "power": power, "reboots": reboots,
-            "reboot": "soft", "vcpus": 1, "memory_mb": 1, "nics": [], "config_drive": false,
-            "root": { "image_id": "i", "sha512": "", "format": "raw", "image_size": 0, "size": 0 },
+            "reboot": "soft", "vcpus": 1, "memory_mb": 1,
+            "devices": [{ "device": "root", "image_id": "i", "sha512": "", "format": "raw", "image_size": 0, "size": 0 }],
             "metadata": {
                 "hostname": "", "name": "", "availability_zone": "", "launch_index": 0, "flavor": "", "public_keys": {},
                 "meta": {}, "user_data": null, "admin_password": null, "floating_ips": [], "reservation_id": "",

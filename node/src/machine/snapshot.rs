@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use contracts::node::{MachineDesired, RootDisk, SnapshotObserved, SnapshotStep};
+use contracts::node::{MachineDesired, RootDisk, SnapshotDesired, SnapshotObserved, SnapshotStep, Ticket};
 use disks::{
     Format,
     cage::{Cage, Image},
@@ -62,6 +62,7 @@ pub(super) struct Copying {
 /// All that the copying needs; it goes on beside the machine's task.
 struct Copier {
     image: ImageId,
+    ticket: Ticket,
     server: ServerId,
     shop: Arc<Workshop>,
     ledger: Ledger,
@@ -93,14 +94,19 @@ impl Drop for Copying {
 impl Task {
     /// Begins what is asked for and has not begun.
     pub(super) fn begin_copying(&mut self, desired: &MachineDesired) {
-        let Some(image) = desired.snapshot.clone().filter(|_| self.copying.is_none()) else { return };
+        let (Some(asked), Some(root)) = (desired.snapshot.clone(), desired.root()) else { return };
+        if self.copying.is_some() {
+            return;
+        }
+        let SnapshotDesired { image_id: image, ticket } = asked;
         let copier = Copier {
             image: image.clone(),
+            ticket,
             server: self.server_id.clone(),
             shop: self.shop.clone(),
             ledger: self.ledger.clone(),
             uid: self.recorded.uid,
-            root: desired.root.clone(),
+            root: root.clone(),
             machine: self.machine().cloned(),
         };
         let live = copier.machine.is_some();
@@ -232,7 +238,7 @@ impl Copier {
         tracing::info!(server = %self.server, image = %self.image, "a snapshot is sent to the controller");
         crash::point("node.snapshot.sending");
         let client = self.shop.link.client()?;
-        client.put(&format!("/v1/snapshots/{}", self.image), body(file)).await?;
+        client.put(&self.ticket.path(), body(file)).await?;
         crash::point("node.snapshot.sent");
         Ok(())
     }

@@ -26,7 +26,7 @@ const BETWEEN_STARTS: Duration = Duration::from_millis(100);
 impl Task {
     pub(super) async fn start(&mut self, desired: &MachineDesired) -> Result<()> {
         self.report(MachineState::Preparing { step: "image".into() });
-        let root = &desired.root;
+        let root = desired.root().ok_or_else(|| Error::Unfit("a machine without a root disk cannot start".into()))?;
         let wanted = image_of(root)?;
         let image = self.shop.images.ensure(&wanted);
         // Fetching may take minutes in which the machine may be deleted.
@@ -37,7 +37,7 @@ impl Task {
 
         self.report(MachineState::Preparing { step: "disk".into() });
         self.ensure_disk(root, image).await?;
-        let drive = desired.config_drive;
+        let drive = desired.has_config_drive();
         if drive {
             self.write_config_drive(desired).await?;
         }
@@ -82,7 +82,7 @@ impl Task {
 
     fn spec(&self, desired: &MachineDesired) -> Result<MachineSpec> {
         let mut disks = vec![disk("root", self.ledger.root_disk(), DiskBus::Virtio, DiskFormat::Qcow2)?];
-        if desired.config_drive {
+        if desired.has_config_drive() {
             disks.push(disk("config", self.ledger.config_drive(), DiskBus::Cdrom, DiskFormat::Raw)?);
         }
         Ok(MachineSpec {
@@ -128,7 +128,7 @@ impl Task {
 
 pub(super) fn image_of(root: &RootDisk) -> Result<Needed> {
     let format = root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
-    Ok(Needed { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size })
+    Ok(Needed { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size, ticket: root.ticket.clone() })
 }
 
 fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: Ready, same: bool) -> Result<()> {

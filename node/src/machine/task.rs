@@ -324,6 +324,7 @@ impl Task {
             reboots: self.recorded.reboots,
             state,
             snapshot: self.copying.as_ref().map(Copying::observed),
+            devices: Vec::new(),
         });
     }
 

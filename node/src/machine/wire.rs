@@ -22,7 +22,7 @@ const WIRED_WITHIN: Duration = Duration::from_secs(10);
 impl Task {
     /// Notes the ports that the machine is about to have.
     pub(super) async fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
-        let new: Vec<PortId> = nics_of(self.shop.switch.as_ref(), desired).iter().map(|nic| nic.port_id.clone()).collect();
+        let new: Vec<PortId> = nics_of(self.shop.switch.as_ref(), desired).map(|nic| nic.port_id.clone()).collect();
         for port in &new {
             self.shop.taps.claim(port)?;
         }
@@ -38,7 +38,7 @@ impl Task {
     pub(super) fn nics(&self, desired: &MachineDesired) -> Result<Vec<Nic>> {
         let switch = self.shop.switch.as_ref();
         let datapath = switch.map_or(Datapath::Kernel, |switch| tap_datapath(switch));
-        let nics = nics_of(switch, desired).iter().map(|nic| {
+        let nics = nics_of(switch, desired).map(|nic| {
             let port = uuid_of(&nic.port_id)?;
             Ok(Nic {
                 name: DeviceName::for_id(port),
@@ -71,14 +71,14 @@ impl Task {
     pub(super) async fn wire(&mut self, desired: &MachineDesired) -> Result<()> {
         self.plug(desired).await?;
         let Some(switch) = &self.shop.switch else { return Ok(()) };
-        let waits = nics_of(Some(switch), desired).iter().map(|nic| {
+        let waits = nics_of(Some(switch), desired).map(|nic| {
             let switch = switch.clone();
             async move {
                 let tap = tap::name_of(uuid_of(&nic.port_id)?);
                 switch.installed(&tap, WIRED_WITHIN).await
             }
         });
-        for (waited, nic) in join_all(waits).await.into_iter().zip(&desired.nics) {
+        for (waited, nic) in join_all(waits).await.into_iter().zip(desired.nics()) {
             if let Err(error) = waited {
                 tracing::warn!(server = %self.id, port = %nic.port_id, error = error.chain(), "the machine starts before its port is wired");
             }
@@ -107,7 +107,7 @@ impl Task {
 
     async fn plug(&self, desired: &MachineDesired) -> Result<()> {
         let Some(switch) = &self.shop.switch else { return Ok(()) };
-        let plugs = desired.nics.iter().map(|nic| {
+        let plugs = desired.nics().map(|nic| {
             let switch = switch.clone();
             async move {
                 let tap = tap::name_of(uuid_of(&nic.port_id)?);
@@ -122,8 +122,9 @@ impl Task {
 }
 
 /// A host without a switch has no ports.
-fn nics_of<'a, S>(switch: Option<&S>, desired: &'a MachineDesired) -> &'a [NicDesired] {
-    if switch.is_some() { &desired.nics } else { &[] }
+fn nics_of<'a, S>(switch: Option<&S>, desired: &'a MachineDesired) -> impl Iterator<Item = &'a NicDesired> + use<'a, S> {
+    let any = switch.is_some();
+    desired.nics().filter(move |_| any)
 }
 
 fn tap_datapath(switch: &Switching) -> Datapath {

@@ -23,7 +23,7 @@ impl Machines {
     pub fn doors(&self) -> BTreeMap<NetworkId, DoorPlan> {
         let mut doors = BTreeMap::new();
         self.each_wanted(|machine| {
-            for nic in &machine.nics {
+            for nic in machine.nics() {
                 if let Some(door) = &nic.metadata {
                     let plan = DoorPlan { door: door.clone(), mtu: nic.mtu };
                     doors.entry(nic.network_id.clone()).or_insert(plan);
@@ -38,7 +38,7 @@ impl Machines {
         let has = |nic: &NicDesired| nic.network_id == *network && nic.fixed_ips.iter().any(|fixed| fixed.address == address);
         let mut found = None;
         self.each_wanted(|machine| {
-            if machine.nics.iter().any(has) {
+            if machine.nics().any(has) {
                 found = Some(Box::new(machine.clone()));
             }
         });

@@ -8,9 +8,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use contracts::node::MachineDesired;
+use contracts::node::{Held, MachineDesired, Spec, Thing, ThingId, Want};
 use tokio::{sync::watch, task::JoinSet};
-use types::ServerId;
+use types::{Generation, ServerId};
 use uuid::Uuid;
 use work::Bell;
 
@@ -80,13 +80,9 @@ impl Machines {
     ///
     /// Invariant: a machine that is neither wanted nor released by name is kept (test:
     /// `a_machine_that_the_controller_does_not_know_runs_on`).
-    pub fn hear_all(&self, desired: Vec<MachineDesired>, released: &[ServerId]) {
-        let named = desired.iter().map(|machine| &machine.server_id).chain(released);
-        let named: HashSet<Uuid> = named.filter_map(id_of).collect();
-        for machine in desired {
-            self.set(machine);
-        }
-        released.iter().for_each(|server| self.release(server));
+    pub fn hear_all(&self, things: Vec<Thing>) {
+        let named: HashSet<Uuid> = things.iter().filter_map(|thing| id_of(&thing.id.server()?)).collect();
+        self.hear(things);
         let strays = self.lock().keys().filter(|id| !named.contains(id)).map(Uuid::to_string).collect::<Vec<_>>();
         if !strays.is_empty() {
             tracing::warn!(
@@ -96,7 +92,20 @@ impl Machines {
         }
     }
 
-    pub fn set(&self, machine: MachineDesired) {
+    pub fn hear(&self, things: Vec<Thing>) {
+        for thing in things {
+            match thing.want {
+                Want::Present(Spec::Machine(machine)) => self.set(*machine),
+                Want::Released => {
+                    if let Some(server) = thing.id.server() {
+                        self.release(&server);
+                    }
+                }
+            }
+        }
+    }
+
+    fn set(&self, machine: MachineDesired) {
         let Some(id) = id_of(&machine.server_id) else {
             tracing::error!(server = %machine.server_id, "the controller names a machine in a way that no machine is named");
             return;
@@ -116,15 +125,15 @@ impl Machines {
             Some(uid) => {
                 tracing::warn!(server = %id, "a machine whose ledger was damaged is taken up with the disk that it has");
                 let uid = uid.unwrap_or_else(|| self.free_uid(&self.taken(&known)));
-                let ports = machine.nics.iter().map(|nic| nic.port_id.clone()).collect();
-                Recorded { root: Some(machine.root.clone()), ports, ..Recorded::new(uid, machine.reboots) }
+                let ports = machine.nics().map(|nic| nic.port_id.clone()).collect();
+                Recorded { root: machine.root().cloned(), ports, ..Recorded::new(uid, machine.reboots) }
             }
         };
         self.begin(&mut known, id, Wanted::Machine(Box::new(machine)), recorded);
     }
 
     /// This machine shall be gone. Of one that is not known whatever may be left goes, and that it is gone is said.
-    pub fn release(&self, server: &ServerId) {
+    fn release(&self, server: &ServerId) {
         let Some(id) = id_of(server) else { return };
         let mut known = self.lock();
         if let Some(known) = known.get(&id) {
@@ -134,6 +143,18 @@ impl Machines {
         let uid = self.unread().remove(&id).flatten();
         let uid = uid.unwrap_or_else(|| self.free_uid(&self.taken(&known)));
         self.begin(&mut known, id, Wanted::Gone, Recorded::new(uid, 0));
+    }
+
+    /// All that there is, with the generation that each was wanted in last.
+    pub fn held(&self) -> Vec<Held> {
+        let held = |(id, known): (&Uuid, &Known)| Held {
+            id: ThingId::machine(&ServerId::new(id.to_string())),
+            generation: match &*known.wanted.borrow() {
+                Wanted::Machine(machine) => machine.generation,
+                Wanted::Gone => Generation::default(),
+            },
+        };
+        self.lock().iter().map(held).collect()
     }
 
     /// Rung when anything is wanted anew. One listens: the keeper of the metadata doors.
@@ -172,7 +193,7 @@ impl Machines {
     /// Images that machines rest on, or are about to.
     pub async fn images_in_use(&self) -> Result<HashSet<String>> {
         let mut images = HashSet::new();
-        self.each_wanted(|machine| images.extend([machine.root.sha512.clone()]));
+        self.each_wanted(|machine| images.extend(machine.root().map(|root| root.sha512.clone())));
         let dir = self.inner.shop.host.state().machines();
         images.extend(blocking(move || image::in_use(&dir)).await?);
         Ok(images)

@@ -12,8 +12,8 @@ use std::{
 use contracts::{
     BoxFuture, Refusal,
     images::Chunks,
-    node::{GuestPassword, MachineDesired, MachineObserved, MachineState, Observed, SnapshotStep},
-    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, NodeWishes, Nodes, ObservedSink, PasswordSink, SnapshotSink},
+    node::{Found, GuestPassword, Kind, MachineDesired, MachineObserved, MachineState, SnapshotStep, Stream, Thing, ThingId},
+    nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink, PasswordSink, Report, SnapshotSink},
     placement::{Capacity, Claim, Inventory, Placement, Resources},
 };
 use fleet::{Fleet, FleetConfig, Leading};
@@ -25,7 +25,7 @@ use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
 };
-use types::{AllocationConsumer, ImageId, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
+use types::{AllocationConsumer, Generation, ImageId, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
 
 use super::scratch::Scratch;
 use crate::{AcceleratorChoice, Agent, DatapathChoice, MetadataLimits, NodeConfig, Switch};
@@ -136,7 +136,7 @@ impl Cloud {
         let rooms = Arc::new(Neighbours::default());
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
         let neighbours = NodeNeighbours {
-            desired: rooms.clone(),
+            desired: vec![rooms.clone()],
             observed: rooms.clone(),
             images: rooms.clone(),
             snapshots: rooms.clone(),
@@ -237,9 +237,20 @@ impl Cloud {
         self.rooms.released.lock().unwrap().remove(&machine.server_id);
         let machines_of_node = machines.entry(node.clone()).or_default();
         machines_of_node.retain(|known| known.server_id != machine.server_id);
-        machines_of_node.push(machine.clone());
+        machines_of_node.push(self.with_tickets(node, machine));
         drop(machines);
-        self.fleet.wake(node);
+        self.fleet.tell(node, &[ThingId::machine(&machine.server_id)]);
+    }
+
+    fn with_tickets(&self, node: &NodeId, machine: &MachineDesired) -> MachineDesired {
+        let mut machine = machine.clone();
+        if let Some(root) = machine.root_mut() {
+            root.ticket = Some(self.fleet.ticket(node, &Stream::Image { sha512: root.sha512.clone() }));
+        }
+        if let Some(snapshot) = &mut machine.snapshot {
+            snapshot.ticket = self.fleet.ticket(node, &Stream::Snapshot { image_id: snapshot.image_id.clone() });
+        }
+        machine
     }
 
     /// Wants it, and waits until it runs.
@@ -307,26 +318,37 @@ impl Node {
 }
 
 impl DesiredSource for Neighbours {
-    fn wishes<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeWishes, Refusal>> {
+    fn kind(&self) -> Kind {
+        Kind::Machine
+    }
+
+    fn all<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>> {
         let machines = self.machines.lock().unwrap().get(node).cloned().unwrap_or_default();
-        let released = self.released.lock().unwrap().iter().cloned().collect();
-        Box::pin(async { Ok(NodeWishes { machines, released }) })
+        let mut things: Vec<Thing> = machines.into_iter().map(Thing::machine).collect();
+        let released = self.released.lock().unwrap();
+        things.extend(released.iter().map(|server| Thing::released(ThingId::machine(server), Generation::default())));
+        Box::pin(async { Ok(things) })
+    }
+
+    fn changed<'a>(&'a self, node: &'a NodeId, ids: &'a [ThingId]) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>> {
+        Box::pin(async {
+            let all = self.all(node).await?;
+            Ok(all.into_iter().filter(|thing| ids.contains(&thing.id)).collect())
+        })
     }
 }
 
 impl ObservedSink for Neighbours {
-    fn observed<'a>(&'a self, _: &'a NodeId, observed: &'a Observed) -> BoxFuture<'a, Result<(), Refusal>> {
+    fn observed<'a>(&'a self, _: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async {
             if *self.deaf.lock().unwrap() {
                 return Err(Refusal::unavailable("the tables are away"));
             }
-            self.released.lock().unwrap().retain(|server| {
-                let found = observed.machines.iter().find(|machine| machine.server_id == *server);
-                found.map_or(!observed.complete, |found| found.state != MachineState::Gone)
-            });
-            self.observed.send_modify(|known| {
-                known.extend(observed.machines.iter().map(|machine| (machine.server_id.clone(), machine.clone())));
-            });
+            let gone = report.found.iter().filter(|found| found.is_gone()).map(Found::id);
+            let gone: HashSet<ThingId> = gone.chain(report.absent.iter().cloned()).collect();
+            self.released.lock().unwrap().retain(|server| !gone.contains(&ThingId::machine(server)));
+            let found = report.found.iter().map(|Found::Machine(machine)| (machine.server_id.clone(), machine.clone()));
+            self.observed.send_modify(|known| known.extend(found));
             Ok(())
         })
     }

@@ -4,7 +4,7 @@
 
 use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
-use contracts::node::{Answer, Failure, MachineDesired, MachineState, Power, RebootKind, SnapshotStep};
+use contracts::node::{Answer, Device, Failure, MachineDesired, MachineState, Power, RebootKind, SnapshotStep};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 use types::{ImageId, NodeId};
@@ -70,8 +70,8 @@ impl Scene {
         image.extend(format!("{number}").as_bytes());
         image.resize(image.len().next_multiple_of(512), 0);
         let mut machine = guest::machine(&self.cloud, &image);
-        machine.config_drive = true;
-        machine.nics = vec![nic(&self.central, &self.network, Ipv4Addr::new(10, 0, 1, 10 + u8::try_from(number).unwrap()))];
+        machine.devices.push(Device::Config);
+        machine.set_nics([nic(&self.central, &self.network, Ipv4Addr::new(10, 0, 1, 10 + u8::try_from(number).unwrap()))]);
         machine
     }
 
@@ -196,7 +196,7 @@ fn an_agent_killed_while_it_copies_a_disk_sends_it_later_or_leaves_nothing() {
             scene.cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
             node.stop().await;
             let image = ImageId::generate();
-            let asked = MachineDesired { snapshot: Some(image.clone()), ..machine.clone() };
+            let asked = MachineDesired { snapshot: Some(guest::copy_for(&image)), ..machine.clone() };
             scene.cloud.want(&scene.id, &asked);
             scene.die_at(point).await;
             let folder = scene.config.state_dir.join("machines").join(machine.server_id.as_str()).join("snapshot");
@@ -214,7 +214,7 @@ fn an_agent_killed_while_it_copies_a_disk_sends_it_later_or_leaves_nothing() {
 
             // A QEMU that died with the agent does not hold it up: the disk is copied without it.
             scene.cloud.want(&scene.id, &machine);
-            let other = MachineDesired { snapshot: Some(ImageId::generate()), ..machine.clone() };
+            let other = MachineDesired { snapshot: Some(guest::copy_for(&ImageId::generate())), ..machine.clone() };
             let node = scene.start();
             super::machine::until("the folder is gone", || !folder.exists()).await;
             node.stop().await;

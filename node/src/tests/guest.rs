@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::node::{InstanceMetadata, MachineDesired, Power, RebootKind, RootDisk};
+use contracts::node::{Device, InstanceMetadata, MachineDesired, Power, RebootKind, Role, RootDisk, SnapshotDesired, Ticket};
 use types::{Generation, ImageId, ProjectId, Secret, ServerId};
 
 use super::cloud::Cloud;
@@ -23,18 +23,28 @@ pub(super) fn machine(cloud: &Cloud, image: &[u8]) -> MachineDesired {
 }
 
 fn of_image(sha512: String, image_size: u64) -> MachineDesired {
+    let root = RootDisk {
+        image_id: ImageId::generate(),
+        sha512,
+        format: "raw".into(),
+        image_size,
+        size: 8 << 20,
+        tag: None,
+        made: false,
+        ticket: None,
+    };
     MachineDesired {
         server_id: ServerId::generate(),
         generation: Generation(1),
         project_id: ProjectId::generate(),
+        role: Role::Run,
+        exclusive: false,
         power: Power::Running,
         reboots: 0,
         reboot: RebootKind::Soft,
         vcpus: 1,
         memory_mb: 32,
-        root: RootDisk { image_id: ImageId::generate(), sha512, format: "raw".into(), image_size, size: 8 << 20, tag: None },
-        nics: vec![],
-        config_drive: false,
+        devices: vec![Device::Root(root)],
         watchdog: None,
         metadata: InstanceMetadata {
             hostname: "web".into(),
@@ -52,7 +62,13 @@ fn of_image(sha512: String, image_size: u64) -> MachineDesired {
             security_groups: vec!["default".into()],
         },
         snapshot: None,
+        kept: None,
     }
+}
+
+/// A copy of the disk for this image; who says that it is wanted adds the ticket.
+pub(super) fn copy_for(image: &ImageId) -> SnapshotDesired {
+    SnapshotDesired { image_id: image.clone(), ticket: Ticket::new(String::new()) }
 }
 
 /// The same machine, wanted anew.

@@ -39,7 +39,7 @@ async fn images_in_use_outlive_the_limit() {
     cache(1500).trim(HashSet::from([name(&contents[0])]), Duration::from_secs(600)).await.unwrap();
     assert_eq!(there(), [true, false, false, true]);
     // One that was used a moment ago may be a new machine's.
-    let wanted = Needed { sha512: name(&contents[3]), size: 1000, format: Format::Raw, disk: 1000 };
+    let wanted = Needed { sha512: name(&contents[3]), size: 1000, format: Format::Raw, disk: 1000, ticket: None };
     cache(1500).ensure(&wanted).await.unwrap();
     cache(0).trim(HashSet::new(), Duration::from_secs(600)).await.unwrap();
     assert_eq!(there(), [false, false, false, true]);
@@ -86,7 +86,7 @@ async fn an_image_of_another_maker_is_converted_once_and_boots() {
         let machines: Vec<_> = (0..2)
             .map(|_| {
                 let mut machine = guest::machine(&cloud, &image);
-                machine.root.format = format.into();
+                machine.root_mut().unwrap().format = format.into();
                 machine
             })
             .collect();
@@ -96,7 +96,7 @@ async fn an_image_of_another_maker_is_converted_once_and_boots() {
         for machine in &machines {
             cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
         }
-        let hash = &machines[0].root.sha512;
+        let hash = &machines[0].root().unwrap().sha512;
         assert!(images.join(format!("{hash}.qcow2")).exists(), "{format}");
         assert!(!images.join(hash).exists(), "the original of {format} is of no more use");
         for machine in &machines {
@@ -112,7 +112,7 @@ async fn an_image_that_names_another_file_is_not_converted() {
     let (cloud, node, id) = Cloud::with_a_node().await;
     let text = "# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\nRW 8 FLAT \"/etc/shadow\" 0\n";
     let mut machine = guest::machine(&cloud, text.as_bytes());
-    machine.root.format = "vmdk".into();
+    machine.root_mut().unwrap().format = "vmdk".into();
     cloud.want(&id, &machine);
     let failed = |found: &contracts::node::MachineObserved| matches!(found.state, MachineState::Failed { .. });
     let found = cloud.rooms.observed_when(&machine.server_id, failed).await;
@@ -146,13 +146,13 @@ async fn a_host_whose_disk_is_small() {
     let first = guest::machine(&cloud, &image);
     cloud.want(&id, &first);
     cloud.rooms.state_when(&first.server_id, MachineState::Running).await;
-    assert_eq!(there(), [first.root.sha512.clone()].into());
+    assert_eq!(there(), [first.root().unwrap().sha512.clone()].into());
 
     image[1 << 20] = 1;
     let second = guest::machine(&cloud, &image);
     // Small as it comes, and larger than the disk once it is converted.
     let mut third = guest::machine(&cloud, &converted(&vec![7; 2 << 20], "vmdk", "subformat=streamOptimized"));
-    third.root.format = "vmdk".into();
+    third.root_mut().unwrap().format = "vmdk".into();
     for (machine, words) in
         [(&second, "an image needs 2097152 bytes there"), (&third, "an image of the format vmdk was to become")]
     {
@@ -163,7 +163,11 @@ async fn a_host_whose_disk_is_small() {
         assert!(!transient && cause.contains("the disk of this host that has") && cause.contains(words), "{cause}");
         assert!(cause.contains(images.to_str().unwrap()), "{cause}");
     }
-    assert_eq!(there(), [first.root.sha512.clone(), third.root.sha512.clone()].into(), "nothing half-made is left");
+    assert_eq!(
+        there(),
+        [first.root().unwrap().sha512.clone(), third.root().unwrap().sha512.clone()].into(),
+        "nothing half-made is left"
+    );
     node.stop().await;
     qemu::Machine::ensure_gone(
         first.server_id.as_str().parse().unwrap(),

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How a host becomes a node, and how it does not.
 
-use contracts::{join::JoinToken, node::Hello};
+use contracts::{
+    join::JoinToken,
+    node::{Hello, PROTOCOL, Versions},
+};
 use store::Actor;
 use types::Secret;
 
@@ -134,7 +137,7 @@ async fn a_removed_node_is_shut_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_protocol_is_refused_in_words() {
+async fn a_node_without_a_common_version_is_refused_in_words() {
     let cloud = Cloud::start().await;
     let node = cloud.node("one").await;
     let hello = cloud.facts("one").await.unwrap().hello.unwrap();
@@ -142,7 +145,14 @@ async fn another_protocol_is_refused_in_words() {
     let (state, _lock) = StateDir::open(&config.state_dir).unwrap();
     let identity = Identity::load(&state).unwrap().unwrap();
     let client = Client::connect(&cloud.address, identity.tls().unwrap()).await.unwrap();
-    let hello = Hello { protocol: hello.protocol + 1, ..hello };
-    let error = client.begin_post("/v1/session", &hello).await.unwrap_err();
-    assert!(error.chain().contains("run the same version of ferrostack on both"), "{}", error.chain());
+    let newer = Hello { speaks: Versions::since(PROTOCOL, PROTOCOL + 4), ..hello.clone() };
+    client.begin_post("/v1/session", &newer).await.unwrap();
+    let cases = [
+        (Versions::only(PROTOCOL + 1), "bring the controllers up to date first"),
+        (Versions::only(1), "bring the host up to date"),
+    ];
+    for (speaks, way_out) in cases {
+        let error = client.begin_post("/v1/session", &Hello { speaks, ..hello.clone() }).await.unwrap_err();
+        assert!(error.chain().contains(way_out), "{}", error.chain());
+    }
 }

@@ -172,7 +172,7 @@ async fn an_image_with_another_hash_is_refused() {
     let (cloud, node, id) = Cloud::with_a_node().await;
     let machine = guest::machine(&cloud, &guest::obedient());
     // The controller's file rotted, or somebody changed it.
-    let path = cloud.rooms.images.lock().unwrap()[&machine.root.sha512].clone();
+    let path = cloud.rooms.images.lock().unwrap()[&machine.root().unwrap().sha512].clone();
     let mut content = fs::read(&path).unwrap();
     content[100] ^= 1;
     fs::write(&path, content).unwrap();
@@ -191,14 +191,14 @@ async fn an_image_with_another_hash_is_refused() {
 async fn a_machine_that_cannot_be_says_why() {
     let (cloud, node, id) = Cloud::with_a_node().await;
     let mut machine = guest::machine(&cloud, &guest::obedient());
-    machine.root.size = 4096;
+    machine.root_mut().unwrap().size = 4096;
     cloud.want(&id, &machine);
     let found = cloud.rooms.observed_when(&machine.server_id, |found| matches!(found.state, MachineState::Failed { .. })).await;
     let MachineState::Failed { cause, transient, .. } = found.state else { unreachable!() };
     assert!(cause.contains("cannot hold an image") && !transient, "{cause}");
 
     // With what was wrong put right it goes on at once.
-    cloud.want(&id, &guest::next(&machine, |machine| machine.root.size = 8 << 20));
+    cloud.want(&id, &guest::next(&machine, |machine| machine.root_mut().unwrap().size = 8 << 20));
     cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
     node.stop().await;
 }

@@ -29,9 +29,9 @@ fn metadata_answers_by_source_address_only() {
             let mut machine = guest::machine(&cloud, &guest::obedient());
             machine.power = Power::Stopped;
             machine.metadata.name = format!("machine-{number}");
-            machine.nics = vec![nic(&central, network, address)];
+            machine.set_nics([nic(&central, network, address)]);
             cloud.want(&id, &machine);
-            let (port, mac) = (&machine.nics[0].port_id, machine.nics[0].mac);
+            let (port, mac) = machine.nics().next().map(|nic| (&nic.port_id, nic.mac)).unwrap();
             guests.push((Guest::plug(node.dir(), &format!("g{number}"), port, mac, address), machine));
         }
         let (mac, stray) = (Mac::generate(), Ipv4Addr::new(10, 0, 1, 12));
@@ -120,9 +120,9 @@ fn networks_whose_ids_begin_alike_have_doors_of_their_own() {
             let mut machine = guest::machine(&cloud, &guest::obedient());
             machine.power = Power::Stopped;
             machine.metadata.name = format!("machine-{number}");
-            machine.nics = vec![nic(&central, &network, address)];
+            machine.set_nics([nic(&central, &network, address)]);
             cloud.want(&id, &machine);
-            let (port, mac) = (&machine.nics[0].port_id, machine.nics[0].mac);
+            let (port, mac) = machine.nics().next().map(|nic| (&nic.port_id, nic.mac)).unwrap();
             guests.push(Guest::plug(node.dir(), &format!("g{number}"), port, mac, address));
         }
         let check = || {

@@ -87,8 +87,8 @@ fn a_port_is_wired_before_the_guest_runs_and_gone_with_the_machine() {
         let id = cloud.up("one").await.id;
         let network = central.network(1);
         let mut machine = guest::machine(&cloud, &guest::obedient());
-        machine.nics = vec![nic(&central, &network, Ipv4Addr::new(10, 0, 1, 11))];
-        let port = machine.nics[0].port_id.clone();
+        machine.set_nics([nic(&central, &network, Ipv4Addr::new(10, 0, 1, 11))]);
+        let port = machine.nics().next().unwrap().port_id.clone();
         let tap = qemu::tap::name_of(port.as_str().parse().unwrap());
 
         cloud.want(&id, &machine);
@@ -174,10 +174,10 @@ fn the_hosts_own_switch_serves_as_well() {
         let id = cloud.up("one").await.id;
         let network = central.network(1);
         let mut machine = guest::machine(&cloud, &guest::obedient());
-        machine.nics = vec![nic(&central, &network, Ipv4Addr::new(10, 0, 1, 11))];
+        machine.set_nics([nic(&central, &network, Ipv4Addr::new(10, 0, 1, 11))]);
         cloud.want(&id, &machine);
         cloud.rooms.state_when(&machine.server_id, MachineState::Running).await;
-        assert!(central.is_up(&machine.nics[0].port_id));
+        assert!(central.is_up(&machine.nics().next().unwrap().port_id));
         cloud.unwant(&id, &machine.server_id);
         nothing_is_left(&cloud, &id).await;
         node.stop().await;

@@ -28,7 +28,7 @@ async fn a_second_session_replaces_the_first() {
     let config = node.stop().await;
     let (state, _lock) = StateDir::open(&config.state_dir).unwrap();
     let identity = Identity::load(&state).unwrap().unwrap();
-    let observed = Observed { complete: true, machines: vec![] };
+    let observed = Observed { as_of: 1, complete: true, things: vec![] };
     let report = async |client: &Client| client.post::<_, serde_json::Value>("/v1/observed", &observed).await;
 
     let old = Client::connect(&cloud.address, identity.tls().unwrap()).await.unwrap();

@@ -34,7 +34,7 @@ fn disk_says(path: &Path, command: &str) -> String {
 
 fn asking(machine: &MachineDesired) -> (MachineDesired, ImageId) {
     let image = ImageId::generate();
-    (MachineDesired { snapshot: Some(image.clone()), ..machine.clone() }, image)
+    (MachineDesired { snapshot: Some(guest::copy_for(&image)), ..machine.clone() }, image)
 }
 
 /// The disk that arrived has the mark, rests on nothing, and a machine boots from it.
@@ -48,7 +48,7 @@ async fn is_a_whole_disk(cloud: &Cloud, node: &Node, id: &types::NodeId, image: 
     assert_eq!((&info["virtual-size"], &info["backing-filename"]), (&(8 << 20).into(), &serde_json::Value::Null));
     assert!(disk_says(&path, &format!("read -P 0x5a {MARK}")).contains("read 65536/65536"), "the machine's own writes are in it");
     let mut machine = guest::machine(cloud, &data);
-    machine.root.format = "qcow2".into();
+    machine.root_mut().unwrap().format = "qcow2".into();
     cloud.run(id, &machine).await;
     booted(node, &machine).await;
     cloud.unwant(id, &machine.server_id);

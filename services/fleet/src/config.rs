@@ -37,6 +37,9 @@ pub struct Limits {
     /// Seconds for a TLS handshake, and for a whole visit of one who has no certificate.
     pub handshake_seconds: u64,
     pub join_seconds: u64,
+    /// Streams of bytes at once, to nodes and from them, and for each node.
+    pub streams: usize,
+    pub streams_per_node: usize,
 }
 
 impl Default for Limits {
@@ -44,10 +47,12 @@ impl Default for Limits {
         Self {
             strangers: 64,
             strangers_per_address: 16,
-            nodes: 512,
+            nodes: 2048,
             nodes_per_address: 64,
             handshake_seconds: 10,
             join_seconds: 30,
+            streams: 64,
+            streams_per_node: 8,
         }
     }
 }

@@ -2,14 +2,14 @@
 //! What of the fleet only the controller that has the lead does: it holds the sessions, and what comes of them is
 //! written through tables and rooms that are bound to the lead.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use contracts::{Refusal, nodes::NodeFacts, nodes::NodeNeighbours, placement::Placement};
 use store::{Store, Tx};
-use tokio::sync::mpsc;
-use types::NodeId;
+use tokio::{sync::mpsc, time::Instant};
+use types::{NodeId, Timestamp};
 
-use crate::{Error, Fleet, Result, node, room::RETRY};
+use crate::{Error, Fleet, Result, node, room::RETRY, session::BEAT};
 
 /// The tables and rooms as the lead's work uses them.
 pub struct Leading {
@@ -22,6 +22,10 @@ pub(crate) struct Led {
     pub store: Store,
     pub neighbours: NodeNeighbours,
     placement: Arc<dyn Placement>,
+    /// When it began. What an earlier lead granted, it granted before.
+    pub since: Timestamp,
+    /// When the tables last agreed that this lead is the one.
+    certain: Mutex<Instant>,
     /// Nodes that connected, were lost or changed, to be told to the neighbours.
     changed: mpsc::UnboundedSender<NodeId>,
 }
@@ -31,10 +35,11 @@ impl Fleet {
     pub async fn lead(self, leading: Leading) {
         let Leading { store, placement, neighbours } = leading;
         let (changed, to_announce) = mpsc::unbounded_channel();
-        let led = Arc::new(Led { store, neighbours, placement, changed });
+        let (since, certain) = (Timestamp::now(), Mutex::new(Instant::now()));
+        let led = Arc::new(Led { store, neighbours, placement, since, certain, changed });
         *self.inner.led.write().unwrap_or_else(PoisonError::into_inner) = Some(led.clone());
         let _over = Over { fleet: self.clone(), led: led.clone() };
-        tokio::join!(led.announce(&self, to_announce), self.heed_other_controllers(&led));
+        tokio::join!(led.announce(&self, to_announce), self.heed_other_controllers(&led), led.make_certain());
     }
 
     /// What sessions need, while this controller has the lead.
@@ -68,6 +73,23 @@ impl Fleet {
 }
 
 impl Led {
+    /// The instant at which this lead was the one for sure.
+    pub fn was_certain(&self) -> Instant {
+        *self.certain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A write is refused once the lead is lost, even one that changes nothing.
+    async fn make_certain(&self) {
+        loop {
+            let asked = Instant::now();
+            match self.store.write(|_: &mut Tx| Ok::<_, store::Error>(())).await {
+                Ok(()) => *self.certain.lock().unwrap_or_else(PoisonError::into_inner) = asked,
+                Err(error) => tracing::warn!(%error, "no lease is granted to nodes now"),
+            }
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
     pub fn changed(&self, node: NodeId) {
         let _ = self.changed.send(node);
     }

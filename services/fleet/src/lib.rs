@@ -20,6 +20,8 @@ mod node;
 mod nodes;
 mod room;
 mod session;
+mod source;
+mod stream;
 mod token;
 
 pub use authority::TlsFiles;

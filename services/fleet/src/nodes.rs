@@ -3,7 +3,7 @@
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{Answer, Ask},
+    node::{Answer, Ask, Stream, ThingId, Ticket},
     nodes::{NodeFacts, Nodes},
 };
 use store::{Actor, Tx};
@@ -33,10 +33,20 @@ impl Nodes for Fleet {
         Box::pin(async move { self.write_disabled(node, reason, disabled).await.map_err(Error::into_refusal) })
     }
 
+    fn tell(&self, node: &NodeId, things: &[ThingId]) {
+        if let Some(session) = self.inner.sessions.of(node) {
+            session.touched.these(things);
+        }
+    }
+
     fn wake(&self, node: &NodeId) {
         if let Some(session) = self.inner.sessions.of(node) {
-            session.bell.ring();
+            session.touched.all();
         }
+    }
+
+    fn ticket(&self, node: &NodeId, stream: &Stream) -> Ticket {
+        self.inner.tickets.ticket(node, stream)
     }
 
     fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>> {

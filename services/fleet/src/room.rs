@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bounds::Line;
 use contracts::{
     Refusal,
     join::JoinToken,
@@ -24,12 +25,16 @@ use crate::{
     leading::Led,
     listener, node,
     session::Sessions,
+    source,
+    stream::{Streams, Tickets},
     token::{self, NewToken},
 };
 
 /// How often our certificate is renewed while we run; it is at every start, too.
 const RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
 const DAY_IN_MICROSECONDS: i64 = 24 * 3600 * 1_000_000;
+/// The tables have one writer.
+const REPORTS_AT_ONCE: usize = 32;
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
 /// The fleet. Clones are the same room.
@@ -45,6 +50,10 @@ pub(crate) struct Inner {
     pub placement: Arc<dyn Placement>,
     pub neighbours: OnceLock<NodeNeighbours>,
     pub sessions: Sessions,
+    pub tickets: Tickets,
+    pub streams: Streams,
+    /// Nodes go by turns.
+    pub reports: Line,
     /// While this controller has the lead.
     pub led: RwLock<Option<Arc<Led>>>,
 }
@@ -54,6 +63,7 @@ impl Fleet {
     pub fn open(store: Store, config: FleetConfig, placement: Arc<dyn Placement>) -> Result<Self> {
         let authority = Authority::open(&config.state_dir)?;
         authority.renew_controller(&config.addresses)?;
+        let (key, limits) = (authority.key_for("streams"), config.limits);
         let inner = Inner {
             store,
             config,
@@ -61,6 +71,9 @@ impl Fleet {
             placement,
             neighbours: OnceLock::new(),
             sessions: Sessions::default(),
+            tickets: Tickets::new(key),
+            streams: Streams::new(limits),
+            reports: Line::new(REPORTS_AT_ONCE, 1),
             led: RwLock::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -120,9 +133,10 @@ impl Fleet {
     /// Expels a node: its certificates are revoked and its connection ends. Refused while machines shall be on it.
     pub async fn remove_node(&self, id: &NodeId, actor: Actor) -> Result<()> {
         if let Some(neighbours) = self.inner.neighbours.get() {
-            let machines = neighbours.desired.wishes(id).await?.machines;
-            if !machines.is_empty() {
-                let message = format!("{} servers are on this node; delete or move them first", machines.len());
+            let things = source::all(&neighbours.desired, id).await?;
+            let wanted = things.iter().filter(|thing| !thing.is_released()).count();
+            if wanted > 0 {
+                let message = format!("{wanted} servers are on this node; delete or move them first");
                 return Err(Refusal::conflict(message).into());
             }
         }
@@ -144,11 +158,9 @@ impl Fleet {
     }
 
     pub(crate) fn facts(&self, row: node::Row) -> NodeFacts {
-        let up = match self.led() {
-            Ok(_) => self.inner.sessions.of(&row.id).is_some(),
-            Err(_) => row.has_session,
-        };
-        row.into_facts(up)
+        let Ok(led) = self.led() else { return row.into_facts() };
+        let session = self.inner.sessions.of(&row.id);
+        row.into_facts_of_lead(session.as_deref(), led.since)
     }
 
     /// Where nodes reach the controllers: this one first, then those that were heard of within a day.

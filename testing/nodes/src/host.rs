@@ -4,16 +4,13 @@
 use std::{
     collections::{HashMap, HashSet},
     net::{IpAddr, Ipv4Addr},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use contracts::{
     join::JoinToken,
-    node::{Accelerator, Hello, PROTOCOL},
+    node::{Accelerator, Feature, Held, Hello, SPOKEN, Versions},
 };
 use node::link::{self, Credentials};
 use tokio::{sync::watch, task::JoinHandle};
@@ -22,6 +19,8 @@ use uuid::Uuid;
 
 use crate::{Machine, Manner, Offer, machines::Machines, session};
 
+/// All but keeping a lease: there is nothing here that could be fenced.
+const FEATURES: [Feature; 5] = [Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk];
 /// As long as an agent waits at first.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -43,7 +42,7 @@ pub(crate) struct Inner {
     manner: Mutex<Manner>,
     machines: Mutex<Arc<Machines>>,
     boot_id: Mutex<Uuid>,
-    protocol: AtomicU32,
+    speaks: Mutex<Versions>,
     /// By their sums.
     images: Mutex<HashSet<String>>,
     database: Mutex<Option<DatabaseMark>>,
@@ -69,7 +68,7 @@ impl Host {
             manner: Mutex::new(manner),
             machines: Mutex::default(),
             boot_id: Mutex::new(Uuid::new_v4()),
-            protocol: AtomicU32::new(PROTOCOL),
+            speaks: Mutex::new(SPOKEN),
             images: Mutex::default(),
             database: Mutex::default(),
             reach: watch::Sender::new(true),
@@ -136,9 +135,9 @@ impl Host {
         self.inner.machines().switch_off(server)
     }
 
-    /// It speaks another version from the next session on, which begins at once.
-    pub fn speak(&self, protocol: u32) {
-        self.inner.protocol.store(protocol, Ordering::Relaxed);
+    /// It speaks other versions from the next session on, which begins at once.
+    pub fn speak(&self, versions: Versions) {
+        *held(&self.inner.speaks) = versions;
         self.reconnect();
     }
 }
@@ -187,9 +186,11 @@ impl Inner {
         *held(&self.database) = Some(database);
     }
 
-    pub fn hello(&self) -> Hello {
+    pub fn hello(&self, holds: Vec<Held>) -> Hello {
         Hello {
-            protocol: self.protocol.load(Ordering::Relaxed),
+            speaks: *held(&self.speaks),
+            features: FEATURES.into(),
+            holds,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: self.hostname.clone(),
             boot_id: held(&self.boot_id).to_string(),

@@ -7,6 +7,7 @@
 //! than the controller ([`Host`]).
 
 mod host;
+mod machine;
 mod machines;
 mod manner;
 mod session;

@@ -3,10 +3,14 @@
 
 use std::{
     collections::HashMap,
+    mem::discriminant,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use contracts::node::{MachineDesired, MachineObserved, MachineState, Power, SnapshotObserved, SnapshotStep};
+use contracts::node::{
+    DeviceId, DeviceObserved, DeviceState, Held, MachineDesired, MachineObserved, MachineState, Power, Role, SnapshotObserved,
+    SnapshotStep, ThingId,
+};
 use node::board::Board;
 use types::{Generation, ImageId, ServerId};
 
@@ -19,7 +23,9 @@ pub struct Machine {
     /// How many it has done.
     pub reboots: u32,
     pub state: MachineState,
+    role: Role,
     snapshot: Option<ImageId>,
+    devices: Vec<DeviceId>,
 }
 
 #[derive(Default)]
@@ -37,6 +43,19 @@ impl Machines {
         self.lock().keys().cloned().collect()
     }
 
+    pub fn get(&self, id: &ServerId) -> Option<Machine> {
+        self.lock().get(id).cloned()
+    }
+
+    pub fn held(&self) -> Vec<Held> {
+        let here = self.lock();
+        here.iter().map(|(id, machine)| Held { id: ThingId::machine(id), generation: machine.generation }).collect()
+    }
+
+    pub fn observed(&self) -> Vec<MachineObserved> {
+        self.lock().iter().map(|(id, machine)| observed(id, machine)).collect()
+    }
+
     pub fn running(&self) -> usize {
         self.lock().values().filter(|machine| machine.state == MachineState::Running).count()
     }
@@ -48,16 +67,21 @@ impl Machines {
         if before.is_some_and(|machine| machine.generation > wanted.generation) {
             return false;
         }
+        let snapshot = wanted.snapshot.as_ref().map(|snapshot| snapshot.image_id.clone());
         let rests = before.is_some_and(|machine| {
-            (machine.power, machine.reboots, &machine.snapshot) == (wanted.power, wanted.reboots, &wanted.snapshot)
-                && matches!(machine.state, MachineState::Running | MachineState::Stopped)
+            machine.is_at_rest()
+                && (machine.power, machine.reboots) == (wanted.power, wanted.reboots)
+                && discriminant(&machine.role) == discriminant(&wanted.role)
+                && machine.snapshot == snapshot
         });
         let machine = Machine {
             generation: wanted.generation,
             power: wanted.power,
             reboots: before.map_or(wanted.reboots, |machine| machine.reboots),
             state: before.map_or(MachineState::Preparing { step: "image".to_owned() }, |machine| machine.state.clone()),
-            snapshot: wanted.snapshot.clone(),
+            role: wanted.role.clone(),
+            snapshot,
+            devices: wanted.devices.iter().map(contracts::node::Device::id).collect(),
         };
         self.set(&mut here, &wanted.server_id, machine);
         !rests
@@ -72,16 +96,12 @@ impl Machines {
         true
     }
 
-    pub fn get(&self, id: &ServerId) -> Option<Machine> {
-        self.lock().get(id).cloned()
-    }
-
     /// It shall be gone, and is; also if it never was.
     pub fn release(&self, id: &ServerId) {
         let mut here = self.lock();
         let (generation, reboots) = here.remove(id).map_or((Generation(0), 0), |machine| (machine.generation, machine.reboots));
-        let state = MachineState::Gone;
-        self.board.write(MachineObserved { server_id: id.clone(), generation, reboots, state, snapshot: None });
+        let (server_id, state) = (id.clone(), MachineState::Gone);
+        self.board.write(MachineObserved { server_id, generation, reboots, state, snapshot: None, devices: Vec::new() });
     }
 
     /// Its guest switches it off.
@@ -102,16 +122,24 @@ impl Machines {
     }
 }
 
+impl Machine {
+    fn is_at_rest(&self) -> bool {
+        !matches!(self.state, MachineState::Preparing { .. } | MachineState::Failed { .. })
+    }
+}
+
 fn observed(id: &ServerId, machine: &Machine) -> MachineObserved {
     let snapshot = machine.snapshot.clone().map(|image_id| SnapshotObserved {
         image_id,
         step: SnapshotStep::Failed { cause: "a simulated machine has no disk to be copied".to_owned() },
     });
+    let devices = machine.devices.iter().filter(|_| machine.is_at_rest());
     MachineObserved {
         server_id: id.clone(),
         generation: machine.generation,
         reboots: machine.reboots,
         state: machine.state.clone(),
         snapshot,
+        devices: devices.map(|id| DeviceObserved { id: id.clone(), state: DeviceState::Plugged }).collect(),
     }
 }

@@ -1,38 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One session: what the controller says is done, and what was done is reported.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use anyhow::Context;
-use contracts::node::{Answer, Ask, MachineDesired, MachineState, Power, ToNode};
-use http_body_util::BodyExt;
+use contracts::node::{Answer, Ask, MachineState, Spec, Thing, ToNode, Want, earlier};
 use node::{
     board,
     link::{Client, Session},
 };
 use tokio::net::{TcpSocket, lookup_host};
 
-use crate::{host::Inner, machines::Machines};
+use crate::{host::Inner, machine, machines::Machines};
 
 /// Runs until the session breaks.
 pub async fn hold(host: &Arc<Inner>) -> anyhow::Result<()> {
     let client = connect(host).await?;
-    let machines = host.machines();
-    let mut session = Session::begin(&client, &host.hello()).await?;
-    // A report tells of machines that the first line brings, too.
-    let Some(first) = session.next().await? else { return Ok(()) };
-    hear(host, &machines, &client, first);
-    host.connected.send_replace(true);
-    let listen = async {
-        while let Some(line) = session.next().await? {
-            hear(host, &machines, &client, line);
-        }
-        anyhow::Ok(())
-    };
-    tokio::select! {
-        heard = listen => heard,
-        reported = board::report(&client, &machines.board) => Ok(reported?),
+    let host = &Side { host: host.clone(), machines: host.machines(), client };
+    let hello = host.host.hello(host.machines.held());
+    let session = Session::begin(&host.client, &hello).await?;
+    if hello.speaks.newest == earlier::PROTOCOL {
+        return converse_in_earlier_words(host, session).await;
     }
+    converse(host, session).await
+}
+
+/// What the lines of a session are about.
+#[derive(Clone)]
+struct Side {
+    host: Arc<Inner>,
+    machines: Arc<Machines>,
+    client: Client,
 }
 
 /// On the loopback from an address of its own: the controller gives each only so many places.
@@ -47,81 +51,104 @@ async fn connect(host: &Inner) -> anyhow::Result<Client> {
     Ok(Client::over(stream, host.tls.clone()).await?)
 }
 
-fn hear(host: &Arc<Inner>, machines: &Arc<Machines>, client: &Client, line: ToNode) {
-    match line {
-        ToNode::Desired { machines: desired, released, database, .. } => {
-            desired.into_iter().for_each(|machine| take(host, machines, client, machine));
-            released.iter().for_each(|id| machines.release(id));
-            host.note(database);
-        }
-        ToNode::Machine { machine } => take(host, machines, client, *machine),
-        ToNode::Released { server_id } => machines.release(&server_id),
-        ToNode::Known { database } => host.note(database),
-        ToNode::Ask { id, ask } => {
-            let (client, answer) = (client.clone(), answer(host, machines, ask));
-            tokio::spawn(async move {
-                if let Err(error) = client.answer(id, &answer).await {
-                    tracing::debug!(%error, "an answer did not reach the controller");
-                }
-            });
-        }
-        ToNode::Beat => {}
+async fn converse(side: &Side, mut session: Session) -> anyhow::Result<()> {
+    let as_of = AtomicU64::new(0);
+    // A report tells of machines that the first word on what is wanted brings, too.
+    while as_of.load(Ordering::Acquire) == 0 {
+        let Some(line) = session.next().await? else { return Ok(()) };
+        hear(side, &as_of, line);
     }
-}
-
-fn take(host: &Arc<Inner>, machines: &Arc<Machines>, client: &Client, wanted: MachineDesired) {
-    if host.manner().sleeps || !machines.want(&wanted) {
-        return;
-    }
-    let (host, machines, client) = (host.clone(), machines.clone(), client.clone());
-    tokio::spawn(async move { make_so(&host, &machines, &client, wanted).await });
-}
-
-/// The way of a machine to where it is wanted, step by step; ends when something newer is wanted.
-async fn make_so(host: &Inner, machines: &Machines, client: &Client, wanted: MachineDesired) {
-    let (id, generation, manner) = (&wanted.server_id, wanted.generation, host.manner());
-    let Some(here) = machines.get(id) else { return };
-    if let Some((cause, how)) = manner.fails {
-        machines.found(id, generation, here.reboots, MachineState::Failed { cause, transient: false, how });
-        return;
-    }
-    let runs = here.state == MachineState::Running;
-    if wanted.power == Power::Running && (!runs || here.reboots < wanted.reboots) {
-        for step in ["image", "disk", "ports", "start"] {
-            let preparing = MachineState::Preparing { step: step.to_owned() };
-            // Of a reboot an agent says nothing until it is done.
-            if !runs && !machines.found(id, generation, here.reboots, preparing) {
-                return;
-            }
-            if step == "image" && !has_image(host, client, &wanted.root.sha512).await {
-                // The session broke, and the next one begins with all that is wanted.
-                return;
-            }
-            tokio::time::sleep(manner.step).await;
-        }
-    }
-    let state = if wanted.power == Power::Running { MachineState::Running } else { MachineState::Stopped };
-    machines.found(id, generation, wanted.reboots, state);
-}
-
-/// Fetches the image if this host has none of it yet.
-async fn has_image(host: &Inner, client: &Client, sha512: &str) -> bool {
-    if host.images().contains(sha512) {
-        return true;
-    }
-    let fetched = async {
-        let mut body = client.get(&format!("/v1/images/{sha512}")).await?.into_body();
-        while let Some(frame) = body.frame().await {
-            frame?;
+    side.host.connected.send_replace(true);
+    let listen = async {
+        while let Some(line) = session.next().await? {
+            hear(side, &as_of, line);
         }
         anyhow::Ok(())
     };
-    if let Err(error) = fetched.await {
-        tracing::debug!(host = host.hostname, %error, "an image is not fetched");
-        return false;
+    tokio::select! {
+        heard = listen => heard,
+        reported = board::report(&side.client, &side.machines.board, &as_of) => Ok(reported?),
     }
-    host.images().insert(sha512.to_owned());
-    true
+}
+
+fn hear(side: &Side, as_of: &AtomicU64, line: ToNode) {
+    match line {
+        ToNode::Welcome { .. } | ToNode::Beat { .. } => {}
+        ToNode::Desired { seq, things, database, .. } => {
+            things.into_iter().for_each(|thing| side.take(thing));
+            side.host.note(database);
+            as_of.store(seq, Ordering::Release);
+        }
+        ToNode::Ask { id, ask } => side.answer(id, ask),
+    }
+}
+
+/// As an agent of the protocol before this one speaks, which says of everything how it is whenever something changed.
+async fn converse_in_earlier_words(side: &Side, mut session: Session) -> anyhow::Result<()> {
+    let Some(first) = session.next_as().await? else { return Ok(()) };
+    hear_earlier(side, first);
+    side.host.connected.send_replace(true);
+    let listen = async {
+        while let Some(line) = session.next_as().await? {
+            hear_earlier(side, line);
+        }
+        anyhow::Ok(())
+    };
+    let report = async {
+        loop {
+            let mark = side.machines.board.mark();
+            let report = earlier::Report { complete: true, machines: side.machines.observed() };
+            side.client.post::<_, serde_json::Value>("/v1/observed", &report).await?;
+            side.machines.board.changed_after(mark).await;
+        }
+    };
+    tokio::select! {
+        heard = listen => heard,
+        reported = report => reported,
+    }
+}
+
+fn hear_earlier(side: &Side, line: earlier::ToNode) {
+    match line {
+        earlier::ToNode::Desired { machines, released, database, .. } => {
+            machines.into_iter().for_each(|machine| side.take(Thing::machine(machine.into())));
+            released.iter().for_each(|id| side.machines.release(id));
+            side.host.note(database);
+        }
+        earlier::ToNode::Machine { machine } => side.take(Thing::machine((*machine).into())),
+        earlier::ToNode::Released { server_id } => side.machines.release(&server_id),
+        earlier::ToNode::Known { database } => side.host.note(database),
+        earlier::ToNode::Ask { id, ask } => side.answer(id, ask),
+        earlier::ToNode::Beat => {}
+    }
+}
+
+impl Side {
+    fn take(&self, thing: Thing) {
+        match thing.want {
+            Want::Released => {
+                if let Some(server) = thing.id.server() {
+                    self.machines.release(&server);
+                }
+            }
+            Want::Present(Spec::Machine(wanted)) => {
+                if self.host.manner().sleeps || !self.machines.want(&wanted) {
+                    return;
+                }
+                let Self { host, machines, client } = self.clone();
+                tokio::spawn(async move { machine::make_so(&host, &machines, &client, *wanted).await });
+            }
+        }
+    }
+
+    fn answer(&self, id: u64, ask: Ask) {
+        let (client, answer) = (self.client.clone(), answer(&self.host, &self.machines, ask));
+        tokio::spawn(async move {
+            if let Err(error) = client.answer(id, &answer).await {
+                tracing::debug!(%error, "an answer did not reach the controller");
+            }
+        });
+    }
 }
 
 fn answer(host: &Inner, machines: &Machines, ask: Ask) -> Answer {

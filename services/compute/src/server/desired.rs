@@ -1,40 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What each node shall have and shall give up, read afresh at every wake: three statements of our own and one question to
-//! the network room, however many machines there are.
+//! What each node shall have and shall give up, read afresh whenever it is told to look: three statements of our own and one
+//! question to the network room, however many machines there are.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{InstanceMetadata, MachineDesired, NicDesired, RootDisk, WatchdogAction},
-    nodes::{DesiredSource, ImageSource, NodeWishes},
+    node::{
+        Device, InstanceMetadata, MachineDesired, NicDesired, Role, RootDisk, SnapshotDesired, Stream, Thing, ThingId,
+        WatchdogAction,
+    },
+    nodes::{DesiredSource, ImageSource},
     ports::PortFacts,
 };
-use store::{Select, Tx, params};
-use types::{ImageId, NodeId, Secret, ServerId};
+use store::{Direction, Select, Tx};
+use types::{Generation, ImageId, NodeId, Secret, ServerId};
 
-use super::{Server, claim, released, row::COLUMNS, store as table, view};
+use super::{Server, claim, released, row::COLUMNS, state::Phase, store as table, view};
 use crate::{Compute, availability_zone::ZONE, error::Result};
 
 /// Servers whose node shall have their machine; the same as [`Server::wants_machine`].
 const WANTED: &str = "deleted_at IS NULL AND deleting_at IS NULL AND phase IN ('spawning', 'built')";
 
+/// Of a flavor, as an extra spec.
+const EXCLUSIVE: &str = "ferrostack:exclusive";
+
 impl DesiredSource for Compute {
-    fn wishes<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeWishes, Refusal>> {
-        Box::pin(async move {
-            let node = node.clone();
-            let (servers, mut ports, released) = self.store.list(move |tx| read(tx, &node)).await?;
-            self.with_floating_ips(&servers, &mut ports).await;
-            let machines = servers.into_iter().map(|server| {
-                let ports = ports.remove(&server.id).unwrap_or_default();
-                machine(server, &ports)
-            });
-            Ok(NodeWishes { machines: machines.collect(), released })
-        })
+    fn kind(&self) -> contracts::node::Kind {
+        contracts::node::Kind::Machine
+    }
+
+    fn all<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>> {
+        Box::pin(self.wanted(node, None))
+    }
+
+    fn changed<'a>(&'a self, node: &'a NodeId, things: &'a [ThingId]) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>> {
+        let servers = things.iter().filter_map(ThingId::server).collect();
+        Box::pin(self.wanted(node, Some(servers)))
     }
 }
 
 impl Compute {
+    /// What is wanted of this node, of these servers or of all.
+    async fn wanted(&self, node: &NodeId, of: Option<Vec<ServerId>>) -> Result<Vec<Thing>, Refusal> {
+        let id = node.clone();
+        let (servers, mut ports, released) = self.store.list(move |tx| read(tx, &id, of.as_deref())).await?;
+        self.with_floating_ips(&servers, &mut ports).await;
+        let machines = servers.into_iter().map(|server| {
+            let ports = ports.remove(&server.id).unwrap_or_default();
+            Thing::machine(self.machine(node, server, &ports))
+        });
+        let released = released.iter().map(|server| Thing::released(ThingId::machine(server), Generation::default()));
+        Ok(machines.chain(released).collect())
+    }
+
+    fn machine(&self, node: &NodeId, server: Server, wired: &[Wired]) -> MachineDesired {
+        let ports: Vec<PortFacts> = wired.iter().map(|wired| wired.port.clone()).collect();
+        let root = RootDisk {
+            image_id: server.image_id.clone(),
+            sha512: server.image.sha512.clone(),
+            format: server.image.format.clone(),
+            image_size: server.image.size,
+            size: server.root_size(),
+            tag: server.root_tag.clone(),
+            // It was found at rest once, so it has a disk somewhere.
+            made: server.phase == Phase::Built,
+            ticket: Some(self.nodes.ticket(node, &Stream::Image { sha512: server.image.sha512.clone() })),
+        };
+        let config = server.config_drive.then_some(Device::Config);
+        let devices = [Device::Root(root)].into_iter().chain(config).chain(wired.iter().map(|wired| Device::Nic(nic(wired))));
+        let snapshot = server.snapshot.as_ref().and_then(|snapshot| snapshot.wanted_of_node()).map(|image| SnapshotDesired {
+            image_id: image.clone(),
+            ticket: self.nodes.ticket(node, &Stream::Snapshot { image_id: image.clone() }),
+        });
+        MachineDesired {
+            generation: server.generation,
+            project_id: server.project_id.clone(),
+            role: Role::Run,
+            exclusive: is_exclusive(&server),
+            power: server.power,
+            reboots: server.reboots,
+            reboot: server.reboot_kind,
+            vcpus: server.flavor.vcpus,
+            memory_mb: server.flavor.memory_mb,
+            devices: devices.collect(),
+            watchdog: watchdog(&server),
+            metadata: metadata(&server, &ports),
+            snapshot,
+            kept: None,
+            server_id: server.id,
+        }
+    }
+
     /// Floating addresses come and go while a machine runs, and it may ask for its own: those of the claims are from when
     /// its ports were made. If the network room does not answer now, they serve until it does.
     async fn with_floating_ips(&self, servers: &[Server], ports: &mut PortsByServer) {
@@ -101,20 +158,23 @@ struct Wired {
     tag: Option<String>,
 }
 
-fn read(tx: &mut Tx, node: &NodeId) -> Result<(Vec<Server>, PortsByServer, Vec<ServerId>)> {
-    let servers = table::rows(&Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED).rows(tx)?)?;
-    let rows = tx.query(
-        "SELECT server_id, kind, position, ask, facts FROM server_claims WHERE kind = 'port' AND server_id IN \
-         (SELECT id FROM servers WHERE node_id = $1 AND deleted_at IS NULL) ORDER BY server_id, position",
-        &params![node],
-    )?;
+fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Server>, PortsByServer, Vec<ServerId>)> {
+    let mut select = Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED);
+    if let Some(of) = of {
+        select = select.filter_in("id", of);
+    }
+    let servers = table::rows(&select.rows(tx)?)?;
+    let claims = Select::new("server_claims", claim::COLUMNS).filter("kind = ", claim::Kind::Port.word());
+    let claims = claims.filter_in("server_id", servers.iter().map(|server| &server.id));
+    let rows = claims.sort(&[("server_id", Direction::Asc)], "position").rows(tx)?;
     let mut ports = PortsByServer::new();
     for row in &rows {
         let claim = claim::from_row(row)?;
         let tag = claim.nic.and_then(|nic| nic.tag);
         ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag }));
     }
-    let released = released::of_node(tx, node)?;
+    let mut released = released::of_node(tx, node)?;
+    released.retain(|server| of.is_none_or(|of| of.contains(server)));
     Ok((servers, ports, released))
 }
 
@@ -124,32 +184,10 @@ fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>>
     Ok(servers.into_iter().find(|server| server.image.sha512 == sha512).map(|server| server.image_id))
 }
 
-fn machine(server: Server, wired: &[Wired]) -> MachineDesired {
-    let ports: Vec<PortFacts> = wired.iter().map(|wired| wired.port.clone()).collect();
-    let root = RootDisk {
-        image_id: server.image_id.clone(),
-        sha512: server.image.sha512.clone(),
-        format: server.image.format.clone(),
-        image_size: server.image.size,
-        size: server.root_size(),
-        tag: server.root_tag.clone(),
-    };
-    MachineDesired {
-        generation: server.generation,
-        project_id: server.project_id.clone(),
-        power: server.power,
-        reboots: server.reboots,
-        reboot: server.reboot_kind,
-        vcpus: server.flavor.vcpus,
-        memory_mb: server.flavor.memory_mb,
-        root,
-        nics: wired.iter().map(nic).collect(),
-        config_drive: server.config_drive,
-        watchdog: watchdog(&server),
-        metadata: metadata(&server, &ports),
-        snapshot: server.snapshot.as_ref().and_then(|snapshot| snapshot.wanted_of_node()).cloned(),
-        server_id: server.id,
-    }
+/// A flavor says that its servers rather stand still than run in two places, should their host be cut off.
+fn is_exclusive(server: &Server) -> bool {
+    let word = server.flavor.extra_specs.get(EXCLUSIVE);
+    word.is_some_and(|word| word.eq_ignore_ascii_case("true"))
 }
 
 /// The image's word goes before the flavor's, as in Nova; what is no action, `disabled` among them, is no watchdog.

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{Failure, MachineObserved, MachineState, Observed, Power},
-    nodes::{NodeFacts, ObservedSink},
+    node::{Failure, Found as Said, MachineObserved, MachineState, Power, ThingId},
+    nodes::{NodeFacts, ObservedSink, Report},
 };
 use serde_json::json;
 use store::{Actor, Tx, params};
@@ -32,16 +32,16 @@ use crate::{
 };
 
 impl ObservedSink for Compute {
-    fn observed<'a>(&'a self, node: &'a NodeId, observed: &'a Observed) -> BoxFuture<'a, Result<(), Refusal>> {
+    fn observed<'a>(&'a self, node: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async move {
-            let (of, observed) = (node.clone(), observed.clone());
-            let next = self.store.write(move |tx| take_in(tx, &of, &observed)).await?;
+            let (of, report) = (node.clone(), report.clone());
+            let steps = self.store.write(move |tx| take_in(tx, &of, &report)).await?;
             crash::point("compute.server.observed");
-            if next.has(Next::Converge) {
+            if steps.converge {
                 self.bell.ring();
             }
-            if next.has(Next::TellNode) {
-                self.nodes.wake(node);
+            if !steps.tell.is_empty() {
+                self.nodes.tell(node, &steps.tell);
             }
             Ok(())
         })
@@ -64,39 +64,47 @@ enum Next {
     TellNode,
 }
 
-/// What all reports of a node call for together.
+/// What all that a report says calls for together.
 #[derive(Debug, Default)]
-struct NextSteps(Vec<Next>);
+struct NextSteps {
+    converge: bool,
+    tell: Vec<ThingId>,
+}
 
 impl NextSteps {
-    fn has(&self, step: Next) -> bool {
-        self.0.contains(&step)
+    fn add(&mut self, server: &ServerId, step: Next) {
+        match step {
+            Next::Nothing => {}
+            Next::Converge => self.converge = true,
+            Next::TellNode => self.tell.push(ThingId::machine(server)),
+        }
     }
 }
 
-/// Writes a report down.
-fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<NextSteps> {
+/// Writes a report down. What it costs grows with what it says, and with nothing else.
+fn take_in(tx: &mut Tx, node: &NodeId, report: &Report) -> Result<NextSteps> {
     let reports: HashMap<&ServerId, &MachineObserved> =
-        observed.machines.iter().map(|machine| (&machine.server_id, machine)).collect();
-    let servers = if observed.complete { of_node(tx, node)? } else { listed(tx, node, reports.keys().copied())? };
+        report.found.iter().map(|Said::Machine(machine)| (&machine.server_id, machine)).collect();
+    let absent: Vec<ServerId> = report.absent.iter().filter_map(ThingId::server).collect();
+    let servers = listed(tx, node, reports.keys().copied().chain(&absent))?;
     let mut steps = NextSteps::default();
-    forget_released(tx, node, observed, &reports)?;
+    forget_released(tx, node, &reports, &absent)?;
     for server in deleted_and_there(tx, &reports)? {
         released::insert(tx, node, &server)?;
-        steps.0.push(Next::TellNode);
+        steps.add(&server, Next::TellNode);
     }
     for server in &servers {
         let next = match reports.get(&server.id) {
             Some(report) => {
                 if snapshot::take_step(tx, server, report)? {
-                    steps.0.push(Next::Converge);
+                    steps.add(&server.id, Next::Converge);
                 }
                 take_report(tx, server, report)?
             }
-            // What a complete report does not list, the node does not have.
+            // It was told of it before it looked, and does not have it.
             None => take_absence(tx, server)?,
         };
-        steps.0.push(next);
+        steps.add(&server.id, next);
     }
     Ok(steps)
 }
@@ -105,16 +113,11 @@ fn take_in(tx: &mut Tx, node: &NodeId, observed: &Observed) -> Result<NextSteps>
 fn forget_released(
     tx: &mut Tx,
     node: &NodeId,
-    observed: &Observed,
     reports: &HashMap<&ServerId, &MachineObserved>,
+    absent: &[ServerId],
 ) -> Result<()> {
-    let released = released::recorded(tx, node)?;
-    let is_gone = |server: &ServerId| match reports.get(server) {
-        Some(report) => report.state == MachineState::Gone,
-        None => observed.complete,
-    };
-    let gone: Vec<ServerId> = released.into_iter().filter(is_gone).collect();
-    Ok(released::forget(tx, node, &gone)?)
+    let gone = reports.values().filter(|report| report.state == MachineState::Gone).map(|report| &report.server_id);
+    Ok(released::forget(tx, node, gone.chain(absent))?)
 }
 
 /// Machines of servers that were deleted to the end, found nevertheless: as on a host that was put back to an earlier state.
@@ -122,11 +125,6 @@ fn deleted_and_there(tx: &mut Tx, reports: &HashMap<&ServerId, &MachineObserved>
     let there = reports.values().filter(|report| report.state != MachineState::Gone).map(|report| &report.server_id);
     let select = store::Select::new("servers", "id").condition("deleted_at IS NOT NULL").filter_in("id", there);
     Ok(select.rows(tx)?.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?)
-}
-
-fn of_node(tx: &mut Tx, node: &NodeId) -> Result<Vec<Server>> {
-    let select = store::Select::new("servers", COLUMNS).filter("node_id = ", node).condition("deleted_at IS NULL");
-    table::rows(&select.rows(tx)?)
 }
 
 fn listed<'a>(tx: &mut Tx, node: &NodeId, ids: impl Iterator<Item = &'a ServerId>) -> Result<Vec<Server>> {
@@ -146,7 +144,7 @@ fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result
     }
     let found = match &report.state {
         MachineState::Preparing { .. } => Found::Preparing,
-        MachineState::Running => Found::Running,
+        MachineState::Running | MachineState::Paused => Found::Running,
         MachineState::Stopped => Found::Stopped,
         // The node goes on trying.
         MachineState::Failed { transient: true, cause, .. } => {
@@ -155,7 +153,8 @@ fn take_report(tx: &mut Tx, server: &Server, report: &MachineObserved) -> Result
         }
         MachineState::Failed { how: Failure::Held, .. } => Found::Held,
         MachineState::Failed { .. } => Found::Failed,
-        MachineState::Gone => return Ok(Next::Nothing),
+        // Of a move between nodes, which nobody wants of them yet.
+        MachineState::Received | MachineState::Sent | MachineState::Gone => return Ok(Next::Nothing),
     };
     let is_current = report.generation >= server.generation;
     let is_news =

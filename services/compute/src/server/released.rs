@@ -27,15 +27,9 @@ pub(super) fn of_node(tx: &mut Tx, node: &NodeId) -> Result<Vec<ServerId>> {
 }
 
 /// The node has said that these are gone.
-pub(super) fn forget(tx: &mut Tx, node: &NodeId, gone: &[ServerId]) -> Result<()> {
+pub(super) fn forget<'a>(tx: &mut Tx, node: &NodeId, gone: impl Iterator<Item = &'a ServerId>) -> Result<()> {
     for server in gone {
         tx.execute("DELETE FROM released_machines WHERE node_id = $1 AND server_id = $2", &params![node, server])?;
     }
     Ok(())
-}
-
-/// Those that stand here for a node.
-pub(super) fn recorded(tx: &mut Tx, node: &NodeId) -> Result<Vec<ServerId>> {
-    let rows = tx.query("SELECT server_id FROM released_machines WHERE node_id = $1", &params![node])?;
-    rows.iter().map(|row| row.get(0)).collect()
 }

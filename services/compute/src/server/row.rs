@@ -38,7 +38,11 @@ pub(crate) fn from_row(row: &Row) -> store::Result<Server> {
         deleting_at: row.get(12)?,
         deleted_at: row.get(13)?,
         generation: Generation(row.get(14)?),
-        power: if row.get::<&str>(15)? == "stopped" { Power::Stopped } else { Power::Running },
+        power: match row.get::<&str>(15)? {
+            "stopped" => Power::Stopped,
+            "paused" => Power::Paused,
+            _ => Power::Running,
+        },
         reboots: row.get(16)?,
         reboot_kind: if row.get::<&str>(17)? == "hard" { RebootKind::Hard } else { RebootKind::Soft },
         zone: row.get(18)?,
@@ -132,5 +136,6 @@ pub(crate) fn power_word(power: Power) -> &'static str {
     match power {
         Power::Running => "running",
         Power::Stopped => "stopped",
+        Power::Paused => "paused",
     }
 }

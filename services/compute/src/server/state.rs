@@ -203,12 +203,12 @@ impl Facts {
             return None;
         }
         let moving = match (self.power, self.reboot, self.found) {
-            (Power::Running, Some(RebootKind::Soft), _) => Some("rebooting"),
-            (Power::Running, Some(RebootKind::Hard), _) => Some("rebooting_hard"),
+            (Power::Running | Power::Paused, Some(RebootKind::Soft), _) => Some("rebooting"),
+            (Power::Running | Power::Paused, Some(RebootKind::Hard), _) => Some("rebooting_hard"),
             (Power::Running, None, Some(Found::Running | Found::Held)) => None,
             // The guest switched itself off.
             (Power::Running, None, Some(Found::Stopped)) if self.current => None,
-            (Power::Running, None, _) => Some("powering-on"),
+            (Power::Running | Power::Paused, None, _) => Some("powering-on"),
             (Power::Stopped, _, Some(Found::Running | Found::Held)) => Some("powering-off"),
             (Power::Stopped, ..) => None,
         };

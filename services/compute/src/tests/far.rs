@@ -4,7 +4,7 @@
 //! outlives a crash of the cloud.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     path::PathBuf,
     sync::{
@@ -18,10 +18,10 @@ use contracts::{
     caller::Caller,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, Failure, Hello, MachineObserved, MachineState, Observed, PROTOCOL, Power, SnapshotObserved,
-        SnapshotStep,
+        Accelerator, Answer, Ask, Failure, Found, Hello, MachineDesired, MachineObserved, MachineState, PROTOCOL, Power,
+        SnapshotObserved, SnapshotStep, Spec, Stream, Thing, ThingId, Ticket, Versions, Want,
     },
-    nodes::{DesiredSource, NodeFacts, NodeWishes, Nodes, ObservedSink, SnapshotSink},
+    nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink, Report, SnapshotSink},
     ports::{FixedIp, FloatingIp, NicAsk, NicWish, PortFacts, Ports},
 };
 use futures_util::StreamExt;
@@ -174,12 +174,35 @@ impl Far {
             machine.running = false;
             (node_id(&host), observed(server, machine))
         };
-        self.report(&report.0, Observed { complete: false, machines: vec![report.1] }).await;
+        self.report(&report.0, report.1).await;
     }
 
-    pub async fn report(&self, node: &NodeId, observed: Observed) {
+    pub async fn report(&self, node: &NodeId, machine: MachineObserved) {
         let compute = self.compute.get().and_then(Weak::upgrade).unwrap();
-        compute.observed(node, &observed).await.unwrap();
+        let report = Report { found: vec![Found::Machine(machine)], absent: vec![] };
+        compute.observed(node, &report).await.unwrap();
+    }
+
+    /// A host reads what is wanted of it, of these things or of all, does it, and reports.
+    fn look(&self, node: &NodeId, of: Option<Vec<ThingId>>) {
+        let Some(compute) = self.compute.get().and_then(Weak::upgrade) else { return };
+        let (node, far) = (node.clone(), self.me.upgrade().unwrap());
+        // One turn at a time, each with the desired state as it is then.
+        tokio::spawn(async move {
+            let _turn = far.turn.lock().await;
+            let things = match &of {
+                Some(of) => compute.changed(&node, of).await.unwrap(),
+                None => compute.all(&node).await.unwrap(),
+            };
+            let Some(machines) = far.act(&node, things) else { return };
+            let report = Report { found: machines.iter().cloned().map(Found::Machine).collect(), absent: vec![] };
+            compute.observed(&node, &report).await.unwrap();
+            let copied = machines.into_iter().filter_map(|machine| machine.snapshot);
+            for copied in copied.filter(|copied| copied.step == SnapshotStep::Copied) {
+                // It may be wanted no more by now.
+                let _ = compute.take_snapshot(&node, &copied.image_id, disk()).await;
+            }
+        });
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
@@ -202,8 +225,14 @@ impl Far {
 
 impl Far {
     /// What the host does on reading this, and reports.
-    fn act(&self, node: &NodeId, wishes: NodeWishes) -> Option<Observed> {
-        let NodeWishes { machines: desired, released } = wishes;
+    fn act(&self, node: &NodeId, things: Vec<Thing>) -> Option<Vec<MachineObserved>> {
+        let (mut desired, mut released): (Vec<MachineDesired>, Vec<ServerId>) = Default::default();
+        for thing in things {
+            match thing.want {
+                Want::Present(Spec::Machine(machine)) => desired.push(*machine),
+                Want::Released => released.extend(thing.id.server()),
+            }
+        }
         let (host, manner, up) = self.host_of(node)?;
         if !up || manner == Manner::Sleeps {
             return None;
@@ -229,12 +258,12 @@ impl Far {
                 }
                 let running = machine.power == Power::Running;
                 let new = MachineKept { generation: machine.generation.0, reboots: machine.reboots, running };
-                let snapshot = machine.snapshot.map(|image_id| SnapshotObserved { image_id, step: step(&manner) });
+                let snapshot = machine.snapshot.map(|asked| SnapshotObserved { image_id: asked.image_id, step: step(&manner) });
                 machines.push(MachineObserved { snapshot, ..observed(&id, &new) });
                 here.insert(id, new);
             }
         });
-        Some(Observed { complete: true, machines })
+        Some(machines)
     }
 }
 
@@ -245,6 +274,7 @@ fn observed(id: &str, machine: &MachineKept) -> MachineObserved {
         reboots: machine.reboots,
         state: if machine.running { MachineState::Running } else { MachineState::Stopped },
         snapshot: None,
+        devices: vec![],
     }
 }
 
@@ -275,8 +305,12 @@ fn facts(host: &str) -> NodeFacts {
         disabled_reason: None,
         joined_at: Timestamp::now(),
         seen_at: Timestamp::now(),
+        lease_until: Timestamp::now(),
+        strays: vec![],
         hello: Some(Hello {
-            protocol: PROTOCOL,
+            speaks: Versions::only(PROTOCOL),
+            features: BTreeSet::new(),
+            holds: vec![],
             version: "1".to_owned(),
             hostname: host.to_owned(),
             boot_id: "b".to_owned(),
@@ -482,21 +516,16 @@ impl Nodes for Far {
         Box::pin(async { Ok(()) })
     }
 
+    fn tell(&self, node: &NodeId, things: &[ThingId]) {
+        self.look(node, Some(things.to_vec()));
+    }
+
     fn wake(&self, node: &NodeId) {
-        let Some(compute) = self.compute.get().and_then(Weak::upgrade) else { return };
-        let (node, far) = (node.clone(), self.me.upgrade().unwrap());
-        // One turn at a time, each with the desired state as it is then.
-        tokio::spawn(async move {
-            let _turn = far.turn.lock().await;
-            let wishes = compute.wishes(&node).await.unwrap();
-            let Some(observed) = far.act(&node, wishes) else { return };
-            compute.observed(&node, &observed).await.unwrap();
-            let copied = observed.machines.into_iter().filter_map(|machine| machine.snapshot);
-            for copied in copied.filter(|copied| copied.step == SnapshotStep::Copied) {
-                // It may be wanted no more by now.
-                let _ = compute.take_snapshot(&node, &copied.image_id, disk()).await;
-            }
-        });
+        self.look(node, None);
+    }
+
+    fn ticket(&self, node: &NodeId, stream: &Stream) -> Ticket {
+        Ticket::new(format!("{node}: {stream}"))
     }
 
     fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>> {

@@ -4,7 +4,7 @@
 use contracts::{
     RefusalKind,
     node::{GuestPassword, MachineDesired},
-    nodes::{DesiredSource, PasswordSink},
+    nodes::PasswordSink,
 };
 use serde_json::{Value, json};
 use types::{NodeId, Secret, ServerId};
@@ -17,7 +17,7 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJJ9bxqUoKzGEHBZzFDrTzPwL
 async fn machine(cloud: &Cloud, id: &str) -> (NodeId, MachineDesired) {
     let shown = cloud.admin().get(&format!("/compute/v2.1/servers/{id}")).await.expect(200);
     let node = super::far::node_id(shown["server"]["OS-EXT-SRV-ATTR:host"].as_str().unwrap());
-    let machines = cloud.compute.wishes(&node).await.unwrap().machines;
+    let machines = cloud.wanted(&node).await;
     (node, machines.into_iter().find(|machine| machine.server_id.as_str() == id).unwrap())
 }
 
@@ -75,8 +75,8 @@ async fn the_tags_of_devices_reach_the_node() {
     let id = id_of(cloud.member().post("/compute/v2.1/servers", body).await.expect(202));
     cloud.until(&id, "ACTIVE").await;
     let (_, told) = machine(&cloud, &id).await;
-    let tags: Vec<Option<&str>> = told.nics.iter().map(|nic| nic.tag.as_deref()).collect();
-    assert_eq!((tags, told.root.tag.as_deref()), (vec![None, Some("mgmt")], Some("system")));
+    let tags: Vec<Option<&str>> = told.nics().map(|nic| nic.tag.as_deref()).collect();
+    assert_eq!((tags, told.root().unwrap().tag.as_deref()), (vec![None, Some("mgmt")], Some("system")));
 
     for wrong in ["", "a,b", "a/b", &"x".repeat(61)] {
         let nic = server_with("networks", json!([{"uuid": NETWORK, "tag": wrong}]));

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use contracts::{
     Refusal,
-    node::{MachineObserved, MachineState, Observed},
-    nodes::{DesiredSource, ImageSource},
+    node::{MachineObserved, MachineState},
+    nodes::ImageSource,
 };
 use serde_json::json;
 use types::{Generation, ServerId, Timestamp};
@@ -57,19 +57,19 @@ async fn a_node_is_told_what_its_machine_needs() {
     cloud.until(&id, "ACTIVE").await;
     cloud.until(&other, "ACTIVE").await;
     let before = cloud.store().statements();
-    let machines = cloud.compute.wishes(&node_id("h1")).await.unwrap().machines;
+    let machines = cloud.wanted(&node_id("h1")).await;
     assert_eq!(cloud.store().statements() - before, 3, "three statements however many machines");
     let machine = machines.iter().find(|machine| machine.server_id.as_str() == id).unwrap();
-    assert_eq!((machine.memory_mb, machine.vcpus, machine.root.size), (512, 1, 1 << 30));
+    assert_eq!((machine.memory_mb, machine.vcpus, machine.root().unwrap().size), (512, 1, 1 << 30));
     assert_eq!((machine.metadata.hostname.as_str(), machine.metadata.meta["role"].as_str()), ("web-1", "web"));
     assert_eq!(machine.metadata.user_data.as_ref().unwrap().reveal(), "I2Nsb3VkLWNvbmZpZwo=");
     assert_eq!(machine.metadata.admin_password, None, "a password is forgotten once it was told");
-    assert_eq!(machine.nics.len(), 1);
+    assert_eq!(machine.nics().count(), 1);
     assert!(machine.metadata.floating_ips.is_empty());
     *cloud.far.floating_ip.lock().unwrap() = Some([172, 24, 4, 9].into());
-    let later = cloud.compute.wishes(&node_id("h1")).await.unwrap().machines;
+    let later = cloud.wanted(&node_id("h1")).await;
     assert_eq!(later[0].metadata.floating_ips, [std::net::IpAddr::from([172, 24, 4, 9])], "the address of now, not of boot");
-    let sha512 = &machine.root.sha512;
+    let sha512 = &machine.root().unwrap().sha512;
     assert!(cloud.compute.image_file(&node_id("h1"), sha512).await.is_ok());
     assert!(cloud.compute.image_file(&node_id("h2"), sha512).await.is_err(), "a host gets no image that it does not need");
 }
@@ -246,12 +246,13 @@ async fn an_older_report_changes_nothing() {
         reboots: 0,
         state,
         snapshot: None,
+        devices: vec![],
     };
-    let say = async |machine| cloud.far.report(&node_id("h1"), Observed { complete: false, machines: vec![machine] }).await;
+    let say = async |machine| cloud.far.report(&node_id("h1"), machine).await;
     say(report(1, MachineState::Running)).await;
     assert_eq!(cloud.until(&id, "SHUTOFF").await["OS-EXT-STS:power_state"], 4);
     // Nor does a report of a host where it is not.
-    let elsewhere = Observed { complete: false, machines: vec![report(9, MachineState::Running)] };
+    let elsewhere = report(9, MachineState::Running);
     cloud.far.report(&node_id("h2"), elsewhere).await;
     assert_eq!(cloud.until(&id, "SHUTOFF").await["OS-EXT-STS:power_state"], 4);
 }

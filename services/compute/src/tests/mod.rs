@@ -18,7 +18,11 @@ mod versions;
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::placement::{Inventory, Placement as _};
+use contracts::{
+    node::{MachineDesired, Thing, ThingId},
+    nodes::DesiredSource,
+    placement::{Inventory, Placement as _},
+};
 use serde_json::{Value, json};
 use store::Store;
 use types::NodeId;
@@ -48,6 +52,17 @@ impl Drop for Cloud {
 }
 
 impl Cloud {
+    /// The machines that this host shall have.
+    async fn wanted(&self, host: &NodeId) -> Vec<MachineDesired> {
+        self.compute.all(host).await.unwrap().iter().filter_map(Thing::as_machine).cloned().collect()
+    }
+
+    /// The things that it shall give up.
+    async fn released(&self, host: &NodeId) -> Vec<ThingId> {
+        let things = self.compute.all(host).await.unwrap();
+        things.into_iter().filter(Thing::is_released).map(|thing| thing.id).collect()
+    }
+
     /// With these hosts, each of 8 vCPUs and 8 GiB, and reconcilers at work.
     pub(super) async fn with_hosts(hosts: &[&str]) -> Self {
         let mut cloud = Self::asleep(hosts).await;

@@ -3,10 +3,7 @@
 
 use std::time::Duration;
 
-use contracts::{
-    audit::{Audit, STRAY},
-    nodes::DesiredSource,
-};
+use contracts::audit::{Audit, STRAY};
 use serde_json::json;
 
 use super::{Cloud, far::node_id};
@@ -61,7 +58,7 @@ async fn a_machine_of_a_deleted_server_that_is_found_again_goes() {
     until("the machine is gone", || cloud.far.machines().is_empty()).await;
     // What the node has given up is not said any more, once its report has been taken down.
     let named = async {
-        while !cloud.compute.wishes(&node_id("h1")).await.unwrap().released.is_empty() {
+        while !cloud.released(&node_id("h1")).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -82,9 +79,10 @@ async fn what_is_wanted_after_the_tables_were_put_back_reaches_a_host_that_heard
         reboots: 2,
         state: contracts::node::MachineState::Running,
         snapshot: None,
+        devices: vec![],
     };
-    cloud.far.report(&node_id("h1"), contracts::node::Observed { complete: false, machines: vec![report] }).await;
-    let machine = cloud.compute.wishes(&node_id("h1")).await.unwrap().machines.remove(0);
+    cloud.far.report(&node_id("h1"), report).await;
+    let machine = cloud.wanted(&node_id("h1")).await.remove(0);
     assert!(machine.generation.0 > 40 && machine.reboots == 2, "{:?}, {}", machine.generation, machine.reboots);
     cloud.member().post(&format!("/compute/v2.1/servers/{id}/action"), json!({"os-stop": null})).await.expect(202);
     cloud.until(&id, "SHUTOFF").await;

@@ -3,7 +3,7 @@
 
 use contracts::{
     audit::Audit,
-    node::{Failure, MachineObserved, MachineState, Observed},
+    node::{Failure, MachineObserved, MachineState},
 };
 use serde_json::{Value, json};
 use types::{Generation, ServerId};
@@ -11,9 +11,15 @@ use types::{Generation, ServerId};
 use super::{Cloud, far::node_id, id_of, server};
 
 async fn say(cloud: &Cloud, id: &str, generation: i64, state: MachineState) {
-    let machine =
-        MachineObserved { server_id: ServerId::new(id), generation: Generation(generation), reboots: 0, state, snapshot: None };
-    cloud.far.report(&node_id("h1"), Observed { complete: false, machines: vec![machine] }).await;
+    let machine = MachineObserved {
+        server_id: ServerId::new(id),
+        generation: Generation(generation),
+        reboots: 0,
+        state,
+        snapshot: None,
+        devices: vec![],
+    };
+    cloud.far.report(&node_id("h1"), machine).await;
 }
 
 fn failed(cause: &str, how: Failure) -> MachineState {
@@ -111,7 +117,7 @@ async fn a_machine_that_is_held_still_is_in_error_until_it_goes_on_by_itself() {
 
 #[tokio::test]
 async fn a_watchdog_is_as_the_image_or_the_flavor_says() {
-    use contracts::{node::WatchdogAction, nodes::DesiredSource};
+    use contracts::node::WatchdogAction;
     let cloud = Cloud::with_hosts(&["h1"]).await;
     let (admin, specs) = (cloud.admin(), "/compute/v2.1/flavors/m1.tiny/os-extra_specs");
     admin.post(specs, json!({"extra_specs": {"hw:watchdog_action": "bark"}})).await.expect(400);
@@ -121,7 +127,7 @@ async fn a_watchdog_is_as_the_image_or_the_flavor_says() {
         }
         let id = cloud.create("web").await;
         cloud.until(&id, "ACTIVE").await;
-        let machines = cloud.compute.wishes(&node_id("h1")).await.unwrap().machines;
+        let machines = cloud.wanted(&node_id("h1")).await;
         let machine = machines.into_iter().find(|machine| machine.server_id.as_str() == id).unwrap();
         assert_eq!(machine.watchdog, action, "{word:?}");
     }

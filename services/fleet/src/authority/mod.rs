@@ -13,6 +13,7 @@ use std::{
 };
 
 use contracts::{Refusal, join::CONTROLLER_NAME};
+use hmac::{Hmac, KeyInit, Mac};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, SerialNumber,
@@ -75,6 +76,13 @@ impl Authority {
         let fingerprint = fingerprint(&tls::der_of_pem(&certificate)?);
         let issuer = Issuer::from_ca_cert_pem(&certificate, key)?;
         Ok(Self { dir, certificate, fingerprint, issuer })
+    }
+
+    /// A key for this purpose: the same at every start, and at every controller of the cloud.
+    pub fn key_for(&self, purpose: &str) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.issuer.key().serialize_der()).expect("HMAC takes keys of any length");
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().into()
     }
 
     pub fn certificate(&self) -> &str {

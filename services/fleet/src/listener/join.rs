@@ -3,7 +3,7 @@
 
 use contracts::{
     Refusal,
-    node::{JoinReply, JoinRequest, PROTOCOL, RenewRequest},
+    node::{JoinReply, JoinRequest, RenewRequest, SPOKEN, Versions},
 };
 use http::{Response, StatusCode};
 use store::{Actor, Tx};
@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) async fn join(fleet: &Fleet, request: JoinRequest) -> Result<Response<Body>> {
-    check_protocol(request.protocol)?;
+    common(request.speaks)?;
     node::check_hostname(&request.hostname)?;
     let checked = CheckedRequest::read(&request.certificate_request)?;
     let (secret, key) = (request.token.clone(), checked.key_hash.clone());
@@ -59,13 +59,14 @@ pub(super) async fn renew(fleet: &Fleet, node: NodeId, request: RenewRequest) ->
     Ok(joined(fleet, node, issued))
 }
 
-pub(super) fn check_protocol(theirs: u32) -> Result<()> {
-    if theirs == PROTOCOL {
-        return Ok(());
-    }
-    let message =
-        format!("the controller speaks protocol {PROTOCOL}, the node {theirs}: run the same version of ferrostack on both");
-    Err(Refusal::invalid(message).into())
+/// The version in which both sides speak.
+pub(super) fn common(theirs: Versions) -> Result<u32> {
+    let message = || {
+        let way_out =
+            if theirs.newest < SPOKEN.oldest() { "bring the host up to date" } else { "bring the controllers up to date first" };
+        format!("the controller speaks protocol {SPOKEN}, the node {theirs}, and there is none in common: {way_out}")
+    };
+    SPOKEN.common(theirs).ok_or_else(|| Refusal::invalid(message()).into())
 }
 
 fn joined(fleet: &Fleet, node_id: NodeId, issued: Issued) -> Response<Body> {

@@ -6,11 +6,9 @@
 //! Invariant: strangers at this port, however many and however silent, keep no node out (test:
 //! `strangers_at_the_port_keep_no_node_out`).
 
-mod images;
 mod join;
 mod passwords;
 mod session;
-mod snapshots;
 
 use std::{
     convert::Infallible,
@@ -39,9 +37,9 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
-use types::NodeId;
+use types::{ImageId, NodeId};
 
-use crate::{Fleet, Limits, Result, authority, certificate, error::forbidden};
+use crate::{Fleet, Limits, Result, authority, certificate, error::forbidden, stream};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -54,6 +52,9 @@ const LONGEST_REQUEST: usize = 32 << 20;
 const LONGEST_PASSWORD: usize = 16 << 10;
 /// From whoever can reach the port.
 const LONGEST_JOIN: usize = 64 << 10;
+
+/// Seconds within which whoever was refused for now is asked to come back.
+const RETRY_WITHIN: u64 = 5;
 
 /// Requests at once on one connection.
 const STREAMS: u32 = 64;
@@ -189,14 +190,17 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
     let node = peer.node(fleet).await?;
     match (request.method(), segments.as_slice()) {
         (&Method::POST, ["v1", "session"]) => session::begin(fleet, peer, node, read(request).await?).await,
-        (&Method::POST, ["v1", "observed"]) => session::observed(fleet, peer, node, read(request).await?).await,
+        (&Method::POST, ["v1", "observed"]) => session::observed(fleet, peer, node, request).await,
         (&Method::POST, ["v1", "answers", id]) => session::answered(fleet, peer, node, id, read(request).await?),
         (&Method::POST, ["v1", "renew"]) => join::renew(fleet, node, read(request).await?).await,
-        (&Method::GET, ["v1", "images", sha512]) => images::send(fleet, node, sha512).await,
+        (&Method::GET, ["v1", "streams", ticket]) => stream::send(fleet, node, ticket).await,
+        (&Method::PUT, ["v1", "streams", ticket]) => stream::take(fleet, node, ticket, request).await,
         (&Method::POST, ["v1", "passwords", server]) => {
             passwords::take(fleet, node, server, read_at_most(LONGEST_PASSWORD, request).await?).await
         }
-        (&Method::PUT, ["v1", "snapshots", image]) => snapshots::take(fleet, node, image, request.into_body()).await,
+        // By agents of protocol 2.
+        (&Method::GET, ["v1", "images", sha512]) => stream::send_image(fleet, node, sha512).await,
+        (&Method::PUT, ["v1", "snapshots", image]) => stream::take_snapshot(fleet, node, &ImageId::new(*image), request).await,
         _ => Err(Refusal::not_found("the node protocol has no such request").into()),
     }
 }
@@ -231,10 +235,10 @@ async fn read_at_most<T: DeserializeOwned>(limit: usize, request: Request<Incomi
 fn reply<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
     let json = serde_json::to_vec(value).unwrap_or_default();
     let body = Full::new(Bytes::from(json)).map_err(|never| match never {}).boxed_unsync();
-    stream(status, "application/json", body)
+    bytes(status, "application/json", body)
 }
 
-fn stream(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+pub(crate) fn bytes(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
@@ -251,9 +255,15 @@ fn refuse(refusal: &Refusal) -> Response<Body> {
         RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         RefusalKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    reply(status, refusal)
+    let mut response = reply(status, refusal);
+    if refusal.is_transient() {
+        // Not all at once.
+        let seconds = 1 + u64::from(uuid::Uuid::new_v4().as_bytes()[0]) % RETRY_WITHIN;
+        response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from(seconds));
+    }
+    response
 }
 
-fn done() -> Response<Body> {
+pub(crate) fn done() -> Response<Body> {
     reply(StatusCode::OK, &serde_json::json!({}))
 }

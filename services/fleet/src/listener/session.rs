@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A session's requests: its stream, what the node found, what it answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use contracts::{
     Refusal,
-    node::{Answer, Ask, Hello, NodeSettings, Observed},
+    node::{Answer, Ask, Hello, NodeSettings, Observed, earlier},
 };
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use store::{Actor, Tx};
+use tokio::time::timeout;
 use types::NodeId;
 
-use super::{Body, Peer, done, join::check_protocol, reply, stream};
+use super::{Body, Peer, bytes, done, join::common, read, reply};
 use crate::{
     Error, Fleet, Result,
     leading::Led,
@@ -20,16 +22,20 @@ use crate::{
     session::{Lines, drive},
 };
 
-pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) -> Result<Response<Body>> {
-    check_protocol(hello.protocol)?;
+/// Less than any node waits for an answer.
+const REPORT_WITHIN: Duration = Duration::from_secs(5);
+
+pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, mut hello: Hello) -> Result<Response<Body>> {
+    let protocol = common(hello.speaks)?;
     let led = fleet.led()?;
     notice_a_copy(&led, &hello).await?;
+    let holds = std::mem::take(&mut hello.holds);
     // Refused by the tables if the lead was lost and we do not know it yet.
     record_hello(&led, &id, hello).await?;
     let controllers = fleet.controllers().await?;
 
-    let (lines, body) = Lines::new();
-    let (session, inbox) = fleet.inner.sessions.begin(id.clone(), peer.connection);
+    let (lines, body) = Lines::new(protocol);
+    let (session, inbox) = fleet.inner.sessions.begin(id.clone(), peer.connection, protocol);
     let settings = NodeSettings { southbound: fleet.inner.config.southbound.clone(), controllers };
     if !fleet.led().is_ok_and(|now| Arc::ptr_eq(&now, &led)) {
         // The lead ended while the session began, perhaps just before it could be ended with the others.
@@ -38,7 +44,7 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) 
     let fleet = fleet.clone();
     tokio::spawn(async move {
         led.changed(id.clone());
-        drive(session.clone(), inbox, lines, settings, led.clone()).await;
+        drive(session.clone(), inbox, lines, settings, holds, led.clone()).await;
         if fleet.inner.sessions.finish(&session) {
             tracing::warn!(node = %id, "the node lost its connection");
             // After the lead is lost nothing is left to write down: the session was one of that lead.
@@ -50,12 +56,24 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, hello: Hello) 
             led.changed(id);
         }
     });
-    Ok(stream(StatusCode::OK, "application/x-ndjson", body))
+    Ok(bytes(StatusCode::OK, "application/x-ndjson", body))
 }
 
-pub(super) async fn observed(fleet: &Fleet, peer: &Peer, node: NodeId, observed: Observed) -> Result<Response<Body>> {
-    fleet.inner.sessions.on_connection(&node, peer.connection)?;
-    fleet.led()?.neighbours.observed.observed(&node, &observed).await?;
+/// A report is taken in soon or refused for now: a node that waits longer than it waits for anything would take the connection
+/// for dead, and all of them would come back at once with all that they know.
+pub(super) async fn observed(fleet: &Fleet, peer: &Peer, node: NodeId, request: Request<Incoming>) -> Result<Response<Body>> {
+    let session = fleet.inner.sessions.on_connection(&node, peer.connection)?;
+    let observed: Observed = match session.protocol {
+        earlier::PROTOCOL => read::<earlier::Report>(request).await?.into(),
+        _ => read(request).await?,
+    };
+    let led = fleet.led()?;
+    let taken = async {
+        let _turn = fleet.inner.reports.turn(node.as_str()).await;
+        session.take_in(observed, &*led.neighbours.observed).await
+    };
+    let late = |_| Refusal::unavailable("reports are taken in too slowly now: send it again later");
+    timeout(REPORT_WITHIN, taken).await.map_err(late)??;
     Ok(done())
 }
 

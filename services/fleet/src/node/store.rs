@@ -2,10 +2,17 @@
 //! The table `nodes`.
 
 use ::store::{Row as StoreRow, Tx, params};
-use contracts::{Refusal, node::Hello, nodes::NodeFacts};
+use contracts::{
+    Refusal,
+    node::{Hello, ThingId},
+    nodes::NodeFacts,
+};
 use types::{NodeId, Timestamp};
 
-use crate::Result;
+use crate::{
+    Result,
+    session::{Session, lease},
+};
 
 /// A node without what only the live session knows.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +24,21 @@ pub(crate) struct Row {
     pub joined_at: Timestamp,
     pub seen_at: Timestamp,
     pub hello: Option<Hello>,
-    /// As the controller that leads has written it down.
-    pub has_session: bool,
+    pub session: SessionSaid,
+}
+
+/// What the tables say of a node's session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionSaid {
+    /// The controller that leads now has it.
+    Held,
+    Lost,
+    /// An earlier lead had it, and did not come to say that it ended.
+    LeftBehind,
+}
+
+fn lease_from(granted: Timestamp) -> Timestamp {
+    granted.plus(lease::LENGTH)
 }
 
 const COLUMNS: &str = "id, hostname, disabled, disabled_reason, joined_at, seen_at, hello, session_lead, \
@@ -34,12 +54,41 @@ impl Row {
             joined_at: row.get(4)?,
             seen_at: row.get(5)?,
             hello: row.json(6)?,
-            has_session: row.get::<Option<i64>>(7)? == Some(row.get(8)?),
+            session: match (row.get::<Option<i64>>(7)?, row.get::<i64>(8)?) {
+                (None, _) => SessionSaid::Lost,
+                (Some(lead), current) if lead == current => SessionSaid::Held,
+                (Some(_), _) => SessionSaid::LeftBehind,
+            },
         })
     }
 
-    pub fn into_facts(self, up: bool) -> NodeFacts {
+    /// As the tables alone tell them.
+    pub fn into_facts(self) -> NodeFacts {
+        let (up, lease_until) = match self.session {
+            SessionSaid::Held => (true, lease_from(Timestamp::now())),
+            SessionSaid::Lost => (false, lease_from(self.seen_at)),
+            // When it ended, whoever leads knows best.
+            SessionSaid::LeftBehind => (false, lease_from(Timestamp::now())),
+        };
+        self.facts(up, lease_until, Vec::new())
+    }
+
+    /// As the controller knows them that leads since then, and has this session with the node.
+    pub fn into_facts_of_lead(self, session: Option<&Session>, since: Timestamp) -> NodeFacts {
+        let lease_until = match (session, self.session) {
+            (Some(_), _) => lease_from(Timestamp::now()),
+            (None, SessionSaid::Lost) => lease_from(self.seen_at),
+            // It ended with an earlier lead, or ends at this moment.
+            (None, SessionSaid::LeftBehind) => lease_from(since),
+            (None, SessionSaid::Held) => lease_from(Timestamp::now()),
+        };
+        self.facts(session.is_some(), lease_until, session.map(Session::strays).unwrap_or_default())
+    }
+
+    fn facts(self, up: bool, lease_until: Timestamp, strays: Vec<ThingId>) -> NodeFacts {
         NodeFacts {
+            lease_until,
+            strays,
             id: self.id,
             hostname: self.hostname,
             up,

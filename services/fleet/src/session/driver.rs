@@ -1,92 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The task behind a session: the only one that writes to its stream.
 //!
-//! It reads the desired state when the bell rings, and by the clock in case a ring was never made, and says what
-//! differs from what it said before. Rings that come while it reads are one ring.
+//! It reads what is desired of the things that it is told to look at, and by the clock of all, in case a word was never said;
+//! and tells the node what differs from what it told before. Words that come while it reads are one look.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use contracts::{
     Refusal,
-    node::{NodeSettings, ToNode},
-    nodes::NodeWishes,
+    node::{Held, NodeSettings, ToNode},
+    nodes::Report,
 };
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
-use tokio::{
-    sync::{mpsc, watch},
-    time::{Instant, timeout},
-};
+use tokio::{sync::watch, time::Instant};
 
-use super::{Inbox, Session, sent::Sent};
-use crate::{leading::Led, listener::Body};
+use super::{
+    Inbox, Session, lease,
+    lines::{Closed, Lines},
+    touched::Touched,
+};
+use crate::{leading::Led, source};
 
 /// The node takes a stream that is silent for longer than a few of these for dead.
-const BEAT: Duration = Duration::from_secs(3);
-const CLOCK: Duration = Duration::from_secs(30);
+pub(crate) const BEAT: Duration = Duration::from_secs(3);
+/// The rooms tell what changed; this is for what was lost on the way.
+const CLOCK: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_secs(1);
-/// A node that does not take a line for so long is as good as dead.
-const STALLED: Duration = Duration::from_secs(10);
-const LINES_AHEAD: usize = 16;
-
-type Line = Result<Frame<Bytes>, io::Error>;
-
-/// The stream of a session, from the side that writes.
-pub(crate) struct Lines(mpsc::Sender<Line>);
-
-/// The stream cannot be written any more.
-struct Closed;
-
-impl Lines {
-    pub fn new() -> (Self, Body) {
-        let (sender, receiver) = mpsc::channel(LINES_AHEAD);
-        let stream = futures_util::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Line>| {
-            receiver.recv().await.map(|line| (line, receiver))
-        });
-        (Self(sender), StreamBody::new(stream).boxed_unsync())
-    }
-
-    async fn say(&self, line: &ToNode) -> Result<(), Closed> {
-        let mut json = serde_json::to_vec(line).map_err(|_| Closed)?;
-        json.push(b'\n');
-        match timeout(STALLED, self.0.send(Ok(Frame::data(json.into())))).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(Closed),
-        }
-    }
-}
 
 /// Runs until the stream is closed or the session is over.
-pub(crate) async fn drive(session: Arc<Session>, mut inbox: Inbox, lines: Lines, settings: NodeSettings, led: Arc<Led>) {
-    let mut sent = None;
+pub(crate) async fn drive(
+    session: Arc<Session>,
+    mut inbox: Inbox,
+    lines: Lines,
+    settings: NodeSettings,
+    holds: Vec<Held>,
+    led: Arc<Led>,
+) {
+    let mut teller = Teller { session: session.clone(), lines, holds, led, whole: true };
+    if teller.welcome(settings).await.is_err() {
+        return;
+    }
     let mut spoke = Instant::now();
     let mut look_at = Instant::now();
+    let mut clock = Instant::now() + first_look(&session);
     loop {
         tokio::select! {
             biased;
             () = ended(&mut inbox.over) => return,
-            () = lines.0.closed() => return,
+            () = teller.lines.closed() => return,
             Some((id, ask)) = inbox.asks.recv() => {
-                if lines.say(&ToNode::Ask { id, ask }).await.is_err() { return }
+                if teller.lines.say(ToNode::Ask { id, ask }).await.is_err() { return }
+            }
+            // Whatever else is said: with it the lease is renewed.
+            () = tokio::time::sleep_until(spoke + BEAT) => {
+                let lease = teller.lease();
+                if teller.lines.say(ToNode::Beat { lease }).await.is_err() { return }
                 spoke = Instant::now();
             }
-            _ = session.bell.heard() => look_at = Instant::now(),
-            () = tokio::time::sleep_until(look_at) => {
-                let pause = match converse(&session, &lines, &settings, &led, &mut sent).await {
-                    Ok(Ok(0)) => CLOCK,
-                    Ok(Ok(_)) => { spoke = Instant::now(); CLOCK }
+            () = session.touched.heard() => look_at = Instant::now(),
+            () = tokio::time::sleep_until(look_at.min(clock)) => {
+                if clock <= Instant::now() {
+                    session.touched.all();
+                    clock = Instant::now() + CLOCK;
+                }
+                look_at = match teller.look().await {
+                    Ok(Ok(())) => Instant::now() + CLOCK,
                     Ok(Err(Closed)) => return,
                     Err(refusal) => {
                         tracing::warn!(node = %session.node, %refusal, "the desired state of the node cannot be read now");
-                        RETRY
+                        Instant::now() + RETRY
                     }
                 };
-                look_at = Instant::now() + pause;
-            }
-            () = tokio::time::sleep_until(spoke + BEAT) => {
-                if lines.say(&ToNode::Beat).await.is_err() { return }
-                spoke = Instant::now();
             }
         }
     }
@@ -96,34 +79,84 @@ async fn ended(over: &mut watch::Receiver<bool>) {
     let _ = over.wait_for(|over| *over).await;
 }
 
-/// Reads what is desired and says what differs; answers how many lines that took.
-async fn converse(
-    session: &Session,
-    lines: &Lines,
-    settings: &NodeSettings,
-    led: &Led,
-    sent: &mut Option<Sent>,
-) -> Result<Result<usize, Closed>, Refusal> {
-    // Before what is wanted is read: it had come so far at least then.
-    let database = led.store.mark().await.map_err(|error| Refusal::unavailable(error.to_string()))?;
-    let NodeWishes { machines, released } = led.neighbours.desired.wishes(&session.node).await?;
-    let news = match sent {
-        None => {
-            *sent = Some(Sent::everything(&machines, &released));
-            vec![ToNode::Desired { node: settings.clone(), machines, released, database }]
+/// Sessions that began together do not look together for ever.
+fn first_look(session: &Session) -> Duration {
+    let spread = session.node.as_str().bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    CLOCK / 2 + Duration::from_millis(spread % u64::try_from((CLOCK / 2).as_millis()).unwrap_or(1))
+}
+
+struct Teller {
+    session: Arc<Session>,
+    lines: Lines,
+    /// What the node said that it has.
+    holds: Vec<Held>,
+    led: Arc<Led>,
+    /// Nothing was told yet.
+    whole: bool,
+}
+
+impl Teller {
+    async fn welcome(&mut self, node: NodeSettings) -> Result<(), Closed> {
+        let welcome = ToNode::Welcome { protocol: self.session.protocol, node, lease: self.lease() };
+        self.lines.say(welcome).await.map(drop)
+    }
+
+    fn lease(&self) -> contracts::node::Lease {
+        lease::grant(self.session.began, self.led.was_certain())
+    }
+
+    /// Reads what is desired and says what differs.
+    async fn look(&mut self) -> Result<Result<(), Closed>, Refusal> {
+        let touched = self.session.touched.take();
+        if touched.is_nothing() && !self.whole {
+            return Ok(Ok(()));
         }
-        Some(sent) => {
-            let mut news = sent.differences(machines, released);
-            if !news.is_empty() {
-                news.push(ToNode::Known { database });
+        match self.read(&touched).await {
+            Ok(Some(line)) => self.tell(line).await,
+            Ok(None) => Ok(Ok(())),
+            Err(refusal) => {
+                self.session.touched.put_back(touched);
+                Err(refusal)
             }
-            news
-        }
-    };
-    for line in &news {
-        if lines.say(line).await.is_err() {
-            return Ok(Err(Closed));
         }
     }
-    Ok(Ok(news.len()))
+
+    async fn read(&mut self, touched: &Touched) -> Result<Option<ToNode>, Refusal> {
+        let (node, sources) = (&self.session.node, &self.led.neighbours.desired);
+        // Before what is wanted is read: it had come so far at least then.
+        let database = self.led.store.mark().await.map_err(|error| Refusal::unavailable(error.to_string()))?;
+        let whole = self.whole;
+        let told = match touched {
+            _ if whole => {
+                let things = source::all(sources, node).await?;
+                let mut told = self.session.told();
+                let seq = told.everything(&things);
+                self.session.set_strays(told.strays(&std::mem::take(&mut self.holds)));
+                self.whole = false;
+                Some((seq, things))
+            }
+            Touched::All => {
+                let things = source::all(sources, node).await?;
+                self.session.told().differences(things)
+            }
+            Touched::These(ids) => {
+                let ids: Vec<_> = ids.iter().cloned().collect();
+                let things = source::changed(sources, node, &ids).await?;
+                self.session.told().changes(&ids, things)
+            }
+        };
+        Ok(told.map(|(seq, things)| ToNode::Desired { seq, whole, things, database }))
+    }
+
+    async fn tell(&mut self, line: ToNode) -> Result<Result<(), Closed>, Refusal> {
+        let Ok(unsaid) = self.lines.say(line).await else { return Ok(Err(Closed)) };
+        if unsaid.is_empty() {
+            return Ok(Ok(()));
+        }
+        let found = unsaid.into_iter().map(|unsaid| unsaid.0).collect();
+        tracing::warn!(node = %self.session.node, ?found, "the node is too old for what is wanted of it");
+        let report = Report { found, absent: Vec::new() };
+        self.led.neighbours.observed.observed(&self.session.node, &report).await?;
+        Ok(Ok(()))
+    }
 }

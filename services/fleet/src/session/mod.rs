@@ -5,7 +5,11 @@
 //! connection died, the new session replaces the old one, and what the old connection still says is refused.
 
 mod driver;
-mod sent;
+mod earlier;
+pub(crate) mod lease;
+mod lines;
+mod told;
+mod touched;
 
 use std::{
     collections::HashMap,
@@ -18,13 +22,20 @@ use std::{
 
 use contracts::{
     Refusal,
-    node::{Answer, Ask},
+    node::{Answer, Ask, Observed, ThingId},
+    nodes::ObservedSink,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
 use types::NodeId;
-use work::Bell;
 
-pub(crate) use driver::{Lines, drive};
+use told::Told;
+use touched::Ears;
+
+pub(crate) use driver::{BEAT, drive};
+pub(crate) use lines::Lines;
 
 /// How long an asked node may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,8 +49,15 @@ pub(crate) struct Sessions {
 pub(crate) struct Session {
     pub node: NodeId,
     connection: u64,
-    /// The desired state of the node changed.
-    pub bell: Bell,
+    /// The version in which both sides speak.
+    pub protocol: u32,
+    began: Instant,
+    /// What is wanted of the node and may have changed.
+    pub touched: Ears,
+    told: Mutex<Told>,
+    /// Reports are taken in one after the other.
+    reports: tokio::sync::Mutex<()>,
+    strays: Mutex<Vec<ThingId>>,
     asks: mpsc::Sender<(u64, Ask)>,
     next_ask: AtomicU64,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
@@ -54,13 +72,18 @@ pub(crate) struct Inbox {
 
 impl Sessions {
     /// Begins a session on this connection, ending the one that the node had.
-    pub fn begin(&self, node: NodeId, connection: u64) -> (Arc<Session>, Inbox) {
+    pub fn begin(&self, node: NodeId, connection: u64, protocol: u32) -> (Arc<Session>, Inbox) {
         let (asks, asked) = mpsc::channel(ASKS_AT_ONCE);
         let (over, ended) = watch::channel(false);
         let session = Arc::new(Session {
             node: node.clone(),
             connection,
-            bell: Bell::new(),
+            protocol,
+            began: Instant::now(),
+            touched: Ears::new(),
+            told: Mutex::default(),
+            reports: tokio::sync::Mutex::default(),
+            strays: Mutex::default(),
             asks,
             next_ask: AtomicU64::new(1),
             waiting: Mutex::default(),
@@ -112,6 +135,37 @@ impl Session {
         self.over.send_replace(true);
         // Whoever waits for an answer learns at once that none will come.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_strays(&self, strays: Vec<ThingId>) {
+        if !strays.is_empty() {
+            let named: Vec<String> = strays.iter().map(ToString::to_string).collect();
+            tracing::warn!(node = %self.node, strays = named.join(", "), "the node has what these tables do not know; it is kept");
+        }
+        *self.strays.lock().unwrap_or_else(PoisonError::into_inner) = strays;
+    }
+
+    /// Things that the node has and was told nothing of.
+    pub fn strays(&self) -> Vec<ThingId> {
+        self.strays.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Passes on what is news, and notes it when it was taken.
+    pub async fn take_in(&self, observed: Observed, rooms: &dyn ObservedSink) -> Result<(), Refusal> {
+        let _turn = self.reports.lock().await;
+        let mut news = self.told().news(observed);
+        if let Some(strays) = news.strays.take().filter(|strays| *strays != self.strays()) {
+            self.set_strays(strays);
+        }
+        if !news.is_empty() {
+            rooms.observed(&self.node, &news.report).await?;
+            self.told().note(news);
+        }
+        Ok(())
     }
 
     pub async fn ask(&self, ask: Ask) -> Result<Answer, Refusal> {

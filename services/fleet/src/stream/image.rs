@@ -3,41 +3,47 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-use bounds::{HeededBody, Pace, Threads};
+use bounds::{HeededBody, Pace, Threads, Turn};
 use bytes::Bytes;
 use contracts::Refusal;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use types::NodeId;
 
-use super::{Body, stream};
-use crate::{Fleet, Result, error::Doing};
+use super::answer;
+use crate::{Fleet, Result, error::Doing, listener::Body};
 
 const PIECE: usize = 256 << 10;
 const SHA512_DIGITS: usize = 128;
 
-pub(super) async fn send(fleet: &Fleet, node: NodeId, sha512: &str) -> Result<Response<Body>> {
+pub(crate) async fn send(fleet: &Fleet, node: NodeId, sha512: &str) -> Result<Response<Body>> {
     if sha512.len() != SHA512_DIGITS || !sha512.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Refusal::invalid("an image is named by the hex SHA-512 of its data").into());
     }
+    let turn = fleet.inner.streams.turn(&node).await?;
     let path = fleet.led()?.neighbours.images.image_file(&node, sha512).await?;
     let opening = format!("open the image {}", path.display());
     let open = move || File::open(&path).and_then(|file| file.metadata().map(|is| (file, is.len())));
     let opened = Threads::for_bytes().run(node.as_str(), open).await.map_err(io::Error::from);
     let (file, length) = opened.flatten().doing(|| opening)?;
-    let pieces = futures_util::stream::unfold(Some((file, node, 0)), next_piece);
+    let pieces = futures_util::stream::unfold(Some(Reading { file, node, at: 0, turn }), next_piece);
     let body = HeededBody::new(StreamBody::new(Box::pin(pieces)), Pace::default().idle);
-    let mut response = stream(StatusCode::OK, "application/octet-stream", body.boxed_unsync());
+    let mut response = answer(body.boxed_unsync());
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     Ok(response)
 }
 
 /// A file, who reads it, and how far.
-type Reading = (File, NodeId, u64);
+struct Reading {
+    file: File,
+    node: NodeId,
+    at: u64,
+    turn: Turn,
+}
 
 async fn next_piece(reading: Option<Reading>) -> Option<(io::Result<Frame<Bytes>>, Option<Reading>)> {
-    let (file, node, at) = reading?;
+    let Reading { file, node, at, turn } = reading?;
     let read = move || {
         let mut piece = vec![0; PIECE];
         let length = file.read_at(&mut piece, at)?;
@@ -49,7 +55,7 @@ async fn next_piece(reading: Option<Reading>) -> Option<(io::Result<Frame<Bytes>
         Ok((_, piece)) if piece.is_empty() => None,
         Ok((file, piece)) => {
             let next = at + piece.len() as u64;
-            Some((Ok(Frame::data(piece)), Some((file, node, next))))
+            Some((Ok(Frame::data(piece)), Some(Reading { file, node, at: next, turn })))
         }
         Err(error) => Some((Err(error), None)),
     }

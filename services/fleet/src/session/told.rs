@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a session has told its node of each thing, kept as a hash, and what it has heard of it: so which lines are still to be
+//! said, what follows from a report, and what of it is news.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use contracts::{
+    node::{Found, Held, Observed, Thing, ThingId},
+    nodes::Report,
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+/// A room is told what it knows already now and then: it may have looked away when it was told.
+const EVERYTHING_EVERY: Duration = Duration::from_secs(600);
+
+type Mark = [u8; 32];
+
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Of the latest line.
+    seq: u64,
+    things: HashMap<ThingId, Entry>,
+    heard: HashMap<ThingId, Mark>,
+    heard_everything_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    mark: Mark,
+    /// Of the line that said it.
+    seq: u64,
+}
+
+/// What is to be passed on of a report, and how to note that it was.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    pub report: Report,
+    /// Things that nobody spoke of to the node. Said by a complete report only.
+    pub strays: Option<Vec<ThingId>>,
+    marks: Vec<(ThingId, Mark)>,
+    /// The latest line when it was looked at.
+    seq: u64,
+    everything: bool,
+}
+
+impl Told {
+    /// Notes that the whole of this is said; answers the number of the line that says it.
+    pub fn everything(&mut self, things: &[Thing]) -> u64 {
+        self.seq += 1;
+        let seq = self.seq;
+        self.things = things.iter().map(|thing| (thing.id.clone(), Entry { mark: mark(thing), seq })).collect();
+        self.heard.clear();
+        seq
+    }
+
+    /// Of what is wanted now, read whole, the things that were not told so, noted as told. Of a thing that is spoken of no more
+    /// nothing is said: only what is released goes.
+    pub fn differences(&mut self, things: Vec<Thing>) -> Option<(u64, Vec<Thing>)> {
+        let named: HashSet<ThingId> = things.iter().map(|thing| thing.id.clone()).collect();
+        self.things.retain(|id, _| named.contains(id));
+        self.changes(&[], things)
+    }
+
+    /// The same, of what was read of these things only.
+    pub fn changes(&mut self, looked_at: &[ThingId], things: Vec<Thing>) -> Option<(u64, Vec<Thing>)> {
+        let seq = self.seq + 1;
+        let named: HashSet<&ThingId> = things.iter().map(|thing| &thing.id).collect();
+        for id in looked_at.iter().filter(|id| !named.contains(id)) {
+            self.things.remove(id);
+        }
+        let mut news = Vec::new();
+        for thing in things {
+            let mark = mark(&thing);
+            if self.things.get(&thing.id).is_none_or(|told| told.mark != mark) {
+                self.things.insert(thing.id.clone(), Entry { mark, seq });
+                // Whatever is found of it from now on is an answer to this.
+                self.heard.remove(&thing.id);
+                news.push(thing);
+            }
+        }
+        if news.is_empty() {
+            return None;
+        }
+        self.seq = seq;
+        Some((seq, news))
+    }
+
+    /// What the node has, and was told nothing of.
+    pub fn strays(&self, holds: &[Held]) -> Vec<ThingId> {
+        holds.iter().filter(|held| !self.things.contains_key(&held.id)).map(|held| held.id.clone()).collect()
+    }
+
+    /// What a report says that was not heard before, and what follows from it.
+    ///
+    /// Invariant: that a report does not list a thing says nothing if the thing was told after the node had looked (test:
+    /// `a_report_says_nothing_of_what_was_told_after_it`).
+    pub fn news(&self, observed: Observed) -> News {
+        let everything = observed.complete && self.heard_everything_at.is_none_or(|at| at.elapsed() >= EVERYTHING_EVERY);
+        let mut news = News { seq: self.seq, everything, ..News::default() };
+        if observed.complete {
+            let listed: HashSet<ThingId> = observed.things.iter().map(Found::id).collect();
+            let absent = self.things.iter().filter(|(id, told)| told.seq <= observed.as_of && !listed.contains(*id));
+            news.report.absent = absent.map(|(id, _)| id.clone()).collect();
+            let mut strays: Vec<ThingId> = listed.into_iter().filter(|id| !self.things.contains_key(id)).collect();
+            strays.sort();
+            news.strays = Some(strays);
+        }
+        for found in observed.things {
+            let (id, mark) = (found.id(), mark(&found));
+            if everything || self.heard.get(&id) != Some(&mark) {
+                news.marks.push((id, mark));
+                news.report.found.push(found);
+            }
+        }
+        news
+    }
+
+    /// The rooms have taken it in.
+    pub fn note(&mut self, news: News) {
+        let gone = news.report.found.iter().filter(|found| found.is_gone()).map(Found::id).collect::<HashSet<_>>();
+        for (id, mark) in news.marks {
+            // Something else was wanted meanwhile: what is found from then on is an answer to that.
+            if self.things.get(&id).is_some_and(|told| told.seq > news.seq) {
+                continue;
+            }
+            if gone.contains(&id) {
+                self.heard.remove(&id)
+            } else {
+                self.heard.insert(id, mark)
+            };
+        }
+        if news.everything {
+            self.heard_everything_at = Some(Instant::now());
+        }
+    }
+}
+
+impl News {
+    pub fn is_empty(&self) -> bool {
+        self.report.found.is_empty() && self.report.absent.is_empty()
+    }
+}
+
+fn mark(said: &impl Serialize) -> Mark {
+    let json = serde_json::to_vec(said).unwrap_or_default();
+    Sha256::digest(json).into()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use contracts::node::{MachineObserved, MachineState};
+    use types::Generation;
+
+    use super::*;
+
+    fn id(id: &str) -> ThingId {
+        ThingId::machine(&id.into())
+    }
+
+    fn thing(name: &str, generation: i64) -> Thing {
+        let json = serde_json::json!({
+            "server_id": name, "generation": generation, "project_id": "p", "power": "running", "reboots": 0, "reboot": "soft",
+            "vcpus": 1, "memory_mb": 1, "devices": [],
+            "metadata": {
+                "hostname": "", "name": "", "availability_zone": "", "launch_index": 0, "flavor": "", "public_keys": {},
+                "meta": {}, "user_data": null, "admin_password": null, "floating_ips": [], "reservation_id": "",
+                "security_groups": [],
+            },
+        });
+        Thing::machine(serde_json::from_value(json).unwrap())
+    }
+
+    fn released(name: &str) -> Thing {
+        Thing::released(id(name), Generation(9))
+    }
+
+    fn found(name: &str, state: MachineState) -> Found {
+        Found::Machine(MachineObserved {
+            server_id: name.into(),
+            generation: Generation(1),
+            reboots: 0,
+            state,
+            snapshot: None,
+            devices: vec![],
+        })
+    }
+
+    fn complete(as_of: u64, things: &[Found]) -> Observed {
+        Observed { as_of, complete: true, things: things.to_vec() }
+    }
+
+    #[test]
+    fn only_what_differs_is_said() {
+        let (first, second, third) = (thing("a", 1), thing("b", 1), thing("c", 1));
+        let mut told = Told::default();
+        assert_eq!(told.everything(&[first.clone(), second.clone()]), 1);
+        assert_eq!(told.differences(vec![first, second]), None);
+        let newer = thing("a", 2);
+        let all = vec![newer.clone(), released("b"), third.clone()];
+        assert_eq!(told.differences(all.clone()), Some((2, all.clone())));
+        assert_eq!(told.differences(all), None);
+        // Wanted again, as after the same name was restored.
+        assert_eq!(told.changes(&[id("b")], vec![thing("b", 1)]), Some((3, vec![thing("b", 1)])));
+        assert_eq!(told.changes(&[id("a"), id("c")], vec![newer, third]), None);
+    }
+
+    #[test]
+    fn a_thing_that_is_spoken_of_no_more_is_not_released() {
+        let mut told = Told::default();
+        told.everything(&[thing("a", 1), thing("b", 1)]);
+        assert_eq!(told.changes(&[id("a")], vec![]), None);
+        assert_eq!(told.differences(vec![]), None);
+        assert_eq!(told.news(complete(1, &[])).report, Report::default());
+    }
+
+    #[test]
+    fn a_report_says_nothing_of_what_was_told_after_it() {
+        let mut told = Told::default();
+        told.everything(&[thing("a", 1)]);
+        told.changes(&[id("b")], vec![thing("b", 1)]);
+        let absent = |told: &Told, as_of| told.news(complete(as_of, &[found("a", MachineState::Running)])).report.absent;
+        assert_eq!(absent(&told, 1), []);
+        assert_eq!(absent(&told, 2), [id("b")]);
+        // Released since: whether it is gone is for a later report to say.
+        told.changes(&[id("b")], vec![released("b")]);
+        assert_eq!(absent(&told, 2), []);
+        assert_eq!(absent(&told, 3), [id("b")]);
+        // What only tells of changes tells of nothing else.
+        let partly = Observed { complete: false, ..complete(3, &[]) };
+        assert_eq!(told.news(partly).report.absent, []);
+    }
+
+    #[tokio::test]
+    async fn what_was_heard_before_is_no_news_until_something_else_is_wanted() {
+        let mut told = Told::default();
+        told.everything(&[thing("a", 1), thing("b", 1)]);
+        let report = || complete(1, &[found("a", MachineState::Running), found("b", MachineState::Running)]);
+        let first = told.news(report());
+        assert_eq!(first.report.found.len(), 2);
+        // It is not noted, so it is said again: the rooms had no ear.
+        let again = told.news(report());
+        assert_eq!(again.report.found.len(), 2);
+        told.note(again);
+        assert!(told.news(report()).is_empty());
+        told.changes(&[id("b")], vec![thing("b", 2)]);
+        assert_eq!(told.news(report()).report.found, [found("b", MachineState::Running)]);
+    }
+
+    #[test]
+    fn what_the_node_has_and_was_told_nothing_of_is_a_stray() {
+        let mut told = Told::default();
+        told.everything(&[thing("a", 1)]);
+        let held = |name: &str| Held { id: id(name), generation: Generation(1) };
+        assert_eq!(told.strays(&[held("a"), held("x")]), [id("x")]);
+        let news = told.news(complete(1, &[found("a", MachineState::Running), found("x", MachineState::Running)]));
+        assert_eq!(news.strays, Some(vec![id("x")]));
+    }
+}
