@@ -8,7 +8,7 @@ use std::{fs, future::Future, sync::Arc, time::Duration};
 
 use access::{BASE_RULES, Enforcer, InForce, Policy, keys::KeyRepository};
 use anyhow::{Context, bail};
-use api::{Door, DoorParts, Front, Listener, Service};
+use api::{Door, DoorParts, Front, Listener, Plan, Rule, Service};
 use compute::Compute;
 use contracts::{audit::Audit, nodes::NodeNeighbours};
 use fleet::{Fleet, FleetConfig};
@@ -35,32 +35,32 @@ use crate::{
     secrets,
 };
 
-/// Tables of every room, in the order in which they are made.
-const MIGRATIONS: &[Migrations] = &[
-    identity::MIGRATIONS,
-    image::MIGRATIONS,
-    placement::MIGRATIONS,
-    network::MIGRATIONS,
-    fleet::MIGRATIONS,
-    compute::MIGRATIONS,
-];
+/// What every room is made of, in the order in which their tables are made.
+fn plans() -> [Plan; 6] {
+    [
+        identity::ROOM.plan(),
+        image::ROOM.plan(),
+        placement::ROOM.plan(),
+        network::ROOM.plan(),
+        compute::ROOM.plan(),
+        operator::ROOM.plan(),
+    ]
+}
+
+pub fn migrations() -> Vec<Migrations> {
+    plans().into_iter().map(|plan| plan.migrations).chain([fleet::migrations()]).collect()
+}
 
 /// How many Fernet keys stay good after rotations.
 const ACTIVE_KEYS: usize = 3;
 const OVN_PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn policies() -> Vec<&'static Policy> {
-    let mut all = identity::policies();
-    all.extend(image::POLICIES);
-    all.extend(placement::POLICIES);
-    all.extend(network::POLICIES);
-    all.extend(compute::POLICIES);
-    all.extend(operator::policies());
-    all
+    plans().into_iter().flat_map(|plan| plan.policies).collect()
 }
 
-pub fn rules() -> Vec<(&'static str, &'static str)> {
-    [BASE_RULES, identity::RULES, image::RULES, placement::RULES].concat()
+pub fn rules() -> Vec<Rule> {
+    BASE_RULES.iter().copied().chain(plans().into_iter().flat_map(|plan| plan.rules)).collect()
 }
 
 /// All rooms of a controller, plugged together.

@@ -19,7 +19,7 @@ use store::Store;
 use types::DatabaseMark;
 use work::durable;
 
-use super::MIGRATIONS;
+use super::migrations;
 use crate::{config::Config, home::Home};
 
 /// How often it is written down how far the database has come.
@@ -44,7 +44,7 @@ pub async fn open(home: &Home, config: &Config) -> anyhow::Result<Store> {
             url.strip_prefix("sqlite:").map_or_else(|| format!("the database at {name}"), |path| format!("the database {path}"));
         refuse_to_begin(home, &traces, &format!("{name} has no tables"))?;
     }
-    store.migrate(MIGRATIONS).await.context("bring the tables up to date")?;
+    store.migrate(&migrations()).await.context("bring the tables up to date")?;
     compare(home, &store).await?;
     Ok(store)
 }

@@ -3,13 +3,22 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Reply, json};
+use access::Policy;
+use api::{Cx, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::json;
 
-use super::Operator;
+use super::{ADMIN, Drawer, Operator};
 
-pub async fn run(operator: Arc<Operator>, _: Cx) -> Reply {
+pub const DRAWER: Drawer = Drawer::new("audit", routes);
+
+static POLICY: Policy = Policy::new("operator:audit", ADMIN, "Compare what is with what should be");
+
+fn routes() -> Routes<Operator> {
+    Routes::new().get("/v1/audit", &POLICY, run)
+}
+
+async fn run(operator: Arc<Operator>, _: Cx) -> Reply {
     let mut findings = Vec::new();
     for audit in &operator.audits {
         findings.extend(audit.audit().await?);

@@ -3,14 +3,23 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Reply, json};
+use access::Policy;
+use api::{Cx, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::lead;
 
-use super::Operator;
+use super::{ADMIN, Drawer, Operator};
 
-pub async fn list(operator: Arc<Operator>, _: Cx) -> Reply {
+pub const DRAWER: Drawer = Drawer::new("controllers", routes);
+
+static POLICY: Policy = Policy::new("operator:controllers", ADMIN, "List the controllers, and see which has the lead");
+
+fn routes() -> Routes<Operator> {
+    Routes::new().get("/v1/controllers", &POLICY, list)
+}
+
+async fn list(operator: Arc<Operator>, _: Cx) -> Reply {
     let known = operator.store.read(|tx| Ok::<_, store::Error>((lead::leader(tx)?, lead::controllers(tx)?))).await?;
     let (leader, controllers) = known;
     let controllers: Vec<Value> = controllers

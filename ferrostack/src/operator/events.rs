@@ -7,18 +7,27 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Reply, json, stream};
+use access::Policy;
+use api::{Cx, Fault, Reply, Routes, json, stream};
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use http::StatusCode;
 use serde_json::json;
 use store::{EventFilter, Heard, StoredEvent};
 
-use super::Operator;
+use super::{ADMIN, Drawer, Operator};
+
+pub const DRAWER: Drawer = Drawer::new("events", routes);
+
+static POLICY: Policy = Policy::new("operator:events", ADMIN, "Read and follow the events of the whole cloud");
+
+fn routes() -> Routes<Operator> {
+    Routes::new().get("/v1/events", &POLICY, list)
+}
 
 const PAGE: u32 = 1_000;
 
-pub async fn list(operator: Arc<Operator>, cx: Cx) -> Reply {
+async fn list(operator: Arc<Operator>, cx: Cx) -> Reply {
     let query = cx.query();
     let text = |name: &str| query.get(name).map(str::to_owned);
     let filter = EventFilter {

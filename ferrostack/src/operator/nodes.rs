@@ -3,25 +3,38 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Reply, created, json, no_content};
+use access::Policy;
+use api::{Cx, Fault, Reply, Routes, created, json, no_content};
 use contracts::{Refusal, nodes::NodeFacts};
 use http::StatusCode;
 use serde_json::{Value, json};
 use types::NodeId;
 
-use super::Operator;
+use super::{ADMIN, Drawer, Operator};
 
-pub async fn list(operator: Arc<Operator>, _: Cx) -> Reply {
+pub const DRAWER: Drawer = Drawer::new("nodes", routes);
+
+static POLICY: Policy = Policy::new("operator:nodes", ADMIN, "List hosts, let them join, and remove them");
+
+fn routes() -> Routes<Operator> {
+    Routes::new().get("/v1/nodes", &POLICY, list).post("/v1/join-tokens", &POLICY, create_join_token).delete(
+        "/v1/nodes/{id}",
+        &POLICY,
+        remove,
+    )
+}
+
+async fn list(operator: Arc<Operator>, _: Cx) -> Reply {
     let nodes = operator.fleet.list_nodes().await.map_err(fault)?;
     json(StatusCode::OK, &json!({"nodes": nodes.iter().map(view).collect::<Vec<_>>()}))
 }
 
-pub async fn create_join_token(operator: Arc<Operator>, cx: Cx) -> Reply {
+async fn create_join_token(operator: Arc<Operator>, cx: Cx) -> Reply {
     let token = operator.fleet.create_join_token(cx.actor()).await.map_err(fault)?;
     created(&json!({"join_token": {"token": token.to_word(), "addresses": token.addresses}}))
 }
 
-pub async fn remove(operator: Arc<Operator>, cx: Cx) -> Reply {
+async fn remove(operator: Arc<Operator>, cx: Cx) -> Reply {
     operator.fleet.remove_node(&NodeId::new(cx.param("id")), cx.actor()).await.map_err(fault)?;
     no_content()
 }

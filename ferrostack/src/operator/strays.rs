@@ -4,16 +4,25 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Reply, json, no_content};
+use access::Policy;
+use api::{Cx, Fault, Reply, Routes, json, no_content};
 use contracts::audit::{Audit, Finding, STRAY};
 use http::StatusCode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use store::Event;
 
-use super::Operator;
+use super::{ADMIN, Drawer, Operator};
 
-pub async fn list(operator: Arc<Operator>, _: Cx) -> Reply {
+pub const DRAWER: Drawer = Drawer::new("strays", routes);
+
+static POLICY: Policy = Policy::new("operator:strays", ADMIN, "List what nobody knows of, and have it removed");
+
+fn routes() -> Routes<Operator> {
+    Routes::new().get("/v1/strays", &POLICY, list).delete("/v1/strays/{name}", &POLICY, remove)
+}
+
+async fn list(operator: Arc<Operator>, _: Cx) -> Reply {
     let put_back = operator.store.put_back().await?;
     let put_back = put_back.map(|back| json!({"noticed_at": back.at.zulu(), "seen_by": back.seen_by}));
     let strays = strays(&operator).await?;
@@ -22,7 +31,7 @@ pub async fn list(operator: Arc<Operator>, _: Cx) -> Reply {
     json(StatusCode::OK, &json!({"strays": strays, "database_put_back": put_back}))
 }
 
-pub async fn remove(operator: Arc<Operator>, cx: Cx) -> Reply {
+async fn remove(operator: Arc<Operator>, cx: Cx) -> Reply {
     let wanted = cx.param("name");
     // Looked for anew: what is known by now is no stray any more.
     let found = strays(&operator).await?.into_iter().find(|(_, stray)| name(stray) == wanted);

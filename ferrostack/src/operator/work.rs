@@ -5,14 +5,23 @@
 use std::sync::Arc;
 
 use ::work::{Pausing, Status, UnderWay};
-use api::{Cx, Reply, json};
+use access::Policy;
+use api::{Cx, Reply, Routes, json};
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::lead;
 
-use super::Operator;
+use super::{ADMIN, Drawer, Operator};
 
-pub async fn show(operator: Arc<Operator>, _: Cx) -> Reply {
+pub const DRAWER: Drawer = Drawer::new("work", routes);
+
+static POLICY: Policy = Policy::new("operator:work", ADMIN, "See what reconcilers are working on and what fails");
+
+fn routes() -> Routes<Operator> {
+    Routes::new().get("/v1/work", &POLICY, show)
+}
+
+async fn show(operator: Arc<Operator>, _: Cx) -> Reply {
     let leader = operator.store.read(lead::leader).await?;
     let reconcilers: Vec<Value> = operator.board.read().iter().map(view).collect();
     json(

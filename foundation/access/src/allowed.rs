@@ -4,10 +4,11 @@
 use types::{DomainId, ProjectId, UserId};
 
 /// The proof that a caller may do what a policy guards. Only the enforcer makes one, and [`Allowed::for_work`] for
-/// work that nobody asks for. `S` says how far it reaches: [`Scope`] for a class of things, `()` for the one checked.
+/// work that nobody asks for. `T` says how far it reaches: [`Scope`] for a class of things, else the very thing that was
+/// asked about, its id or its row, and no other: a table takes from the proof what it is to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allowed<S> {
-    scope: S,
+pub struct Allowed<T> {
+    thing: T,
     to: &'static str,
 }
 
@@ -26,13 +27,23 @@ pub enum Scope {
     },
 }
 
-impl<S> Allowed<S> {
-    pub(crate) fn new(scope: S, to: &'static str) -> Self {
-        Self { scope, to }
+impl<T> Allowed<T> {
+    pub(crate) fn new(thing: T, to: &'static str) -> Self {
+        Self { thing, to }
     }
 
-    pub fn scope(&self) -> &S {
-        &self.scope
+    /// What one may touch.
+    pub fn thing(&self) -> &T {
+        &self.thing
+    }
+
+    pub fn into_thing(self) -> T {
+        self.thing
+    }
+
+    /// The proof for a part or another name of the same thing.
+    pub fn of<U>(&self, part: impl FnOnce(&T) -> U) -> Allowed<U> {
+        Allowed::new(part(&self.thing), self.to)
     }
 
     /// The policy that said yes, or the name of the work.
@@ -42,6 +53,10 @@ impl<S> Allowed<S> {
 }
 
 impl Allowed<Scope> {
+    pub fn scope(&self) -> &Scope {
+        &self.thing
+    }
+
     /// For reconcilers, which act for the cloud and not for a caller. The name tells a reader, and the log, which.
     pub fn for_work(name: &'static str) -> Self {
         Self::new(Scope::All, name)
@@ -50,9 +65,9 @@ impl Allowed<Scope> {
     /// The same proof for one project only, where it reaches that project at all: an administrator who lists the
     /// things of the project that the token is for.
     pub fn in_project(&self, project: &ProjectId) -> Option<Self> {
-        let scope = match &self.scope {
+        let scope = match &self.thing {
             Scope::All => Scope::Project(project.clone()),
-            Scope::Project(own) if own == project => self.scope.clone(),
+            Scope::Project(own) if own == project => self.thing.clone(),
             Scope::User { user, project: own } if own.as_ref().is_none_or(|own| own == project) => {
                 Scope::User { user: user.clone(), project: Some(project.clone()) }
             }
@@ -65,17 +80,17 @@ impl Allowed<Scope> {
     /// where the caller could see the things of others one by one.
     #[must_use]
     pub fn at_most_domain(&self, domain: &DomainId) -> Self {
-        match &self.scope {
+        match &self.thing {
             Scope::All => Self::new(Scope::Domain(domain.clone()), self.to),
             Scope::Domain(_) | Scope::Project(_) | Scope::User { .. } => self.clone(),
         }
     }
 }
 
-impl Allowed<()> {
-    /// As [`Allowed::for_work`], for what is checked one by one.
-    pub fn for_work_on_one(name: &'static str) -> Self {
-        Self::new((), name)
+impl<T> Allowed<T> {
+    /// As [`Allowed::for_work`], for one thing.
+    pub fn for_work_on(name: &'static str, thing: T) -> Self {
+        Self::new(thing, name)
     }
 }
 

@@ -53,7 +53,7 @@ impl Asker {
     }
 
     /// May he do this to this one thing?
-    pub fn check(&self, policy: &'static Policy, target: &Target) -> Result<Allowed<()>, Denied> {
+    pub fn check(&self, policy: &'static Policy, target: &Target) -> Result<(), Denied> {
         self.enforcer.check(policy, &self.caller, target)
     }
 

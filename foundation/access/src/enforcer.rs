@@ -168,10 +168,16 @@ impl Enforcer {
         roles
     }
 
-    /// May the caller do this to this one thing?
-    pub fn check(&self, policy: &'static Policy, caller: &Caller, target: &Target) -> Result<Allowed<()>, Denied> {
+    /// May the caller do this to this one thing? The yes is bound to it, and is what the table asks for that changes it.
+    pub fn allow<T>(&self, policy: &'static Policy, caller: &Caller, target: &Target, thing: T) -> Result<Allowed<T>, Denied> {
+        self.check(policy, caller, target)?;
+        Ok(Allowed::new(thing, policy.name))
+    }
+
+    /// The same for a question after which nothing is changed.
+    pub fn check(&self, policy: &'static Policy, caller: &Caller, target: &Target) -> Result<(), Denied> {
         if self.answer(policy, caller, target, &[]) == Answer::Yes {
-            return Ok(Allowed::new((), policy.name));
+            return Ok(());
         }
         let missing_role = LADDER.iter().find(|(_, roles)| self.answer(policy, caller, target, roles) == Answer::Yes);
         Err(self.denied(policy, caller, missing_role.map(|(name, _)| *name)))

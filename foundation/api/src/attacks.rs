@@ -124,7 +124,7 @@ async fn start(limits: Limits, faults: FaultStyle) -> Served {
 
 async fn start_with(limits: Limits, faults: FaultStyle, tls: Option<Arc<rustls::ServerConfig>>) -> Served {
     let room = Arc::new(Room::default());
-    let routes = Routes::new(room.clone())
+    let routes = Routes::new()
         .get("/quick", Access::Public, quick)
         .get("/slow", Access::Public, slow)
         .get("/own", list_policy(), slow)
@@ -132,7 +132,7 @@ async fn start_with(limits: Limits, faults: FaultStyle, tls: Option<Arc<rustls::
         .put("/upload", Access::Public, upload)
         .streams_body()
         .get("/endless", Access::Public, endless);
-    let service = Service { name: "compute", prefix: "/compute", faults, versions: None, routes: routes.into_list() };
+    let service = Service { name: "compute", prefix: "/compute", faults, versions: None, routes: routes.of(&room) };
     let door = Arc::new(door_of(service).with_limits(limits));
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = tcp.local_addr().unwrap();

@@ -30,6 +30,8 @@ pub struct Cx {
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) allowed: Option<Allowed<Scope>>,
     pub(crate) enforcer: Arc<Enforcer>,
+    /// The policies that the route names.
+    pub(crate) asks: Arc<[&'static Policy]>,
     pub(crate) body: Option<RequestBody>,
     pub(crate) read_body: Option<Bytes>,
     pub(crate) body_limit: usize,
@@ -64,17 +66,39 @@ impl Cx {
 
     /// Asks a further policy for its scope.
     pub fn scope(&self, policy: &'static Policy) -> Result<Allowed<Scope>, Fault> {
+        self.is_named(policy)?;
         Ok(self.enforcer.scope(policy, self.caller()?)?)
     }
 
-    /// Asks a further policy about one thing.
-    pub fn check(&self, policy: &'static Policy, target: &Target) -> Result<Allowed<()>, Fault> {
+    /// Asks a further policy about one thing, which `target` describes. The yes is bound to it.
+    pub fn allow<T>(&self, policy: &'static Policy, target: &Target, thing: T) -> Result<Allowed<T>, Fault> {
+        self.is_named(policy)?;
+        Ok(self.enforcer.allow(policy, self.caller()?, target, thing)?)
+    }
+
+    /// The same for a question after which nothing is changed.
+    pub fn check(&self, policy: &'static Policy, target: &Target) -> Result<(), Fault> {
+        self.is_named(policy)?;
         Ok(self.enforcer.check(policy, self.caller()?, target)?)
     }
 
     /// Whether a further policy would admit the caller.
     pub fn may(&self, policy: &'static Policy, target: &Target) -> bool {
-        self.caller.as_ref().is_some_and(|caller| self.enforcer.check(policy, caller, target).is_ok())
+        self.caller
+            .as_ref()
+            .is_some_and(|caller| self.is_named(policy).is_ok() && self.enforcer.check(policy, caller, target).is_ok())
+    }
+
+    /// Only what the route names is asked on it: else neither a reader of the table nor the list of policies that is made
+    /// from it would know of the question. A test of such a handler fails; in a running cloud nobody is admitted by it.
+    fn is_named(&self, policy: &'static Policy) -> Result<(), Fault> {
+        if self.asks.contains(&policy) {
+            return Ok(());
+        }
+        let (method, path, name) = (&self.method, &self.path, policy.name);
+        debug_assert!(false, "{method} {path} asks {name}, which its route does not name: add `.asking(&[…])` to it");
+        tracing::error!(%method, path, policy = name, "a handler asks a policy that its route does not name; it is refused");
+        Err(Fault::forbidden(format!("Policy doesn't allow {name} to be performed.")))
     }
 
     /// The rules in force, for what is not a question about this caller.

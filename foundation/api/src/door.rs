@@ -45,7 +45,7 @@ pub struct DoorParts {
 }
 
 pub struct Door {
-    rooms: Vec<Room>,
+    rooms: Vec<Served>,
     authenticator: Arc<dyn Authenticator>,
     policies: InForce,
     public_url: String,
@@ -56,7 +56,7 @@ pub struct Door {
     asked: Arc<Notify>,
 }
 
-struct Room {
+struct Served {
     service: Service,
     router: matchit::Router<usize>,
     /// By path: all its routes.
@@ -66,7 +66,7 @@ struct Room {
 impl Door {
     /// Fails when two routes claim the same path, method, action and version.
     pub fn new(parts: DoorParts) -> Result<Self, String> {
-        let rooms = parts.services.into_iter().map(Room::new).collect::<Result<Vec<_>, _>>()?;
+        let rooms = parts.services.into_iter().map(Served::new).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             rooms,
             authenticator: parts.authenticator,
@@ -206,7 +206,7 @@ impl Door {
 
     async fn enter(
         &self,
-        room: &Room,
+        room: &Served,
         rest: String,
         parts: &Parts,
         body: RequestBody,
@@ -260,6 +260,7 @@ impl Door {
             caller,
             allowed: None,
             enforcer,
+            asks: Arc::default(),
             body: Some(body),
             read_body: None,
             body_limit: of_method.iter().filter_map(|route| route.body_limit).max().unwrap_or(usize::MAX),
@@ -268,6 +269,7 @@ impl Door {
             [only] if only.action.is_none() => *only,
             several => pick_action(several, &mut cx).await?,
         };
+        cx.asks = route.asks.clone();
         if let Access::Policy(policy) = route.access {
             match (cx.scope(policy), &route.look) {
                 (Ok(allowed), _) => cx.allowed = Some(allowed),
@@ -284,14 +286,14 @@ impl Door {
         }
     }
 
-    async fn see_caller(&self, room: &Room, path: &str, parts: &Parts, seen: &mut Seen) -> Result<(), Fault> {
+    async fn see_caller(&self, room: &Served, path: &str, parts: &Parts, seen: &mut Seen) -> Result<(), Fault> {
         let caller = self.caller(room, path, parts).await?;
         seen.place = Some(self.enter_by_project(&caller)?);
         seen.caller = Some(caller);
         Ok(())
     }
 
-    async fn caller(&self, room: &Room, path: &str, parts: &Parts) -> Result<Arc<Caller>, Fault> {
+    async fn caller(&self, room: &Served, path: &str, parts: &Parts) -> Result<Arc<Caller>, Fault> {
         let token = token_of(room, &parts.headers);
         let challenge = || {
             let uri = format!("Keystone uri=\"{}/identity\"", self.public_url);
@@ -318,7 +320,7 @@ impl Door {
     }
 
     /// The service whose prefix begins this path, and the rest of the path.
-    fn room_of(&self, path: &str) -> Option<(&Room, String)> {
+    fn room_of(&self, path: &str) -> Option<(&Served, String)> {
         self.rooms.iter().find_map(|room| {
             let rest = path.strip_prefix(room.service.prefix)?;
             (rest.is_empty() || rest.starts_with('/')).then(|| (room, as_routed(room.service.faults, rest).to_owned()))
@@ -388,7 +390,7 @@ struct Seen {
 #[derive(Default)]
 struct Places(Option<Place<Source>>, Option<Place<String>>);
 
-impl Room {
+impl Served {
     fn new(service: Service) -> Result<Self, String> {
         let mut router = matchit::Router::new();
         let mut paths: Vec<Vec<Route>> = Vec::new();
@@ -433,7 +435,7 @@ fn is_public(route: &Route) -> bool {
 
 /// The token of a request. Services take it as OAuth 2.0 sends it, too, as they do behind keystonemiddleware; identity
 /// does not, for there a bearer may come with another's token.
-fn token_of<'a>(room: &Room, headers: &'a HeaderMap) -> &'a str {
+fn token_of<'a>(room: &Served, headers: &'a HeaderMap) -> &'a str {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let bearer = || {
         let (scheme, token) = text("authorization")?.split_once(' ')?;

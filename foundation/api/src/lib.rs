@@ -12,6 +12,7 @@
 mod attacks;
 mod cx;
 mod door;
+mod drawer;
 mod fault;
 mod limits;
 mod negotiate;
@@ -28,6 +29,7 @@ mod tests;
 pub use bounds::Pace;
 pub use cx::Cx;
 pub use door::{Door, DoorParts, Front, Peer};
+pub use drawer::{Drawer, Plan, Room, Rule};
 pub use fault::{Fault, FaultStyle, escape_html};
 pub use limits::Limits;
 pub use negotiate::Microversions;

@@ -82,7 +82,7 @@ async fn fall(_: Arc<Room>, _: Cx) -> Reply {
 }
 
 fn routes() -> Routes<Room> {
-    Routes::new(Arc::new(Room))
+    Routes::new()
         .get("/things", &LIST, list)
         .post("/things", &CREATE, create)
         .get("/new", &LIST, list)
@@ -95,7 +95,13 @@ fn routes() -> Routes<Room> {
 fn door(faults: FaultStyle) -> Door {
     let versions =
         Microversions { name: "compute", legacy_header: None, min: Microversion::new(2, 1), max: Microversion::new(2, 9) };
-    door_of(Service { name: "compute", prefix: "/compute", faults, versions: Some(versions), routes: routes().into_list() })
+    door_of(Service {
+        name: "compute",
+        prefix: "/compute",
+        faults,
+        versions: Some(versions),
+        routes: routes().of(&Arc::new(Room)),
+    })
 }
 
 /// Whom a list is for.
@@ -237,7 +243,7 @@ async fn each_service_has_its_own_faults() {
 #[test]
 fn every_route_names_its_access() {
     // A route cannot be made without one: `Routes::on` asks for `impl Into<Access>`, which has no default.
-    let list = routes().into_list();
+    let list = routes().of(&Arc::new(Room));
     let with_policy = list.iter().filter(|route| matches!(route.access, Access::Policy(_))).count();
     assert_eq!((list.len(), with_policy), (6, 5));
 }

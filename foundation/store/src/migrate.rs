@@ -4,17 +4,32 @@
 //! A step is SQL in the common subset; on PostgreSQL a few words of it are exchanged (see `postgres/ddl.rs`). What ran
 //! is noted with a checksum: a step that was released is never edited, one adds the next.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 use types::Timestamp;
 
 use crate::{Engine, Error, Result, Tx, event, params, postgres};
 
 /// The steps of one room.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Migrations {
     pub room: &'static str,
     /// In order, numbered from 1.
-    pub steps: &'static [Step],
+    pub steps: Cow<'static, [Step]>,
+}
+
+impl Migrations {
+    pub const fn new(room: &'static str, steps: &'static [Step]) -> Self {
+        Self { room, steps: Cow::Borrowed(steps) }
+    }
+
+    /// The steps of several lists, in the order of their numbers.
+    pub fn gather(room: &'static str, lists: impl IntoIterator<Item = &'static [Step]>) -> Self {
+        let mut steps: Vec<Step> = lists.into_iter().flatten().copied().collect();
+        steps.sort_by_key(|step| step.number);
+        Self { room, steps: steps.into() }
+    }
 }
 
 /// One step, usually `include_str!("../migrations/0001_name.sql")`.
@@ -26,18 +41,18 @@ pub struct Step {
 }
 
 /// What the store itself keeps.
-const OWN: Migrations = Migrations {
-    room: "store",
-    steps: &[
+const OWN: Migrations = Migrations::new(
+    "store",
+    &[
         Step { number: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
         Step { number: 2, name: "lead", sql: include_str!("../migrations/0002_lead.sql") },
         Step { number: 3, name: "identity", sql: include_str!("../migrations/0003_identity.sql") },
         Step { number: 4, name: "events pruned", sql: include_str!("../migrations/0004_events_pruned.sql") },
     ],
-};
+);
 
 pub(crate) fn with_own(sets: &[Migrations]) -> Vec<Migrations> {
-    std::iter::once(OWN).chain(sets.iter().copied()).collect()
+    std::iter::once(OWN).chain(sets.iter().cloned()).collect()
 }
 
 /// Makes the table in which the steps that ran are noted.
@@ -79,7 +94,7 @@ pub(crate) fn refuse_newer_store(tx: &mut Tx) -> Result<()> {
 fn apply_set(tx: &mut Tx, set: &Migrations) -> Result<()> {
     let applied = applied(tx, set)?;
     refuse_newer(set, &applied)?;
-    for step in set.steps {
+    for step in set.steps.iter() {
         let checksum = hex::encode(Sha256::digest(step.sql.as_bytes()));
         match applied.iter().find(|(number, _)| *number == step.number) {
             Some((_, known)) if *known == checksum => {}

@@ -38,7 +38,7 @@ pub(crate) fn ensure_whole(tx: &mut Tx, sets: &[Migrations], is_new: bool) -> Re
 /// A number for these steps and the tables as they are, never that of a file without one.
 fn seal(tx: &mut Tx, sets: &[Migrations]) -> Result<u32> {
     let mut hash = Sha256::new();
-    for step in sets.iter().flat_map(|set| set.steps) {
+    for step in sets.iter().flat_map(|set| set.steps.iter()) {
         hash.update(step.sql);
     }
     for row in tx.query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name", &[])? {
@@ -52,7 +52,7 @@ fn seal(tx: &mut Tx, sets: &[Migrations]) -> Result<u32> {
 fn of(sets: &[Migrations]) -> Result<Model> {
     let failed = |error| Error::engine("work out which tables there should be", error);
     let memory = Connection::open_in_memory().map_err(failed)?;
-    for step in sets.iter().flat_map(|set| set.steps) {
+    for step in sets.iter().flat_map(|set| set.steps.iter()) {
         // A step that does not run is told when the database is asked to run it.
         if memory.execute_batch(step.sql).is_err() {
             break;

@@ -124,7 +124,7 @@ impl Cloud {
                 opened => break opened.unwrap(),
             }
         };
-        store.migrate(&[fleet::MIGRATIONS]).await.unwrap();
+        store.migrate(&[fleet::migrations()]).await.unwrap();
         let config = FleetConfig {
             state_dir: dir.path().join("controller"),
             addresses: vec![address.clone()],

@@ -9,10 +9,12 @@ use serde_json::{Map, Value, json};
 
 use crate::{Compute, policy};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("availability_zone", routes);
+
 pub(crate) const ZONE: &str = "nova";
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone()).get("/v2.1/os-availability-zone", &policy::ZONE_LIST, list).get(
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new().get("/v2.1/os-availability-zone", &policy::ZONE_LIST, list).get(
         "/v2.1/os-availability-zone/detail",
         &policy::ZONE_DETAIL,
         detail,

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{Compute, policy, versions::MICROVERSIONS};
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("discovery", routes);
+
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get("/", Access::Public, list)
         .get("/v2.1", Access::Public, show)
         .get("/v2.1/extensions", &policy::EXTENSIONS, extensions)

@@ -18,6 +18,8 @@ use crate::{
     versions::{at_least, v},
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("hypervisor", routes);
+
 const LIST: &str = "/v2.1/os-hypervisors";
 const DETAIL: &str = "/v2.1/os-hypervisors/detail";
 const STATISTICS: &str = "/v2.1/os-hypervisors/statistics";
@@ -34,8 +36,8 @@ struct Host {
     servers: Vec<(String, String)>,
 }
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(LIST, &policy::HYPERVISOR_LIST, list)
         .get(DETAIL, &policy::HYPERVISOR_DETAIL, list_detail)
         .get(STATISTICS, &policy::HYPERVISOR_STATISTICS, statistics)

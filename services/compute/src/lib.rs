@@ -25,7 +25,7 @@ mod versions;
 
 use std::{sync::Arc, time::Duration};
 
-use api::{FaultStyle, Service};
+use api::{FaultStyle, Room, Service};
 use contracts::{
     Refusal,
     images::Images,
@@ -33,23 +33,35 @@ use contracts::{
     placement::Placement,
     ports::Ports,
 };
-use store::{Migrations, Step, Store};
+use store::{Step, Store};
 use types::Timestamp;
 use work::{Bell, Tasks};
 
-pub use policy::{POLICIES, RULES};
 pub use server::reconcile::CRASH_POINTS;
 pub use versions::HISTORY;
 
-pub const MIGRATIONS: Migrations = Migrations {
-    room: "compute",
-    steps: &[
-        Step { number: 1, name: "compute", sql: include_str!("../migrations/0001_compute.sql") },
-        Step { number: 2, name: "snapshots", sql: include_str!("../migrations/0002_snapshots.sql") },
-        Step { number: 3, name: "guest passwords", sql: include_str!("../migrations/0003_guest_passwords.sql") },
-        Step { number: 4, name: "released machines", sql: include_str!("../migrations/0004_released_machines.sql") },
+/// What the room is made of.
+pub static ROOM: Room<Compute> = Room {
+    name: "compute",
+    prefix: "/compute",
+    faults: FaultStyle::Nova,
+    versions: Some(versions::MICROVERSIONS),
+    steps: &[Step { number: 1, name: "compute", sql: include_str!("../migrations/0001_compute.sql") }],
+    drawers: &[
+        server::DRAWER,
+        flavor::DRAWER,
+        keypair::DRAWER,
+        hypervisor::DRAWER,
+        service::DRAWER,
+        availability_zone::DRAWER,
+        instance_action::DRAWER,
+        quota::DRAWER,
+        limits::DRAWER,
+        discovery::DRAWER,
     ],
 };
+
+pub(crate) type Drawer = api::Drawer<Compute>;
 
 /// The rooms that compute leans on.
 #[derive(Clone)]
@@ -112,23 +124,7 @@ impl Compute {
 
     /// The API, for the door.
     pub fn service(self: &Arc<Self>) -> Service {
-        let routes = server::routes(self)
-            .join(flavor::routes(self))
-            .join(keypair::routes(self))
-            .join(hypervisor::routes(self))
-            .join(service::routes(self))
-            .join(availability_zone::routes(self))
-            .join(instance_action::routes(self))
-            .join(quota::routes(self))
-            .join(limits::routes(self))
-            .join(discovery::routes(self));
-        Service {
-            name: "compute",
-            prefix: "/compute",
-            faults: FaultStyle::Nova,
-            versions: Some(versions::MICROVERSIONS),
-            routes: routes.into_list(),
-        }
+        ROOM.service(self)
     }
 
     /// Starts what works on without being asked: the business of the one controller that leads.

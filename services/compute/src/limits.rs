@@ -11,8 +11,10 @@ use types::ProjectId;
 
 use crate::{Compute, error::Error, policy, query, quota, versions::at_least};
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone()).get("/v2.1/limits", &policy::LIMITS, show)
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("limits", routes);
+
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new().get("/v2.1/limits", &policy::LIMITS, show).asking(&[&policy::LIMITS_OTHER])
 }
 
 async fn show(room: Arc<Compute>, cx: Cx) -> Reply {

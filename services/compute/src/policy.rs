@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who may do what by default: Nova's names, and its defaults of the "secure RBAC" releases.
 
-use access::Policy;
-
-/// The named rules that these defaults use are all shared ones.
-pub const RULES: &[(&str, &str)] = &[];
-
 const ADMIN: &str = "rule:context_is_admin";
 const READER: &str = "rule:project_reader_or_admin";
 const MEMBER: &str = "rule:project_member_or_admin";
 const ANY: &str = "@";
 const OWN_USER: &str = "rule:context_is_admin or user_id:%(user_id)s";
 
-macro_rules! policies {
-    ($($name:ident = $path:literal, $check:expr, $about:literal;)+) => {
-        $(pub(crate) static $name: Policy = Policy::new($path, $check, $about);)+
-
-        /// All of them, for the enforcer.
-        pub static POLICIES: &[&Policy] = &[$(&$name),+];
-    };
-}
-
-policies! {
+access::policies! {
     SERVER_INDEX = "os_compute_api:servers:index", READER, "List the servers of the own project.";
     SERVER_DETAIL = "os_compute_api:servers:detail", READER, "List the servers of the own project with details.";
     SERVER_INDEX_ALL = "os_compute_api:servers:index:get_all_tenants", ADMIN, "List the servers of all projects.";

@@ -18,12 +18,14 @@ use crate::{
     versions::{at_least, v},
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("service", routes);
+
 const SERVICES: &str = "/v2.1/os-services";
 const SERVICE: &str = "/v2.1/os-services/{id}";
 const BINARY: &str = "nova-compute";
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(SERVICES, &policy::SERVICE_LIST, list)
         .put(SERVICE, &policy::SERVICE_UPDATE, update)
         .since(v(53))

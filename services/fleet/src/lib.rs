@@ -30,14 +30,11 @@ pub use error::Error;
 pub use leading::Leading;
 pub use room::Fleet;
 
-use store::{Migrations, Step};
+use store::Migrations;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-pub const MIGRATIONS: Migrations = Migrations {
-    room: "fleet",
-    steps: &[
-        Step { number: 1, name: "nodes", sql: include_str!("../migrations/0001_nodes.sql") },
-        Step { number: 2, name: "sessions", sql: include_str!("../migrations/0002_sessions.sql") },
-    ],
-};
+/// Tables of drawers without an API of their own: operators ask for hosts at the operator's.
+pub fn migrations() -> Migrations {
+    Migrations::gather("fleet", [node::TABLES, session::TABLES])
+}

@@ -223,7 +223,7 @@ fn ensure_user(tx: &mut Tx, name: &str, known: Option<Account>, password: Option
 fn grant(tx: &mut Tx, user: &UserId, role: &str, place: Place) -> Result<()> {
     let role = role_id(tx, role)?;
     let assignment = Assignment { holder: Holder::User(user.clone()), place, role, inherited: false };
-    assignments::grant(tx, &Allowed::for_work_on_one("bootstrap"), &over(assignment), &actor())
+    assignments::grant(tx, &Allowed::for_work_on("bootstrap", assignment.clone()), &over(assignment), &actor())
 }
 
 fn role_id(tx: &mut Tx, name: &str) -> Result<RoleId> {

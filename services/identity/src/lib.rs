@@ -51,16 +51,12 @@ use std::{
     time::Duration,
 };
 
-use access::{
-    Policy,
-    keys::{KeyRepository, KeyRing},
-};
-use api::{Cx, Fault, FaultStyle, Route, Routes, Service};
+use access::keys::{KeyRepository, KeyRing};
+use api::{Cx, Fault, FaultStyle, Room, Route, Service};
 use http::{HeaderValue, header};
-use store::{Heeding, Migrations, Step, Store, Tx};
+use store::{Heeding, Step, Store, Tx};
 use types::{DomainId, ProjectId};
 
-pub use assignment::grants::RULES;
 pub use bootstrap::{Bootstrap, CATALOG, CatalogEntry, REGION, Tenant};
 pub use error::{Error, Result};
 pub use federation::{
@@ -70,26 +66,44 @@ pub use federation::{
 pub use settings::{LimitModel, SecurityCompliance, Settings, Totp};
 pub use token::LIFETIME;
 
-pub const MIGRATIONS: Migrations = Migrations {
-    room: "identity",
+/// What the room is made of; the documents by which clients find their way ([`version`]) are made from this list.
+pub static ROOM: Room<Identity> = Room {
+    name: "identity",
+    prefix: "/identity",
+    faults: FaultStyle::Keystone,
+    versions: None,
     steps: &[
         Step { number: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
-        Step { number: 2, name: "password rules", sql: include_str!("../migrations/0002_password_rules.sql") },
-        Step { number: 3, name: "access rules", sql: include_str!("../migrations/0003_access_rules.sql") },
-        Step { number: 4, name: "credentials", sql: include_str!("../migrations/0004_credentials.sql") },
-        Step { number: 5, name: "oauth1", sql: include_str!("../migrations/0005_oauth1.sql") },
-        Step { number: 10, name: "trusts", sql: include_str!("../migrations/0010_trusts.sql") },
-        Step { number: 11, name: "limits", sql: include_str!("../migrations/0011_limits.sql") },
-        Step { number: 12, name: "endpoint_filters", sql: include_str!("../migrations/0012_endpoint_filters.sql") },
-        Step { number: 13, name: "policies", sql: include_str!("../migrations/0013_policies.sql") },
-        Step { number: 14, name: "domain_config", sql: include_str!("../migrations/0014_domain_config.sql") },
         Step { number: 15, name: "resource_options", sql: include_str!("../migrations/0015_resource_options.sql") },
-        Step { number: 20, name: "federation", sql: include_str!("../migrations/0020_federation.sql") },
-        Step { number: 21, name: "inactive users", sql: include_str!("../migrations/0021_inactive_users.sql") },
         Step { number: 30, name: "first things", sql: include_str!("../migrations/0030_first_things.sql") },
         Step { number: 31, name: "revoked at", sql: include_str!("../migrations/0031_revoked_at.sql") },
     ],
+    drawers: &[
+        retired::DRAWER,
+        token::DRAWER,
+        domain::DRAWER,
+        domain_config::DRAWER,
+        project::DRAWER,
+        user::DRAWER,
+        application_credential::DRAWER,
+        access_rule::DRAWER,
+        credential::DRAWER,
+        ec2::DRAWER,
+        oauth1::DRAWER,
+        oauth2::DRAWER,
+        trust::DRAWER,
+        group::DRAWER,
+        role::DRAWER,
+        assignment::DRAWER,
+        catalog::DRAWER,
+        policy::DRAWER,
+        registered_limit::DRAWER,
+        limit::DRAWER,
+        federation::DRAWER,
+    ],
 };
+
+pub(crate) type Drawer = api::Drawer<Identity>;
 
 /// The room: its tables, its keys, and what it keeps in memory.
 pub struct Identity {
@@ -164,50 +178,10 @@ impl Identity {
 
     /// The API, to be served by the door.
     pub fn service(self: &Arc<Self>) -> Service {
-        let room = || Arc::clone(self);
-        let routes = Routes::new(room())
-            .join(retired::routes(room()))
-            .join(token::api::routes(room()))
-            .join(token::revocations::routes(room()))
-            .join(domain::api::routes(room()))
-            .join(domain_config::api::routes(room()))
-            .join(project::api::routes(room()))
-            .join(user::api::routes(room()))
-            .join(application_credential::api::routes(room()))
-            .join(access_rule::api::routes(room()))
-            .join(credential::api::routes(room()))
-            .join(ec2::api::routes(room()))
-            .join(ec2::tokens::routes(room()))
-            .join(oauth1::consumer::api::routes(room()))
-            .join(oauth1::request_token::api::routes(room()))
-            .join(oauth1::access_token::api::routes(room()))
-            .join(oauth2::api::routes(room()))
-            .join(trust::api::routes(room()))
-            .join(group::api::routes(room()))
-            .join(role::api::routes(room()))
-            .join(role::implied::routes(room()))
-            .join(assignment::grants::routes(room()))
-            .join(assignment::list::routes(room()))
-            .join(catalog::region::api::routes(room()))
-            .join(catalog::service::api::routes(room()))
-            .join(catalog::endpoint::api::routes(room()))
-            .join(catalog::endpoint_group::api::routes(room()))
-            .join(catalog::project_endpoint::api::routes(room()))
-            .join(policy::api::routes(room()))
-            .join(policy::association::api::routes(room()))
-            .join(registered_limit::api::routes(room()))
-            .join(limit::api::routes(room()))
-            .join(federation::routes(room()));
-        let mut routes = routes.into_list();
+        let mut routes = ROOM.table().of(self);
         let home = json_home::document(&routes);
-        routes.extend(version::routes(room(), home).into_list());
-        Service {
-            name: "identity",
-            prefix: "/identity",
-            faults: FaultStyle::Keystone,
-            versions: None,
-            routes: routes.into_iter().map(vary_by_token).collect(),
-        }
+        routes.extend(version::routes(home).of(self));
+        ROOM.service_of(routes.into_iter().map(vary_by_token).collect())
     }
 
     /// The keys of what users keep here, as they lie on the disk at this moment: what another controller or a tool has
@@ -273,43 +247,6 @@ impl Identity {
     fn remember_catalog(&self, generation: u64, catalog: Arc<catalog::Catalog>) {
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Some((generation, catalog));
     }
-}
-
-/// Every policy of the room, for the enforcer.
-pub fn policies() -> Vec<&'static Policy> {
-    let mut all: Vec<&'static Policy> = vec![];
-    all.extend(token::api::POLICIES);
-    all.extend(retired::POLICIES);
-    all.extend(token::revocations::POLICIES);
-    all.extend(domain::api::POLICIES);
-    all.extend(domain_config::api::POLICIES);
-    all.extend(project::api::POLICIES);
-    all.extend(user::api::POLICIES);
-    all.extend(application_credential::api::POLICIES);
-    all.extend(access_rule::api::POLICIES);
-    all.extend(credential::api::POLICIES);
-    all.extend(ec2::api::POLICIES);
-    all.extend(ec2::tokens::POLICIES);
-    all.extend(trust::api::POLICIES);
-    all.extend(oauth1::consumer::api::POLICIES);
-    all.extend(oauth1::request_token::api::POLICIES);
-    all.extend(oauth1::access_token::api::POLICIES);
-    all.extend(group::api::POLICIES);
-    all.extend(role::api::POLICIES);
-    all.extend(role::implied::POLICIES);
-    all.extend(assignment::grants::POLICIES);
-    all.extend(assignment::list::POLICIES);
-    all.extend(catalog::region::api::POLICIES);
-    all.extend(catalog::service::api::POLICIES);
-    all.extend(catalog::endpoint::api::POLICIES);
-    all.extend(catalog::endpoint_group::api::POLICIES);
-    all.extend(catalog::project_endpoint::api::POLICIES);
-    all.extend(policy::api::POLICIES);
-    all.extend(policy::association::api::POLICIES);
-    all.extend(registered_limit::api::POLICIES);
-    all.extend(limit::api::POLICIES);
-    all.extend(federation::policies());
-    all
 }
 
 /// Lets the cache hear of all that changes what tokens mean, whoever changed it, in the very moment in which it is known.

@@ -9,16 +9,17 @@ use http::StatusCode;
 
 use crate::Identity;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("retired", routes);
+
 static REVOKED: Policy =
     Policy::new("identity:revocation_list", "rule:service_or_admin", "List revoked PKI tokens (there are none)");
 
-pub const POLICIES: [&Policy; 1] = [&REVOKED];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
-        .get("/v3/auth/tokens/OS-PKI/revoked", &REVOKED, gone)
-        .get("/v3/OS-SIMPLE-CERT/ca", Access::Public, gone)
-        .get("/v3/OS-SIMPLE-CERT/certificates", Access::Public, gone)
+pub fn routes() -> Routes<Identity> {
+    Routes::new().get("/v3/auth/tokens/OS-PKI/revoked", &REVOKED, gone).get("/v3/OS-SIMPLE-CERT/ca", Access::Public, gone).get(
+        "/v3/OS-SIMPLE-CERT/certificates",
+        Access::Public,
+        gone,
+    )
 }
 
 async fn gone(_: Arc<Identity>, _: Cx) -> Reply {

@@ -9,14 +9,12 @@ use serde_json::{Value, json};
 
 use crate::{Identity, json_home};
 
-pub fn routes(room: Arc<Identity>, home: Value) -> Routes<Identity> {
+pub fn routes(home: Value) -> Routes<Identity> {
     let root = Arc::new(json_home::below_version(&home));
     let home = Arc::new(home);
-    Routes::new(room).get("/", Access::Public, move |_, cx| list(cx, Arc::clone(&root))).get(
-        "/v3",
-        Access::Public,
-        move |_, cx| show(cx, Arc::clone(&home)),
-    )
+    Routes::new()
+        .get("/", Access::Public, move |_, cx| list(cx, Arc::clone(&root)))
+        .get("/v3", Access::Public, move |_, cx| show(cx, Arc::clone(&home)))
 }
 
 async fn list(cx: Cx, home: Arc<Value>) -> Reply {

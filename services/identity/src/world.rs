@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::Store;
 use types::Secret;
 
-use crate::{Bootstrap, CATALOG, Identity, MIGRATIONS, REGION, RULES, Settings, policies};
+use crate::{Bootstrap, CATALOG, Identity, REGION, ROOM, Settings};
 
 pub const ADMIN_PASSWORD: &str = "correct horse";
 pub const DEMO_PASSWORD: &str = "battery staple";
@@ -47,7 +47,7 @@ impl World {
     /// On this empty database.
     pub async fn on(url: &str, folder: tempfile::TempDir, settings: Settings) -> Self {
         let store = Store::open(url).await.unwrap();
-        store.migrate(&[MIGRATIONS]).await.unwrap();
+        store.migrate(&[ROOM.migrations()]).await.unwrap();
         let room = open_room(&store, folder.path(), settings).await;
         room.bootstrap(&bootstrap()).await.unwrap();
         room.ensure_demo(&Secret::new(DEMO_PASSWORD.to_owned())).await.unwrap();
@@ -186,11 +186,11 @@ pub async fn open_room(store: &Store, folder: &Path, settings: Settings) -> Arc<
 }
 
 fn door(room: &Arc<Identity>) -> Door {
-    let rules: Vec<_> = BASE_RULES.iter().chain(RULES).copied().collect();
+    let rules: Vec<_> = BASE_RULES.iter().copied().chain(ROOM.rules()).collect();
     Door::new(DoorParts {
         services: vec![room.service()],
         authenticator: Arc::clone(room) as _,
-        policies: InForce::new(Enforcer::new(&policies(), &rules, None).unwrap()),
+        policies: InForce::new(Enforcer::new(&ROOM.policies(), &rules, None).unwrap()),
         public_url: "http://cloud:80".to_owned(),
         front: Front { greeting: "test", metrics: None },
     })

@@ -21,14 +21,17 @@ use crate::{
     policy,
 };
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("cache", routes);
+
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .get("/v2/cache", &policy::CACHE_LIST, list)
         .delete("/v2/cache", &policy::CACHE_DELETE, clear)
         .put("/v2/cache/{id}", Access::Asks(&policy::CACHE_IMAGE), queue)
         .delete("/v2/cache/{id}", Access::Asks(&policy::CACHE_DELETE), delete)
         .post("/v2/cache/clean", &policy::CACHE_DELETE, nothing_to_do)
         .post("/v2/cache/prune", &policy::CACHE_DELETE, nothing_to_do)
+        .each_asking(&[&policy::SHOW])
 }
 
 /// What was asked to be at hand, and whether it is.

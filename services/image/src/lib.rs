@@ -29,33 +29,43 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{FaultStyle, Routes, Service};
+use api::{FaultStyle, Room, Service};
 use bounds::Line;
-use store::{Migrations, Step, Store};
+use store::{Step, Store};
 use tokio::sync::Semaphore;
 use work::{Bell, Tasks};
 
 pub use error::Error;
-pub use policy::{POLICIES, RULES};
 pub use settings::{Conversion, Importing, Injection, Protection, Quota, Settings, StoreSettings, Transfers, UploadLimits};
 pub use stores::place::{InBucket, Place};
 
-pub const MIGRATIONS: Migrations = Migrations {
-    room: "image",
-    steps: &[
-        Step { number: 1, name: "images", sql: include_str!("../migrations/0001_images.sql") },
-        Step {
-            number: 2,
-            name: "sharing, stores and tasks",
-            sql: include_str!("../migrations/0002_sharing_stores_and_tasks.sql"),
-        },
-        Step { number: 3, name: "metadata definitions", sql: include_str!("../migrations/0003_metadata_definitions.sql") },
-        Step { number: 4, name: "content", sql: include_str!("../migrations/0004_content.sql") },
-        Step { number: 5, name: "locations", sql: include_str!("../migrations/0005_locations.sql") },
-        Step { number: 6, name: "declared formats", sql: include_str!("../migrations/0006_declared_formats.sql") },
-        Step { number: 7, name: "released", sql: include_str!("../migrations/0007_released.sql") },
+/// What the room is made of.
+pub static ROOM: Room<Image> = Room {
+    name: "image",
+    prefix: "/image",
+    faults: FaultStyle::Glance,
+    versions: None,
+    steps: &[Step {
+        number: 2,
+        name: "sharing, stores and tasks",
+        sql: include_str!("../migrations/0002_sharing_stores_and_tasks.sql"),
+    }],
+    drawers: &[
+        root::DRAWER,
+        schema::DRAWER,
+        image::DRAWER,
+        data::DRAWER,
+        member::DRAWER,
+        import::DRAWER,
+        task::DRAWER,
+        stores::DRAWER,
+        location::DRAWER,
+        cache::DRAWER,
+        metadef::DRAWER,
     ],
 };
+
+pub(crate) type Drawer = api::Drawer<Image>;
 
 /// The room. It implements `contracts::images::Images` and `contracts::audit::Audit`.
 #[derive(Clone)]
@@ -109,20 +119,7 @@ impl Image {
     }
 
     pub fn service(&self) -> Service {
-        let room = Arc::new(self.clone());
-        let routes = Routes::new(room.clone())
-            .join(root::routes(room.clone()))
-            .join(schema::routes(room.clone()))
-            .join(image::api::routes(room.clone()))
-            .join(data::api::routes(room.clone()))
-            .join(member::api::routes(room.clone()))
-            .join(import::api::routes(room.clone()))
-            .join(task::api::routes(room.clone()))
-            .join(stores::api::routes(room.clone()))
-            .join(location::api::routes(room.clone()))
-            .join(cache::routes(room.clone()))
-            .join(metadef::api::routes(room));
-        Service { name: "image", prefix: "/image", faults: FaultStyle::Glance, versions: None, routes: routes.into_list() }
+        ROOM.service(&Arc::new(self.clone()))
     }
 
     /// The same room, doing the work of the lead that this store is bound to.

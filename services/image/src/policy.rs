@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Glance's policies with its current defaults.
 
-use access::Policy;
-
-/// Glance has no named rules of its own beyond those that all services share.
-pub const RULES: &[(&str, &str)] = &[];
-
 const READER: &str = "rule:context_is_admin or (role:reader and project_id:%(project_id)s)";
 const MEMBER: &str = "rule:context_is_admin or (role:member and project_id:%(project_id)s)";
 const SERVICE_OR_MEMBER: &str = "rule:context_is_admin or rule:service_role or (role:member and project_id:%(project_id)s)";
 const ADMIN: &str = "rule:context_is_admin";
 const METADEF_READER: &str = "rule:context_is_admin or role:reader";
 
-macro_rules! policies {
-    ($($name:ident = $policy:literal, $check:expr, $about:literal;)+) => {
-        $(pub static $name: Policy = Policy::new($policy, $check, $about);)+
-        pub const POLICIES: &[&Policy] = &[$(&$name),+];
-    };
-}
-
-policies! {
+access::policies! {
     LIST = "get_images", READER, "List images";
     SHOW = "get_image", READER, "Show an image";
     ADD = "add_image", MEMBER, "Create an image";

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{Image, image::DELETION_POLICIES};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    let mut routes = Routes::new(room);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("schema", routes);
+
+pub fn routes() -> Routes<Image> {
+    let mut routes = Routes::new();
     macro_rules! schemas {
         ($($path:literal => $schema:expr),+ $(,)?) => {
             $(routes = routes.get(concat!("/v2/schemas/", $path), Access::Authenticated, |_: Arc<Image>, _: Cx| async {

@@ -15,14 +15,17 @@ use crate::{
     pick::{self, Pick},
 };
 
+pub(crate) const DRAWER: crate::Drawer = api::Drawer::new("agent", routes).with(crate::Own::NOTHING);
+
 pub static GET: Policy = Policy::new("get_agent", "rule:admin_only", "See the hosts that OVN works on");
 pub static ZONES: Policy = Policy::new("get_availability_zone", "role:reader", "See the availability zones of networks");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
-        .get("/v2.0/agents", Access::Asks(&GET), list)
-        .get("/v2.0/agents/{id}", Access::Asks(&GET), show)
-        .get("/v2.0/availability_zones", Access::Asks(&ZONES), zones)
+pub fn routes() -> Routes<Room> {
+    Routes::new().get("/v2.0/agents", Access::Asks(&GET), list).get("/v2.0/agents/{id}", Access::Asks(&GET), show).get(
+        "/v2.0/availability_zones",
+        Access::Asks(&ZONES),
+        zones,
+    )
 }
 
 const FILTERS: [Pick; 9] = [

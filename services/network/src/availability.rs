@@ -17,6 +17,8 @@ use crate::{
     subnet,
 };
 
+pub(crate) const DRAWER: crate::Drawer = api::Drawer::new("availability", routes).with(crate::Own::NOTHING);
+
 pub static GET: Policy = Policy::new(
     "get_network_ip_availability",
     "rule:admin_only or rule:service_api",
@@ -27,8 +29,8 @@ pub static GET_POOL: Policy =
     Policy::new("get_floatingip_pool", "rule:project_reader_or_admin", "See where floating IPs come from");
 pub static GET_PROVIDER: Policy = Policy::new("get_service_provider", "role:reader", "See who serves a kind of resource");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/network-ip-availabilities", Access::Asks(&GET), list)
         .get("/v2.0/network-ip-availabilities/{id}", Access::Asks(&GET), show)
         .get("/v2.0/floatingip_pools", Access::Asks(&GET_POOL), pools)

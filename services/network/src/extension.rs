@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use crate::{Error, Room, listing};
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone()).get("/v2.0/extensions", Access::Authenticated, list).get(
+pub(crate) const DRAWER: crate::Drawer = api::Drawer::new("extension", routes).with(crate::Own::NOTHING);
+
+pub fn routes() -> Routes<Room> {
+    Routes::new().get("/v2.0/extensions", Access::Authenticated, list).get(
         "/v2.0/extensions/{alias}",
         Access::Authenticated,
         show,

@@ -12,12 +12,32 @@ use std::fmt::Display;
 use store::{Result, Tx, params};
 use types::Timestamp;
 
+use crate::northbound::rows::{Rows, Surroundings};
+
 /// The group that drops what nothing allows; there is one.
 pub const DROP: &str = "drop";
 
-/// The kinds of keys, with the tables whose ids they hold.
-pub const KINDS: [(&str, &str); 5] =
-    [("network", "networks"), ("sg", "security_groups"), ("port", "ports"), ("router", "routers"), ("fip", "floating_ips")];
+/// A kind of key, as the drawer of its things says it.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// The first part of the key.
+    pub name: &'static str,
+    /// The table whose ids are the second part.
+    pub table: &'static str,
+    /// What stands in OVN for one that is in that table.
+    pub rows: fn(&mut Tx, &Surroundings, &str) -> crate::Result<Rows>,
+}
+
+/// All kinds that there are.
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    crate::ROOM.drawers.iter().flat_map(|drawer| drawer.more.keys)
+}
+
+/// The kind of a key, and the id in it.
+pub fn read(key: &str) -> Option<(&'static Kind, &str)> {
+    let (kind, id) = key.split_once('/')?;
+    Some((kinds().find(|known| known.name == kind)?, id))
+}
 
 pub fn network(id: impl Display) -> String {
     format!("network/{id}")

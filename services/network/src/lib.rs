@@ -38,14 +38,14 @@ mod who;
 
 use std::sync::Arc;
 
-use access::{InForce, Policy};
-use api::{FaultStyle, Routes, Service};
+use access::InForce;
+use api::{FaultStyle, Service};
 use contracts::{
     BoxFuture, Refusal,
     audit::{Audit, Finding},
 };
 use ovn::{northbound::Northbound, southbound::Southbound};
-use store::{Migrations, Step, Store};
+use store::{Step, Store};
 use tokio::task::JoinHandle;
 use work::Tasks;
 
@@ -53,77 +53,45 @@ pub(crate) use error::{Error, Result};
 pub(crate) use room::Room;
 pub use settings::Settings;
 
-pub const MIGRATIONS: Migrations = Migrations {
-    room: "network",
+/// What the room is made of.
+pub static ROOM: api::Room<Room, Own> = api::Room {
+    name: "network",
+    prefix: "/network",
+    faults: FaultStyle::Neutron,
+    versions: None,
     steps: &[
         Step { number: 1, name: "networks", sql: include_str!("../migrations/0001_networks.sql") },
-        Step { number: 2, name: "subnet pools", sql: include_str!("../migrations/0002_subnet_pools.sql") },
-        Step { number: 3, name: "normalized prefixes", sql: include_str!("../migrations/0003_normalized_prefixes.sql") },
         Step { number: 4, name: "tombstones", sql: include_str!("../migrations/0004_tombstones.sql") },
+    ],
+    drawers: &[
+        version::DRAWER,
+        extension::DRAWER,
+        network::DRAWER,
+        subnet::DRAWER,
+        subnet_pool::DRAWER,
+        port::DRAWER,
+        router::DRAWER,
+        floating_ip::DRAWER,
+        security_group::DRAWER,
+        security_group::rule::DRAWER,
+        quota::DRAWER,
+        agent::DRAWER,
+        availability::DRAWER,
     ],
 };
 
-pub static POLICIES: &[&Policy] = &[
-    &network::api::GET,
-    &network::api::GET_PROVIDER,
-    &network::api::CREATE,
-    &network::api::CREATE_SHARED,
-    &network::api::CREATE_EXTERNAL,
-    &network::api::CREATE_PROVIDER,
-    &network::api::UPDATE,
-    &network::api::UPDATE_SHARED,
-    &network::api::UPDATE_EXTERNAL,
-    &network::api::DELETE,
-    &subnet::api::GET,
-    &subnet::api::CREATE,
-    &subnet::api::UPDATE,
-    &subnet::api::DELETE,
-    &port::api::GET,
-    &port::api::GET_BINDING,
-    &port::api::CREATE,
-    &port::api::CREATE_DEVICE_OWNER,
-    &port::api::CREATE_MAC,
-    &port::api::CREATE_FIXED_IP,
-    &port::api::CREATE_PORT_SECURITY,
-    &port::api::CREATE_PAIRS,
-    &port::api::CREATE_BINDING,
-    &port::api::UPDATE,
-    &port::api::DELETE,
-    &router::api::GET,
-    &router::api::CREATE,
-    &router::api::UPDATE,
-    &router::api::SNAT,
-    &router::api::EXTERNAL_FIXED_IPS,
-    &router::api::DELETE,
-    &router::api::ADD_INTERFACE,
-    &router::api::REMOVE_INTERFACE,
-    &router::api::INTERFACE_ON,
-    &floating_ip::api::GET,
-    &floating_ip::api::CREATE,
-    &floating_ip::api::CREATE_ADDRESS,
-    &floating_ip::api::UPDATE,
-    &floating_ip::api::DELETE,
-    &security_group::api::GET,
-    &security_group::api::CREATE,
-    &security_group::api::UPDATE,
-    &security_group::api::DELETE,
-    &security_group::rule::api::GET,
-    &security_group::rule::api::CREATE,
-    &security_group::rule::api::DELETE,
-    &quota::api::GET,
-    &quota::api::UPDATE,
-    &quota::api::DELETE,
-    &agent::GET,
-    &agent::ZONES,
-    &availability::GET,
-    &availability::GET_POOL,
-    &availability::GET_PROVIDER,
-    &subnet_pool::api::GET,
-    &subnet_pool::api::CREATE,
-    &subnet_pool::api::CREATE_SHARED,
-    &subnet_pool::api::UPDATE,
-    &subnet_pool::api::DELETE,
-];
+pub(crate) type Drawer = api::Drawer<Room, Own>;
+
+/// What this room asks of a drawer beyond what all do.
+#[derive(Clone, Copy)]
+pub struct Own {
+    /// The kinds of keys under which its things stand in OVN.
+    pub(crate) keys: &'static [keys::Kind],
+}
+
+impl Own {
+    pub(crate) const NOTHING: Self = Self { keys: &[] };
+}
 
 /// The room. It implements `contracts::ports::Ports` and `contracts::audit::Audit`.
 #[derive(Clone)]
@@ -138,23 +106,7 @@ impl Network {
     }
 
     pub fn service(&self) -> Service {
-        let room = &self.room;
-        let routes = Routes::new(room.clone())
-            .join(version::routes(room))
-            .join(extension::routes(room))
-            .join(network::api::routes(room))
-            .join(subnet::api::routes(room))
-            .join(subnet_pool::api::routes(room))
-            .join(port::api::routes(room))
-            .join(router::api::routes(room))
-            .join(floating_ip::api::routes(room))
-            .join(security_group::api::routes(room))
-            .join(security_group::rule::api::routes(room))
-            .join(tag::api::routes(room))
-            .join(quota::api::routes(room))
-            .join(agent::routes(room))
-            .join(availability::routes(room));
-        Service { name: "network", prefix: "/network", faults: FaultStyle::Neutron, versions: None, routes: routes.into_list() }
+        ROOM.service(&self.room)
     }
 
     /// The same room, doing the work of the lead that this store is bound to.

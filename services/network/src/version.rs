@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use crate::Room;
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone()).get("/", Access::Public, versions).get("/v2.0", Access::Public, resources)
+pub(crate) const DRAWER: crate::Drawer = api::Drawer::new("version", routes).with(crate::Own::NOTHING);
+
+pub fn routes() -> Routes<Room> {
+    Routes::new().get("/", Access::Public, versions).get("/v2.0", Access::Public, resources)
 }
 
 async fn versions(_room: Arc<Room>, cx: Cx) -> Reply {

@@ -21,19 +21,34 @@ mod usage;
 
 use std::sync::Arc;
 
-use api::{FaultStyle, Microversions, Routes, Service};
-use store::{Migrations, Step, Store};
+use api::{FaultStyle, Microversions, Room, Service};
+use store::{Step, Store};
 use types::Microversion;
 
-pub use policy::{POLICIES, RULES};
-
-pub const MIGRATIONS: Migrations = Migrations {
-    room: "placement",
-    steps: &[
-        Step { number: 1, name: "placement", sql: include_str!("../migrations/0001_placement.sql") },
-        Step { number: 2, name: "sums", sql: include_str!("../migrations/0002_sums.sql") },
+/// What the room is made of.
+pub static ROOM: Room<Placement> = Room {
+    name: "placement",
+    prefix: "/placement",
+    faults: FaultStyle::Placement,
+    versions: Some(Microversions {
+        name: "placement",
+        legacy_header: None,
+        min: Microversion::new(1, 0),
+        max: Microversion::new(1, 39),
+    }),
+    steps: &[],
+    drawers: &[
+        root::DRAWER,
+        provider::DRAWER,
+        inventory::DRAWER,
+        names::DRAWER,
+        allocation::DRAWER,
+        usage::DRAWER,
+        candidate::DRAWER,
     ],
 };
+
+pub(crate) type Drawer = api::Drawer<Placement>;
 
 /// The room. It implements `contracts::placement::Placement` and `contracts::audit::Audit`.
 #[derive(Clone)]
@@ -47,26 +62,6 @@ impl Placement {
     }
 
     pub fn service(&self) -> Service {
-        let room = Arc::new(self.clone());
-        let routes = Routes::new(room.clone())
-            .join(root::routes(room.clone()))
-            .join(provider::routes(room.clone()))
-            .join(inventory::routes(room.clone()))
-            .join(names::routes(room.clone()))
-            .join(allocation::routes(room.clone()))
-            .join(usage::routes(room.clone()))
-            .join(candidate::routes(room));
-        Service {
-            name: "placement",
-            prefix: "/placement",
-            faults: FaultStyle::Placement,
-            versions: Some(Microversions {
-                name: "placement",
-                legacy_header: None,
-                min: Microversion::new(1, 0),
-                max: Microversion::new(1, 39),
-            }),
-            routes: routes.into_list(),
-        }
+        ROOM.service(&Arc::new(self.clone()))
     }
 }

@@ -2,21 +2,12 @@
 //! Placement's policies, with the defaults of the original: for administrators and the cloud's own services, but for
 //! usages, which a project's reader may see of his own.
 
-use access::Policy;
-
 const ADMIN: &str = "rule:admin_or_service_api";
 
 /// The named rule that the defaults lean on.
 pub const RULES: &[(&str, &str)] = &[("admin_or_service_api", "role:admin or role:service")];
 
-macro_rules! policies {
-    ($($name:ident = $policy:literal, $check:expr, $about:literal;)+) => {
-        $(pub static $name: Policy = Policy::new($policy, $check, $about);)+
-        pub const POLICIES: &[&Policy] = &[$(&$name),+];
-    };
-}
-
-policies! {
+access::policies! {
     PROVIDERS_LIST = "placement:resource_providers:list", ADMIN, "List resource providers";
     PROVIDERS_CREATE = "placement:resource_providers:create", ADMIN, "Create a resource provider";
     PROVIDERS_SHOW = "placement:resource_providers:show", ADMIN, "Show a resource provider";

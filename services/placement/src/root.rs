@@ -9,8 +9,10 @@ use serde_json::json;
 
 use crate::Placement;
 
-pub fn routes(room: Arc<Placement>) -> Routes<Placement> {
-    Routes::new(room).get("/", Access::Public, show)
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("root", routes);
+
+pub fn routes() -> Routes<Placement> {
+    Routes::new().get("/", Access::Public, show)
 }
 
 async fn show(_: Arc<Placement>, _: Cx) -> Reply {

@@ -7,15 +7,15 @@ use serde_json::json;
 use types::{AllocationConsumer, NodeId, ProviderId};
 use world::{Talk, World};
 
-use crate::{MIGRATIONS, POLICIES, Placement, RULES};
+use crate::{Placement, ROOM};
 
 const HOST: &str = "11111111-1111-4111-8111-111111111111";
 const SERVER: &str = "22222222-2222-4222-8222-222222222222";
 
 async fn start() -> (World, Placement, Talk) {
-    let world = World::new(&[MIGRATIONS]).await;
+    let world = World::new(&[ROOM.migrations()]).await;
     let room = Placement::new(world.store.clone());
-    let talk = world.talk(vec![room.service()], POLICIES, RULES).as_("admin").version("placement 1.39");
+    let talk = world.talk(vec![room.service()], &ROOM.policies(), &ROOM.rules()).as_("admin").version("placement 1.39");
     (world, room, talk)
 }
 

@@ -31,7 +31,7 @@ const TABLE: &str =
 const INSERT: &str = "INSERT INTO bench_things (id, project_id, name, note) VALUES ($1, $2, $3, $4)";
 const NOTE: &str = "A note of the length of a description, with which the row is about as large as that of a small resource.";
 
-const MIGRATIONS: Migrations = Migrations { room: "bench", steps: &[Step { number: 1, name: "things", sql: TABLE }] };
+const MIGRATIONS: Migrations = Migrations::new("bench", &[Step { number: 1, name: "things", sql: TABLE }]);
 
 /// Rounds of each, in writes a second.
 #[derive(Default)]

@@ -4,7 +4,7 @@
 //!
 //! ```ignore
 //! let world = World::new().await;
-//! let talk = world.talk(vec![room.service()], room::POLICIES, room::RULES);
+//! let talk = world.talk(vec![room.service()], &ROOM.policies(), &ROOM.rules());
 //! talk.as_("member@p1").post("/compute/v2.1/servers", json!({…})).await.expect(202);
 //! ```
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]

@@ -15,6 +15,14 @@ mod tests;
 
 use scopes::Scopes;
 
+/// Policies, one a line: `SHOW = "compute:show", RULE, "Show it.";`
+#[macro_export]
+macro_rules! policies {
+    ($($name:ident = $policy:literal, $check:expr, $about:literal;)+) => {
+        $(pub(crate) static $name: $crate::Policy = $crate::Policy::new($policy, $check, $about);)+
+    };
+}
+
 /// One thing that may be allowed: its name in `policy.yaml`, the rule that holds unless the operator says otherwise,
 /// and a line that says what it guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,12 +11,12 @@ pub(super) struct Fixture {
     pub(super) _dir: Option<TempDir>,
 }
 
-pub(super) const TABLES: Migrations = Migrations {
-    room: "tests",
-    steps: &[Step {
-        number: 1,
-        name: "things",
-        sql: "-- A table with one of each; 'quoted TEXT' stays as it is.
+pub(super) const TABLES: Migrations = Migrations::new("tests", &[THINGS]);
+
+pub(super) const THINGS: Step = Step {
+    number: 1,
+    name: "things",
+    sql: "-- A table with one of each; 'quoted TEXT' stays as it is.
               CREATE TABLE owners (id TEXT PRIMARY KEY);
               CREATE TABLE things (
                   id         TEXT PRIMARY KEY,
@@ -31,7 +31,6 @@ pub(super) const TABLES: Migrations = Migrations {
                   owner_id   TEXT REFERENCES owners (id) DEFERRABLE INITIALLY DEFERRED,
                   UNIQUE (project_id, name)
               );",
-    }],
 };
 
 impl Fixture {

@@ -2,12 +2,12 @@
 //! Steps run once, in order, and a database that this version does not understand is left alone.
 
 use super::behaviour::{insert, names, run};
-use super::fixture::{Fixture, TABLES};
+use super::fixture::{Fixture, TABLES, THINGS};
 use crate::{Error, Migrations, Step, Store};
 
 const COLOUR: Step = Step { number: 2, name: "colour", sql: "ALTER TABLE things ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';" };
 
-const WITH_COLOUR: Migrations = Migrations { room: TABLES.room, steps: &[TABLES.steps[0], COLOUR] };
+const WITH_COLOUR: Migrations = Migrations::new("tests", &[THINGS, COLOUR]);
 
 pub(super) async fn migrations_run_once(fixture: Fixture) {
     let store = &fixture.store;
@@ -25,8 +25,7 @@ pub(super) async fn migrations_run_once(fixture: Fixture) {
 }
 
 pub(super) async fn a_changed_migration_is_refused(fixture: Fixture) {
-    const CHANGED: Migrations =
-        Migrations { room: TABLES.room, steps: &[Step { sql: "CREATE TABLE other (id TEXT PRIMARY KEY);", ..TABLES.steps[0] }] };
+    const CHANGED: Migrations = Migrations::new("tests", &[Step { sql: "CREATE TABLE other (id TEXT PRIMARY KEY);", ..THINGS }]);
     let refused = fixture.store.migrate(&[CHANGED]).await.unwrap_err();
     assert_eq!(refused.to_string(), "migration 1 (things) of `tests` was changed after this database had run it");
 }
@@ -48,14 +47,8 @@ pub(super) async fn a_newer_store_is_refused_when_opened(fixture: Fixture) {
 }
 
 pub(super) async fn a_failing_migration_leaves_nothing_behind(fixture: Fixture) {
-    const BROKEN: Migrations = Migrations {
-        room: TABLES.room,
-        steps: &[
-            TABLES.steps[0],
-            COLOUR,
-            Step { number: 3, name: "broken", sql: "CREATE TABLE half (id TEXT); INSERT INTO nowhere VALUES (1);" },
-        ],
-    };
+    const BAD: Step = Step { number: 3, name: "broken", sql: "CREATE TABLE half (id TEXT); INSERT INTO nowhere VALUES (1);" };
+    const BROKEN: Migrations = Migrations::new("tests", &[THINGS, COLOUR, BAD]);
     let store = &fixture.store;
     let failed = store.migrate(&[BROKEN]).await.unwrap_err();
     assert_eq!(failed.to_string(), "apply migration 3 (broken) of `tests`");

@@ -24,8 +24,8 @@ use crate::{
 const ACCESS: &str = "/v2.1/flavors/{id}/os-flavor-access";
 const ACTION: &str = "/v2.1/flavors/{id}/action";
 
-pub(super) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(super) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(ACCESS, &policy::FLAVOR_ACCESS, list)
         .action(ACTION, "addTenantAccess", &policy::FLAVOR_ACCESS_ADD, add)
         .action(ACTION, "removeTenantAccess", &policy::FLAVOR_ACCESS_REMOVE, remove)

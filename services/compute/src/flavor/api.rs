@@ -27,8 +27,8 @@ const DETAIL: &str = "/v2.1/flavors/detail";
 const FLAVOR: &str = "/v2.1/flavors/{id}";
 const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(1000), default_sort: &[("flavorid", Sort::Ascending)] };
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(FLAVORS, Access::Authenticated, list)
         .get(DETAIL, Access::Authenticated, list_detail)
         .get(FLAVOR, Access::Authenticated, show)
@@ -36,8 +36,9 @@ pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
         .put(FLAVOR, &policy::FLAVOR_UPDATE, update)
         .since(v(55))
         .delete(FLAVOR, &policy::FLAVOR_DELETE, delete)
-        .join(extra_specs::routes(room))
-        .join(flavor_access::routes(room))
+        .join(extra_specs::routes())
+        .join(flavor_access::routes())
+        .each_asking(&[&policy::FLAVOR_CREATE, &policy::EXTRA_SPECS_INDEX])
 }
 
 /// Flavors have no owner. Who may make them sees all of them; others see the public ones and their project's.

@@ -26,8 +26,8 @@ const SPEC: &str = "/v2.1/flavors/{id}/os-extra_specs/{key}";
 
 type Specs = BTreeMap<String, String>;
 
-pub(super) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(super) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(SPECS, &policy::EXTRA_SPECS_INDEX, list)
         .get(SPEC, &policy::EXTRA_SPECS_SHOW, show)
         .post(SPECS, &policy::EXTRA_SPECS_CREATE, create)

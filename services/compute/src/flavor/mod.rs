@@ -16,6 +16,8 @@ use types::{FlavorId, Timestamp};
 pub(crate) use api::{routes, viewer};
 pub(crate) use seed::STANDARD;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("flavor", routes);
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Flavor {
     pub id: FlavorId,

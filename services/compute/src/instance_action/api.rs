@@ -39,8 +39,11 @@ struct Entry {
     message: Option<String>,
 }
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone()).get(ACTIONS, &policy::ACTION_LIST, list).get(ACTION, &policy::ACTION_SHOW, show)
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
+        .get(ACTIONS, &policy::ACTION_LIST, list)
+        .get(ACTION, &policy::ACTION_SHOW, show)
+        .asking(&[&policy::ACTION_EVENTS, &policy::ACTION_EVENTS_DETAILS])
 }
 
 async fn list(room: Arc<Compute>, cx: Cx) -> Reply {

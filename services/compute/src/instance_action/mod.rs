@@ -8,6 +8,8 @@ mod store;
 pub(crate) use api::routes;
 pub(crate) use store::{begin, done, fail, fail_open, failed, finish, finish_through};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("instance_action", routes);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Create,

@@ -22,8 +22,8 @@ const KEYPAIRS: &str = "/v2.1/os-keypairs";
 const KEYPAIR: &str = "/v2.1/os-keypairs/{name}";
 const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(1000), default_sort: &[] };
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(KEYPAIRS, &policy::KEYPAIR_INDEX, list)
         .post(KEYPAIRS, &policy::KEYPAIR_CREATE, create)
         .get(KEYPAIR, &policy::KEYPAIR_SHOW, show)

@@ -10,6 +10,8 @@ use types::{Timestamp, UserId};
 
 pub(crate) use api::routes;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("keypair", routes);
+
 #[derive(Debug, Clone)]
 pub(crate) struct Keypair {
     /// A number of Nova's that older versions show; never used to find one.

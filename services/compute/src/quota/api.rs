@@ -22,8 +22,8 @@ const SET: &str = "/v2.1/os-quota-sets/{project}";
 const DEFAULTS: &str = "/v2.1/os-quota-sets/{project}/defaults";
 const DETAIL: &str = "/v2.1/os-quota-sets/{project}/detail";
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(SET, &policy::QUOTA_SHOW, show)
         .put(SET, &policy::QUOTA_UPDATE, update)
         .delete(SET, &policy::QUOTA_DELETE, delete)

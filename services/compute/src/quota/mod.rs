@@ -10,6 +10,8 @@ mod store;
 pub(crate) use api::routes;
 pub(crate) use store::{Usage, fitting, limit, limits, usage};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("quota", routes);
+
 /// What is limited, under Nova's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource {

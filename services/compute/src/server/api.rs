@@ -28,11 +28,14 @@ const INTERFACE: &str = "/v2.1/servers/{id}/os-interface/{port}";
 const PASSWORD: &str = "/v2.1/servers/{id}/os-server-password";
 const VOLUMES: &str = "/v2.1/servers/{id}/os-volume_attachments";
 
-pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
-    Routes::new(room.clone())
+pub(crate) fn routes() -> Routes<Compute> {
+    Routes::new()
         .get(SERVERS, &policy::SERVER_INDEX, list::list)
+        .asking(&[&policy::SERVER_INDEX_ALL, &policy::SERVER_ALL_FILTERS])
         .post(SERVERS, &policy::SERVER_CREATE, create::create)
+        .asking(&[&policy::SERVER_CREATE_FORCED_HOST, &policy::SERVER_CREATE_ON_HOST, &policy::FLAVOR_CREATE])
         .get(DETAIL, &policy::SERVER_DETAIL, list::list_detail)
+        .asking(&[&policy::SERVER_DETAIL_ALL, &policy::SERVER_ALL_FILTERS])
         .get(SERVER, &policy::SERVER_SHOW, show)
         .put(SERVER, &policy::SERVER_UPDATE, update::update)
         .delete(SERVER, &policy::SERVER_DELETE, action::delete)
@@ -71,6 +74,8 @@ pub(crate) fn routes(room: &Arc<Compute>) -> Routes<Compute> {
         .get(VOLUMES, &policy::SERVER_VOLUMES_INDEX, interfaces::volumes)
         .get(PASSWORD, &policy::GUEST_PASSWORD_SHOW, guest_password::show)
         .delete(PASSWORD, &policy::GUEST_PASSWORD_CLEAR, guest_password::clear)
+        .each_asking(&[&policy::SERVER_UNLOCK_OVERRIDE])
+        .each_asking(&Sight::ASKS)
 }
 
 async fn show(room: Arc<Compute>, cx: Cx) -> Reply {

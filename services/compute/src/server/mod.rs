@@ -45,6 +45,12 @@ use state::{Facts, Found, Phase};
 
 pub(crate) use api::routes;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes).tables(&[
+    crate::Step { number: 2, name: "snapshots", sql: include_str!("../../migrations/0002_snapshots.sql") },
+    crate::Step { number: 3, name: "guest passwords", sql: include_str!("../../migrations/0003_guest_passwords.sql") },
+    crate::Step { number: 4, name: "released machines", sql: include_str!("../../migrations/0004_released_machines.sql") },
+]);
+
 /// A server as its row has it.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {

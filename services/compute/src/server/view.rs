@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use access::Target;
+use access::{Policy, Target};
 use api::Cx;
 use contracts::{nodes::NodeFacts, ports::PortFacts};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -39,6 +39,10 @@ pub(super) enum Answer {
 }
 
 impl Sight {
+    /// What is asked of the caller before he is shown servers.
+    pub(super) const ASKS: [&'static Policy; 3] =
+        [&policy::SERVER_EXTENDED, &policy::SERVER_SHOW_EXTRA_SPECS, &policy::SERVER_SHOW_HOST_STATUS];
+
     /// Looks at these servers: one question to the network room for all of them, and one to fleet if it matters.
     pub(super) async fn of(room: &Compute, cx: &Cx, servers: &[Server]) -> Read<Self> {
         let project = servers.first().map(|server| server.project_id.clone());

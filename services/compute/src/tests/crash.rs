@@ -26,7 +26,7 @@ const SNAPSHOTS: &str = "COMPUTE_CRASH_SNAPSHOTS";
 
 async fn cloud_in(folder: &Path, database: &str) -> Cloud {
     let store = Store::open(database).await.unwrap();
-    store.migrate(&[crate::MIGRATIONS, placement::MIGRATIONS]).await.unwrap();
+    store.migrate(&[crate::ROOM.migrations(), placement::ROOM.migrations()]).await.unwrap();
     let world = World { store, folder: tempfile::tempdir().unwrap() };
     let mut cloud = Cloud::over(world, Far::new(Some(folder.join("far.json")), &["h1", "h2"]), Patience::default()).await;
     cloud.wake();

@@ -191,7 +191,7 @@ async fn a_server_is_deleted_while_it_is_being_built() {
 
 #[tokio::test]
 async fn a_host_that_is_just_away_is_waited_for_and_one_that_stays_away_is_not() {
-    let world = World::new(&[crate::MIGRATIONS, placement::MIGRATIONS]).await;
+    let world = World::new(&[crate::ROOM.migrations(), placement::ROOM.migrations()]).await;
     let patience = Patience { returning_node: Duration::from_millis(400), ..Patience::default() };
     let mut cloud = Cloud::over(world, Far::new(None, &["h1"]), patience).await;
     // As after a restart of the controller: the host was last seen long ago, and will connect in a moment.
@@ -211,7 +211,7 @@ async fn a_host_that_is_just_away_is_waited_for_and_one_that_stays_away_is_not()
 
 #[tokio::test]
 async fn a_dead_host_does_not_hold_a_deleted_server_and_clears_up_when_it_returns() {
-    let world = World::new(&[crate::MIGRATIONS, placement::MIGRATIONS]).await;
+    let world = World::new(&[crate::ROOM.migrations(), placement::ROOM.migrations()]).await;
     let patience = Patience { dead_node: Duration::from_millis(300), returning_node: Duration::ZERO, ..Patience::default() };
     let mut cloud = Cloud::over(world, Far::new(None, &["h1"]), patience).await;
     cloud.wake();

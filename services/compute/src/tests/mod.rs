@@ -72,7 +72,7 @@ impl Cloud {
 
     /// The same where nothing is reconciled yet.
     pub(super) async fn asleep(hosts: &[&str]) -> Self {
-        let world = World::new(&[crate::MIGRATIONS, placement::MIGRATIONS]).await;
+        let world = World::new(&[crate::ROOM.migrations(), placement::ROOM.migrations()]).await;
         Self::over(world, Far::new(None, hosts), Patience::default()).await
     }
 
@@ -86,7 +86,7 @@ impl Cloud {
         let compute = Compute::with_patience(world.store.clone(), neighbours, patience);
         far.serve(&compute);
         compute.ensure_standard_flavors().await.unwrap();
-        let talk = world.talk(vec![compute.service()], crate::POLICIES, crate::RULES).version("compute 2.96");
+        let talk = world.talk(vec![compute.service()], &crate::ROOM.policies(), &crate::ROOM.rules()).version("compute 2.96");
         Self { world, compute, placement, far, talk, reconcilers: None }
     }
 

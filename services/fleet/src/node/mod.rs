@@ -11,6 +11,9 @@ use contracts::Refusal;
 
 use crate::Result;
 
+pub(crate) const TABLES: &[::store::Step] =
+    &[::store::Step { number: 1, name: "nodes", sql: include_str!("../../migrations/0001_nodes.sql") }];
+
 /// RFC 1123 allows less, but hosts are called all sorts of things; what matters is that it is one plain word.
 const LONGEST_HOSTNAME: usize = 253;
 

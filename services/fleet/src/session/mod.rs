@@ -37,6 +37,9 @@ use touched::Ears;
 pub(crate) use driver::{BEAT, drive};
 pub(crate) use lines::Lines;
 
+pub(crate) const TABLES: &[::store::Step] =
+    &[::store::Step { number: 2, name: "sessions", sql: include_str!("../../migrations/0002_sessions.sql") }];
+
 /// How long an asked node may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const ASKS_AT_ONCE: usize = 64;

@@ -21,10 +21,8 @@ static LIST: Policy = Policy::new("identity:list_access_rules", READ, "List a us
 static GET: Policy = Policy::new("identity:get_access_rule", READ, "Show an access rule");
 static DELETE: Policy = Policy::new("identity:delete_access_rule", DELETE_ONE, "Delete an access rule");
 
-pub const POLICIES: [&Policy; 3] = [&LIST, &GET, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/users/{user_id}/access_rules", &LIST, list)
         .get("/v3/users/{user_id}/access_rules/{rule_id}", &GET, show)
         .delete("/v3/users/{user_id}/access_rules/{rule_id}", &DELETE, delete)

@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("access_rule", api::routes).tables(&[crate::Step {
+    number: 3,
+    name: "access rules",
+    sql: include_str!("../../migrations/0003_access_rules.sql"),
+}]);
+
 const METHODS: [&str; 6] = ["POST", "GET", "HEAD", "PATCH", "PUT", "DELETE"];
 
 /// As many as one credential may have: each request of its tokens is held against them.

@@ -36,10 +36,8 @@ static DELETE: Policy = Policy::new(
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all) or user_id:%(user_id)s";
 
-pub const POLICIES: [&Policy; 4] = [&LIST, &GET, &CREATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/users/{user_id}/application_credentials", &LIST, list)
         .post("/v3/users/{user_id}/application_credentials", &CREATE, create)
         .get("/v3/users/{user_id}/application_credentials/{credential_id}", &GET, show)

@@ -13,6 +13,8 @@ use types::{ProjectId, RoleId, Secret, Timestamp, UserId};
 
 use crate::{access_rule::RuleRequest, body::Name, user::Password};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("application_credential", api::routes);
+
 #[derive(Debug, Clone)]
 pub struct ApplicationCredential {
     pub id: String,

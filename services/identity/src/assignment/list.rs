@@ -27,10 +27,8 @@ static LIST_TREE: Policy = Policy::new(
 )
 .also_for_domains();
 
-pub const POLICIES: [&Policy; 2] = [&LIST, &LIST_TREE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room).get("/v3/role_assignments", &LIST, list)
+pub fn routes() -> Routes<Identity> {
+    Routes::new().get("/v3/role_assignments", &LIST, list).asking(&[&LIST_TREE])
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {

@@ -11,6 +11,12 @@ mod tests;
 
 use types::{DomainId, GroupId, ProjectId, RoleId, UserId};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("assignment", routes).rules(grants::RULES);
+
+fn routes() -> ::api::Routes<crate::Identity> {
+    grants::routes().join(list::routes())
+}
+
 /// Who a role is given to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Holder {

@@ -14,8 +14,9 @@ use crate::{
 };
 
 /// Gives a role; that it was given already is no error.
-pub fn grant(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {
-    let assignment = over.subject();
+pub fn grant(tx: &mut Tx, allowed: &Allowed<Assignment>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {
+    let assignment = allowed.thing();
+    over.is_of(assignment)?;
     refuse_role_of_another_domain(tx, assignment)?;
     let sql = "INSERT INTO role_assignments (actor_kind, actor_id, target_kind, target_id, role_id, inherited) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
@@ -37,8 +38,9 @@ fn refuse_role_of_another_domain(tx: &mut Tx, assignment: &Assignment) -> Result
     Err(Error::Forbidden(format!("Project {project} must be in the same domain as the role {role} being assigned.")))
 }
 
-pub fn revoke(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {
-    let assignment = over.subject();
+pub fn revoke(tx: &mut Tx, allowed: &Allowed<Assignment>, over: &Over<Assignment>, actor: &Actor) -> Result<()> {
+    let assignment = allowed.thing();
+    over.is_of(assignment)?;
     let sql = "DELETE FROM role_assignments WHERE actor_kind = $1 AND actor_id = $2 AND target_kind = $3 \
                AND target_id = $4 AND role_id = $5 AND inherited = $6";
     if tx.execute(sql, &key(assignment))? == 0 {
@@ -48,14 +50,16 @@ pub fn revoke(tx: &mut Tx, _: &Allowed<()>, over: &Over<Assignment>, actor: &Act
     change::record(tx, actor, "role_assignment", assignment.holder.id(), Some(&state), None)
 }
 
-pub fn is_granted(tx: &mut Tx, _: &Allowed<()>, assignment: &Assignment) -> Result<bool> {
+pub fn is_granted(tx: &mut Tx, allowed: &Allowed<Assignment>) -> Result<bool> {
+    let assignment = allowed.thing();
     let sql = "SELECT 1 FROM role_assignments WHERE actor_kind = $1 AND actor_id = $2 AND target_kind = $3 \
                AND target_id = $4 AND role_id = $5 AND inherited = $6";
     Ok(tx.query_opt(sql, &key(assignment))?.is_some())
 }
 
 /// The roles that were given to this very holder in this very place.
-pub fn granted(tx: &mut Tx, _: &Allowed<()>, holder: &Holder, place: &Place, inherited: bool) -> Result<Vec<Role>> {
+pub fn granted(tx: &mut Tx, allowed: &Allowed<(Holder, Place)>, inherited: bool) -> Result<Vec<Role>> {
+    let (holder, place) = allowed.thing();
     let sql = "SELECT role_id FROM role_assignments WHERE actor_kind = $1 AND actor_id = $2 AND target_kind = $3 \
                AND target_id = $4 AND inherited = $5 ORDER BY role_id";
     let rows = tx.query(sql, &params![holder.kind(), holder.id(), place.kind(), place.id(), inherited])?;

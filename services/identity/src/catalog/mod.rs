@@ -21,6 +21,20 @@ use types::{EndpointId, ServiceId};
 use self::endpoint::store as endpoints;
 use crate::{Identity, error::Result};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("catalog", routes).tables(&[crate::Step {
+    number: 12,
+    name: "endpoint_filters",
+    sql: include_str!("../../migrations/0012_endpoint_filters.sql"),
+}]);
+
+fn routes() -> ::api::Routes<crate::Identity> {
+    region::api::routes()
+        .join(service::api::routes())
+        .join(endpoint::api::routes())
+        .join(endpoint_group::api::routes())
+        .join(project_endpoint::api::routes())
+}
+
 /// The enabled services and endpoints, and which project was given which of them.
 #[derive(Debug)]
 pub struct Catalog {

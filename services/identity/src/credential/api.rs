@@ -32,10 +32,8 @@ static DELETE: Policy = Policy::new("identity:delete_credential", WRITE, "Delete
 pub const READ: &str = "rule:admin_required or (role:reader and system_scope:all) or user_id:%(target.credential.user_id)s";
 const WRITE: &str = "rule:admin_required or user_id:%(target.credential.user_id)s";
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/credentials", &LIST, list)
         .post("/v3/credentials", &CREATE, create)
         .get("/v3/credentials/{credential_id}", &GET, show)

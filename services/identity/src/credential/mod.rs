@@ -27,6 +27,12 @@ use crate::{
     reply::Resource,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("credential", api::routes).tables(&[crate::Step {
+    number: 4,
+    name: "credentials",
+    sql: include_str!("../../migrations/0004_credentials.sql"),
+}]);
+
 pub const EC2: &str = "ec2";
 pub const TOTP: &str = "totp";
 

@@ -11,7 +11,7 @@ use types::{Secret, UserId};
 
 use super::{Credential, TOTP};
 use crate::{
-    Identity, MIGRATIONS, Settings,
+    Identity, ROOM, Settings,
     body::Extra,
     power::Over,
     world::{World, bootstrap, open_room},
@@ -23,7 +23,7 @@ const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 async fn room_in(folder: &Path, database: &str) -> Arc<Identity> {
     let store = Store::open(database).await.unwrap();
-    store.migrate(&[MIGRATIONS]).await.unwrap();
+    store.migrate(&[ROOM.migrations()]).await.unwrap();
     open_room(&store, folder, Settings::default()).await
 }
 

@@ -27,10 +27,8 @@ static CREATE: Policy = Policy::new("identity:create_domain", "rule:admin_requir
 static UPDATE: Policy = Policy::new("identity:update_domain", "rule:admin_required", "Change a domain");
 static DELETE: Policy = Policy::new("identity:delete_domain", "rule:admin_required", "Delete a domain and all in it");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/domains", &LIST, list)
         .post("/v3/domains", &CREATE, create)
         .get("/v3/domains/{domain_id}", &GET, show)

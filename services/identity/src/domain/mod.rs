@@ -15,6 +15,8 @@ use crate::{
     reply::Resource,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("domain", api::routes);
+
 /// The first domain's id and name, which clients know by heart.
 pub const DEFAULT_ID: &str = "default";
 pub const DEFAULT_NAME: &str = "Default";

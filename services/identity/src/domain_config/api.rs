@@ -30,11 +30,9 @@ static UPDATE: Policy =
 static DELETE: Policy =
     Policy::new("identity:delete_domain_config", "rule:admin_required", "Delete the configuration of a domain");
 
-pub const POLICIES: [&Policy; 6] = [&GET, &GET_DEFAULT, &GET_COMPLIANCE, &CREATE, &UPDATE, &DELETE];
-
 #[rustfmt::skip]
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/domains/config/default", &GET_DEFAULT, show_default)
         .get("/v3/domains/config/{group}/default", &GET_DEFAULT, show_default)
         .get("/v3/domains/config/{group}/{option}/default", &GET_DEFAULT, show_default)

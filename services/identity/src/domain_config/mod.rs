@@ -14,6 +14,12 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("domain_config", api::routes).tables(&[crate::Step {
+    number: 14,
+    name: "domain_config",
+    sql: include_str!("../../migrations/0014_domain_config.sql"),
+}]);
+
 /// Options in their groups, as a request has them.
 pub type Config = BTreeMap<String, BTreeMap<String, Value>>;
 

@@ -37,10 +37,8 @@ static DELETE: Policy = Policy::new("identity:ec2_delete_credential", WRITE, "De
 
 const WRITE: &str = "rule:admin_required or (role:member and user_id:%(target.credential.user_id)s)";
 
-pub const POLICIES: [&Policy; 4] = [&LIST, &GET, &CREATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/users/{user_id}/credentials/OS-EC2", &LIST, list)
         .post("/v3/users/{user_id}/credentials/OS-EC2", &CREATE, create)
         .get("/v3/users/{user_id}/credentials/OS-EC2/{credential_id}", &GET, show)

@@ -11,3 +11,9 @@ pub mod signature;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
+
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("ec2", routes);
+
+fn routes() -> ::api::Routes<crate::Identity> {
+    api::routes().join(tokens::routes())
+}

@@ -34,15 +34,13 @@ use crate::{
 static EC2: Policy = Policy::new("identity:ec2tokens_validate", "rule:service_or_admin", "Turn an EC2 signature into a token");
 static S3: Policy = Policy::new("identity:s3tokens_validate", "rule:service_or_admin", "Turn an S3 signature into a token");
 
-pub const POLICIES: [&Policy; 2] = [&EC2, &S3];
-
 /// How far the clock of a client may differ from ours, and how long a signature can be shown.
 const SKEW: Duration = Duration::from_secs(15 * 60);
 /// The longest life of a presigned S3 address. Its true end is in its query, which only the gateway sees and checks.
 const LONGEST_PRESIGNED: Duration = Duration::from_secs(7 * 24 * 3600);
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room).post("/v3/ec2tokens", &EC2, for_ec2).post("/v3/s3tokens", &S3, for_s3)
+pub fn routes() -> Routes<Identity> {
+    Routes::new().post("/v3/ec2tokens", &EC2, for_ec2).post("/v3/s3tokens", &S3, for_s3)
 }
 
 async fn for_ec2(room: Arc<Identity>, mut cx: Cx) -> Reply {

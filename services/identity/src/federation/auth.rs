@@ -15,8 +15,8 @@ use crate::{
 
 const AUTH: &str = "/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth";
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room).get(AUTH, Access::Public, log_in).post(AUTH, Access::Public, log_in)
+pub fn routes() -> Routes<Identity> {
+    Routes::new().get(AUTH, Access::Public, log_in).post(AUTH, Access::Public, log_in)
 }
 
 async fn log_in(room: Arc<Identity>, cx: Cx) -> Reply {

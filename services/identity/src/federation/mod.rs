@@ -23,31 +23,27 @@ pub mod shadow;
 pub mod tests;
 mod websso;
 
-use std::sync::Arc;
-
-use access::Policy;
 use api::{Cx, Fault, Routes};
 
 use crate::Identity;
 
 pub use settings::{Federation, FederationSettings};
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    let room = || Arc::clone(&room);
-    Routes::new(room())
-        .join(provider::api::routes(room()))
-        .join(protocol::api::routes(room()))
-        .join(mapping::api::routes(room()))
-        .join(service_provider::api::routes(room()))
-        .join(auth::routes(room()))
-        .join(websso::routes(room()))
-        .join(saml::routes(room()))
-}
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("federation", routes).tables(&[crate::Step {
+    number: 20,
+    name: "federation",
+    sql: include_str!("../../migrations/0020_federation.sql"),
+}]);
 
-pub fn policies() -> impl Iterator<Item = &'static Policy> {
-    [provider::api::POLICIES, protocol::api::POLICIES, mapping::api::POLICIES, service_provider::api::POLICIES]
-        .into_iter()
-        .flatten()
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
+        .join(provider::api::routes())
+        .join(protocol::api::routes())
+        .join(mapping::api::routes())
+        .join(service_provider::api::routes())
+        .join(auth::routes())
+        .join(websso::routes())
+        .join(saml::routes())
 }
 
 /// The id that a PUT gives to a new thing.

@@ -12,8 +12,8 @@ use types::Secret;
 use super::service_provider::store as service_providers;
 use crate::{Identity, error::Error};
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-FEDERATION/saml2/metadata", Access::Public, metadata)
         .post("/v3/auth/OS-FEDERATION/saml2", Access::Public, assertion)
         .post("/v3/auth/OS-FEDERATION/saml2/ecp", Access::Public, assertion)

@@ -32,8 +32,8 @@ const PATIENCE: i64 = 600;
 /// Before the sealed journey, so that nothing else that the token keys sealed passes for one, nor it for a token.
 const SEAL: &[u8] = b"websso journey 1:";
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get(BY_PROTOCOL, Access::Public, depart_by_protocol)
         .post(BY_PROTOCOL, Access::Public, depart_by_protocol)
         .get(BY_PROVIDER, Access::Public, depart_by_provider)

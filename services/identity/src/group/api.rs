@@ -34,11 +34,8 @@ const MANAGE: &str = "rule:admin_required or (role:manager and domain_id:%(targe
 const MANAGE_MEMBERS: &str = "rule:admin_required or (role:manager and domain_id:%(target.group.domain_id)s \
                               and domain_id:%(target.user.domain_id)s)";
 
-pub const POLICIES: [&Policy; 9] =
-    [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_MEMBERS, &CHECK_MEMBER, &ADD_MEMBER, &REMOVE_MEMBER];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/groups", &LIST, list)
         .post("/v3/groups", &CREATE, create)
         .get("/v3/groups/{group_id}", &GET, show)
@@ -122,7 +119,7 @@ async fn list_members(room: Arc<Identity>, cx: Cx) -> Reply {
 }
 
 async fn check_member(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (_, group, user) = allowed_pair(&room, &cx, &CHECK_MEMBER).await?;
+    let store::Member { group, user } = allowed_pair(&room, &cx, &CHECK_MEMBER).await?.into_thing();
     let name = user.to_string();
     if room.read(move |tx| store::is_member(tx, &group, &user)).await? {
         return no_content();
@@ -131,39 +128,39 @@ async fn check_member(room: Arc<Identity>, cx: Cx) -> Reply {
 }
 
 async fn add_member(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, group, user) = allowed_pair(&room, &cx, &ADD_MEMBER).await?;
+    let allowed = allowed_pair(&room, &cx, &ADD_MEMBER).await?;
     let (actor, wielder) = (cx.actor(), Wielder::of(&room, &cx).await?);
     room.change(move |tx| {
-        let over = wielder.over_group(tx, &group)?;
-        store::add(tx, &allowed, &over, &actor, &user)
+        let over = wielder.over_group(tx, &allowed.thing().group)?;
+        store::add(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()
 }
 
 async fn remove_member(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (allowed, group, user) = allowed_pair(&room, &cx, &REMOVE_MEMBER).await?;
+    let allowed = allowed_pair(&room, &cx, &REMOVE_MEMBER).await?;
     let (actor, wielder) = (cx.actor(), Wielder::of(&room, &cx).await?);
     room.change(move |tx| {
-        let over = wielder.over_group(tx, &group)?;
-        store::remove(tx, &allowed, &over, &actor, &user)
+        let over = wielder.over_group(tx, &allowed.thing().group)?;
+        store::remove(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()
 }
 
 /// Asks the policy about a user and a group. Who may not is told so before learning whether the two exist.
-async fn allowed_pair(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(Allowed<()>, GroupId, UserId), Fault> {
+async fn allowed_pair(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<Allowed<store::Member>, Fault> {
     let (group_id, user_id) = (group_id(cx), UserId::from(cx.param("user_id")));
     let (wanted_group, wanted_user) = (group_id.clone(), user_id.clone());
     let (group, user) = room.read(move |tx| Ok((store::find(tx, &wanted_group)?, user::store::find(tx, &wanted_user)?))).await?;
     let target = Target::new()
         .with_optional("target.group.domain_id", group.as_ref().map(|group| group.domain_id.as_str()))
         .with_optional("target.user.domain_id", user.as_ref().map(|user| user.domain_id.as_str()));
-    let allowed = cx.check(policy, &target)?;
+    let allowed = cx.allow(policy, &target, store::Member { group: group_id.clone(), user: user_id.clone() })?;
     group.ok_or_else(|| Error::not_found("group", group_id.as_str()))?;
     user.ok_or_else(|| Error::not_found("user", user_id.as_str()))?;
-    Ok((allowed, group_id, user_id))
+    Ok(allowed)
 }
 
 fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>> + use<> {

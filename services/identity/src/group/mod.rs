@@ -14,6 +14,8 @@ use crate::{
     reply::{self, Resource},
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("group", api::routes);
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Group {
     pub id: GroupId,

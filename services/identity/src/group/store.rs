@@ -120,16 +120,25 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<GroupId>, actor
     change::record(tx, actor, "group", id.as_str(), Some(&group), None)
 }
 
+/// A user in a group, as it is or might be.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub group: GroupId,
+    pub user: UserId,
+}
+
 /// Puts a user into a group; that the user is there already is no error.
-pub fn add(tx: &mut Tx, _: &Allowed<()>, over: &Over<GroupId>, actor: &Actor, user: &UserId) -> Result<()> {
-    let group = over.subject();
+pub fn add(tx: &mut Tx, allowed: &Allowed<Member>, over: &Over<GroupId>, actor: &Actor) -> Result<()> {
+    let Member { group, user } = allowed.thing();
+    over.is_of(group)?;
     let sql = "INSERT INTO group_members (group_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     tx.execute(sql, &params![group, user])?;
     membership_changed(tx, actor, group, user, None, Some("member"))
 }
 
-pub fn remove(tx: &mut Tx, _: &Allowed<()>, over: &Over<GroupId>, actor: &Actor, user: &UserId) -> Result<()> {
-    let group = over.subject();
+pub fn remove(tx: &mut Tx, allowed: &Allowed<Member>, over: &Over<GroupId>, actor: &Actor) -> Result<()> {
+    let Member { group, user } = allowed.thing();
+    over.is_of(group)?;
     let sql = "DELETE FROM group_members WHERE group_id = $1 AND user_id = $2";
     if tx.execute(sql, &params![group, user])? == 0 {
         return Err(Error::NotFound { kind: "user in group", id: user.as_str().to_owned() });

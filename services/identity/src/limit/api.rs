@@ -37,10 +37,8 @@ static CREATE: Policy = Policy::new("identity:create_limits", "rule:admin_requir
 static UPDATE: Policy = Policy::new("identity:update_limit", "rule:admin_required", "Change a limit");
 static DELETE: Policy = Policy::new("identity:delete_limit", "rule:admin_required", "Delete a limit");
 
-pub const POLICIES: [&Policy; 6] = [&MODEL, &LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/limits/model", &MODEL, show_model)
         .get("/v3/limits", &LIST, list)
         .post("/v3/limits", &CREATE, changes::create::<Limit>)

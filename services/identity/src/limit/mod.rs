@@ -18,6 +18,12 @@ use crate::{
     reply::Resource,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("limit", api::routes).tables(&[crate::Step {
+    number: 11,
+    name: "limits",
+    sql: include_str!("../../migrations/0011_limits.sql"),
+}]);
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Limit {
     pub id: String,

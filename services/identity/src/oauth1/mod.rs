@@ -22,6 +22,16 @@ use types::{Secret, Timestamp};
 
 use crate::error::{Error, Result};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("oauth1", routes).tables(&[crate::Step {
+    number: 5,
+    name: "oauth1",
+    sql: include_str!("../../migrations/0005_oauth1.sql"),
+}]);
+
+fn routes() -> ::api::Routes<crate::Identity> {
+    consumer::api::routes().join(request_token::api::routes()).join(access_token::api::routes())
+}
+
 /// Keystone's defaults.
 const REQUEST_TOKEN_LIFETIME: Duration = Duration::from_secs(8 * 3600);
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);

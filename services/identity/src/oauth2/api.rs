@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room).post("/v3/OS-OAUTH2/token", Access::Public, grant)
+pub fn routes() -> Routes<Identity> {
+    Routes::new().post("/v3/OS-OAUTH2/token", Access::Public, grant)
 }
 
 /// Why there is no token, in RFC 6749's words.

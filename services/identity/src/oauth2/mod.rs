@@ -5,3 +5,5 @@
 pub mod api;
 #[cfg(test)]
 mod tests;
+
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("oauth2", api::routes);

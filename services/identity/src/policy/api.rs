@@ -17,10 +17,8 @@ static DELETE: Policy = Policy::new("identity:delete_policy", "rule:admin_requir
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/policies", &LIST, list)
         .post("/v3/policies", &CREATE, create)
         .get("/v3/policies/{policy_id}", &GET, show)

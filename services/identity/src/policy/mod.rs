@@ -16,6 +16,16 @@ use crate::{
     reply::Resource,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("policy", routes).tables(&[crate::Step {
+    number: 13,
+    name: "policies",
+    sql: include_str!("../../migrations/0013_policies.sql"),
+}]);
+
+fn routes() -> ::api::Routes<crate::Identity> {
+    api::routes().join(association::api::routes())
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Document {
     pub id: String,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Power as a value: who holds an [`Over`] had the power for what it is about.
 
+use crate::error::{Error, Result};
+
 /// The cloud itself, where what changes is everybody's: what a role means, who vouches for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cloud;
@@ -26,6 +28,14 @@ impl<T> Over<T> {
 
     pub fn subject(&self) -> &T {
         &self.subject
+    }
+
+    /// Refuses what the power was not found for: a change that was allowed for one thing is not made to another.
+    pub fn is_of(&self, thing: &T) -> Result<()>
+    where
+        T: PartialEq,
+    {
+        if self.subject == *thing { Ok(()) } else { Err(Error::Forbidden("The power is over another thing.".to_owned())) }
     }
 
     /// Whether the power that was found is over everything, and so over whatever else the change needs.

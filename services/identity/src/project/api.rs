@@ -51,11 +51,8 @@ const READ: &str = "rule:admin_required or (role:reader and system_scope:all) \
 const MANAGE: &str = "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s \
                       and not None:%(target.project.domain_id)s)";
 
-pub const POLICIES: [&Policy; 11] =
-    [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_TAGS, &GET_TAG, &UPDATE_TAGS, &CREATE_TAG, &DELETE_TAGS, &DELETE_TAG];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/projects", &LIST, list)
         .post("/v3/projects", &CREATE, create)
         .get("/v3/projects/{project_id}", &GET, show)

@@ -17,6 +17,8 @@ use crate::{
     reply::Resource,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("project", api::routes);
+
 /// How deep projects may lie within each other, the domain not counted. Keystone's limit.
 pub const DEEPEST: usize = 5;
 

@@ -22,10 +22,8 @@ static CREATE: Policy = Policy::new("identity:create_registered_limits", "rule:a
 static UPDATE: Policy = Policy::new("identity:update_registered_limit", "rule:admin_required", "Change a registered limit");
 static DELETE: Policy = Policy::new("identity:delete_registered_limit", "rule:admin_required", "Delete a registered limit");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/registered_limits", &LIST, list)
         .post("/v3/registered_limits", &CREATE, changes::create::<RegisteredLimit>)
         .get("/v3/registered_limits/{registered_limit_id}", &GET, show)

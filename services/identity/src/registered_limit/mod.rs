@@ -14,6 +14,8 @@ use crate::{
     reply::Resource,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("registered_limit", api::routes);
+
 #[derive(Debug, Clone, Serialize)]
 pub struct RegisteredLimit {
     pub id: String,

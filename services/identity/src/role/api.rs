@@ -35,18 +35,20 @@ static CREATE_OWN: Policy = Policy::new("identity:create_domain_role", "rule:adm
 static UPDATE_OWN: Policy = Policy::new("identity:update_domain_role", "rule:admin_required", "Change a domain's own role");
 static DELETE_OWN: Policy = Policy::new("identity:delete_domain_role", "rule:admin_required", "Delete a domain's own role");
 
-pub const POLICIES: [&Policy; 10] =
-    [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_OWN, &GET_OWN, &CREATE_OWN, &UPDATE_OWN, &DELETE_OWN];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         // Whether a role is the cloud's or a domain's own decides which policy is asked, and which of the cloud's a domain's
         // manager may see depends on their names. Whether there is such a role is said first.
         .get("/v3/roles", Access::Asks(&LIST), list)
+        .asking(&[&LIST_OWN])
         .post("/v3/roles", Access::Asks(&CREATE), create)
+        .asking(&[&CREATE_OWN])
         .get("/v3/roles/{role_id}", Access::Asks(&GET), show)
+        .asking(&[&GET_OWN])
         .patch("/v3/roles/{role_id}", Access::Asks(&UPDATE), update)
+        .asking(&[&UPDATE_OWN])
         .delete("/v3/roles/{role_id}", Access::Asks(&DELETE), delete)
+        .asking(&[&DELETE_OWN])
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {

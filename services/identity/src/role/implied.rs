@@ -24,10 +24,8 @@ static DELETE: Policy = Policy::new("identity:delete_implied_role", "rule:admin_
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
 
-pub const POLICIES: [&Policy; 6] = [&LIST_ALL, &LIST, &GET, &CHECK, &CREATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/role_inferences", &LIST_ALL, list_all)
         .get("/v3/roles/{role_id}/implies", &LIST, list)
         .missing_first(look)

@@ -16,6 +16,12 @@ use crate::{
     reply::Resource,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("role", routes);
+
+fn routes() -> ::api::Routes<crate::Identity> {
+    api::routes().join(implied::routes())
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Role {
     pub id: RoleId,

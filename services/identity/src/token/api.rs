@@ -43,13 +43,11 @@ static DOMAINS: Policy = Policy::new("identity:get_auth_domains", "", "List the 
 static SYSTEM: Policy =
     Policy::new("identity:get_auth_system", "", "Show whether one can log in to the system").also_for_domains();
 
-pub const POLICIES: [&Policy; 7] = [&CHECK, &VALIDATE, &REVOKE, &CATALOG, &PROJECTS, &DOMAINS, &SYSTEM];
-
 pub const SUBJECT: &str = "x-subject-token";
 const RULES_KEPT: &str = "openstack-identity-access-rules";
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .post("/v3/auth/tokens", Access::Public, issue)
         // Whose the token is decides, so these ask about the token that they are shown.
         .get("/v3/auth/tokens", Access::Asks(&VALIDATE), validate)

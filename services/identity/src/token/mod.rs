@@ -36,6 +36,12 @@ use access::payload::{Federated, Payload};
 use contracts::caller::Caller;
 use types::{Timestamp, UserId};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("token", routes);
+
+fn routes() -> ::api::Routes<crate::Identity> {
+    api::routes().join(revocations::routes())
+}
+
 /// How long a token lives. Keystone's default.
 pub const LIFETIME: Duration = Duration::from_secs(3600);
 

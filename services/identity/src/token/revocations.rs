@@ -13,10 +13,8 @@ use crate::{Identity, error::Result, reply};
 
 static LIST: Policy = Policy::new("identity:list_revoke_events", "rule:service_or_admin", "List which tokens are void");
 
-pub const POLICIES: [&Policy; 1] = [&LIST];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room).get("/v3/OS-REVOKE/events", &LIST, list)
+pub fn routes() -> Routes<Identity> {
+    Routes::new().get("/v3/OS-REVOKE/events", &LIST, list)
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {

@@ -9,7 +9,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use types::{RoleId, Timestamp};
 
-use super::{Trust, request::NewTrust, store};
+use super::{
+    Trust,
+    request::NewTrust,
+    store::{self, Whose},
+};
 use crate::{
     Identity,
     delegation::{DelegatedBy, Delegation},
@@ -44,39 +48,39 @@ const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
 const SHOW: &str = "rule:admin_required or (role:reader and system_scope:all) \
                     or user_id:%(target.trust.trustor_user_id)s or user_id:%(target.trust.trustee_user_id)s";
 
-pub const POLICIES: [&Policy; 8] = [&CREATE, &LIST, &LIST_OF_TRUSTOR, &LIST_OF_TRUSTEE, &GET, &LIST_ROLES, &GET_ROLE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
+pub fn routes() -> Routes<Identity> {
     // Who trusts whom decides, so each request asks about that.
     let asked = Access::Authenticated;
-    Routes::new(room)
+    Routes::new()
         .get("/v3/OS-TRUST/trusts", asked, list)
+        .asking(&[&LIST, &LIST_OF_TRUSTOR, &LIST_OF_TRUSTEE])
         .post("/v3/OS-TRUST/trusts", asked, create)
+        .asking(&[&CREATE])
         .get("/v3/OS-TRUST/trusts/{trust_id}", asked, show)
+        .asking(&[&GET])
         .delete("/v3/OS-TRUST/trusts/{trust_id}", asked, delete)
+        .asking(&[&DELETE])
         .get("/v3/OS-TRUST/trusts/{trust_id}/roles", asked, list_roles)
+        .asking(&[&LIST_ROLES])
         .get("/v3/OS-TRUST/trusts/{trust_id}/roles/{role_id}", asked, show_role)
+        .asking(&[&GET_ROLE])
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let (trustor, trustee) = (cx.query().get("trustor_user_id"), cx.query().get("trustee_user_id"));
-    let (allowed, condition) = match (trustor, trustee) {
+    let allowed = match (trustor, trustee) {
         (Some(trustor), _) => {
             let target = Target::new().with("target.trust.trustor_user_id", trustor);
-            (cx.check(&LIST_OF_TRUSTOR, &target)?, Some(("trustor_user_id = ", trustor)))
+            cx.allow(&LIST_OF_TRUSTOR, &target, Whose::Trustor(trustor.into()))?
         }
         (None, Some(trustee)) => {
             let target = Target::new().with("target.trust.trustee_user_id", trustee);
-            (cx.check(&LIST_OF_TRUSTEE, &target)?, Some(("trustee_user_id = ", trustee)))
+            cx.allow(&LIST_OF_TRUSTEE, &target, Whose::Trustee(trustee.into()))?
         }
-        (None, None) => (cx.check(&LIST, &Target::new())?, None),
+        (None, None) => cx.allow(&LIST, &Target::new(), Whose::Everybodys)?,
     };
     refuse_programs(&room, &cx).await?;
     let select = store::select(&allowed);
-    let select = match condition {
-        Some((condition, user)) => select.filter(condition, user),
-        None => select,
-    };
     let trusts = room.list(move |tx| store::list(tx, &select)).await?;
     let views: Vec<Value> = trusts.iter().map(|trust| brief(&cx, trust)).collect();
     reply::collection(&cx, "trusts", &views)
@@ -85,7 +89,7 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewTrust = cx.document("trust").await?;
     let target = Target::new().with("target.trust.trustor_user_id", new.trustor_user_id.as_str());
-    let allowed = cx.check(&CREATE, &target)?;
+    let allowed = cx.allow(&CREATE, &target, new.trustor_user_id.clone())?;
     let delegation = refuse_programs(&room, &cx).await?;
     // The policy may be relaxed by the operator; that one trusts in one's own name only, may not.
     if cx.caller()?.user.id != new.trustor_user_id {
@@ -103,41 +107,41 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (trust, roles, _) = asked_for(&room, &cx, &GET).await?;
-    json(StatusCode::OK, &json!({"trust": full(&cx, &trust, &roles)?}))
+    let (trust, roles) = asked_for(&room, &cx, &GET).await?;
+    json(StatusCode::OK, &json!({"trust": full(&cx, trust.thing(), &roles)?}))
 }
 
 async fn list_roles(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (trust, roles, _) = asked_for(&room, &cx, &LIST_ROLES).await?;
-    json(StatusCode::OK, &json!({"roles": role_views(&cx, &trust, &roles)?, "links": roles_links(&cx, &trust)}))
+    let (trust, roles) = asked_for(&room, &cx, &LIST_ROLES).await?;
+    json(StatusCode::OK, &json!({"roles": role_views(&cx, trust.thing(), &roles)?, "links": roles_links(&cx, trust.thing())}))
 }
 
 async fn show_role(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (trust, roles, _) = asked_for(&room, &cx, &GET_ROLE).await?;
+    let (trust, roles) = asked_for(&room, &cx, &GET_ROLE).await?;
     let id = RoleId::from(cx.param("role_id"));
-    let role = roles.by_id.get(&id).filter(|role| trust.roles.contains(&role.id));
+    let role = roles.by_id.get(&id).filter(|role| trust.thing().roles.contains(&role.id));
     reply::show(&cx, role.ok_or_else(|| Error::not_found("role", id.as_str()))?)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
-    let (trust, _, allowed) = asked_for(&room, &cx, &DELETE).await?;
+    let (trust, _) = asked_for(&room, &cx, &DELETE).await?;
     let actor = cx.actor();
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &trust)).await?;
+    room.change(move |tx| store::delete(tx, &trust, &actor)).await?;
     no_content()
 }
 
 /// The trust that the request is about, after the policy admitted the caller to it. One that buys no more tokens is
 /// as good as gone.
-async fn asked_for(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(Trust, AllRoles, Allowed<()>), Fault> {
+async fn asked_for(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(Allowed<Trust>, AllRoles), Fault> {
     let id = cx.param("trust_id").to_owned();
     let (found, roles) = room.read(move |tx| Ok((store::find(tx, &id)?, AllRoles::load(tx)?))).await?;
     let trust = found.filter(Trust::is_usable).ok_or_else(|| Error::not_found("trust", cx.param("trust_id")))?;
     let target = Target::new()
         .with("target.trust.trustor_user_id", trust.trustor.as_str())
         .with("target.trust.trustee_user_id", trust.trustee.as_str());
-    let allowed = cx.check(policy, &target)?;
+    let trust = cx.allow(policy, &target, trust)?;
     refuse_programs(room, cx).await?;
-    Ok((trust, roles, allowed))
+    Ok((trust, roles))
 }
 
 /// A program with an application credential or a key is for one project; trusts would let it reach beyond, so it has

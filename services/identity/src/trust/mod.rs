@@ -16,6 +16,12 @@ mod tests;
 
 use types::{ProjectId, RoleId, Timestamp, UserId};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("trust", api::routes).tables(&[crate::Step {
+    number: 10,
+    name: "trusts",
+    sql: include_str!("../../migrations/0010_trusts.sql"),
+}]);
+
 /// How often a trust may be passed on at most. Keystone's default.
 pub const DEEPEST: i64 = 3;
 

@@ -3,6 +3,7 @@
 
 use access::Allowed;
 use store::{Actor, Row, Select, Tx, params};
+use types::UserId;
 
 use super::Trust;
 use crate::{
@@ -13,8 +14,20 @@ use crate::{
 const COLUMNS: &str = "id, trustor_user_id, trustee_user_id, project_id, impersonation, expires_at, remaining_uses, \
                        redelegated_trust_id, redelegation_count, role_ids";
 
-pub fn select(_: &Allowed<()>) -> Select {
-    Select::new("trusts", COLUMNS)
+/// Whose trusts are listed.
+pub enum Whose {
+    Everybodys,
+    Trustor(UserId),
+    Trustee(UserId),
+}
+
+pub fn select(allowed: &Allowed<Whose>) -> Select {
+    let select = Select::new("trusts", COLUMNS);
+    match allowed.thing() {
+        Whose::Everybodys => select,
+        Whose::Trustor(user) => select.filter("trustor_user_id = ", user.as_str()),
+        Whose::Trustee(user) => select.filter("trustee_user_id = ", user.as_str()),
+    }
 }
 
 pub fn list(tx: &mut Tx, select: &Select) -> Result<Vec<Trust>> {
@@ -27,7 +40,11 @@ pub fn find(tx: &mut Tx, id: &str) -> Result<Option<Trust>> {
     row.as_ref().map(read).transpose()
 }
 
-pub fn create(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, trust: &Trust) -> Result<()> {
+/// `allowed` names the trustor, in whose name one may trust.
+pub fn create(tx: &mut Tx, allowed: &Allowed<UserId>, actor: &Actor, trust: &Trust) -> Result<()> {
+    if *allowed.thing() != trust.trustor {
+        return Err(Error::Denied(allowed.to()));
+    }
     let sql = "INSERT INTO trusts (id, trustor_user_id, trustee_user_id, project_id, impersonation, expires_at, remaining_uses, \
                redelegated_trust_id, redelegation_count, role_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let row = params![
@@ -52,7 +69,8 @@ pub fn create(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, trust: &Trust) -> Res
 }
 
 /// What was passed on from it goes with it.
-pub fn delete(tx: &mut Tx, _: &Allowed<()>, actor: &Actor, trust: &Trust) -> Result<()> {
+pub fn delete(tx: &mut Tx, allowed: &Allowed<Trust>, actor: &Actor) -> Result<()> {
+    let trust = allowed.thing();
     let sql = format!(
         "WITH RECURSIVE doomed (id) AS (
              SELECT id FROM trusts WHERE id = $1

@@ -44,10 +44,8 @@ static LIST_GROUPS: Policy = Policy::new(
 
 const MANAGE: &str = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)";
 
-pub const POLICIES: [&Policy; 7] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_PROJECTS, &LIST_GROUPS];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/users", &LIST, list)
         .post("/v3/users", &CREATE, create)
         // Who may see a user, by his domain or for being him, is asked about this very one.

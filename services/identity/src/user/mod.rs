@@ -24,6 +24,11 @@ use crate::{
     settings::SecurityCompliance,
 };
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("user", api::routes).tables(&[
+    crate::Step { number: 2, name: "password rules", sql: include_str!("../../migrations/0002_password_rules.sql") },
+    crate::Step { number: 21, name: "inactive users", sql: include_str!("../../migrations/0021_inactive_users.sql") },
+]);
+
 #[derive(Debug, Clone, Serialize)]
 pub struct User {
     pub id: UserId,

@@ -19,13 +19,15 @@ use crate::{
     settings::Transfers,
 };
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .put("/v2/images/{id}/file", Access::Asks(&policy::UPLOAD), upload)
         .streams_body()
         .get("/v2/images/{id}/file", Access::Asks(&policy::DOWNLOAD), download)
+        .asking(&[&policy::DOWNLOAD_DEACTIVATED])
         .put("/v2/images/{id}/stage", Access::Asks(&policy::STAGE), stage)
         .streams_body()
+        .each_asking(&[&policy::SHOW])
 }
 
 async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {

@@ -29,6 +29,11 @@ use types::ImageId;
 
 use crate::Image;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("data", api::routes).tables(&[
+    crate::Step { number: 4, name: "content", sql: include_str!("../../migrations/0004_content.sql") },
+    crate::Step { number: 7, name: "released", sql: include_str!("../../migrations/0007_released.sql") },
+]);
+
 impl Image {
     pub(crate) fn staged_path(&self, id: &ImageId) -> PathBuf {
         self.settings.staging().join(id.as_str())

@@ -9,8 +9,8 @@ use api::{Access, Cx, Reply, Routes, no_content};
 use super::{Reach, Row, Status, store};
 use crate::{Error, Image, policy};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).post("/v2/images/{id}/actions/deactivate", Access::Asks(&policy::DEACTIVATE), deactivate).post(
+pub fn routes() -> Routes<Image> {
+    Routes::new().post("/v2/images/{id}/actions/deactivate", Access::Asks(&policy::DEACTIVATE), deactivate).post(
         "/v2/images/{id}/actions/reactivate",
         Access::Asks(&policy::REACTIVATE),
         reactivate,

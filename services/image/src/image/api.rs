@@ -10,15 +10,26 @@ use serde_json::{Map, Value};
 use super::{Reach, Row, action, attributes::Attributes, list, patch, store, tag};
 use crate::{Error, Image, data, location, policy, quota};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .get("/v2/images", &policy::LIST, list::list)
+        .asking(&[&policy::SHOW_LOCATIONS])
         .post("/v2/images", &policy::ADD, create)
+        .asking(&[&policy::PUBLICIZE, &policy::COMMUNITIZE, &policy::SHOW_LOCATIONS, &policy::SET_LOCATION])
         .get("/v2/images/{id}", Access::Asks(&policy::SHOW), show)
+        .asking(&[&policy::SHOW_LOCATIONS])
         .patch("/v2/images/{id}", Access::Asks(&policy::MODIFY), update)
+        .asking(&[
+            &policy::PUBLICIZE,
+            &policy::COMMUNITIZE,
+            &policy::SHOW_LOCATIONS,
+            &policy::SET_LOCATION,
+            &policy::DELETE_FROM_STORE,
+        ])
         .delete("/v2/images/{id}", Access::Asks(&policy::DELETE), delete)
-        .join(tag::routes(room.clone()))
-        .join(action::routes(room))
+        .join(tag::routes())
+        .join(action::routes())
+        .each_asking(&[&policy::SHOW])
 }
 
 async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {

@@ -38,6 +38,12 @@ pub use attributes::{Attributes, DELETION_POLICIES, check_property_name, check_t
 pub use protect::{Deed, check_created_by, check_property};
 pub use reach::Reach;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("image", api::routes).tables(&[crate::Step {
+    number: 1,
+    name: "images",
+    sql: include_str!("../../migrations/0001_images.sql"),
+}]);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub id: ImageId,

@@ -8,8 +8,8 @@ use api::{Access, Cx, Reply, Routes, no_content};
 use super::{Reach, check_text, store};
 use crate::{Error, Image, policy};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).put("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), add).delete(
+pub fn routes() -> Routes<Image> {
+    Routes::new().put("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), add).delete(
         "/v2/images/{id}/tags/{tag}",
         Access::Asks(&policy::MODIFY),
         remove,

@@ -17,8 +17,11 @@ use crate::{
     policy, quota, task,
 };
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).post("/v2/images/{id}/import", Access::Asks(&policy::IMPORT), import)
+pub fn routes() -> Routes<Image> {
+    Routes::new()
+        .post("/v2/images/{id}/import", Access::Asks(&policy::IMPORT), import)
+        .asking(&[&policy::COPY])
+        .each_asking(&[&policy::SHOW])
 }
 
 #[derive(Deserialize)]

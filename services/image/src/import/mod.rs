@@ -23,6 +23,12 @@ use crate::{
 pub use prepare::check;
 pub use reconcile::Importer;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("import", api::routes).tables(&[crate::Step {
+    number: 6,
+    name: "declared formats",
+    sql: include_str!("../../migrations/0006_declared_formats.sql"),
+}]);
+
 pub const METHODS: [&str; 4] = ["glance-direct", "web-download", "copy-image", "glance-download"];
 pub const METHODS_HEADER: &str = "glance-direct,web-download,copy-image,glance-download";
 

@@ -20,12 +20,11 @@ use crate::{
     policy,
 };
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).post("/v2/images/{id}/locations", Access::Asks(&policy::ADD_LOCATION), add).get(
-        "/v2/images/{id}/locations",
-        Access::Asks(&policy::GET_LOCATION),
-        list,
-    )
+pub fn routes() -> Routes<Image> {
+    Routes::new()
+        .post("/v2/images/{id}/locations", Access::Asks(&policy::ADD_LOCATION), add)
+        .get("/v2/images/{id}/locations", Access::Asks(&policy::GET_LOCATION), list)
+        .each_asking(&[&policy::SHOW])
 }
 
 #[derive(Deserialize)]

@@ -22,6 +22,12 @@ pub use edit::{Edit, Edited, check_may, edit};
 pub use hash::{Expected, Hashing};
 pub use set::set;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("location", api::routes).tables(&[crate::Step {
+    number: 5,
+    name: "locations",
+    sql: include_str!("../../migrations/0005_locations.sql"),
+}]);
+
 /// Longest URL and longest metadata, in bytes. The first is Glance's.
 const LONGEST_URL: usize = 255;
 const LONGEST_METADATA: usize = 4096;

@@ -16,13 +16,14 @@ use crate::{
     policy,
 };
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .get("/v2/images/{id}/members", Access::Asks(&policy::MEMBERS), list)
         .post("/v2/images/{id}/members", Access::Asks(&policy::MEMBER_ADD), create)
         .get("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_SHOW), show)
         .put("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_MODIFY), update)
         .delete("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_DELETE), delete)
+        .each_asking(&[&policy::SHOW])
 }
 
 #[derive(Deserialize)]

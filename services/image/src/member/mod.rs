@@ -8,6 +8,8 @@ pub mod store;
 use serde_json::{Value, json};
 use types::{ImageId, Timestamp};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("member", api::routes);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub image: ImageId,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `/v2/metadefs`
 
-use std::sync::Arc;
-
 use access::Policy;
 use api::{Cx, Fault, Routes};
 
@@ -12,8 +10,8 @@ use super::{
 };
 use crate::{Image, policy};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    namespace::routes(room.clone()).join(resource_type::routes(room.clone())).join(item::routes(room))
+pub fn routes() -> Routes<Image> {
+    namespace::routes().join(resource_type::routes()).join(item::routes()).each_asking(&[&policy::METADEF_GET])
 }
 
 /// Which namespaces the caller sees, and whether he may do what he asks for to one of those: public ones, and his project's;

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use super::{Item, Kind, api::viewer, item_view, store};
 use crate::{Error, Image, image::check_text, policy};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
+pub fn routes() -> Routes<Image> {
     let (see, change) = (Access::Asks(&policy::METADEF_GET), Access::Asks(&policy::METADEF_MODIFY));
-    Routes::new(room)
+    Routes::new()
         .get("/v2/metadefs/namespaces/{namespace}/objects", see, |room, cx| list(room, cx, Kind::Object))
         .post("/v2/metadefs/namespaces/{namespace}/objects", change, |room, cx| create(room, cx, Kind::Object))
         .delete("/v2/metadefs/namespaces/{namespace}/objects", change, |room, cx| delete_all(room, cx, Kind::Object))

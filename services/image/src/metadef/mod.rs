@@ -15,6 +15,12 @@ use types::{Generation, Timestamp};
 
 pub use stock::ensure as ensure_stock;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("metadef", api::routes).tables(&[crate::Step {
+    number: 3,
+    name: "metadata definitions",
+    sql: include_str!("../../migrations/0003_metadata_definitions.sql"),
+}]);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
     pub name: String,

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{Error, Image, image::check_text, policy};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .get("/v2/metadefs/namespaces", &policy::METADEF_GET, list)
         .post("/v2/metadefs/namespaces", &policy::METADEF_MODIFY, create)
         .get("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::METADEF_GET), show)

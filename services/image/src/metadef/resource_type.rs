@@ -10,8 +10,8 @@ use serde_json::json;
 use super::{api::viewer, association_view, namespace::NewAssociation, store};
 use crate::{Error, Image, image::check_text, policy};
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .get("/v2/metadefs/resource_types", &policy::METADEF_GET, list)
         .get("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::METADEF_GET), list_of_namespace)
         .post("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::METADEF_MODIFY), associate)

@@ -9,8 +9,10 @@ use serde_json::json;
 
 use crate::Image;
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room).get("/", Access::Public, versions).get("/versions", Access::Public, versions_as_list)
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("root", routes);
+
+pub fn routes() -> Routes<Image> {
+    Routes::new().get("/", Access::Public, versions).get("/versions", Access::Public, versions_as_list)
 }
 
 /// The minor versions of Glance v2, the newest first.

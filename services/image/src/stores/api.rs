@@ -16,13 +16,14 @@ use crate::{
     stores::place::Place,
 };
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .get("/v2/info/import", Access::Authenticated, import_methods)
         .get("/v2/info/stores", Access::Authenticated, list)
         .get("/v2/info/stores/detail", &policy::STORES_DETAIL, list_in_detail)
         .get("/v2/info/usage", Access::Authenticated, usage)
         .delete("/v2/stores/{store}/{image}", Access::Asks(&policy::DELETE_FROM_STORE), delete)
+        .each_asking(&[&policy::SHOW])
 }
 
 async fn import_methods(_: Arc<Image>, _: Cx) -> Reply {

@@ -5,3 +5,5 @@ pub mod ailing;
 pub mod api;
 pub mod locks;
 pub mod place;
+
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("stores", api::routes);

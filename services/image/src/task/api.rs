@@ -18,13 +18,15 @@ use crate::{
     policy, quota,
 };
 
-pub fn routes(room: Arc<Image>) -> Routes<Image> {
-    Routes::new(room)
+pub fn routes() -> Routes<Image> {
+    Routes::new()
         .get("/v2/images/{id}/tasks", Access::Asks(&policy::TASKS_OF_IMAGE), of_image)
         .get("/v2/tasks", &policy::TASKS, list)
         .post("/v2/tasks", &policy::TASKS, create)
+        .asking(&[&policy::PUBLICIZE, &policy::COMMUNITIZE])
         .get("/v2/tasks/{id}", &policy::TASKS, show)
         .delete("/v2/tasks/{id}", &policy::TASKS, delete)
+        .each_asking(&[&policy::SHOW])
 }
 
 const HABITS: PagingHabits =

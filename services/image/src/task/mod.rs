@@ -8,6 +8,8 @@ use ::store::Actor;
 use serde_json::{Value, json};
 use types::{Generation, Timestamp};
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("task", api::routes);
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     pub id: String,

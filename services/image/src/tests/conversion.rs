@@ -211,7 +211,7 @@ async fn properties_are_given_to_what_users_import() {
 async fn a_room_without_qemu_img() {
     let folder = tempfile::tempdir().unwrap();
     let store = store::Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap();
-    store.migrate(&[crate::MIGRATIONS]).await.unwrap();
+    store.migrate(&[crate::ROOM.migrations()]).await.unwrap();
     let mut settings = super::settings(folder.path());
     crate::Image::open(store.clone(), settings.clone()).await.map(drop).expect("without a conversion nothing is missing");
     converting(&mut settings, Format::Raw);

@@ -15,7 +15,7 @@ use super::{
     imports::{import, serve},
     message, nobody, patch, qemu_img, settings, show, stage, start, task_of, upload, workers_of,
 };
-use crate::{Image, MIGRATIONS, POLICIES, RULES};
+use crate::{Image, ROOM};
 
 const FOLDER: &str = "IMAGE_CRASH_FOLDER";
 const DATABASE: &str = "IMAGE_CRASH_DATABASE";
@@ -52,12 +52,12 @@ const POINTS: &[&str] = &[
 
 async fn room_in(folder: &Path, database: &str) -> (Image, Talk) {
     let store = Store::open(database).await.unwrap();
-    store.migrate(&[MIGRATIONS]).await.unwrap();
+    store.migrate(&[ROOM.migrations()]).await.unwrap();
     let world = World { store, folder: tempfile::tempdir().unwrap() };
     let mut settings = settings(folder);
     converting(&mut settings, disks::Format::Raw);
     let room = Image::open(world.store.clone(), settings).await.unwrap();
-    let talk = world.talk(vec![room.service()], POLICIES, RULES);
+    let talk = world.talk(vec![room.service()], &ROOM.policies(), &ROOM.rules());
     // They work until the process ends.
     std::mem::forget(workers_of(&room));
     (room, talk)

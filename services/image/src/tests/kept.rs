@@ -7,14 +7,14 @@ use serde_json::json;
 use world::World;
 
 use super::{Room, bucket::bucket, create, nobody, show, stage, start, start_with, upload, workers_of};
-use crate::{Image, MIGRATIONS, POLICIES, RULES, Settings};
+use crate::{Image, ROOM, Settings};
 
 /// The room of a cloud that begins with empty tables over the folders and buckets of another.
 async fn over_empty_tables(it: &Room) -> Room {
-    let world = World::new(&[MIGRATIONS]).await;
+    let world = World::new(&[ROOM.migrations()]).await;
     let settings: Settings = it.room.settings.as_ref().clone();
     let room = Image::open(world.store.clone(), settings).await.unwrap();
-    let talk = world.talk(vec![room.service()], POLICIES, RULES);
+    let talk = world.talk(vec![room.service()], &ROOM.policies(), &ROOM.rules());
     let workers = workers_of(&room);
     Room { world, room, talk, workers }
 }

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use work::{Board, Tasks};
 use world::{Talk, World};
 
-use crate::{Image, MIGRATIONS, POLICIES, Place, RULES, Settings, StoreSettings, UploadLimits};
+use crate::{Image, Place, ROOM, Settings, StoreSettings, UploadLimits};
 
 /// A room with two stores, whose reconciler runs, and which may fetch from 127.0.0.1.
 pub struct Room {
@@ -55,11 +55,11 @@ pub async fn start() -> Room {
 }
 
 pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Room {
-    let world = World::new(&[MIGRATIONS]).await;
+    let world = World::new(&[ROOM.migrations()]).await;
     let mut settings = settings(world.folder.path());
     change(&mut settings);
     let room = Image::open(world.store.clone(), settings).await.unwrap();
-    let talk = world.talk(vec![room.service()], POLICIES, RULES);
+    let talk = world.talk(vec![room.service()], &ROOM.policies(), &ROOM.rules());
     let workers = workers_of(&room);
     Room { world, room, talk, workers }
 }
@@ -81,7 +81,7 @@ impl Room {
         self.workers.end().await;
         let settings = self.room.settings.as_ref().clone();
         let room = Image::open(self.world.store.clone(), settings).await.unwrap();
-        let talk = self.world.talk(vec![room.service()], POLICIES, RULES);
+        let talk = self.world.talk(vec![room.service()], &ROOM.policies(), &ROOM.rules());
         let workers = workers_of(&room);
         Self { world: World { store: self.world.store.clone(), folder: self.world.folder }, room, talk, workers }
     }

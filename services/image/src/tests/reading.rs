@@ -61,7 +61,7 @@ async fn with_settings(it: &Room, change: impl FnOnce(&mut Settings)) -> (Image,
     let mut settings = it.room.settings.as_ref().clone();
     change(&mut settings);
     let room = Image::open(it.world.store.clone(), settings).await.unwrap();
-    let talk = it.world.talk(vec![room.service()], crate::POLICIES, crate::RULES).as_("member@p1");
+    let talk = it.world.talk(vec![room.service()], &crate::ROOM.policies(), &crate::ROOM.rules()).as_("member@p1");
     (room, talk)
 }
 

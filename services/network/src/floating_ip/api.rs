@@ -16,6 +16,7 @@ use crate::{
     listing::{Attribute, address, number, text},
     network, port,
     resource::{self, Served, Shown},
+    tag,
 };
 
 pub static GET: Policy = Policy::new("get_floatingip", "rule:project_reader_or_admin", "See floating IPs");
@@ -25,13 +26,16 @@ pub static CREATE_ADDRESS: Policy =
 pub static UPDATE: Policy = Policy::new("update_floatingip", "rule:project_member_or_admin", "Lead a floating IP elsewhere");
 pub static DELETE: Policy = Policy::new("delete_floatingip", "rule:project_member_or_admin", "Give a floating IP back");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/floatingips", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/floatingips", &CREATE, resource::create::<Row>)
+        .asking(&[&CREATE_ADDRESS])
         .get("/v2.0/floatingips/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/floatingips/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .delete("/v2.0/floatingips/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
+        .join(tag::api::routes::<Row>("/v2.0/floatingips/{id}/tags", "/v2.0/floatingips/{id}/tags/{tag}"))
+        .each_asking(&resource::asked::<Row>())
 }
 
 static ATTRIBUTES: [Attribute; 12] = [

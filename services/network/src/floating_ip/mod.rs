@@ -12,9 +12,16 @@ use serde_json::{Value, json};
 use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
 use crate::{
-    Error, port,
+    Error,
+    keys::Kind,
+    northbound, port,
     resource::{Kept, common_columns},
 };
+
+const KIND: Kind =
+    Kind { name: "fip", table: "floating_ips", rows: |tx, around, id| northbound::router::floating_ip(tx, around, &id.into()) };
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("floating_ip", api::routes).with(crate::Own { keys: &[KIND] });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

@@ -16,6 +16,7 @@ use crate::{
     input::{self, Input, LONGEST, READ_ONLY},
     listing::{Attribute, Listing, flag, number, text},
     resource::{self, Served, Shown},
+    tag,
 };
 
 pub static GET: Policy = Policy::new(
@@ -36,13 +37,18 @@ pub static UPDATE_EXTERNAL: Policy =
     Policy::new("update_network:router:external", "rule:admin_only", "Make a network external or cease to");
 pub static DELETE: Policy = Policy::new("delete_network", "rule:project_member_or_admin", "Delete a network");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/networks", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/networks", &CREATE, resource::create::<Row>)
+        .asking(&[&CREATE_SHARED, &CREATE_EXTERNAL, &CREATE_PROVIDER])
         .get("/v2.0/networks/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/networks/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .asking(&[&UPDATE_SHARED, &UPDATE_EXTERNAL, &CREATE_PROVIDER])
         .delete("/v2.0/networks/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
+        .join(tag::api::routes::<Row>("/v2.0/networks/{id}/tags", "/v2.0/networks/{id}/tags/{tag}"))
+        .each_asking(&resource::asked::<Row>())
+        .each_asking(&[&GET_PROVIDER])
 }
 
 static ATTRIBUTES: [Attribute; 18] = [

@@ -12,9 +12,15 @@ use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
 use crate::{
     Error,
+    keys::Kind,
+    northbound,
     resource::{Kept, common_columns},
     settings::Settings,
 };
+
+const KIND: Kind = Kind { name: "network", table: "networks", rows: |tx, _, id| northbound::network::rows(tx, &id.into()) };
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("network", api::routes).with(crate::Own { keys: &[KIND] });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

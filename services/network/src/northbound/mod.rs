@@ -10,15 +10,15 @@
 //!
 //! [`rows`] is pure reading: from a key to the rows that should stand under it. Nothing here keeps state of its own.
 
-mod acl;
+pub mod acl;
 mod bindings;
 mod dhcp;
 mod heartbeat;
-mod network;
+pub mod network;
 mod observe;
-mod port;
+pub mod port;
 mod reconcile;
-mod router;
+pub mod router;
 pub mod rows;
 mod sweep;
 

@@ -9,7 +9,7 @@ use ovn::{
 };
 use store::{Tx, params};
 
-use super::{acl, network, port, router};
+use super::acl;
 use crate::{Result, keys, settings::Settings};
 
 /// What rows depend on beside the tables.
@@ -48,13 +48,9 @@ impl Desired {
 
 pub fn desired(tx: &mut Tx, around: &Surroundings, key: &str) -> Result<Desired> {
     let (generation, is_synced) = keys::generation(tx, key)?;
-    let found = match key.split_once('/') {
+    let found = match keys::read(key) {
+        Some((kind, id)) if is_there(tx, kind.table, id)? => Some((kind.rows)(tx, around, id)?),
         None if key == keys::DROP => Some(acl::drop_group()),
-        Some(("network", id)) if is_there(tx, "networks", id)? => Some(network::rows(tx, &id.into())?),
-        Some(("sg", id)) if is_there(tx, "security_groups", id)? => Some(acl::group(tx, &id.into())?),
-        Some(("port", id)) if is_there(tx, "ports", id)? => Some(port::rows(tx, around, &id.into())?),
-        Some(("router", id)) if is_there(tx, "routers", id)? => Some(router::rows(tx, around, &id.into())?),
-        Some(("fip", id)) if is_there(tx, "floating_ips", id)? => Some(router::floating_ip(tx, around, &id.into())?),
         _ => None,
     };
     let is_there = found.is_some();

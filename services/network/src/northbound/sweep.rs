@@ -168,9 +168,9 @@ fn known(all: impl Iterator<Item = crate::Result<rows::Desired>>) -> crate::Resu
 /// The keys of everything in the tables, and of what is on its way out.
 fn all_keys(tx: &mut store::Tx) -> crate::Result<Vec<String>> {
     let mut all = vec![keys::DROP.to_owned()];
-    for (kind, table) in keys::KINDS {
-        for row in tx.query(&format!("SELECT id FROM {table}"), &[])? {
-            all.push(format!("{kind}/{}", row.get::<&str>(0)?));
+    for kind in keys::kinds() {
+        for row in tx.query(&format!("SELECT id FROM {}", kind.table), &[])? {
+            all.push(format!("{}/{}", kind.name, row.get::<&str>(0)?));
         }
     }
     for row in tx.query("SELECT id FROM north_keys WHERE synced_generation < generation", &[])? {
@@ -188,7 +188,7 @@ fn leftovers(owned: &[ovn::northbound::OwnedRow], wanted: &[String], gone: &[Str
         let mut parts = row.key.splitn(3, '/');
         let (Some(kind), Some(id), Some(_)) = (parts.next(), parts.next(), parts.next()) else { continue };
         let key = format!("{kind}/{id}");
-        let is_ours = keys::KINDS.iter().any(|(known, _)| *known == kind);
+        let is_ours = keys::kinds().any(|known| known.name == kind);
         if is_ours && !wanted.contains(&key) {
             let newest = strays.entry(key).or_default();
             *newest = row.generation.max(*newest);

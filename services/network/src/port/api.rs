@@ -23,6 +23,7 @@ use crate::{
     listing::{Attribute, Listing, flag, mac, number, text},
     network,
     resource::{self, Kept, Served, Shown},
+    tag,
 };
 
 /// Admins, and members of the project that owns the network.
@@ -56,13 +57,18 @@ pub static DELETE: Policy =
 const NETWORK_OWNER_OR_OWN: &str =
     "rule:project_member_or_admin or rule:service_api or (role:member and project_id:%(network:project_id)s)";
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/ports", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/ports", &CREATE, resource::create::<Row>)
+        .asking(&[&CREATE_DEVICE_OWNER, &CREATE_MAC, &CREATE_FIXED_IP, &CREATE_PORT_SECURITY, &CREATE_PAIRS, &CREATE_BINDING])
         .get("/v2.0/ports/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/ports/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .asking(&[&CREATE_DEVICE_OWNER, &CREATE_MAC, &CREATE_FIXED_IP, &CREATE_PORT_SECURITY, &CREATE_PAIRS, &CREATE_BINDING])
         .delete("/v2.0/ports/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
+        .join(tag::api::routes::<Row>("/v2.0/ports/{id}/tags", "/v2.0/ports/{id}/tags/{tag}"))
+        .each_asking(&resource::asked::<Row>())
+        .each_asking(&[&GET_BINDING])
 }
 
 static ATTRIBUTES: [Attribute; 17] = [

@@ -18,10 +18,16 @@ use types::{Mac, NetworkId, PortId, ProjectId, SecurityGroupId, SubnetId, Timest
 
 use crate::{
     Error,
+    keys::Kind,
+    northbound,
     resource::{Kept, common_columns},
     settings::Settings,
     who::{Reach, reach},
 };
+
+const KIND: Kind = Kind { name: "port", table: "ports", rows: |tx, around, id| northbound::port::rows(tx, around, &id.into()) };
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("port", api::routes).with(crate::Own { keys: &[KIND] });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

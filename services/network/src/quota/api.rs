@@ -17,14 +17,15 @@ pub static GET: Policy = Policy::new("get_quota", "rule:project_reader_or_admin"
 pub static UPDATE: Policy = Policy::new("update_quota", "rule:admin_only", "Change a project's network quotas");
 pub static DELETE: Policy = Policy::new("delete_quota", "rule:admin_only", "Set a project's network quotas back");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/quotas", &UPDATE, list)
         .get("/v2.0/quotas/{project}", Access::Asks(&GET), show)
         .put("/v2.0/quotas/{project}", Access::Asks(&UPDATE), update)
         .delete("/v2.0/quotas/{project}", Access::Asks(&DELETE), delete)
         .get("/v2.0/quotas/{project}/default", Access::Asks(&GET), defaults)
         .get("/v2.0/quotas/{project}/details", Access::Asks(&GET), details)
+        .each_asking(&[&GET])
 }
 
 async fn list(room: Arc<Room>, _cx: Cx) -> Reply {

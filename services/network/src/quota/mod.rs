@@ -11,6 +11,8 @@ use types::ProjectId;
 
 use crate::{Error, Result, settings::Settings};
 
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("quota", api::routes).with(crate::Own::NOTHING);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     Network,

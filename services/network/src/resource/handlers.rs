@@ -45,7 +45,7 @@ pub async fn create<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let mut asks = Vec::with_capacity(inputs.len());
     for input in inputs {
         let (ask, target) = R::read_create(&room, &cx, input).await?;
-        asks.push((By::new(&room, doer.clone(), cx.check(R::CREATE, &target)?), ask));
+        asks.push((By::new(&room, doer.clone(), cx.allow(R::CREATE, &target, String::new())?), ask));
     }
     let made = room.write(move |tx| asks.iter().map(|(by, ask)| R::create(tx, by, ask)).collect::<Result<Vec<_>>>()).await?;
     let views: Vec<_> = made.into_iter().map(|found| R::view(&room, &cx, found)).collect();
@@ -56,7 +56,7 @@ pub async fn update<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
     let input = input::document(&mut cx, R::ONE).await?;
     let ask = row.read_update(&room, &cx, input, &target).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.check(R::UPDATE, &target)?);
+    let by = By::new(&room, Doer::of(&cx)?, cx.allow(R::UPDATE, &target, row.id().to_owned())?);
     let revision = listing::demanded_revision(&cx)?;
     let found = room.write(move |tx| {
         let row = R::get(tx, row.id())?;
@@ -69,7 +69,7 @@ pub async fn update<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
 
 pub async fn delete<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.check(R::DELETE, &target)?);
+    let by = By::new(&room, Doer::of(&cx)?, cx.allow(R::DELETE, &target, row.id().to_owned())?);
     row.check_delete(&cx)?;
     let revision = listing::demanded_revision(&cx)?;
     let gone = room.write(move |tx| {

@@ -118,15 +118,20 @@ pub trait Served: Shown + Managed {
     }
 }
 
+/// What the handlers here ask on every route of a kind: whether one sees the thing, and whose ports an error may name to him.
+pub fn asked<R: Shown>() -> [&'static Policy; 2] {
+    [R::GET, &crate::port::api::GET]
+}
+
 /// By whom something is made or changed, with the proof that he may.
 pub struct By {
     pub doer: Doer,
     pub settings: Arc<Settings>,
-    _proof: Allowed<()>,
+    _proof: Allowed<String>,
 }
 
 impl By {
-    pub fn new(room: &Room, doer: Doer, proof: Allowed<()>) -> Self {
+    pub fn new(room: &Room, doer: Doer, proof: Allowed<String>) -> Self {
         Self { doer, settings: room.settings.clone(), _proof: proof }
     }
 }

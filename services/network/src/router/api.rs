@@ -22,6 +22,7 @@ use crate::{
     network, port,
     resource::{self, By, Kept, Managed, Served, Shown},
     subnet::{self, Route, check::read_routes},
+    tag,
     who::Doer,
 };
 
@@ -48,17 +49,23 @@ pub static INTERFACE_ON: Policy = Policy::new(
     "Give a router the gateway's place on a network: its owner may",
 );
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/routers", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/routers", &CREATE, resource::create::<Row>)
+        .asking(&[&SNAT, &EXTERNAL_FIXED_IPS])
         .get("/v2.0/routers/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/routers/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .asking(&[&SNAT, &EXTERNAL_FIXED_IPS])
         .delete("/v2.0/routers/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
         .put("/v2.0/routers/{id}/add_router_interface", Access::Asks(&ADD_INTERFACE), add_interface)
+        .asking(&[&INTERFACE_ON])
         .put("/v2.0/routers/{id}/remove_router_interface", Access::Asks(&REMOVE_INTERFACE), remove_interface)
+        .asking(&[&INTERFACE_ON])
         .put("/v2.0/routers/{id}/add_extraroutes", Access::Asks(&UPDATE), add_routes)
         .put("/v2.0/routers/{id}/remove_extraroutes", Access::Asks(&UPDATE), remove_routes)
+        .join(tag::api::routes::<Row>("/v2.0/routers/{id}/tags", "/v2.0/routers/{id}/tags/{tag}"))
+        .each_asking(&resource::asked::<Row>())
 }
 
 static ATTRIBUTES: [Attribute; 9] = [
@@ -182,7 +189,7 @@ async fn remove_routes(room: Arc<Room>, cx: Cx) -> Reply {
 /// Adds routes to those that are there, or takes some away, whatever else changes them at the same time.
 async fn edit_routes(room: Arc<Room>, mut cx: Cx, edit: fn(Vec<Route>, &[Route]) -> Vec<Route>) -> Reply {
     let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.check(&UPDATE, &target)?);
+    let by = By::new(&room, Doer::of(&cx)?, cx.allow(&UPDATE, &target, row.id.to_string())?);
     let named = read_extra_routes(&mut cx).await?;
     let found = room.write(move |tx| {
         let row = Row::get(tx, &row.id)?;

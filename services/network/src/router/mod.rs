@@ -14,11 +14,18 @@ use types::{NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
 use crate::{
     Error,
+    keys::Kind,
+    northbound,
     port::FixedIp,
     resource::{Kept, common_columns},
     settings::Settings,
     subnet::Route,
 };
+
+const KIND: Kind =
+    Kind { name: "router", table: "routers", rows: |tx, around, id| northbound::router::rows(tx, around, &id.into()) };
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("router", api::routes).with(crate::Own { keys: &[KIND] });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

@@ -15,6 +15,7 @@ use crate::{
     input::{Input, READ_ONLY},
     listing::{Attribute, flag, number, text},
     resource::{self, Served, Shown},
+    tag,
     who::Doer,
 };
 
@@ -23,13 +24,15 @@ pub static CREATE: Policy = Policy::new("create_security_group", "rule:project_m
 pub static UPDATE: Policy = Policy::new("update_security_group", "rule:project_member_or_admin", "Change a security group");
 pub static DELETE: Policy = Policy::new("delete_security_group", "rule:project_member_or_admin", "Delete a security group");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/security-groups", Access::Asks(&GET), list)
         .post("/v2.0/security-groups", &CREATE, resource::create::<Row>)
         .get("/v2.0/security-groups/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/security-groups/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .delete("/v2.0/security-groups/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
+        .join(tag::api::routes::<Row>("/v2.0/security-groups/{id}/tags", "/v2.0/security-groups/{id}/tags/{tag}"))
+        .each_asking(&resource::asked::<Row>())
 }
 
 static ATTRIBUTES: [Attribute; 8] = [

@@ -11,8 +11,14 @@ use types::{ProjectId, SecurityGroupId, Timestamp};
 
 use crate::{
     Error,
+    keys::Kind,
+    northbound,
     resource::{Kept, common_columns},
 };
+
+const KIND: Kind = Kind { name: "sg", table: "security_groups", rows: |tx, _, id| northbound::acl::group(tx, &id.into()) };
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("security_group", api::routes).with(crate::Own { keys: &[KIND] });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

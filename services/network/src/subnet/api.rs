@@ -18,6 +18,7 @@ use crate::{
     network,
     resource::{self, Kept, Served, Shown},
     subnet_pool::store::{Choice, Wish},
+    tag,
 };
 
 pub static GET: Policy = Policy::new(
@@ -42,13 +43,15 @@ pub static DELETE: Policy = Policy::new(
 );
 
 /// What a subnet may be depends on its network's owner, so the handlers ask the policies when they know the network.
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/subnets", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/subnets", Access::Asks(&CREATE), resource::create::<Row>)
         .get("/v2.0/subnets/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/subnets/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .delete("/v2.0/subnets/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
+        .join(tag::api::routes::<Row>("/v2.0/subnets/{id}/tags", "/v2.0/subnets/{id}/tags/{tag}"))
+        .each_asking(&resource::asked::<Row>())
 }
 
 static ATTRIBUTES: [Attribute; 17] = [

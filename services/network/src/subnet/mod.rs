@@ -18,6 +18,8 @@ use crate::{
     resource::{Kept, common_columns},
 };
 
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("subnet", api::routes).with(crate::Own::NOTHING);
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub id: SubnetId,

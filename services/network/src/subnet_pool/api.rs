@@ -20,6 +20,7 @@ use crate::{
     listing::{Attribute, flag, number, text},
     resource::{self, By, Kept, Managed, Served, Shown},
     subnet::check::read_cidr,
+    tag,
     who::Doer,
 };
 
@@ -31,15 +32,19 @@ pub static CREATE_SHARED: Policy =
 pub static UPDATE: Policy = Policy::new("update_subnetpool", "rule:project_member_or_admin", "Change a subnet pool");
 pub static DELETE: Policy = Policy::new("delete_subnetpool", "rule:project_member_or_admin", "Delete a subnet pool");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/subnetpools", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/subnetpools", &CREATE, resource::create::<Row>)
+        .asking(&[&CREATE_SHARED])
         .get("/v2.0/subnetpools/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/subnetpools/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
+        .asking(&[&CREATE_SHARED])
         .delete("/v2.0/subnetpools/{id}", Access::Asks(&DELETE), resource::delete::<Row>)
         .put("/v2.0/subnetpools/{id}/add_prefixes", Access::Asks(&UPDATE), add_prefixes)
         .put("/v2.0/subnetpools/{id}/remove_prefixes", Access::Asks(&UPDATE), remove_prefixes)
+        .join(tag::api::routes::<Row>("/v2.0/subnetpools/{id}/tags", "/v2.0/subnetpools/{id}/tags/{tag}"))
+        .each_asking(&resource::asked::<Row>())
 }
 
 static ATTRIBUTES: [Attribute; 14] = [
@@ -158,7 +163,7 @@ async fn remove_prefixes(room: Arc<Room>, cx: Cx) -> Reply {
 
 async fn change_prefixes(room: Arc<Room>, mut cx: Cx, change: fn(Vec<IpNet>, Vec<IpNet>) -> Vec<IpNet>) -> Reply {
     let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.check(&UPDATE, &target)?);
+    let by = By::new(&room, Doer::of(&cx)?, cx.allow(&UPDATE, &target, row.id.to_string())?);
     let mut input = Input::new(cx.json().await?);
     let named = read_prefixes(&mut input)?.unwrap_or_default();
     input.finish()?;

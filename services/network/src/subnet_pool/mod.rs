@@ -16,6 +16,10 @@ use crate::{
     resource::{Kept, common_columns},
 };
 
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("subnet_pool", api::routes)
+    .with(crate::Own::NOTHING)
+    .tables(&[crate::Step { number: 2, name: "subnet pools", sql: include_str!("../../migrations/0002_subnet_pools.sql") }]);
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub id: String,

@@ -12,26 +12,14 @@ use serde_json::json;
 
 use super::LONGEST;
 use crate::{
-    Error, Room, floating_ip, input, network, port,
+    Error, Room, input,
     resource::{self, Served},
-    router, security_group, subnet, subnet_pool,
 };
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    let routes = Routes::new(room.clone());
-    let routes = of::<network::Row>(routes, "/v2.0/networks/{id}/tags", "/v2.0/networks/{id}/tags/{tag}");
-    let routes = of::<subnet::Row>(routes, "/v2.0/subnets/{id}/tags", "/v2.0/subnets/{id}/tags/{tag}");
-    let routes = of::<port::Row>(routes, "/v2.0/ports/{id}/tags", "/v2.0/ports/{id}/tags/{tag}");
-    let routes = of::<router::Row>(routes, "/v2.0/routers/{id}/tags", "/v2.0/routers/{id}/tags/{tag}");
-    let routes = of::<floating_ip::Row>(routes, "/v2.0/floatingips/{id}/tags", "/v2.0/floatingips/{id}/tags/{tag}");
-    let routes = of::<subnet_pool::Row>(routes, "/v2.0/subnetpools/{id}/tags", "/v2.0/subnetpools/{id}/tags/{tag}");
-    of::<security_group::Row>(routes, "/v2.0/security-groups/{id}/tags", "/v2.0/security-groups/{id}/tags/{tag}")
-}
-
-/// The routes of one kind of resource.
-fn of<R: Served>(routes: Routes<Room>, all: &'static str, one: &'static str) -> Routes<Room> {
+/// The routes of the tags of one kind of resource, for its drawer to join.
+pub fn routes<R: Served>(all: &'static str, one: &'static str) -> Routes<Room> {
     let asks = Access::Asks(R::UPDATE);
-    routes
+    Routes::new()
         .get(all, Access::Asks(R::GET), list::<R>)
         .put(all, asks, replace::<R>)
         .delete(all, asks, clear::<R>)

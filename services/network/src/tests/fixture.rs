@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use work::{Board, Tasks};
 use world::{Talk, World};
 
-use crate::{MIGRATIONS, Network, POLICIES, Settings};
+use crate::{Network, ROOM, Settings};
 
 pub struct Cloud {
     pub world: World,
@@ -47,7 +47,7 @@ impl Cloud {
     pub async fn with(settings: Settings) -> Self {
         let filter = tracing_subscriber::EnvFilter::new("warn");
         tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init().ok();
-        let world = World::new(&[MIGRATIONS]).await;
+        let world = World::new(&[ROOM.migrations()]).await;
         let north = Database::start("/usr/share/ovn/ovn-nb.ovsschema");
         let south = Database::start("/usr/share/ovn/ovn-sb.ovsschema");
         let northbound = Northbound::connect(vec![north.remote()]);
@@ -55,8 +55,8 @@ impl Cloud {
         northbound.ready(soon()).await.unwrap();
         southbound.ready(soon()).await.unwrap();
         let network =
-            Network::new(world.store.clone(), northbound, southbound, settings, world::policies_in_force(POLICIES, &[]));
-        let talk = world.talk(vec![network.service()], POLICIES, &[]);
+            Network::new(world.store.clone(), northbound, southbound, settings, world::policies_in_force(&ROOM.policies(), &[]));
+        let talk = world.talk(vec![network.service()], &ROOM.policies(), &[]);
         Self { world, north, south, northd: None, network, talk, loops: None, hosts: None }
     }
 

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::store::{self, Allocations, Consumer};
 use crate::{Placement, error::Error, policy, provider};
 
-pub fn routes(room: Arc<Placement>) -> Routes<Placement> {
-    Routes::new(room)
+pub fn routes() -> Routes<Placement> {
+    Routes::new()
         .get("/allocations/{consumer}", &policy::ALLOCATIONS_LIST, show)
         .put("/allocations/{consumer}", &policy::ALLOCATIONS_UPDATE, replace)
         .since(Microversion::new(1, 12))

@@ -11,8 +11,10 @@ use types::Microversion;
 
 use crate::{Placement, inventory, policy};
 
-pub fn routes(room: Arc<Placement>) -> Routes<Placement> {
-    Routes::new(room).get("/allocation_candidates", &policy::CANDIDATES, list).since(Microversion::new(1, 10))
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("candidate", routes);
+
+pub fn routes() -> Routes<Placement> {
+    Routes::new().get("/allocation_candidates", &policy::CANDIDATES, list).since(Microversion::new(1, 10))
 }
 
 /// What is asked for, in the query's own words: `resources=VCPU:1,MEMORY_MB:512&required=HW_ARCH_X86_64,!CUSTOM_OLD`.

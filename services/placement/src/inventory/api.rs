@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::store::{self, Inventories, Inventory, ONE};
 use crate::{Placement, error::Error, names, policy, provider};
 
-pub fn routes(room: Arc<Placement>) -> Routes<Placement> {
-    Routes::new(room)
+pub fn routes() -> Routes<Placement> {
+    Routes::new()
         .get("/resource_providers/{uuid}/inventories", &policy::INVENTORIES_LIST, list)
         .put("/resource_providers/{uuid}/inventories", &policy::INVENTORIES_UPDATE, replace)
         .delete("/resource_providers/{uuid}/inventories", &policy::INVENTORIES_DELETE, delete_all)

@@ -5,3 +5,5 @@ mod api;
 pub mod store;
 
 pub use api::routes;
+
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("inventory", routes);

@@ -12,9 +12,9 @@ use types::Microversion;
 use super::{is_custom, store};
 use crate::{Placement, error::Error, policy, provider};
 
-pub fn routes(room: Arc<Placement>) -> Routes<Placement> {
+pub fn routes() -> Routes<Placement> {
     let traits = Microversion::new(1, 6);
-    Routes::new(room)
+    Routes::new()
         .get("/resource_classes", &policy::CLASSES_LIST, list_classes)
         .since(Microversion::new(1, 2))
         .put("/resource_classes/{name}", &policy::CLASSES_UPDATE, ensure_class)

@@ -6,6 +6,8 @@ pub mod store;
 
 pub use api::routes;
 
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("names", routes);
+
 /// Of the classes in `os-resource-classes`, those that a machine's flavor or a host's inventory can name.
 pub const STANDARD_CLASSES: &[&str] =
     &["VCPU", "MEMORY_MB", "DISK_GB", "PCPU", "PCI_DEVICE", "SRIOV_NET_VF", "IPV4_ADDRESS", "VGPU"];

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::store::{self, Provider};
 use crate::{Placement, candidate::Request, error::Error, inventory, policy};
 
-pub fn routes(room: Arc<Placement>) -> Routes<Placement> {
-    Routes::new(room)
+pub fn routes() -> Routes<Placement> {
+    Routes::new()
         .get("/resource_providers", &policy::PROVIDERS_LIST, list)
         .post("/resource_providers", &policy::PROVIDERS_CREATE, create)
         .get("/resource_providers/{uuid}", &policy::PROVIDERS_SHOW, show)

@@ -5,3 +5,7 @@ mod api;
 pub mod store;
 
 pub use api::routes;
+
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("provider", routes)
+    .rules(crate::policy::RULES)
+    .tables(&[crate::Step { number: 1, name: "placement", sql: include_str!("../../migrations/0001_placement.sql") }]);

@@ -11,8 +11,10 @@ use types::{Microversion, ProjectId};
 
 use crate::{Placement, allocation, error::Error, inventory, policy, provider};
 
-pub fn routes(room: Arc<Placement>) -> Routes<Placement> {
-    Routes::new(room)
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("usage", routes);
+
+pub fn routes() -> Routes<Placement> {
+    Routes::new()
         .get("/resource_providers/{uuid}/usages", &policy::PROVIDER_USAGES, of_provider)
         .get("/usages", &policy::USAGES, of_project)
         .since(Microversion::new(1, 9))

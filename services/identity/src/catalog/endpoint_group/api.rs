@@ -33,11 +33,8 @@ static TAKE: Policy =
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
 
-pub const POLICIES: [&Policy; 11] =
-    [&LIST, &GET, &CREATE, &UPDATE, &DELETE, &LIST_PROJECTS, &LIST_ENDPOINTS, &LIST_OF_PROJECT, &CHECK, &GIVE, &TAKE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-EP-FILTER/endpoint_groups", &LIST, list)
         .post("/v3/OS-EP-FILTER/endpoint_groups", &CREATE, create)
         .get("/v3/OS-EP-FILTER/endpoint_groups/{group_id}", &GET, show)

@@ -20,10 +20,8 @@ static TAKE: Policy =
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
 
-pub const POLICIES: [&Policy; 5] = [&LIST_PROJECTS, &LIST, &CHECK, &GIVE, &TAKE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-EP-FILTER/endpoints/{endpoint_id}/projects", &LIST_PROJECTS, list_projects)
         .get("/v3/OS-EP-FILTER/projects/{project_id}/endpoints", &LIST, list)
         .get("/v3/OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", &CHECK, check)

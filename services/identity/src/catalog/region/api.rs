@@ -15,10 +15,8 @@ static CREATE: Policy = Policy::new("identity:create_region", "rule:admin_requir
 static UPDATE: Policy = Policy::new("identity:update_region", "rule:admin_required", "Change a region");
 static DELETE: Policy = Policy::new("identity:delete_region", "rule:admin_required", "Delete a region");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/regions", &LIST, list)
         .post("/v3/regions", &CREATE, create)
         .get("/v3/regions/{region_id}", &GET, show)

@@ -23,10 +23,8 @@ static CREATE: Policy = Policy::new("identity:create_mapping", "rule:admin_requi
 static UPDATE: Policy = Policy::new("identity:update_mapping", "rule:admin_required", "Change a mapping of federated users");
 static DELETE: Policy = Policy::new("identity:delete_mapping", "rule:admin_required", "Remove a mapping of federated users");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-FEDERATION/mappings", &LIST, list)
         .get("/v3/OS-FEDERATION/mappings/{mapping_id}", &GET, show)
         .put("/v3/OS-FEDERATION/mappings/{mapping_id}", &CREATE, create)

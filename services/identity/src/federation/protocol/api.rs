@@ -30,12 +30,10 @@ static CREATE: Policy = Policy::new("identity:create_protocol", "rule:admin_requ
 static UPDATE: Policy = Policy::new("identity:update_protocol", "rule:admin_required", "Change an identity provider's protocol");
 static DELETE: Policy = Policy::new("identity:delete_protocol", "rule:admin_required", "Remove an identity provider's protocol");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
 const ONE: &str = "/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}";
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols", &LIST, list)
         .get(ONE, &GET, show)
         .put(ONE, &CREATE, create)

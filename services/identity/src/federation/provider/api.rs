@@ -25,10 +25,8 @@ static CREATE: Policy = Policy::new("identity:create_identity_provider", "rule:a
 static UPDATE: Policy = Policy::new("identity:update_identity_provider", "rule:admin_required", "Change an identity provider");
 static DELETE: Policy = Policy::new("identity:delete_identity_provider", "rule:admin_required", "Remove an identity provider");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-FEDERATION/identity_providers", &LIST, list)
         .get("/v3/OS-FEDERATION/identity_providers/{idp_id}", &GET, show)
         .put("/v3/OS-FEDERATION/identity_providers/{idp_id}", &CREATE, create)

@@ -23,10 +23,8 @@ static CREATE: Policy = Policy::new("identity:create_service_provider", "rule:ad
 static UPDATE: Policy = Policy::new("identity:update_service_provider", "rule:admin_required", "Change a service provider");
 static DELETE: Policy = Policy::new("identity:delete_service_provider", "rule:admin_required", "Remove a service provider");
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-FEDERATION/service_providers", &LIST, list)
         .get("/v3/OS-FEDERATION/service_providers/{sp_id}", &GET, show)
         .put("/v3/OS-FEDERATION/service_providers/{sp_id}", &CREATE, create)

@@ -47,8 +47,8 @@ pub fn ensure(
         for role in roles {
             wanted.insert((place.id().to_owned(), role.clone()));
             let assignment = Assignment { holder: Holder::User(user.clone()), place: place.clone(), role, inherited: false };
-            let work = Allowed::for_work_on_one(PROVISION);
-            if !assignments::is_granted(tx, &work, &assignment)? {
+            let work = Allowed::for_work_on(PROVISION, assignment.clone());
+            if !assignments::is_granted(tx, &work)? {
                 assignments::grant(tx, &work, &Over::for_work(PROVISION, assignment), actor)?;
                 is_news = true;
             }
@@ -71,7 +71,8 @@ fn release_others(tx: &mut Tx, actor: &Actor, user: &UserId, wanted: &HashSet<(S
         if !wanted.contains(&(project.clone(), role.clone())) {
             let place = Place::Project(project.as_str().into());
             let assignment = Assignment { holder: Holder::User(user.clone()), place, role, inherited: false };
-            assignments::revoke(tx, &Allowed::for_work_on_one(PROVISION), &Over::for_work(PROVISION, assignment), actor)?;
+            let work = Allowed::for_work_on(PROVISION, assignment.clone());
+            assignments::revoke(tx, &work, &Over::for_work(PROVISION, assignment), actor)?;
             is_news = true;
         }
     }

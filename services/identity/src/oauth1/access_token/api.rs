@@ -34,10 +34,8 @@ static LIST_ROLES: Policy =
 static GET_ROLE: Policy =
     Policy::new("identity:get_access_token_role", "rule:admin_required", "Show a role of an access token").only_for_projects();
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &DELETE, &LIST_ROLES, &GET_ROLE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         // The consumer's signature is asked for, not a token.
         .post("/v3/OS-OAUTH1/access_token", Access::Public, create)
         .get("/v3/users/{user_id}/OS-OAUTH1/access_tokens", &LIST, list)

@@ -19,10 +19,8 @@ static DELETE: Policy = Policy::new("identity:delete_consumer", "rule:admin_requ
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
 
-pub const POLICIES: [&Policy; 5] = [&LIST, &GET, &CREATE, &UPDATE, &DELETE];
-
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/OS-OAUTH1/consumers", &LIST, list)
         .post("/v3/OS-OAUTH1/consumers", &CREATE, create)
         .get("/v3/OS-OAUTH1/consumers/{consumer_id}", &GET, show)

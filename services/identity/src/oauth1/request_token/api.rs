@@ -24,14 +24,12 @@ use crate::{
 static AUTHORIZE: Policy =
     Policy::new("identity:authorize_request_token", "rule:admin_required", "Grant an OAuth request token").only_for_projects();
 
-pub const POLICIES: [&Policy; 1] = [&AUTHORIZE];
-
 /// No letters that look like others would be kinder, but these are Keystone's.
 const VERIFIER_LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const VERIFIER_LENGTH: usize = 8;
 
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         // The consumer's signature is asked for, not a token.
         .post("/v3/OS-OAUTH1/request_token", Access::Public, create)
         .put("/v3/OS-OAUTH1/authorize/{request_token_id}", &AUTHORIZE, authorize)

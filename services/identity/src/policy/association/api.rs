@@ -42,23 +42,9 @@ static DELETE_REGION: Policy = Policy::new(
 
 const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
 
-pub const POLICIES: [&Policy; 11] = [
-    &OF_ENDPOINT,
-    &ENDPOINTS,
-    &CREATE_ENDPOINT,
-    &CHECK_ENDPOINT,
-    &DELETE_ENDPOINT,
-    &CREATE_SERVICE,
-    &CHECK_SERVICE,
-    &DELETE_SERVICE,
-    &CREATE_REGION,
-    &CHECK_REGION,
-    &DELETE_REGION,
-];
-
 #[rustfmt::skip]
-pub fn routes(room: Arc<Identity>) -> Routes<Identity> {
-    Routes::new(room)
+pub fn routes() -> Routes<Identity> {
+    Routes::new()
         .get("/v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", &OF_ENDPOINT, of_endpoint)
         .get("/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", &ENDPOINTS, list_endpoints)
         .get("/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints/{endpoint_id}", &CHECK_ENDPOINT, check)

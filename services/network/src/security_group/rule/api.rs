@@ -25,12 +25,13 @@ pub static CREATE: Policy =
 pub static DELETE: Policy =
     Policy::new("delete_security_group_rule", "rule:project_member_or_admin", "Take a rule out of a security group");
 
-pub fn routes(room: &Arc<Room>) -> Routes<Room> {
-    Routes::new(room.clone())
+pub fn routes() -> Routes<Room> {
+    Routes::new()
         .get("/v2.0/security-group-rules", Access::Asks(&GET), list)
         .post("/v2.0/security-group-rules", &CREATE, create)
         .get("/v2.0/security-group-rules/{id}", Access::Asks(&GET), resource::show::<Row>)
         .delete("/v2.0/security-group-rules/{id}", Access::Asks(&DELETE), delete)
+        .each_asking(&resource::asked::<Row>())
 }
 
 static ATTRIBUTES: [Attribute; 16] = [

@@ -15,6 +15,13 @@ use crate::{
     resource::{Kept, common_columns},
 };
 
+pub(crate) const DRAWER: crate::Drawer =
+    ::api::Drawer::new("security_group_rule", api::routes).with(crate::Own::NOTHING).tables(&[crate::Step {
+        number: 3,
+        name: "normalized prefixes",
+        sql: include_str!("../../../migrations/0003_normalized_prefixes.sql"),
+    }]);
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub id: SecurityGroupRuleId,
