@@ -30,7 +30,7 @@ pub fn routes() -> Routes<Room> {
     Routes::new()
         .get("/v2.0/floatingips", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/floatingips", &CREATE, resource::create::<Row>)
-        .asking(&[&CREATE_ADDRESS])
+        .asking(&[&network::api::GET, &CREATE_ADDRESS])
         .get("/v2.0/floatingips/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/floatingips/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .delete("/v2.0/floatingips/{id}", Access::Asks(&DELETE), resource::delete::<Row>)

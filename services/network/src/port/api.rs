@@ -61,7 +61,15 @@ pub fn routes() -> Routes<Room> {
     Routes::new()
         .get("/v2.0/ports", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/ports", &CREATE, resource::create::<Row>)
-        .asking(&[&CREATE_DEVICE_OWNER, &CREATE_MAC, &CREATE_FIXED_IP, &CREATE_PORT_SECURITY, &CREATE_PAIRS, &CREATE_BINDING])
+        .asking(&[
+            &network::api::GET,
+            &CREATE_DEVICE_OWNER,
+            &CREATE_MAC,
+            &CREATE_FIXED_IP,
+            &CREATE_PORT_SECURITY,
+            &CREATE_PAIRS,
+            &CREATE_BINDING,
+        ])
         .get("/v2.0/ports/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/ports/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .asking(&[&CREATE_DEVICE_OWNER, &CREATE_MAC, &CREATE_FIXED_IP, &CREATE_PORT_SECURITY, &CREATE_PAIRS, &CREATE_BINDING])

@@ -47,6 +47,7 @@ pub fn routes() -> Routes<Room> {
     Routes::new()
         .get("/v2.0/subnets", Access::Asks(&GET), resource::list::<Row>)
         .post("/v2.0/subnets", Access::Asks(&CREATE), resource::create::<Row>)
+        .asking(&[&network::api::GET])
         .get("/v2.0/subnets/{id}", Access::Asks(&GET), resource::show::<Row>)
         .put("/v2.0/subnets/{id}", Access::Asks(&UPDATE), resource::update::<Row>)
         .delete("/v2.0/subnets/{id}", Access::Asks(&DELETE), resource::delete::<Row>)

@@ -28,6 +28,7 @@ pub static DELETE: Policy =
 pub fn routes() -> Routes<Room> {
     Routes::new()
         .get("/v2.0/security-group-rules", Access::Asks(&GET), list)
+        .asking(&[&security_group::api::GET])
         .post("/v2.0/security-group-rules", &CREATE, create)
         .get("/v2.0/security-group-rules/{id}", Access::Asks(&GET), resource::show::<Row>)
         .delete("/v2.0/security-group-rules/{id}", Access::Asks(&DELETE), delete)
