@@ -6,5 +6,8 @@ pub mod store;
 
 pub use api::routes;
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("allocation", routes)
-    .tables(&[crate::Step { number: 2, name: "sums", sql: include_str!("../../migrations/0002_sums.sql") }]);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("allocation", routes).tables(&[crate::Step {
+    number: 2,
+    name: "sums",
+    sql: include_str!("../../migrations/0002_sums.sql"),
+}]);
