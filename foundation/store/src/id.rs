@@ -3,8 +3,8 @@
 
 use types::{
     AllocationConsumer, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId, ImageId, NetworkId,
-    NodeId, PortId, ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId, ServiceId, SubnetId,
-    UserId,
+    NodeId, OperationId, PortId, ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId,
+    ServiceId, SubnetId, UserId,
 };
 
 use crate::{FromValue, Value, ValueRef};
@@ -38,6 +38,7 @@ ids!(
     ImageId,
     NetworkId,
     NodeId,
+    OperationId,
     PortId,
     ProjectId,
     ProviderId,

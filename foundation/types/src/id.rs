@@ -51,6 +51,8 @@ ids!(dashed_id:
     NetworkId,
     /// A host that runs the agent; also the id of its resource provider and of its compute service.
     NodeId,
+    /// What is being done to a server; placement knows the room of a server that moves by it.
+    OperationId,
     PortId,
     ProviderId,
     RouterId,

@@ -174,7 +174,8 @@ async fn hosts(room: &Compute) -> Result<Vec<Host>> {
         .store
         .list(|tx| -> Result<_> {
             let mut servers: HashMap<NodeId, Vec<(String, String)>> = HashMap::new();
-            let sql = "SELECT node_id, id, seq FROM servers WHERE deleted_at IS NULL AND node_id IS NOT NULL ORDER BY seq";
+            let sql =
+                "SELECT node_id, id, seq FROM servers WHERE deleted_at IS NULL AND node_id IS NOT NULL ORDER BY created_at, id";
             for row in &tx.query(sql, &[])? {
                 let name = format!("instance-{:08x}", row.get::<i64>(2)?);
                 servers.entry(row.get(0)?).or_default().push((row.get(1)?, name));

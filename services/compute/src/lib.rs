@@ -33,6 +33,7 @@ use contracts::{
     placement::Placement,
     ports::Ports,
 };
+use server::schedule::Hosts;
 use store::{Step, Store};
 use types::Timestamp;
 use work::{Bell, Tasks};
@@ -79,6 +80,12 @@ pub struct Patience {
     pub dead_node: Duration,
     /// A node that was away for less may be about to come back: after a restart of the controller all of them are.
     pub returning_node: Duration,
+    /// How long a host may take to do what it was told: start, stop, reboot.
+    pub node: Duration,
+    /// How long a server may take to be built.
+    pub build: Duration,
+    /// How long a disk may be on its way.
+    pub transfer: Duration,
     /// How long deleted servers can still be read, by the operator.
     pub shadow: Duration,
 }
@@ -88,6 +95,9 @@ impl Default for Patience {
         Self {
             dead_node: Duration::from_secs(300),
             returning_node: Duration::from_secs(30),
+            node: Duration::from_secs(600),
+            build: Duration::from_secs(3600),
+            transfer: Duration::from_secs(6 * 3600),
             shadow: Duration::from_secs(7 * 24 * 3600),
         }
     }
@@ -101,6 +111,7 @@ pub struct Compute {
     nodes: Arc<dyn Nodes>,
     bell: Bell,
     patience: Patience,
+    hosts: Hosts,
     /// Since when nodes could connect.
     started: Timestamp,
 }
@@ -112,14 +123,34 @@ impl Compute {
 
     pub fn with_patience(store: Store, neighbours: Neighbours, patience: Patience) -> Arc<Self> {
         let Neighbours { images, placement, ports, nodes } = neighbours;
-        Arc::new(Self { store, images, placement, ports, nodes, bell: Bell::new(), patience, started: Timestamp::now() })
+        Arc::new(Self {
+            store,
+            images,
+            placement,
+            ports,
+            nodes,
+            bell: Bell::new(),
+            patience,
+            hosts: Hosts::default(),
+            started: Timestamp::now(),
+        })
     }
 
     /// The same room, doing the work of the lead that this store and these neighbours are bound to.
     pub fn led(&self, store: Store, neighbours: Neighbours) -> Arc<Self> {
         let Neighbours { images, placement, ports, nodes } = neighbours;
         let bell = self.bell.clone();
-        Arc::new(Self { store, images, placement, ports, nodes, bell, patience: self.patience, started: Timestamp::now() })
+        Arc::new(Self {
+            store,
+            images,
+            placement,
+            ports,
+            nodes,
+            bell,
+            patience: self.patience,
+            hosts: Hosts::default(),
+            started: Timestamp::now(),
+        })
     }
 
     /// The API, for the door.
@@ -129,7 +160,7 @@ impl Compute {
 
     /// Starts what works on without being asked: the business of the one controller that leads.
     pub fn spawn_reconcilers(self: &Arc<Self>, tasks: &mut Tasks) {
-        let reconciler = server::reconcile::ServerReconciler { room: self.clone(), hosts: Default::default() };
+        let reconciler = server::reconcile::ServerReconciler { room: self.clone() };
         tasks.reconcile(reconciler, self.bell.clone());
         tasks.spawn(forget_shadows(self.clone()));
         tasks.spawn(self.clone().heed_floating_ips());

@@ -6,7 +6,7 @@ mod api;
 mod store;
 
 pub(crate) use api::routes;
-pub(crate) use store::{begin, done, fail, fail_open, failed, finish, finish_through};
+pub(crate) use store::{begin, done, fail_open, failed, finish, finish_through};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("instance_action", routes);
 
@@ -37,6 +37,22 @@ impl Action {
             Self::Lock => "lock",
             Self::Unlock => "unlock",
             Self::ResetState => "resetState",
+        }
+    }
+
+    /// How our own stream of events calls it.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Self::Lock => "server.lock",
+            Self::Unlock => "server.unlock",
+            Self::ResetState => "server.reset_state",
+            Self::CreateImage => "server.create_image",
+            Self::Create => "server.create",
+            Self::Delete => "server.delete",
+            Self::Start => "server.start",
+            Self::Stop => "server.stop",
+            Self::Reboot => "server.reboot",
+            Self::Pause => "server.pause",
         }
     }
 

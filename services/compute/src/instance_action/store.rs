@@ -87,13 +87,3 @@ pub(crate) fn fail_open(tx: &mut Tx, server: &ServerId, message: &str) -> Result
     )?;
     Ok(())
 }
-
-/// The open actions of this kind failed.
-pub(crate) fn fail(tx: &mut Tx, server: &ServerId, action: Action, message: &str) -> Result<()> {
-    tx.execute(
-        "UPDATE server_actions SET finished_at = $1, updated_at = $1, result = 'Error', message = $2 \
-         WHERE server_id = $3 AND finished_at IS NULL AND action = $4",
-        &params![Timestamp::now(), message, server, action.name()],
-    )?;
-    Ok(())
-}

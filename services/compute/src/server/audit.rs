@@ -23,9 +23,11 @@ use crate::{
 struct Known {
     deleted: bool,
     claims: usize,
-    /// The host that has its machine, or may have.
-    host: Option<String>,
+    /// The nodes that have its machine, or may have.
+    nodes: BTreeSet<String>,
     taps: Vec<String>,
+    /// Under which names it holds room in placement.
+    consumers: BTreeSet<String>,
 }
 
 /// What a host may have on behalf of its servers.
@@ -43,9 +45,10 @@ impl Audit for Compute {
             for (id, _) in known.iter().filter(|(_, server)| server.deleted && server.claims > 0) {
                 findings.push(finding("leftover", "claim", id, "", "its server is deleted"));
             }
+            let holders: BTreeSet<&str> = known.values().flat_map(|server| &server.consumers).map(String::as_str).collect();
             for consumer in self.placement.consumers().await? {
                 match known.get(consumer.as_str()) {
-                    Some(server) if server.claims > 0 => {}
+                    _ if holders.contains(consumer.as_str()) => {}
                     Some(_) => {
                         findings.push(finding(
                             "leftover",
@@ -61,7 +64,7 @@ impl Audit for Compute {
             findings.extend(self.store.list(broken).await?);
             for node in self.nodes.list().await?.into_iter().filter(|node| node.up) {
                 match self.nodes.ask(&node.id, Ask::Inventory).await {
-                    Ok(inventory) => findings.extend(strays(&known, &node.hostname, inventory)),
+                    Ok(inventory) => findings.extend(strays(&known, node.id.as_str(), &node.hostname, inventory)),
                     Err(refusal) => {
                         findings.push(finding("missing", "inventory", &node.hostname, &node.hostname, &refusal.message));
                     }
@@ -81,8 +84,7 @@ impl Audit for Compute {
             }
             let (of, server) = (node.clone(), ServerId::new(stray.id.as_str()));
             let write = self.store.write(move |tx| -> Result<_> {
-                let is_here = |known: super::Server| known.deleted_at.is_none() && known.node_id.as_ref() == Some(&of);
-                if table::find(tx, &server)?.is_some_and(is_here) {
+                if !table::claimed_by(tx, &of, Some(std::slice::from_ref(&server)))?.is_empty() {
                     return Err(Error::conflict(format!("The server {server} is known: delete it instead.")));
                 }
                 Ok(released::insert(tx, &of, &server)?)
@@ -96,14 +98,18 @@ impl Audit for Compute {
 
 fn read(tx: &mut Tx) -> Result<BTreeMap<String, Known>> {
     let mut known: BTreeMap<String, Known> = BTreeMap::new();
-    for row in &tx.query("SELECT id, deleted_at, host FROM servers", &[])? {
+    for row in &tx.query("SELECT id, deleted_at FROM servers", &[])? {
         let deleted = row.get::<Option<i64>>(1)?.is_some();
-        known.insert(row.get(0)?, Known { deleted, host: row.get(2)?, ..Known::default() });
+        known.insert(row.get(0)?, Known { deleted, ..Known::default() });
     }
-    for row in &tx.query("SELECT server_id, kind, position, ask, facts FROM server_claims", &[])? {
+    for row in &tx.query(&format!("SELECT {} FROM server_claims", claim::COLUMNS), &[])? {
         let claim = claim::from_row(row)?;
         let server = known.entry(claim.server_id.to_string()).or_default();
         server.claims += 1;
+        server.nodes.extend(claim.node_id.as_ref().map(ToString::to_string));
+        if claim.kind == claim::Kind::Allocation {
+            server.consumers.insert(claim.consumer().to_string());
+        }
         server.taps.extend(claim.nic.map(|nic| tap(nic.port_id.as_str())));
     }
     Ok(known)
@@ -112,8 +118,8 @@ fn read(tx: &mut Tx) -> Result<BTreeMap<String, Known>> {
 /// Servers whose machine ran and broke down, or is held still.
 fn broken(tx: &mut Tx) -> Result<Vec<Finding>> {
     let rows = tx.query(
-        "SELECT id, host, fault FROM servers WHERE deleted_at IS NULL AND deleting_at IS NULL AND phase = 'built' \
-         AND found IN ('failed', 'held') AND found_current = 1 ORDER BY id",
+        "SELECT id, host, fault FROM servers WHERE deleted_at IS NULL AND deleting_at IS NULL AND life = 'built' \
+         AND found IN ('failed', 'held') AND found_generation >= generation ORDER BY id",
         &[],
     )?;
     rows.iter()
@@ -130,9 +136,9 @@ fn tap(port: &str) -> String {
     format!("tap{}", port.chars().take(11).collect::<String>())
 }
 
-fn wanted_on<'a>(known: &'a BTreeMap<String, Known>, host: &str) -> Wanted<'a> {
+fn wanted_on<'a>(known: &'a BTreeMap<String, Known>, node: &str) -> Wanted<'a> {
     let mut wanted = Wanted::default();
-    for (id, server) in known.iter().filter(|(_, server)| !server.deleted && server.host.as_deref() == Some(host)) {
+    for (id, server) in known.iter().filter(|(_, server)| !server.deleted && server.nodes.contains(node)) {
         wanted.servers.insert(id);
         wanted.taps.extend(server.taps.iter().map(String::as_str));
     }
@@ -140,11 +146,11 @@ fn wanted_on<'a>(known: &'a BTreeMap<String, Known>, host: &str) -> Wanted<'a> {
 }
 
 /// What is on a host and nobody wants there. What no row knows of is a stray; what a row knows to be over is on its way out.
-fn strays(known: &BTreeMap<String, Known>, host: &str, inventory: Answer) -> Vec<Finding> {
+fn strays(known: &BTreeMap<String, Known>, node: &str, host: &str, inventory: Answer) -> Vec<Finding> {
     let Answer::Inventory { processes, taps, machines, switch_ports, namespaces } = inventory else {
         return vec![finding("missing", "inventory", host, host, "the host answered something else")];
     };
-    let wanted = wanted_on(known, host);
+    let wanted = wanted_on(known, node);
     let mut findings = Vec::new();
     let there: BTreeSet<&str> = processes.iter().chain(machines.keys()).map(String::as_str).collect();
     for id in there.into_iter().filter(|id| !wanted.servers.contains(id)) {
@@ -185,8 +191,9 @@ mod tests {
 
     #[test]
     fn what_no_server_wants_is_found() {
-        let server = Known { host: Some("h".to_owned()), taps: vec![tap("12345678-9abc-4def")], ..Known::default() };
-        let gone = Known { deleted: true, host: Some("h".to_owned()), ..Known::default() };
+        let on = || BTreeSet::from(["h".to_owned()]);
+        let server = Known { nodes: on(), taps: vec![tap("12345678-9abc-4def")], ..Known::default() };
+        let gone = Known { deleted: true, nodes: on(), ..Known::default() };
         let known = BTreeMap::from([("s".to_owned(), server), ("d".to_owned(), gone)]);
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let inventory = |machines: &[&str]| Answer::Inventory {
@@ -199,10 +206,10 @@ mod tests {
         let say = |found: Vec<Finding>| {
             found.into_iter().map(|one| format!("{} {} {}", one.kind, one.thing, one.id)).collect::<Vec<_>>()
         };
-        let found = say(strays(&known, "h", inventory(&["s", "unknown"])));
+        let found = say(strays(&known, "h", "h", inventory(&["s", "unknown"])));
         assert_eq!(found, ["leftover machine d", "stray machine unknown", "stray device tapffffffff-ff"]);
         // On a host that has no machines, everything is too much.
-        let found = say(strays(&known, "other", inventory(&[])));
+        let found = say(strays(&known, "other", "other", inventory(&[])));
         assert_eq!(found.len(), 2 + 4 + 1, "{found:?}");
     }
 }

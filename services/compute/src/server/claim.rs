@@ -2,7 +2,8 @@
 //! Claims: what a server holds, or may hold, of the neighbours.
 //!
 //! A claim's row is written before the first step outward and removed only when the neighbour knows that the thing is
-//! given back. So failing, deleting and cleaning up are one act: release every claim that there is.
+//! given back. So failing, deleting and cleaning up are one act: release every claim that there is. A claim of a machine
+//! names its node: a server that moves holds one on each side.
 //!
 //! Invariant: a server that is deleted or failed has no claims (test: `a_crash_at_any_point_leaves_nothing_behind`).
 
@@ -11,101 +12,116 @@ use std::collections::HashMap;
 use contracts::ports::{NicAsk, PortFacts};
 use serde_json::json;
 use store::{Direction, Row, Select, Store, Tx, params};
-use types::ServerId;
+use types::{AllocationConsumer, NodeId, OperationId, PortId, ServerId};
 
+use super::{
+    row::known,
+    state::{Word as _, words},
+};
 use crate::error::Result;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+words! {
+    Kind, "a kind of claim":
     /// Room on a host, held in placement.
-    Allocation,
+    Allocation = "allocation",
     /// A NIC, held in network.
-    Port,
+    Port = "port",
     /// The machine itself, held by a node.
-    Machine,
+    Machine = "machine",
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
+    pub id: String,
     pub server_id: ServerId,
     pub kind: Kind,
-    pub position: i64,
+    pub node_id: Option<NodeId>,
+    /// The operation for which it is held, if it goes with it.
+    pub operation_id: Option<OperationId>,
     /// For a port: what to ensure.
     pub nic: Option<NicAsk>,
     /// For a port: what network answered.
     pub port: Option<PortFacts>,
 }
 
-impl Kind {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Allocation => "allocation",
-            Self::Port => "port",
-            Self::Machine => "machine",
-        }
-    }
-
-    fn parse(word: &str) -> Self {
-        match word {
-            "port" => Self::Port,
-            "machine" => Self::Machine,
-            _ => Self::Allocation,
-        }
+impl Claim {
+    /// By what name placement knows who holds the room: the server, or while it moves the operation for what it leaves.
+    pub(crate) fn consumer(&self) -> AllocationConsumer {
+        AllocationConsumer::new(self.operation_id.as_ref().map_or(self.server_id.as_str(), OperationId::as_str))
     }
 }
 
-pub(crate) const COLUMNS: &str = "server_id, kind, position, ask, facts";
+pub(crate) const COLUMNS: &str = "id, server_id, kind, node_id, operation_id, ask, facts";
 
 pub(crate) fn from_row(row: &Row) -> store::Result<Claim> {
     Ok(Claim {
-        server_id: row.get(0)?,
-        kind: Kind::parse(row.get(1)?),
-        position: row.get(2)?,
-        nic: row.json(3)?,
-        port: row.json(4)?,
+        id: row.get(0)?,
+        server_id: row.get(1)?,
+        kind: known(row.get(2)?, 2)?,
+        node_id: row.get(3)?,
+        operation_id: row.get(4)?,
+        nic: row.json(5)?,
+        port: row.json(6)?,
     })
 }
 
 /// The claims that a new server begins with: whatever may be made for it before its next write.
 pub(crate) fn insert_first(tx: &mut Tx, server: &ServerId, nics: &[NicAsk]) -> Result<()> {
-    insert(tx, server, Kind::Allocation)?;
+    insert(tx, server, Kind::Allocation, None, None)?;
     for (position, nic) in nics.iter().enumerate() {
         tx.execute(
-            "INSERT INTO server_claims (server_id, kind, position, ask) VALUES ($1, 'port', $2, $3)",
-            &params![server, position, json!(nic)],
+            "INSERT INTO server_claims (id, server_id, kind, position, ask) VALUES ($1, $2, 'port', $3, $4)",
+            &params![new_id(), server, position, json!(nic)],
         )?;
     }
     Ok(())
 }
 
-pub(crate) fn insert(tx: &mut Tx, server: &ServerId, kind: Kind) -> Result<()> {
+/// A machine that this node may have from now on.
+pub(crate) fn insert_machine(tx: &mut Tx, server: &ServerId, node: &NodeId) -> Result<()> {
+    insert(tx, server, Kind::Machine, Some(node), None)
+}
+
+fn insert(tx: &mut Tx, server: &ServerId, kind: Kind, node: Option<&NodeId>, operation: Option<&OperationId>) -> Result<()> {
     tx.execute(
-        "INSERT INTO server_claims (server_id, kind, position) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
-        &params![server, kind.word()],
+        "INSERT INTO server_claims (id, server_id, kind, node_id, operation_id, position) VALUES ($1, $2, $3, $4, $5, 0) \
+         ON CONFLICT DO NOTHING",
+        &params![new_id(), server, kind.word(), node, operation],
     )?;
     Ok(())
 }
 
+fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
 pub(crate) fn of_server(tx: &mut Tx, server: &ServerId) -> Result<Vec<Claim>> {
-    let rows = tx.query(
-        "SELECT server_id, kind, position, ask, facts FROM server_claims WHERE server_id = $1 ORDER BY kind, position",
-        &params![server],
-    )?;
+    let select = Select::new("server_claims", COLUMNS).filter("server_id = ", server);
+    let rows = select.sort(&[("kind", Direction::Asc), ("position", Direction::Asc)], "id").rows(tx)?;
     Ok(rows.iter().map(from_row).collect::<store::Result<_>>()?)
 }
 
 /// Notes what network answered for a port.
-pub(crate) fn set_port(tx: &mut Tx, server: &ServerId, position: i64, facts: &PortFacts) -> Result<()> {
+pub(crate) fn set_port(tx: &mut Tx, server: &ServerId, port: &PortId, facts: &PortFacts) -> Result<()> {
+    let ports = of_server(tx, server)?.into_iter().filter(|claim| claim.nic.as_ref().is_some_and(|nic| nic.port_id == *port));
     let addresses: String = facts.fixed_ips.iter().map(|ip| format!(" {} ", ip.address)).collect();
-    tx.execute(
-        "UPDATE server_claims SET facts = $1, addresses = $2 WHERE server_id = $3 AND kind = 'port' AND position = $4",
-        &params![json!(facts), addresses, server, position],
-    )?;
+    for claim in ports {
+        tx.execute(
+            "UPDATE server_claims SET facts = $1, addresses = $2 WHERE id = $3",
+            &params![json!(facts), addresses.clone(), claim.id],
+        )?;
+    }
     Ok(())
 }
 
-pub(crate) fn remove(tx: &mut Tx, server: &ServerId, kind: Kind) -> Result<()> {
-    tx.execute("DELETE FROM server_claims WHERE server_id = $1 AND kind = $2", &params![server, kind.word()])?;
+/// This node has no machine of it any more.
+pub(crate) fn remove_machine(tx: &mut Tx, server: &ServerId, node: &NodeId) -> Result<()> {
+    tx.execute("DELETE FROM server_claims WHERE server_id = $1 AND kind = 'machine' AND node_id = $2", &params![server, node])?;
+    Ok(())
+}
+
+pub(crate) fn remove_all(tx: &mut Tx, server: &ServerId) -> Result<()> {
+    tx.execute("DELETE FROM server_claims WHERE server_id = $1", &params![server])?;
     Ok(())
 }
 

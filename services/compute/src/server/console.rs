@@ -8,7 +8,7 @@ use contracts::node::{Answer, Ask};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::guard::Guard;
+use super::{guard::Guard, operation::admission::Act};
 use crate::{
     Compute,
     input::{Object, argument, whole},
@@ -27,9 +27,9 @@ pub(super) async fn output(room: Arc<Compute>, mut cx: Cx) -> Reply {
         ask.finish()?;
     }
     let guard = Guard::of(&cx)?;
-    let server = room.store.read(move |tx| guard.open(tx)).await?;
-    let node = match (&server.node_id, server.wants_machine()) {
-        (Some(node), true) => node.clone(),
+    let server = room.store.read(move |tx| guard.admit(tx, Act::ConsoleOutput)).await?;
+    let node = match &server.node_id {
+        Some(node) if server.role_of(node).is_some() => node.clone(),
         _ => return Err(Fault::conflict(format!("Instance {} is not ready: it has no machine on a host.", server.id))),
     };
     match room.nodes.ask(&node, Ask::ConsoleLog { server_id: server.id.clone(), lines }).await? {

@@ -8,7 +8,6 @@ use api::{Cx, Fault, Reply};
 use contracts::{
     RefusalKind,
     images::ImageFacts,
-    node::Power,
     ports::{NicAsk, NicWish},
 };
 use futures_util::future::try_join3;
@@ -19,9 +18,10 @@ use types::{Generation, PortId, ProjectId, Secret, ServerId, Timestamp};
 use super::{
     ImageNote, Server,
     ask::{self, Ask, Networks},
-    claim, hostname, metadata, row, snapshot,
-    state::Phase,
-    store as table,
+    claim, hostname, metadata,
+    operation::{self, Operation, Stage},
+    save, snapshot,
+    state::{Life, Power, Reboot},
 };
 use crate::{
     Compute,
@@ -65,29 +65,27 @@ pub(super) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let template = template(&cx, &project, &ask, destination, &flavor, &image, keypair.as_ref(), &admin_password)?;
     let (least, most) = (ask.min_count, ask.max_count);
     let each = Usage { instances: 1, cores: flavor.size.vcpus.into(), ram: flavor.size.memory_mb.try_into().unwrap_or(i64::MAX) };
-    let actor = cx.actor();
+    let (actor, patience) = (cx.actor(), room.patience);
     let first = template.clone();
     let servers = room
         .store
         .write(move |tx| -> Result<Vec<Server>> {
             metadata::check_count(tx, &first.project_id, first.metadata.len())?;
             let count = quota::fitting(tx, &first.project_id, each, least, most)?;
-            let servers = several(&first, &nics, count);
+            let mut servers = several(&first, &nics, count);
+            for (server, _) in &mut servers {
+                server.operation = Some(Operation::begin(operation::Ask::Build, Stage::Scheduling, &actor, &patience));
+            }
             for (server, nics) in &servers {
-                row::insert(tx, server)?;
+                let server = save::create(tx, &actor, server.clone())?;
                 claim::insert_first(tx, &server.id, nics)?;
-                instance_action::begin(tx, &actor, server, Action::Create, Some(server.generation))?;
-                let after = json!({
-                    "name": server.name, "flavor": server.flavor, "image_id": server.image_id, "power": "running",
-                    "metadata": server.metadata, "networks": nics.iter().map(|nic| &nic.network_id).collect::<Vec<_>>(),
-                });
-                table::record(tx, &actor, "server.create", server, None, after)?;
+                instance_action::begin(tx, &actor, &server, Action::Create, Some(server.generation))?;
             }
             Ok(servers.into_iter().map(|(server, _)| server).collect())
         })
         .await?;
     work::crash::point("compute.server.recorded");
-    room.bell.ring();
+    room.bell.ring_for(servers.iter().map(|server| server.id.as_str()));
     answer(&cx, &ask, servers.first().unwrap_or(&template), &admin_password)
 }
 
@@ -228,6 +226,7 @@ fn template(
     Ok(Server {
         id: ServerId::generate(),
         seq: 0,
+        revision: 0,
         project_id: project.clone(),
         user_id: cx.caller()?.user.id.clone(),
         name: ask.name.clone(),
@@ -243,11 +242,11 @@ fn template(
         generation: Generation(1),
         power: Power::Running,
         reboots: 0,
-        reboot_kind: contracts::node::RebootKind::Soft,
+        reboot_kind: Reboot::Soft,
         zone: destination.zone,
         wanted_host: destination.host,
         host_is_forced: destination.is_forced,
-        phase: Phase::Scheduling,
+        life: Life::New,
         node_id: None,
         host: None,
         tried: Vec::new(),
@@ -256,6 +255,10 @@ fn template(
         found: None,
         found_generation: Generation(0),
         found_reboots: 0,
+        status: String::new(),
+        vm_state: String::new(),
+        task_state: None,
+        power_state: 0,
         flavor_id: flavor.id.clone(),
         flavor: flavor.size.clone(),
         image_id: image.id.clone(),
@@ -282,9 +285,9 @@ fn template(
         security_groups: if ask.security_groups.is_empty() { vec!["default".to_owned()] } else { ask.security_groups.clone() },
         locked_by: None,
         locked_reason: None,
-        snapshot: None,
         guest_password: None,
         root_tag: ask.root_tag.clone(),
+        operation: None,
     })
 }
 

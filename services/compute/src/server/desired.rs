@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What each node shall have and shall give up, read afresh whenever it is told to look: three statements of our own and one
+//! What each node shall have and shall give up, read afresh whenever it is told to look: four statements of our own and one
 //! question to the network room, however many machines there are.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use contracts::{
     BoxFuture, Refusal,
     node::{
-        Device, InstanceMetadata, MachineDesired, NicDesired, Role, RootDisk, SnapshotDesired, Stream, Thing, ThingId,
+        self, Device, InstanceMetadata, MachineDesired, NicDesired, RootDisk, SnapshotDesired, Stream, Thing, ThingId,
         WatchdogAction,
     },
     nodes::{DesiredSource, ImageSource},
@@ -16,18 +20,21 @@ use contracts::{
 use store::{Direction, Select, Tx};
 use types::{Generation, ImageId, NodeId, Secret, ServerId};
 
-use super::{Server, claim, released, row::COLUMNS, state::Phase, store as table, view};
+use super::{
+    Server, claim,
+    operation::{Operation, Role},
+    released,
+    state::{Life, Power, Reboot},
+    store as table, view,
+};
 use crate::{Compute, availability_zone::ZONE, error::Result};
-
-/// Servers whose node shall have their machine; the same as [`Server::wants_machine`].
-const WANTED: &str = "deleted_at IS NULL AND deleting_at IS NULL AND phase IN ('spawning', 'built')";
 
 /// Of a flavor, as an extra spec.
 const EXCLUSIVE: &str = "ferrostack:exclusive";
 
 impl DesiredSource for Compute {
-    fn kind(&self) -> contracts::node::Kind {
-        contracts::node::Kind::Machine
+    fn kind(&self) -> node::Kind {
+        node::Kind::Machine
     }
 
     fn all<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>> {
@@ -46,15 +53,16 @@ impl Compute {
         let id = node.clone();
         let (servers, mut ports, released) = self.store.list(move |tx| read(tx, &id, of.as_deref())).await?;
         self.with_floating_ips(&servers, &mut ports).await;
-        let machines = servers.into_iter().map(|server| {
+        let machines = servers.into_iter().filter_map(|server| {
             let ports = ports.remove(&server.id).unwrap_or_default();
-            Thing::machine(self.machine(node, server, &ports))
+            let role = server.role_of(node)?;
+            Some(Thing::machine(self.machine(node, role, server, &ports)))
         });
         let released = released.iter().map(|server| Thing::released(ThingId::machine(server), Generation::default()));
         Ok(machines.chain(released).collect())
     }
 
-    fn machine(&self, node: &NodeId, server: Server, wired: &[Wired]) -> MachineDesired {
+    fn machine(&self, node: &NodeId, role: Role, server: Server, wired: &[Wired]) -> MachineDesired {
         let ports: Vec<PortFacts> = wired.iter().map(|wired| wired.port.clone()).collect();
         let root = RootDisk {
             image_id: server.image_id.clone(),
@@ -64,23 +72,25 @@ impl Compute {
             size: server.root_size(),
             tag: server.root_tag.clone(),
             // It was found at rest once, so it has a disk somewhere.
-            made: server.phase == Phase::Built,
+            made: server.life == Life::Built,
             ticket: Some(self.nodes.ticket(node, &Stream::Image { sha512: server.image.sha512.clone() })),
         };
         let config = server.config_drive.then_some(Device::Config);
         let devices = [Device::Root(root)].into_iter().chain(config).chain(wired.iter().map(|wired| Device::Nic(nic(wired))));
-        let snapshot = server.snapshot.as_ref().and_then(|snapshot| snapshot.wanted_of_node()).map(|image| SnapshotDesired {
+        let snapshot = server.open().and_then(Operation::told).map(|image| SnapshotDesired {
             image_id: image.clone(),
             ticket: self.nodes.ticket(node, &Stream::Snapshot { image_id: image.clone() }),
         });
         MachineDesired {
             generation: server.generation,
             project_id: server.project_id.clone(),
-            role: Role::Run,
+            role: match role {
+                Role::Run => node::Role::Run,
+            },
             exclusive: is_exclusive(&server),
-            power: server.power,
+            power: power(server.power),
             reboots: server.reboots,
-            reboot: server.reboot_kind,
+            reboot: reboot(server.reboot_kind),
             vcpus: server.flavor.vcpus,
             memory_mb: server.flavor.memory_mb,
             devices: devices.collect(),
@@ -120,14 +130,32 @@ impl Compute {
         }
     }
 
-    /// What another controller's API recorded is brought about and told by this one. Which servers it was about is not
-    /// known, so all nodes are looked at.
+    /// What another controller's API recorded is brought about and told by this one: all of it, if which servers it was
+    /// about is not known.
     pub(crate) async fn heed_other_controllers(self: Arc<Self>) {
         let mut wake = self.store.watch_others(&["server"]);
         loop {
-            wake.wait().await;
-            self.bell.ring();
-            self.wake_all_nodes().await;
+            match wake.wait().await.ids::<ServerId>("server") {
+                Some(ids) => {
+                    self.bell.ring_for(ids.iter().map(ServerId::as_str));
+                    self.wake_nodes_of(ids).await;
+                }
+                None => {
+                    self.bell.ring();
+                    self.wake_all_nodes().await;
+                }
+            }
+        }
+    }
+
+    async fn wake_nodes_of(&self, servers: Vec<ServerId>) {
+        let nodes = self.store.list(move |tx| {
+            let select = Select::new("server_claims", "node_id").filter("kind = ", "machine").filter_in("server_id", &servers);
+            select.rows(tx)?.iter().map(|row| row.get::<NodeId>(0)).collect::<store::Result<HashSet<_>>>()
+        });
+        match nodes.await {
+            Ok(nodes) => nodes.iter().for_each(|node| self.nodes.wake(node)),
+            Err(error) => tracing::warn!(%error, "nodes learn of changes with the next one, or by the clock"),
         }
     }
 
@@ -158,36 +186,52 @@ struct Wired {
     tag: Option<String>,
 }
 
+/// Whoever holds a claim of a machine there either has a part in it, or is to give it up.
 fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Server>, PortsByServer, Vec<ServerId>)> {
-    let mut select = Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED);
-    if let Some(of) = of {
-        select = select.filter_in("id", of);
-    }
-    let servers = table::rows(&select.rows(tx)?)?;
-    let claims = Select::new("server_claims", claim::COLUMNS).filter("kind = ", claim::Kind::Port.word());
+    let claimed = table::claimed_by(tx, node, of)?;
+    let (servers, leaving): (Vec<Server>, Vec<Server>) = claimed.into_iter().partition(|server| server.role_of(node).is_some());
+    let claims = Select::new("server_claims", claim::COLUMNS).filter("kind = ", "port");
     let claims = claims.filter_in("server_id", servers.iter().map(|server| &server.id));
-    let rows = claims.sort(&[("server_id", Direction::Asc)], "position").rows(tx)?;
+    let rows = claims.sort(&[("server_id", Direction::Asc), ("position", Direction::Asc)], "id").rows(tx)?;
     let mut ports = PortsByServer::new();
     for row in &rows {
         let claim = claim::from_row(row)?;
         let tag = claim.nic.and_then(|nic| nic.tag);
         ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag }));
     }
-    let mut released = released::of_node(tx, node)?;
-    released.retain(|server| of.is_none_or(|of| of.contains(server)));
+    let mut released: Vec<ServerId> = leaving.into_iter().map(|server| server.id).collect();
+    let is_asked = |server: &ServerId| of.is_none_or(|of| of.contains(server));
+    let is_wanted = |id: &ServerId| servers.iter().any(|server| server.id == *id);
+    released.extend(released::recorded(tx, node)?.into_iter().filter(|id| is_asked(id) && !is_wanted(id)));
+    released.sort();
+    released.dedup();
     Ok((servers, ports, released))
 }
 
 fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>> {
-    let select = Select::new("servers", COLUMNS).filter("node_id = ", node).condition(WANTED);
-    let servers = table::rows(&select.rows(tx)?)?;
-    Ok(servers.into_iter().find(|server| server.image.sha512 == sha512).map(|server| server.image_id))
+    let mut servers = table::claimed_by(tx, node, None)?.into_iter().filter(|server| server.role_of(node).is_some());
+    Ok(servers.find(|server| server.image.sha512 == sha512).map(|server| server.image_id))
 }
 
 /// A flavor says that its servers rather stand still than run in two places, should their host be cut off.
 fn is_exclusive(server: &Server) -> bool {
     let word = server.flavor.extra_specs.get(EXCLUSIVE);
     word.is_some_and(|word| word.eq_ignore_ascii_case("true"))
+}
+
+fn power(power: Power) -> node::Power {
+    match power {
+        Power::Running => node::Power::Running,
+        Power::Stopped => node::Power::Stopped,
+        Power::Paused => node::Power::Paused,
+    }
+}
+
+fn reboot(kind: Reboot) -> node::RebootKind {
+    match kind {
+        Reboot::Soft => node::RebootKind::Soft,
+        Reboot::Hard => node::RebootKind::Hard,
+    }
 }
 
 /// The image's word goes before the flavor's, as in Nova; what is no action, `disabled` among them, is no watchdog.

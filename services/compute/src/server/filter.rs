@@ -12,7 +12,7 @@ use types::{ServerId, Timestamp};
 use super::{
     pattern::{Pattern, is_plain},
     row::COLUMNS,
-    state::{FOREIGN_STATUSES, POWER_STATE_IS, STATUS_SQL, STATUSES, TASK_STATE_SQL, VM_STATE_SQL},
+    state::{FOREIGN_STATUSES, STATUSES},
     store as table,
 };
 use crate::{
@@ -211,7 +211,7 @@ fn by_life(cx: &Cx, mut filter: Filter, is_operator: bool) -> Read<Option<Filter
             select = select.filter("updated_at <= ", before);
         }
         if !statuses.is_empty() {
-            select = select.filter_in(STATUS_SQL, statuses.iter().cloned());
+            select = select.filter_in("status", statuses.iter().cloned());
         }
         select
     });
@@ -300,14 +300,14 @@ fn by_facts(cx: &Cx, mut filter: Filter, is_operator: bool, allowed: &Allowed<Sc
         }
     }
     if let Some(text) = query.get("vm_state").filter(|_| everybody_since_83) {
-        filter = filter.both(|select| select.filter_in(VM_STATE_SQL, text.split(',').map(str::to_ascii_lowercase)));
+        filter = filter.both(|select| select.filter_in("vm_state", text.split(',').map(str::to_ascii_lowercase)));
     }
     if let Some(text) = query.get("task_state").filter(|_| everybody_since_83) {
-        filter = filter.both(|select| select.filter_in(TASK_STATE_SQL, [text.to_ascii_lowercase()]));
+        filter = filter.both(|select| select.filter_in("coalesce(task_state, '')", [text.to_ascii_lowercase()]));
     }
     // What is compared with a number, and is none, nothing can meet.
     for (name, condition, may) in
-        [("power_state", POWER_STATE_IS, everybody_since_83), ("launch_index", "launch_index = ", is_operator)]
+        [("power_state", "power_state = ", everybody_since_83), ("launch_index", "launch_index = ", is_operator)]
     {
         if let Some(text) = query.get(name).filter(|_| may) {
             filter = match text.parse::<i64>() {

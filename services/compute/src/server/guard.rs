@@ -7,12 +7,12 @@ use api::Cx;
 use store::Tx;
 use types::ServerId;
 
-use super::{Server, state::Words, store as table};
-use crate::{
-    error::{Error, Result},
-    input::Read,
-    policy,
+use super::{
+    Server,
+    operation::admission::{self, Act},
+    store as table,
 };
+use crate::{error::Result, input::Read, policy};
 
 /// Who acts on which server: what a transaction needs to know of the request.
 #[derive(Debug, Clone)]
@@ -31,47 +31,20 @@ impl Guard {
         Ok(Self { allowed, id: ServerId::new(cx.param("id")), heeds_locks })
     }
 
-    /// The server, locked or not.
+    /// The server, to look at.
     pub(super) fn find(&self, tx: &mut Tx) -> Result<Server> {
         table::get(tx, &self.allowed, &self.id)
     }
 
-    /// The server, if it may be changed.
-    pub(super) fn open(&self, tx: &mut Tx) -> Result<Server> {
+    /// The server, if the table admits the act on it.
+    pub(super) fn admit(&self, tx: &mut Tx, act: Act) -> Result<Server> {
         let server = self.find(tx)?;
-        if server.locked_by.is_some() && self.heeds_locks {
-            return Err(Error::conflict(format!("Instance {} is locked", server.id)));
-        }
+        let locked = server.locked_by.is_some() && self.heeds_locks;
+        admission::admit(act, &server, locked).map_err(|why| act.refusal(&server, &why))?;
         Ok(server)
-    }
-
-    /// The server, if it may be changed and is in one of these states with nothing under way.
-    pub(super) fn at_rest(&self, tx: &mut Tx, action: &str, vm_states: &[&str]) -> Result<Server> {
-        let server = self.open(tx)?;
-        let words = server.facts().words();
-        if !vm_states.contains(&words.vm_state) {
-            return Err(in_the_way(&server, action, "vm_state", words.vm_state));
-        }
-        if let Some(task) = words.task_state {
-            return Err(in_the_way(&server, action, "task_state", task));
-        }
-        Ok(server)
-    }
-
-    /// The server, if it may be changed and is not being deleted.
-    pub(super) fn not_deleting(&self, tx: &mut Tx, action: &str) -> Result<Server> {
-        let server = self.open(tx)?;
-        match server.facts().words() {
-            Words { task_state: Some("deleting"), .. } => Err(in_the_way(&server, action, "task_state", "deleting")),
-            _ => Ok(server),
-        }
     }
 
     pub(super) fn overrides_locks(&self) -> bool {
         !self.heeds_locks
     }
-}
-
-fn in_the_way(server: &Server, action: &str, attribute: &str, state: &str) -> Error {
-    Error::conflict(format!("Cannot '{action}' instance {} while it is in {attribute} {state}", server.id))
 }

@@ -10,10 +10,10 @@ use api::{Cx, Reply};
 use contracts::{BoxFuture, Refusal, node::GuestPassword, nodes::PasswordSink};
 use http::StatusCode;
 use serde_json::json;
-use store::{Actor, params};
-use types::{NodeId, ServerId, Timestamp};
+use store::Actor;
+use types::{NodeId, Secret, ServerId};
 
-use super::{guard::Guard, store as table};
+use super::{Server, guard::Guard, save::save, store as table};
 use crate::{
     Compute,
     error::{Error, Result},
@@ -30,25 +30,19 @@ pub(super) async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
 /// Forgets it here; in the guest nothing changes. The guest may then say another one.
 pub(super) async fn clear(room: Arc<Compute>, cx: Cx) -> Reply {
     let (guard, actor) = (Guard::of(&cx)?, cx.actor());
-    let node = room
+    let saved = room
         .store
         .write(move |tx| -> Result<_> {
-            let server = guard.find(tx)?;
-            if server.guest_password.is_none() {
-                return Ok(None);
+            let before = guard.find(tx)?;
+            let after = Server { guest_password: None, ..before.clone() };
+            if before.guest_password.is_none() {
+                Ok(None)
+            } else {
+                save(tx, &actor, "server.guest_password.clear", &before, after).map(Some)
             }
-            tx.execute(
-                "UPDATE servers SET guest_password = NULL, updated_at = $1 WHERE id = $2",
-                &params![Timestamp::now(), &server.id],
-            )?;
-            let (before, after) = (json!({"guest_password": true}), json!({"guest_password": false}));
-            table::record(tx, &actor, "server.guest_password.clear", &server, Some(before), after)?;
-            Ok(server.node_id)
         })
         .await?;
-    if let Some(node) = node {
-        room.nodes.wake(&node);
-    }
+    saved.iter().for_each(|saved| room.tell(saved));
     api::no_content()
 }
 
@@ -70,27 +64,23 @@ impl Compute {
         if password.len() > GuestPassword::LONGEST {
             return Err(Error::invalid("Request is too large."));
         }
-        let on = node.clone();
-        self.store
-            .write(move |tx| -> Result<()> {
-                let found = table::find(tx, &id)?.filter(|server| server.wants_machine() && server.node_id.as_ref() == Some(&on));
-                let server = found.ok_or_else(|| Error::not_found("This node has no machine of such a server."))?;
-                if server.guest_password.is_some() {
+        let saved = self
+            .store
+            .write(move |tx| -> Result<_> {
+                let found = table::find(tx, &id)?.filter(|server| server.role_of(&node).is_some());
+                let before = found.ok_or_else(|| Error::not_found("This node has no machine of such a server."))?;
+                if before.guest_password.is_some() {
                     return Err(Error::conflict("The password of this server was said already."));
                 }
                 // An empty one is none, as in Nova.
                 if password.is_empty() {
-                    return Ok(());
+                    return Ok(None);
                 }
-                tx.execute_cas(
-                    "UPDATE servers SET guest_password = $1, updated_at = $2 WHERE id = $3 AND guest_password IS NULL",
-                    &params![password.as_str(), Timestamp::now(), &server.id],
-                )?;
-                let (before, after) = (json!({"guest_password": false}), json!({"guest_password": true}));
-                table::record(tx, &Actor::system("compute"), "server.guest_password.set", &server, Some(before), after)
+                let after = Server { guest_password: Some(Secret::new(password.clone())), ..before.clone() };
+                save(tx, &Actor::system("compute"), "server.guest_password.set", &before, after).map(Some)
             })
             .await?;
-        self.nodes.wake(&node);
+        saved.iter().for_each(|saved| self.tell(saved));
         Ok(())
     }
 }

@@ -12,9 +12,7 @@ use serde_json::json;
 use store::Direction;
 
 use super::{
-    Server, filter,
-    state::{STATUS_SQL, VM_STATE_SQL},
-    store as table,
+    Server, filter, store as table,
     view::{self, Answer, Detail, Sight},
 };
 use crate::{
@@ -117,8 +115,10 @@ fn column(cx: &Cx, key: &str) -> Read<&'static str> {
         "project_id" => "project_id",
         "user_id" => "user_id",
         "host" | "node" => "host",
-        "vm_state" => VM_STATE_SQL,
-        "status" | "task_state" | "power_state" => STATUS_SQL,
+        "vm_state" => "vm_state",
+        "status" => "status",
+        "task_state" => "task_state",
+        "power_state" => "power_state",
         "availability_zone" => "zone",
         "config_drive" => "config_drive",
         "launch_index" => "launch_index",

@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use api::{Cx, Fault, Reply};
 use http::StatusCode;
 use serde_json::json;
-use store::{Tx, params};
-use types::{ProjectId, Timestamp};
+use store::Tx;
+use types::ProjectId;
 
-use super::{guard::Guard, store as table};
+use super::{action, guard::Guard, operation::admission::Act};
 use crate::{
     Compute,
     error::{Error, Result},
@@ -32,7 +32,7 @@ pub(super) async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
 
 pub(super) async fn add(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let added = document(&mut cx, "metadata").await?.into_texts()?;
-    let items = change(&room, &cx, move |items| {
+    let items = change(&room, &cx, Act::UpdateMetadata, move |items| {
         items.extend(added.clone());
         Ok(())
     })
@@ -42,7 +42,7 @@ pub(super) async fn add(room: Arc<Compute>, mut cx: Cx) -> Reply {
 
 pub(super) async fn replace(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let new = document(&mut cx, "metadata").await?.into_texts()?;
-    let items = change(&room, &cx, move |items| {
+    let items = change(&room, &cx, Act::UpdateMetadata, move |items| {
         items.clone_from(&new);
         Ok(())
     })
@@ -55,7 +55,7 @@ pub(super) async fn set(room: Arc<Compute>, mut cx: Cx) -> Reply {
     if set.len() != 1 || !set.contains_key(cx.param("key")) {
         return Err(Fault::bad_request("Request body and URI mismatch: the body holds the key of the path, and only it."));
     }
-    change(&room, &cx, {
+    change(&room, &cx, Act::UpdateMetadata, {
         let set = set.clone();
         move |items| {
             items.extend(set.clone());
@@ -68,7 +68,7 @@ pub(super) async fn set(room: Arc<Compute>, mut cx: Cx) -> Reply {
 
 pub(super) async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
     let key = cx.param("key").to_owned();
-    change(&room, &cx, move |items| items.remove(&key).map(drop).ok_or_else(missing)).await?;
+    change(&room, &cx, Act::DeleteMetadata, move |items| items.remove(&key).map(drop).ok_or_else(missing)).await?;
     api::no_content()
 }
 
@@ -90,26 +90,15 @@ fn missing() -> Error {
     Error::not_found("Metadata item was not found")
 }
 
-async fn change(room: &Compute, cx: &Cx, edit: impl Fn(&mut Items) -> Result<()> + Send + Sync + 'static) -> Read<Items> {
-    let (guard, actor) = (Guard::of(cx)?, cx.actor());
-    let (items, node) = room
-        .store
-        .write(move |tx| -> Result<_> {
-            let server = guard.not_deleting(tx, "update metadata of")?;
-            let mut items = server.metadata.clone();
-            edit(&mut items)?;
-            check_count(tx, &server.project_id, items.len())?;
-            tx.execute(
-                "UPDATE servers SET metadata = $1, updated_at = $2 WHERE id = $3",
-                &params![json!(items), Timestamp::now(), &server.id],
-            )?;
-            let before = json!({"metadata": server.metadata});
-            table::record(tx, &actor, "server.update", &server, Some(before), json!({"metadata": items}))?;
-            Ok((items, server.node_id.clone().filter(|_| server.wants_machine())))
-        })
-        .await?;
-    if let Some(node) = node {
-        room.nodes.wake(&node);
-    }
-    Ok(items)
+async fn change(
+    room: &Compute,
+    cx: &Cx,
+    act: Act,
+    edit: impl Fn(&mut Items) -> Result<()> + Send + Sync + 'static,
+) -> Read<Items> {
+    let server = action::edit(room, cx, act, "server.update", move |tx, server| {
+        edit(&mut server.metadata)?;
+        check_count(tx, &server.project_id, server.metadata.len())
+    });
+    Ok(server.await?.metadata)
 }

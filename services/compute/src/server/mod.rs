@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Servers: virtual machines as tenants know them.
 //!
-//! A request only writes down what is wanted; [`reconcile`] brings it about through the neighbours, holding a claim
-//! for each thing that it may have made there; [`observe`] takes in what the nodes found; [`state`] makes the words
-//! that clients see from the three.
+//! A request only writes down what is wanted and what is being done ([`operation`]); [`reconcile`] brings it about through
+//! the neighbours, holding a claim for each thing that it may have made there; [`observe`] takes in what the nodes found;
+//! [`state`] makes the words that clients see from the three, and [`save`] alone writes any of it.
 
 mod action;
 mod api;
@@ -21,10 +21,13 @@ mod interfaces;
 mod list;
 mod metadata;
 pub(crate) mod observe;
+pub(crate) mod operation;
 mod pattern;
+mod place;
 pub(crate) mod reconcile;
 mod released;
 pub(crate) mod row;
+pub(crate) mod save;
 pub(crate) mod schedule;
 pub(crate) mod snapshot;
 pub(crate) mod state;
@@ -35,13 +38,12 @@ pub(crate) mod view;
 
 use std::collections::BTreeMap;
 
-use contracts::node::{Power, RebootKind};
 use serde::{Deserialize, Serialize};
 use types::{FlavorId, Generation, ImageId, NodeId, ProjectId, Secret, ServerId, Timestamp, UserId};
 
 use crate::flavor::Size;
-use snapshot::Snapshot;
-use state::{Facts, Found, Phase};
+use operation::Operation;
+use state::{Facts, Found, Life, Power, Reboot};
 
 pub(crate) use api::routes;
 
@@ -49,13 +51,17 @@ pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes).ta
     crate::Step { number: 2, name: "snapshots", sql: include_str!("../../migrations/0002_snapshots.sql") },
     crate::Step { number: 3, name: "guest passwords", sql: include_str!("../../migrations/0003_guest_passwords.sql") },
     crate::Step { number: 4, name: "released machines", sql: include_str!("../../migrations/0004_released_machines.sql") },
+    crate::Step { number: 5, name: "server operations", sql: include_str!("../../migrations/0005_server_operations.sql") },
 ]);
 
-/// A server as its row has it.
-#[derive(Debug, Clone)]
+/// A server as its row has it, and what is being done to it.
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Server {
     pub id: ServerId,
+    /// The number in its machine's name.
     pub seq: i64,
+    /// Grows with each change of the row.
+    pub revision: i64,
     pub project_id: ProjectId,
     pub user_id: UserId,
     pub name: String,
@@ -72,12 +78,12 @@ pub(crate) struct Server {
     pub generation: Generation,
     pub power: Power,
     pub reboots: u32,
-    pub reboot_kind: RebootKind,
+    pub reboot_kind: Reboot,
     pub zone: Option<String>,
     pub wanted_host: Option<String>,
     pub host_is_forced: bool,
 
-    pub phase: Phase,
+    pub life: Life,
     pub node_id: Option<NodeId>,
     pub host: Option<String>,
     pub tried: Vec<NodeId>,
@@ -88,13 +94,21 @@ pub(crate) struct Server {
     pub found_generation: Generation,
     pub found_reboots: u32,
 
+    /// The words of it, as [`save`] worked them out.
+    pub status: String,
+    pub vm_state: String,
+    pub task_state: Option<String>,
+    pub power_state: i64,
+
     pub flavor_id: FlavorId,
     pub flavor: Size,
     pub image_id: ImageId,
     pub image: ImageNote,
     pub key_name: Option<String>,
     pub public_key: Option<String>,
+    #[serde(skip)]
     pub user_data: Option<Secret<String>>,
+    #[serde(skip)]
     pub admin_password: Option<Secret<String>>,
     pub config_drive: bool,
     pub disk_config: String,
@@ -105,12 +119,15 @@ pub(crate) struct Server {
     pub security_groups: Vec<String>,
     pub locked_by: Option<String>,
     pub locked_reason: Option<String>,
-    /// The one that is being taken.
-    pub snapshot: Option<Snapshot>,
     /// As the guest encrypted it.
+    #[serde(skip)]
     pub guest_password: Option<Secret<String>>,
     /// By which the guest knows its root disk.
     pub root_tag: Option<String>,
+
+    /// What is being done to it, or was until now.
+    #[serde(skip)]
+    pub operation: Option<Operation>,
 }
 
 /// Why a server is in ERROR.
@@ -145,15 +162,14 @@ pub(crate) struct ImageNote {
 impl Server {
     pub(crate) fn facts(&self) -> Facts {
         Facts {
-            phase: self.phase,
+            life: self.life,
             deleting: self.deleting_at.is_some(),
             deleted: self.deleted_at.is_some(),
             marked_error: self.marked_error,
             power: self.power,
             found: self.found,
             current: self.found_generation >= self.generation,
-            reboot: (self.found_reboots < self.reboots).then_some(self.reboot_kind),
-            snapshot: self.snapshot.as_ref().map(|snapshot| snapshot.stage),
+            under_way: self.open().map(Operation::under_way),
         }
     }
 
@@ -170,9 +186,9 @@ impl Server {
         }
     }
 
-    /// The host shall have a machine of it.
-    pub(crate) fn wants_machine(&self) -> bool {
-        self.deleting_at.is_none() && self.deleted_at.is_none() && self.phase.wants_machine()
+    /// vCPUs and MiB that count against the project's quota.
+    pub(crate) fn counted_size(&self) -> (u32, u64) {
+        (self.flavor.vcpus, self.flavor.memory_mb)
     }
 }
 

@@ -1,141 +1,157 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A server's row, in both directions.
+//! A server's row. Its columns are declared once, and from that come the statement that reads it, the one that adds it
+//! and the one that writes what changed.
 
-use contracts::node::{Power, RebootKind};
-use serde_json::json;
-use store::{Row, Tx, params};
+use store::{Row, Tx, Value, params};
 use types::{Generation, Secret};
 
-use super::{
-    Server,
-    state::{Found, Phase},
-};
+use super::Server;
 use crate::error::Result;
 
-pub(crate) const COLUMNS: &str = "id, seq, project_id, user_id, name, hostname, description, reservation_id, launch_index, \
-    created_at, updated_at, launched_at, deleting_at, deleted_at, \
-    generation, power, reboots, reboot_kind, zone, wanted_host, host_is_forced, \
-    phase, node_id, host, tried, fault, marked_error, \
-    found, found_generation, found_reboots, \
-    flavor_id, flavor, image_id, image, key_name, public_key, user_data, admin_password, config_drive, disk_config, \
-    access_ip_v4, access_ip_v6, metadata, tags, security_groups, locked_by, locked_reason, snapshot, \
-    guest_password, root_tag";
+/// `field: kind of column`; the name of the field is that of the column.
+macro_rules! columns {
+    ($first:ident: $first_kind:ident, $($field:ident: $kind:ident),+ $(,)?) => {
+        pub(crate) const COLUMNS: &str = concat!(stringify!($first), $(", ", stringify!($field)),+);
 
-pub(crate) fn from_row(row: &Row) -> store::Result<Server> {
-    Ok(Server {
-        id: row.get(0)?,
-        seq: row.get(1)?,
-        project_id: row.get(2)?,
-        user_id: row.get(3)?,
-        name: row.get(4)?,
-        hostname: row.get(5)?,
-        description: row.get(6)?,
-        reservation_id: row.get(7)?,
-        launch_index: row.get(8)?,
-        created_at: row.get(9)?,
-        updated_at: row.get(10)?,
-        launched_at: row.get(11)?,
-        deleting_at: row.get(12)?,
-        deleted_at: row.get(13)?,
-        generation: Generation(row.get(14)?),
-        power: match row.get::<&str>(15)? {
-            "stopped" => Power::Stopped,
-            "paused" => Power::Paused,
-            _ => Power::Running,
-        },
-        reboots: row.get(16)?,
-        reboot_kind: if row.get::<&str>(17)? == "hard" { RebootKind::Hard } else { RebootKind::Soft },
-        zone: row.get(18)?,
-        wanted_host: row.get(19)?,
-        host_is_forced: row.get(20)?,
-        // A word that this version does not know was written by a newer one; the store refuses to open such tables.
-        phase: Phase::parse(row.get(21)?).unwrap_or(Phase::Failed),
-        node_id: row.get(22)?,
-        host: row.get(23)?,
-        tried: row.json(24)?,
-        fault: row.json(25)?,
-        marked_error: row.get(26)?,
-        found: row.get::<Option<&str>>(27)?.and_then(Found::parse),
-        found_generation: Generation(row.get(28)?),
-        found_reboots: row.get(29)?,
-        flavor_id: row.get(30)?,
-        flavor: row.json(31)?,
-        image_id: row.get(32)?,
-        image: row.json(33)?,
-        key_name: row.get(34)?,
-        public_key: row.get(35)?,
-        user_data: row.get::<Option<String>>(36)?.map(Secret::new),
-        admin_password: row.get::<Option<String>>(37)?.map(Secret::new),
-        config_drive: row.get(38)?,
-        disk_config: row.get(39)?,
-        access_ip_v4: row.get(40)?,
-        access_ip_v6: row.get(41)?,
-        metadata: row.json(42)?,
-        tags: row.json(43)?,
-        security_groups: row.json(44)?,
-        locked_by: row.get(45)?,
-        locked_reason: row.get(46)?,
-        snapshot: row.json(47)?,
-        guest_password: row.get::<Option<String>>(48)?.map(Secret::new),
-        root_tag: row.get(49)?,
-    })
+        /// The server as its row has it; what is being done to it stands elsewhere.
+        pub(crate) fn from_row(row: &Row) -> store::Result<Server> {
+            let mut at = 0..;
+            let mut next = || at.next().unwrap_or_default();
+            Ok(Server {
+                $first: read::$first_kind(row, next())?,
+                $($field: read::$kind(row, next())?,)+
+                operation: None,
+            })
+        }
+
+        fn values(server: &Server) -> Vec<(&'static str, Value)> {
+            vec![(stringify!($first), write::$first_kind(&server.$first)), $((stringify!($field), write::$kind(&server.$field))),+]
+        }
+    };
 }
 
-/// Inserts a new server; its `seq` is chosen here.
-pub(crate) fn insert(tx: &mut Tx, server: &Server) -> Result<()> {
-    let seq: i64 = tx.query_one("SELECT coalesce(max(seq), 0) + 1 FROM servers", &[])?.get(0)?;
-    tx.execute(
-        "INSERT INTO servers (id, seq, project_id, user_id, name, hostname, description, reservation_id, launch_index, \
-         created_at, updated_at, generation, power, reboots, reboot_kind, zone, wanted_host, host_is_forced, phase, phase_at, \
-         tried, marked_error, found_generation, found_reboots, found_current, vcpus, memory_mb, flavor_id, flavor, image_id, \
-         image, key_name, public_key, user_data, admin_password, config_drive, disk_config, access_ip_v4, access_ip_v6, \
-         metadata, tags, security_groups, root_tag) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, 0, 'soft', $13, $14, $15, $16, $10, '[]', 0, 0, 0, 0, \
-         $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)",
-        &params![
-            &server.id,
-            seq,
-            &server.project_id,
-            &server.user_id,
-            &server.name,
-            &server.hostname,
-            server.description.clone(),
-            &server.reservation_id,
-            server.launch_index,
-            server.created_at,
-            server.generation.0,
-            power_word(server.power),
-            server.zone.clone(),
-            server.wanted_host.clone(),
-            server.host_is_forced,
-            server.phase.word(),
-            server.flavor.vcpus,
-            server.flavor.memory_mb,
-            &server.flavor_id,
-            json!(server.flavor),
-            &server.image_id,
-            json!(server.image),
-            server.key_name.clone(),
-            server.public_key.clone(),
-            server.user_data.as_ref().map(|data| data.reveal().clone()),
-            server.admin_password.as_ref().map(|password| password.reveal().clone()),
-            server.config_drive,
-            &server.disk_config,
-            server.access_ip_v4.clone(),
-            server.access_ip_v6.clone(),
-            json!(server.metadata),
-            json!(server.tags),
-            json!(server.security_groups),
-            server.root_tag.clone()
-        ],
-    )?;
-    Ok(())
+columns! {
+    id: plain, seq: plain, revision: plain, project_id: plain, user_id: plain,
+    name: plain, hostname: plain, description: plain, reservation_id: plain, launch_index: plain,
+    created_at: plain, updated_at: plain, launched_at: plain, deleting_at: plain, deleted_at: plain,
+    generation: generation, power: word, reboots: plain, reboot_kind: word, zone: plain, wanted_host: plain, host_is_forced: plain,
+    life: word, node_id: plain, host: plain, tried: json, fault: json_or_null, marked_error: plain,
+    found: word_or_null, found_generation: generation, found_reboots: plain,
+    status: plain, vm_state: plain, task_state: plain, power_state: plain,
+    flavor_id: plain, flavor: json, image_id: plain, image: json, key_name: plain, public_key: plain,
+    user_data: secret, admin_password: secret, guest_password: secret,
+    config_drive: plain, disk_config: plain, access_ip_v4: plain, access_ip_v6: plain,
+    metadata: json, tags: json, security_groups: json, locked_by: plain, locked_reason: plain, root_tag: plain,
 }
 
-pub(crate) fn power_word(power: Power) -> &'static str {
-    match power {
-        Power::Running => "running",
-        Power::Stopped => "stopped",
-        Power::Paused => "paused",
+/// What a change of a server costs in the database.
+pub(super) fn write(tx: &mut Tx, before: &Server, after: &Server) -> Result<()> {
+    let (before_values, after_values) = (all(before), all(after));
+    let changed = after_values.into_iter().zip(before_values).filter(|(after, before)| after != before).map(|(after, _)| after);
+    let (mut assignments, mut values) = (Vec::new(), params![&before.id, before.revision].to_vec());
+    for (column, value) in changed {
+        values.push(value);
+        assignments.push(format!("{column} = ${}", values.len()));
     }
+    let statement = format!("UPDATE servers SET {} WHERE id = $1 AND revision = $2", assignments.join(", "));
+    Ok(tx.execute_cas(&statement, &values)?)
+}
+
+/// Adds a new server. The number in its machine's name is drawn: counting would have each request wait for the last one.
+pub(super) fn insert(tx: &mut Tx, server: &mut Server) -> Result<()> {
+    const NUMBERS: u32 = 0x7fff_ffff;
+    loop {
+        server.seq = i64::from(uuid::Uuid::new_v4().as_fields().0 & NUMBERS);
+        let (columns, values): (Vec<_>, Vec<_>) = all(server).into_iter().unzip();
+        let places: Vec<String> = (1..=values.len()).map(|place| format!("${place}")).collect();
+        let statement =
+            format!("INSERT INTO servers ({}) VALUES ({}) ON CONFLICT (seq) DO NOTHING", columns.join(", "), places.join(", "));
+        if tx.execute(&statement, &values)? > 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The columns with those that the quotas are summed up by.
+fn all(server: &Server) -> Vec<(&'static str, Value)> {
+    let size = server.counted_size();
+    let mut values = values(server);
+    values.extend([("vcpus", size.0.into()), ("memory_mb", size.1.into())]);
+    values
+}
+
+/// How a kind of column is read.
+mod read {
+    use serde::de::DeserializeOwned;
+    use store::FromValue;
+
+    use super::{super::state::Word, Generation, Row, Secret};
+
+    pub fn plain<'a, T: FromValue<'a>>(row: &'a Row, at: usize) -> store::Result<T> {
+        row.get(at)
+    }
+
+    pub fn json<T: DeserializeOwned>(row: &Row, at: usize) -> store::Result<T> {
+        row.json(at)
+    }
+
+    pub fn json_or_null<T: DeserializeOwned>(row: &Row, at: usize) -> store::Result<Option<T>> {
+        row.json(at)
+    }
+
+    pub fn generation(row: &Row, at: usize) -> store::Result<Generation> {
+        row.get(at).map(Generation)
+    }
+
+    pub fn secret(row: &Row, at: usize) -> store::Result<Option<Secret<String>>> {
+        Ok(row.get::<Option<String>>(at)?.map(Secret::new))
+    }
+
+    pub fn word<T: Word>(row: &Row, at: usize) -> store::Result<T> {
+        super::known(row.get(at)?, at)
+    }
+
+    pub fn word_or_null<T: Word>(row: &Row, at: usize) -> store::Result<Option<T>> {
+        row.get::<Option<&str>>(at)?.map(|word| super::known(word, at)).transpose()
+    }
+}
+
+/// How it is written.
+mod write {
+    use serde::Serialize;
+
+    use super::{super::state::Word, Generation, Secret, Value};
+
+    pub fn plain<T: Clone + Into<Value>>(value: &T) -> Value {
+        value.clone().into()
+    }
+
+    pub fn json<T: Serialize>(value: &T) -> Value {
+        serde_json::json!(value).into()
+    }
+
+    pub fn json_or_null<T: Serialize>(value: &Option<T>) -> Value {
+        value.as_ref().map(|value| serde_json::json!(value)).into()
+    }
+
+    pub fn generation(value: &Generation) -> Value {
+        value.0.into()
+    }
+
+    pub fn secret(value: &Option<Secret<String>>) -> Value {
+        value.as_ref().map(|secret| secret.reveal().clone()).into()
+    }
+
+    pub fn word<T: Word>(value: &T) -> Value {
+        value.word().into()
+    }
+
+    pub fn word_or_null<T: Word>(value: &Option<T>) -> Value {
+        value.map(Word::word).into()
+    }
+}
+
+/// A word that this version does not know is never taken for another one.
+pub(super) fn known<T: super::state::Word>(word: &str, index: usize) -> store::Result<T> {
+    T::parse(word).ok_or(store::Error::Column { index, wanted: T::WANTED, found: "a word of another version" })
 }

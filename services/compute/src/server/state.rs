@@ -1,70 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a server's words come about: from what is wanted, how far its life has come, and what its node found.
-//! No word is stored; this pure function makes them, and [`STATUS_SQL`] says the same to the database for filters.
+//! How a server's words come about: from how far its life has come, what is being done to it, what is wanted, and what
+//! its node found. This pure function makes them; [`super::save`] writes them into the row, where lists look for them.
 //!
 //! ```text
-//!            POST
-//!              │
-//!              ▼        host chosen, ports not yet       node told
-//!         Scheduling ──────────► Networking ──────────► Spawning ──────────► Built
-//!            ▲   │                   │                     │      Running
-//!            │   │ no valid host     │ refused             │ Failed, not transient; node dead
-//!            │   ▼                   ▼                     ▼
-//!            │ Failing ◄─────────────┘◄─third time── Rescheduling ──┐
-//!            │   │ all claims released                              │ machine and allocation released
-//!            │   ▼                                                  │
-//!            │ Failed (listed until deleted)                        │
-//!            └──────────────────────────────────────────────────────┘
-//!
-//!  DELETE in any phase: `deleting` is set, all claims are released, `deleted` is set.
+//!     POST             the node has it running
+//!    ─────▶ New ──────────────────────────────▶ Built ──▶ DELETE
+//!            │ build: no host, refused                     all claims released
+//!            └─────────────────────────────────▶ Failed ─▶
 //!
 //!  Built:   wanted Running, found Running            ACTIVE
-//!           wanted Running, found anything less      SHUTOFF, powering-on (or REBOOT while a reboot is pending)
+//!           wanted Running, found anything less      SHUTOFF, powering-on
 //!           wanted Stopped, found Running            ACTIVE, powering-off
 //!           wanted Stopped, found Stopped            SHUTOFF
+//!           wanted Paused,  found Paused             PAUSED
 //!           found Failed on what is wanted now       ERROR
 //!           found Held, wanted as it is              ERROR, until what holds its guest is gone (a disk without room)
 //! ```
 //!
-//! Invariant: the status that the database filters by is the one that clients see (test: `the_database_and_the_function_agree`).
+//! What is done to it ([`super::operation`]) has the task's word, and where it rests half-way (a rescued server, one whose
+//! resize is to be verified) the state's.
+//!
+//! Invariant: the words in the row are those that the function makes of it (test: `the_row_and_the_function_agree`).
 
-use contracts::node::{Power, RebootKind};
+/// One of few words, as a column has it.
+pub(crate) trait Word: Copy + Sized + 'static {
+    const WANTED: &'static str;
+    const ALL: &'static [(Self, &'static str)];
 
-use super::snapshot::Stage;
+    fn word(self) -> &'static str;
 
-/// How far a server's life has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Scheduling,
-    /// A host was chosen; its ports could not be had at the first try.
-    Networking,
-    Spawning,
-    /// This host could not do it: its machine and allocation are given back, then another is chosen.
-    Rescheduling,
-    /// It ran once.
-    Built,
-    /// It cannot be built: all claims are being released.
-    Failing,
-    Failed,
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == word).map(|(value, _)| *value)
+    }
 }
 
-/// What the node found last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
-    Preparing,
-    Running,
-    Stopped,
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $wanted:literal: $($(#[$about:meta])* $value:ident = $word:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ::serde::Serialize, ::serde::Deserialize)]
+        pub(crate) enum $name { $($(#[$about])* #[serde(rename = $word)] $value),+ }
+
+        impl $crate::server::state::Word for $name {
+            const WANTED: &'static str = $wanted;
+            const ALL: &'static [(Self, &'static str)] = &[$((Self::$value, $word)),+];
+
+            fn word(self) -> &'static str {
+                match self { $(Self::$value => $word),+ }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// How far a server's life has come.
+    Life, "how far a life has come":
+    /// It never ran yet.
+    New = "new",
+    /// It ran once.
+    Built = "built",
+    /// It could not be built, and holds nothing any more.
+    Failed = "failed",
+}
+
+words! {
+    /// What is wanted of its machine.
+    Power, "what a machine shall do":
+    Running = "running",
+    Stopped = "stopped",
+    /// Its memory is kept and nothing moves.
+    Paused = "paused",
+}
+
+words! {
+    Reboot, "how a machine is rebooted":
+    Soft = "soft",
+    Hard = "hard",
+}
+
+words! {
+    /// What the node found last.
+    Found, "what a node found":
+    Preparing = "preparing",
+    Running = "running",
+    Stopped = "stopped",
+    Paused = "paused",
     /// It could not be made, or broke down.
-    Failed,
+    Failed = "failed",
     /// Its guest is held still for a while.
-    Held,
-    Gone,
+    Held = "held",
+    Gone = "gone",
 }
 
 /// Everything that the words depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Facts {
-    pub phase: Phase,
+    pub life: Life,
     pub deleting: bool,
     pub deleted: bool,
     /// The operator said so, by os-resetState.
@@ -73,10 +104,16 @@ pub(crate) struct Facts {
     pub found: Option<Found>,
     /// What was found is about the generation wanted now.
     pub current: bool,
-    /// A reboot that the node has not done yet.
-    pub reboot: Option<RebootKind>,
-    /// How far a snapshot is that is being taken.
-    pub snapshot: Option<Stage>,
+    /// What is done to it.
+    pub under_way: Option<UnderWay>,
+}
+
+/// What the words need to know of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnderWay {
+    pub task_state: Option<&'static str>,
+    /// The state that it has meanwhile, whatever its machine does.
+    pub vm_state: Option<&'static str>,
 }
 
 /// What clients see.
@@ -90,13 +127,12 @@ pub(crate) struct Words {
 }
 
 /// Every status word that a server of ours can have.
-pub(crate) const STATUSES: [&str; 7] = ["ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "REBOOT", "SHUTOFF"];
+pub(crate) const STATUSES: [&str; 8] = ["ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "PAUSED", "REBOOT", "SHUTOFF"];
 
 /// Status words of servers elsewhere, which clients may ask for and of which there are none here.
-pub(crate) const FOREIGN_STATUSES: [&str; 13] = [
+pub(crate) const FOREIGN_STATUSES: [&str; 12] = [
     "MIGRATING",
     "PASSWORD",
-    "PAUSED",
     "REBUILD",
     "RESCUE",
     "RESIZE",
@@ -109,78 +145,30 @@ pub(crate) const FOREIGN_STATUSES: [&str; 13] = [
     "VERIFY_RESIZE",
 ];
 
-impl Phase {
-    pub(crate) const ALL: [Phase; 7] =
-        [Phase::Scheduling, Phase::Networking, Phase::Spawning, Phase::Rescheduling, Phase::Built, Phase::Failing, Phase::Failed];
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Scheduling => "scheduling",
-            Self::Networking => "networking",
-            Self::Spawning => "spawning",
-            Self::Rescheduling => "rescheduling",
-            Self::Built => "built",
-            Self::Failing => "failing",
-            Self::Failed => "failed",
-        }
-    }
-
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|phase| phase.word() == word)
-    }
-
-    /// The node of a server in this phase shall have its machine.
-    pub(crate) fn wants_machine(self) -> bool {
-        matches!(self, Self::Spawning | Self::Built)
-    }
-
-    fn is_building(self) -> bool {
-        matches!(self, Self::Scheduling | Self::Networking | Self::Spawning | Self::Rescheduling)
-    }
-}
-
-impl Found {
-    pub(crate) const ALL: [Found; 6] =
-        [Found::Preparing, Found::Running, Found::Stopped, Found::Failed, Found::Held, Found::Gone];
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Preparing => "preparing",
-            Self::Running => "running",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-            Self::Held => "held",
-            Self::Gone => "gone",
-        }
-    }
-
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|found| found.word() == word)
-    }
-}
-
 impl Facts {
     pub(crate) fn words(&self) -> Words {
         let vm_state = self.vm_state();
         let task_state = self.task_state(vm_state);
-        Words { status: status(vm_state, task_state), vm_state, task_state, power_state: self.power_state(vm_state) }
+        Words { status: status(vm_state, task_state), vm_state, task_state, power_state: self.power_state() }
     }
 
     fn vm_state(&self) -> &'static str {
         if self.deleted {
             return "deleted";
         }
-        if self.phase.is_building() {
-            return "building";
+        let broke_down = matches!(self.found, Some(Found::Failed | Found::Held)) && self.current;
+        match self.life {
+            Life::Failed => return "error",
+            Life::New => return self.under_way.and_then(|under_way| under_way.vm_state).unwrap_or("building"),
+            Life::Built if self.marked_error || broke_down => return "error",
+            Life::Built => {}
         }
-        let failed_now = matches!(self.found, Some(Found::Failed | Found::Held)) && self.current;
-        if self.phase != Phase::Built || self.marked_error || failed_now {
-            return "error";
+        if let Some(state) = self.under_way.and_then(|under_way| under_way.vm_state) {
+            return state;
         }
         match self.found {
             Some(Found::Running | Found::Held) => "active",
-            // Between its two lives a machine that reboots is still an active one.
-            Some(Found::Preparing) if self.reboot.is_some() && self.power == Power::Running => "active",
+            Some(Found::Paused) => "paused",
             _ => "stopped",
         }
     }
@@ -192,36 +180,31 @@ impl Facts {
         if self.deleting {
             return Some("deleting");
         }
-        match self.phase {
-            Phase::Scheduling | Phase::Rescheduling => return Some("scheduling"),
-            Phase::Networking => return Some("networking"),
-            Phase::Spawning => return Some("spawning"),
-            Phase::Failing | Phase::Failed => return None,
-            Phase::Built => {}
+        if let Some(under_way) = self.under_way {
+            return under_way.task_state;
         }
-        if vm_state == "error" {
+        if self.life != Life::Built || vm_state == "error" {
             return None;
         }
-        let moving = match (self.power, self.reboot, self.found) {
-            (Power::Running | Power::Paused, Some(RebootKind::Soft), _) => Some("rebooting"),
-            (Power::Running | Power::Paused, Some(RebootKind::Hard), _) => Some("rebooting_hard"),
-            (Power::Running, None, Some(Found::Running | Found::Held)) => None,
+        // A host that starts again brings its machines back to what is wanted of them, and nobody asked it to.
+        match (self.power, self.found) {
+            (Power::Running, Some(Found::Running | Found::Held)) => None,
             // The guest switched itself off.
-            (Power::Running, None, Some(Found::Stopped)) if self.current => None,
-            (Power::Running | Power::Paused, None, _) => Some("powering-on"),
-            (Power::Stopped, _, Some(Found::Running | Found::Held)) => Some("powering-off"),
-            (Power::Stopped, ..) => None,
-        };
-        moving.or(self.snapshot.map(Stage::task_state))
+            (Power::Running, Some(Found::Stopped)) if self.current => None,
+            (Power::Running, _) => Some("powering-on"),
+            (Power::Stopped, Some(Found::Running | Found::Held | Found::Paused)) => Some("powering-off"),
+            (Power::Paused, Some(Found::Running | Found::Held | Found::Preparing)) => Some("pausing"),
+            (Power::Stopped | Power::Paused, _) => None,
+        }
     }
 
-    fn power_state(&self, vm_state: &str) -> i64 {
-        if self.phase != Phase::Built || vm_state == "deleted" {
+    fn power_state(&self) -> i64 {
+        if self.life != Life::Built || self.deleted {
             return 0;
         }
         match self.found {
             Some(Found::Running) => 1,
-            Some(Found::Held) => 3,
+            Some(Found::Paused | Found::Held) => 3,
             Some(Found::Stopped) => 4,
             Some(Found::Failed) => 6,
             Some(Found::Preparing | Found::Gone) | None => 0,
@@ -229,105 +212,44 @@ impl Facts {
     }
 }
 
+/// Nova's table.
 fn status(vm_state: &str, task_state: Option<&str>) -> &'static str {
     match (vm_state, task_state) {
         ("active", Some("rebooting")) => "REBOOT",
         ("active", Some("rebooting_hard")) => "HARD_REBOOT",
+        ("active" | "stopped", Some("resize_prep" | "resize_migrating" | "resize_migrated" | "resize_finish")) => "RESIZE",
         ("active", _) => "ACTIVE",
         ("building", _) => "BUILD",
         ("deleted", _) => "DELETED",
+        ("paused", _) => "PAUSED",
+        ("rescued", _) => "RESCUE",
+        ("resized", Some("resize_reverting")) => "REVERT_RESIZE",
+        ("resized", _) => "VERIFY_RESIZE",
         ("stopped", _) => "SHUTOFF",
         _ => "ERROR",
     }
 }
 
-/// [`Facts::words`]'s vm_state as an expression over the table `servers`.
-pub(crate) const VM_STATE_SQL: &str = "CASE \
-    WHEN deleted_at IS NOT NULL THEN 'deleted' \
-    WHEN phase IN ('scheduling', 'networking', 'spawning', 'rescheduling') THEN 'building' \
-    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') IN ('failed', 'held') AND found_current = 1) THEN 'error' \
-    WHEN coalesce(found, '') IN ('running', 'held') THEN 'active' \
-    WHEN coalesce(found, '') = 'preparing' AND power = 'running' AND found_reboots < reboots THEN 'active' \
-    ELSE 'stopped' END";
-
-/// And its status.
-pub(crate) const STATUS_SQL: &str = "CASE \
-    WHEN deleted_at IS NOT NULL THEN 'DELETED' \
-    WHEN phase IN ('scheduling', 'networking', 'spawning', 'rescheduling') THEN 'BUILD' \
-    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') IN ('failed', 'held') AND found_current = 1) THEN 'ERROR' \
-    WHEN coalesce(found, '') IN ('running', 'held') OR (coalesce(found, '') = 'preparing' AND power = 'running' AND found_reboots < reboots) THEN \
-        CASE WHEN deleting_at IS NULL AND power = 'running' AND found_reboots < reboots \
-             THEN CASE WHEN reboot_kind = 'hard' THEN 'HARD_REBOOT' ELSE 'REBOOT' END \
-             ELSE 'ACTIVE' END \
-    ELSE 'SHUTOFF' END";
-
-/// And its task_state, empty for none.
-pub(crate) const TASK_STATE_SQL: &str = "CASE \
-    WHEN deleted_at IS NOT NULL THEN '' \
-    WHEN deleting_at IS NOT NULL THEN 'deleting' \
-    WHEN phase IN ('scheduling', 'rescheduling') THEN 'scheduling' \
-    WHEN phase IN ('networking', 'spawning') THEN phase \
-    WHEN phase <> 'built' OR marked_error = 1 OR (coalesce(found, '') IN ('failed', 'held') AND found_current = 1) THEN '' \
-    WHEN power = 'running' AND found_reboots < reboots THEN CASE WHEN reboot_kind = 'hard' THEN 'rebooting_hard' ELSE 'rebooting' END \
-    WHEN power = 'running' AND coalesce(found, '') NOT IN ('running', 'held') AND NOT (coalesce(found, '') = 'stopped' AND found_current = 1) \
-        THEN 'powering-on' \
-    WHEN power = 'stopped' AND coalesce(found, '') IN ('running', 'held') THEN 'powering-off' \
-    WHEN snapshot LIKE '%\"stage\":\"asked\"}' THEN 'image_snapshot_pending' \
-    WHEN snapshot LIKE '%\"stage\":\"copied\"}' THEN 'image_pending_upload' \
-    WHEN snapshot LIKE '%\"stage\":\"sending\"}' THEN 'image_uploading' \
-    WHEN snapshot IS NOT NULL THEN 'image_snapshot' \
-    ELSE '' END";
-
-/// And its power_state, as a condition on the number that follows.
-pub(crate) const POWER_STATE_IS: &str = "CAST(CASE \
-    WHEN deleted_at IS NOT NULL OR phase <> 'built' THEN 0 \
-    WHEN coalesce(found, '') = 'running' THEN 1 \
-    WHEN coalesce(found, '') = 'stopped' THEN 4 \
-    WHEN coalesce(found, '') = 'held' THEN 3 \
-    WHEN coalesce(found, '') = 'failed' THEN 6 \
-    ELSE 0 END AS BIGINT) = ";
-
-#[cfg(test)]
-pub(super) fn all_facts() -> Vec<Facts> {
-    let mut all = Vec::new();
-    let founds = Found::ALL.into_iter().map(Some).chain([None]);
-    for (phase, found) in Phase::ALL.into_iter().flat_map(|phase| founds.clone().map(move |found| (phase, found))) {
-        for bits in 0..32 {
-            let bit = |n: u32| bits & (1 << n) != 0;
-            for reboot in [None, Some(RebootKind::Soft), Some(RebootKind::Hard)] {
-                all.push(Facts {
-                    phase,
-                    found,
-                    deleting: bit(0) || bit(1),
-                    deleted: bit(1),
-                    marked_error: bit(2),
-                    power: if bit(3) { Power::Stopped } else { Power::Running },
-                    current: bit(4),
-                    reboot,
-                    snapshot: None,
-                });
-            }
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::operation;
 
     fn built(power: Power, found: Found) -> Facts {
         Facts {
-            phase: Phase::Built,
+            life: Life::Built,
             deleting: false,
             deleted: false,
             marked_error: false,
             power,
             found: Some(found),
             current: true,
-            reboot: None,
-            snapshot: None,
+            under_way: None,
         }
+    }
+
+    fn task(task_state: &'static str) -> Option<UnderWay> {
+        Some(UnderWay { task_state: Some(task_state), vm_state: None })
     }
 
     fn say(facts: Facts) -> (&'static str, &'static str, Option<&'static str>, i64) {
@@ -337,9 +259,9 @@ mod tests {
 
     #[test]
     fn a_life_from_create_to_delete() {
-        let new = Facts { phase: Phase::Scheduling, found: None, ..built(Power::Running, Found::Gone) };
+        let new = Facts { life: Life::New, found: None, under_way: task("scheduling"), ..built(Power::Running, Found::Gone) };
         assert_eq!(say(new), ("BUILD", "building", Some("scheduling"), 0));
-        assert_eq!(say(Facts { phase: Phase::Spawning, ..new }), ("BUILD", "building", Some("spawning"), 0));
+        assert_eq!(say(Facts { under_way: task("spawning"), ..new }), ("BUILD", "building", Some("spawning"), 0));
         let running = built(Power::Running, Found::Running);
         assert_eq!(say(running), ("ACTIVE", "active", None, 1));
         let stopping = Facts { power: Power::Stopped, current: false, ..running };
@@ -348,14 +270,14 @@ mod tests {
         assert_eq!(say(stopped), ("SHUTOFF", "stopped", None, 4));
         let starting = Facts { power: Power::Running, current: false, ..stopped };
         assert_eq!(say(starting), ("SHUTOFF", "stopped", Some("powering-on"), 4));
-        let rebooting = Facts { reboot: Some(RebootKind::Soft), current: false, ..running };
+        let paused = built(Power::Paused, Found::Paused);
+        assert_eq!(say(paused), ("PAUSED", "paused", None, 3));
+        let rebooting = Facts { under_way: task("rebooting"), current: false, ..running };
         assert_eq!(say(rebooting), ("REBOOT", "active", Some("rebooting"), 1));
-        let between = Facts { found: Some(Found::Preparing), reboot: Some(RebootKind::Hard), ..rebooting };
-        assert_eq!(say(between), ("HARD_REBOOT", "active", Some("rebooting_hard"), 0));
-        let taken = Facts { snapshot: Some(Stage::Sending), ..running };
+        let taken = Facts { under_way: task("image_uploading"), ..running };
         assert_eq!(say(taken), ("ACTIVE", "active", Some("image_uploading"), 1));
-        let rebooted_meanwhile = Facts { reboot: Some(RebootKind::Hard), ..taken };
-        assert_eq!(say(rebooted_meanwhile), ("HARD_REBOOT", "active", Some("rebooting_hard"), 1));
+        let verify = Some(UnderWay { task_state: None, vm_state: Some("resized") });
+        assert_eq!(say(Facts { under_way: verify, ..running }), ("VERIFY_RESIZE", "resized", None, 1));
         assert_eq!(say(Facts { deleting: true, ..running }), ("ACTIVE", "active", Some("deleting"), 1));
         assert_eq!(say(Facts { deleting: true, deleted: true, ..running }), ("DELETED", "deleted", None, 0));
     }
@@ -363,7 +285,7 @@ mod tests {
     #[test]
     fn errors() {
         let running = built(Power::Running, Found::Running);
-        assert_eq!(say(Facts { phase: Phase::Failing, found: None, ..running }), ("ERROR", "error", None, 0));
+        assert_eq!(say(Facts { life: Life::Failed, found: None, ..running }), ("ERROR", "error", None, 0));
         assert_eq!(say(Facts { marked_error: true, ..running }), ("ERROR", "error", None, 1));
         let broken = built(Power::Running, Found::Failed);
         assert_eq!(say(broken), ("ERROR", "error", None, 6));
@@ -376,20 +298,44 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_has_known_words() {
-        for facts in all_facts() {
-            let words = facts.words();
-            assert!(STATUSES.contains(&words.status), "{facts:?}");
-            assert_eq!(words.status == "DELETED", facts.deleted, "{facts:?}");
-            assert_eq!(words.vm_state == "building", facts.phase.is_building() && !facts.deleted, "{facts:?}");
-            if facts.deleting && !facts.deleted {
-                assert_eq!(words.task_state, Some("deleting"), "{facts:?}");
-            }
-            // Who is at rest shows no task, and what is found is then what is wanted.
-            if words.status == "ACTIVE" && words.task_state.is_none() {
-                let held_before = facts.found == Some(Found::Held) && !facts.current;
-                assert!(facts.power == Power::Running && (held_before || facts.found == Some(Found::Running)), "{facts:?}");
+    fn every_state_has_known_words() {
+        let founds: Vec<Option<Found>> = Found::ALL.iter().map(|(found, _)| Some(*found)).chain([None]).collect();
+        let under_way: Vec<Option<UnderWay>> = operation::every_state().into_iter().map(Some).chain([None]).collect();
+        let mut met = std::collections::BTreeSet::new();
+        for (life, _) in Life::ALL {
+            for (power, _) in Power::ALL {
+                for (found, under_way) in founds.iter().flat_map(|found| under_way.iter().map(move |one| (*found, *one))) {
+                    for bits in 0..16 {
+                        let bit = |n: u32| bits & (1 << n) != 0;
+                        let facts = Facts {
+                            life: *life,
+                            deleting: bit(0) || bit(1),
+                            deleted: bit(1),
+                            marked_error: bit(2),
+                            power: *power,
+                            found,
+                            current: bit(3),
+                            under_way,
+                        };
+                        let words = facts.words();
+                        met.insert(words.status);
+                        assert!(STATUSES.contains(&words.status), "{facts:?}");
+                        assert_eq!(words.status == "DELETED", facts.deleted, "{facts:?}");
+                        if facts.deleting && !facts.deleted {
+                            assert_eq!(words.task_state, Some("deleting"), "{facts:?}");
+                        }
+                        // Who is at rest shows no task, and what is found is then what is wanted.
+                        if words.status == "ACTIVE" && words.task_state.is_none() && facts.under_way.is_none() {
+                            let held_before = facts.found == Some(Found::Held) && !facts.current;
+                            assert!(
+                                facts.power == Power::Running && (held_before || facts.found == Some(Found::Running)),
+                                "{facts:?}"
+                            );
+                        }
+                    }
+                }
             }
         }
+        assert_eq!(met.len(), STATUSES.len(), "every status was met: {met:?}");
     }
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Finding servers and changing what is wanted of them. Every change bumps the generation where the node must hear
-//! of it, and leaves its event and its action in the same transaction.
+//! Finding servers. They are changed by [`super::save`].
 
 use access::{Allowed, Scope};
-use serde_json::{Value, json};
-use store::{Actor, Event, Row, Select, Tx, params};
-use types::{Generation, ServerId, Timestamp};
+use store::{Row, Select, Tx};
+use types::{NodeId, ServerId};
 
 use super::{
-    FaultNote, Server,
+    Server, operation,
     row::{self, COLUMNS},
-    state::Phase,
 };
 use crate::error::{Error, Result};
 
@@ -32,72 +29,50 @@ pub(crate) fn confined(select: Select, scope: &Scope) -> Select {
 
 /// The server, if it is there for this caller; deleted ones are not.
 pub(crate) fn get(tx: &mut Tx, allowed: &Allowed<Scope>, id: &ServerId) -> Result<Server> {
-    let found = select(COLUMNS, allowed).filter("id = ", id).condition("deleted_at IS NULL").rows(tx)?;
-    let row = found.first().ok_or_else(|| missing(id))?;
-    Ok(row::from_row(row)?)
+    one(tx, &select(COLUMNS, allowed).filter("id = ", id).condition("deleted_at IS NULL"))?.ok_or_else(|| missing(id))
 }
 
 /// The same where even a deleted server is of interest.
 pub(crate) fn get_even_deleted(tx: &mut Tx, allowed: &Allowed<Scope>, id: &ServerId) -> Result<Server> {
-    let found = select(COLUMNS, allowed).filter("id = ", id).rows(tx)?;
-    let row = found.first().ok_or_else(|| missing(id))?;
-    Ok(row::from_row(row)?)
+    one(tx, &select(COLUMNS, allowed).filter("id = ", id))?.ok_or_else(|| missing(id))
 }
 
 /// The server for the cloud's own work.
 pub(crate) fn find(tx: &mut Tx, id: &ServerId) -> Result<Option<Server>> {
-    let found = Select::new("servers", COLUMNS).filter("id = ", id).rows(tx)?;
-    Ok(found.first().map(row::from_row).transpose()?)
+    one(tx, &Select::new("servers", COLUMNS).filter("id = ", id))
 }
 
+fn one(tx: &mut Tx, select: &Select) -> Result<Option<Server>> {
+    Ok(with_operations(tx, select)?.pop())
+}
+
+/// Servers as their rows have them, for views: a list does not ask what is done to each.
 pub(crate) fn rows(rows: &[Row]) -> Result<Vec<Server>> {
     Ok(rows.iter().map(row::from_row).collect::<store::Result<_>>()?)
 }
 
+/// Servers with what is being done to them.
+pub(crate) fn with_operations(tx: &mut Tx, select: &Select) -> Result<Vec<Server>> {
+    let mut servers = rows(&select.rows(tx)?)?;
+    if servers.is_empty() {
+        return Ok(servers);
+    }
+    let mut open = operation::table::open(tx, servers.iter().map(|server| &server.id))?;
+    servers.iter_mut().for_each(|server| server.operation = open.remove(&server.id));
+    Ok(servers)
+}
+
+/// The servers of which this node has a machine, or may have; of these if they are named.
+pub(crate) fn claimed_by(tx: &mut Tx, node: &NodeId, named: Option<&[ServerId]>) -> Result<Vec<Server>> {
+    let claimed = "id IN (SELECT server_id FROM server_claims WHERE kind = 'machine' AND node_id = ?)";
+    let select = Select::new("servers", COLUMNS).condition_with(claimed, vec![node.into()]).condition("deleted_at IS NULL");
+    let select = match named {
+        Some(ids) => select.filter_in("id", ids),
+        None => select,
+    };
+    with_operations(tx, &select)
+}
+
 pub(crate) fn missing(id: &ServerId) -> Error {
     Error::not_found(format!("Instance {id} could not be found."))
-}
-
-/// Moves a server on in its life, if nobody else did.
-pub(crate) fn set_phase(tx: &mut Tx, server: &Server, phase: Phase) -> Result<()> {
-    Ok(tx.execute_cas(
-        "UPDATE servers SET phase = $1, phase_at = $2, updated_at = $2 WHERE id = $3 AND phase = $4 AND deleted_at IS NULL",
-        &params![phase.word(), Timestamp::now(), &server.id, server.phase.word()],
-    )?)
-}
-
-pub(crate) fn set_fault(tx: &mut Tx, id: &ServerId, fault: &FaultNote) -> Result<()> {
-    tx.execute("UPDATE servers SET fault = $1 WHERE id = $2", &params![json!(fault), id])?;
-    Ok(())
-}
-
-/// The next generation, if the one read is still the latest.
-pub(crate) fn bump(tx: &mut Tx, server: &Server) -> Result<Generation> {
-    let next = server.generation.next();
-    tx.execute_cas(
-        "UPDATE servers SET generation = $1, found_current = 0, updated_at = $2 WHERE id = $3 AND generation = $4",
-        &params![next.0, Timestamp::now(), &server.id, server.generation.0],
-    )?;
-    Ok(next)
-}
-
-/// Writes the event of a change of this server.
-pub(crate) fn record(
-    tx: &mut Tx,
-    actor: &Actor,
-    action: &str,
-    server: &Server,
-    before: Option<Value>,
-    after: Value,
-) -> Result<()> {
-    tx.record(Event {
-        actor: actor.clone(),
-        action: action.to_owned(),
-        resource_type: "server",
-        resource_id: server.id.to_string(),
-        project_id: Some(server.project_id.to_string()),
-        before,
-        after: Some(after),
-    })?;
-    Ok(())
 }

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use api::{Cx, Fault, Reply};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
-use store::params;
-use types::Timestamp;
 
-use super::{guard::Guard, store as table};
+use super::{action, guard::Guard, operation::admission::Act};
 use crate::{
     Compute,
     error::{Error, Result},
@@ -48,7 +46,7 @@ pub(super) async fn replace(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let list = ask.list("tags")?;
     let new = read_list(Some(ask.required("tags", list)?))?;
     ask.finish()?;
-    let tags = change(&room, &cx, move |tags| {
+    let tags = change(&room, &cx, Act::UpdateTags, move |tags| {
         tags.clone_from(&new);
         Ok(())
     })
@@ -57,7 +55,7 @@ pub(super) async fn replace(room: Arc<Compute>, mut cx: Cx) -> Reply {
 }
 
 pub(super) async fn clear(room: Arc<Compute>, cx: Cx) -> Reply {
-    change(&room, &cx, |tags| {
+    change(&room, &cx, Act::DeleteTag, |tags| {
         tags.clear();
         Ok(())
     })
@@ -71,7 +69,7 @@ pub(super) async fn add(room: Arc<Compute>, cx: Cx) -> Reply {
         return api::no_content();
     }
     let location = HeaderValue::from_str(&cx.own_url());
-    change(&room, &cx, move |tags| {
+    change(&room, &cx, Act::UpdateTags, move |tags| {
         if !tags.contains(&tag) {
             tags.push(tag.clone());
         }
@@ -90,7 +88,7 @@ pub(super) async fn add(room: Arc<Compute>, cx: Cx) -> Reply {
 
 pub(super) async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
     let (id, tag) = (cx.param("id").to_owned(), cx.param("tag").to_owned());
-    change(&room, &cx, move |tags| match tags.iter().position(|known| *known == tag) {
+    change(&room, &cx, Act::DeleteTag, move |tags| match tags.iter().position(|known| *known == tag) {
         Some(place) => {
             tags.remove(place);
             Ok(())
@@ -118,22 +116,8 @@ async fn read(room: &Compute, cx: &Cx) -> Result<Vec<String>, Fault> {
 async fn change(
     room: &Compute,
     cx: &Cx,
+    act: Act,
     edit: impl Fn(&mut Vec<String>) -> Result<()> + Send + Sync + 'static,
 ) -> Read<Vec<String>> {
-    let (guard, actor) = (Guard::of(cx)?, cx.actor());
-    let tags = room
-        .store
-        .write(move |tx| -> Result<_> {
-            let server = guard.not_deleting(tx, "update tags of")?;
-            let mut tags = server.tags.clone();
-            edit(&mut tags)?;
-            tx.execute(
-                "UPDATE servers SET tags = $1, updated_at = $2 WHERE id = $3",
-                &params![json!(tags), Timestamp::now(), &server.id],
-            )?;
-            table::record(tx, &actor, "server.update", &server, Some(json!({"tags": server.tags})), json!({"tags": tags}))?;
-            Ok(tags)
-        })
-        .await?;
-    Ok(tags)
+    Ok(action::edit(room, cx, act, "server.update", move |_, server| edit(&mut server.tags)).await?.tags)
 }

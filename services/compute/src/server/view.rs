@@ -107,12 +107,11 @@ impl Serialize for Detail<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { cx, sight, server, answer } = *self;
         let v = |minor| at_least(cx.version, minor);
-        let words = server.facts().words();
         let ports = sight.ports(server);
         let mut view = serializer.serialize_map(None)?;
         view.serialize_entry("id", &server.id)?;
         view.serialize_entry("name", &server.name)?;
-        view.serialize_entry("status", words.status)?;
+        view.serialize_entry("status", &server.status)?;
         view.serialize_entry("tenant_id", &server.project_id)?;
         view.serialize_entry("user_id", &server.user_id)?;
         view.serialize_entry("metadata", &server.metadata)?;
@@ -127,11 +126,11 @@ impl Serialize for Detail<'_> {
         view.serialize_entry("accessIPv6", server.access_ip_v6.as_deref().unwrap_or_default())?;
         view.serialize_entry("links", &links::links(cx, "servers", server.id.as_str()))?;
         view.serialize_entry("OS-DCF:diskConfig", &server.disk_config)?;
-        if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(&words.status) {
+        if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(&server.status.as_str()) {
             view.serialize_entry("progress", &0)?;
         }
         if let Some(note) = &server.fault
-            && ["ERROR", "DELETED"].contains(&words.status)
+            && ["ERROR", "DELETED"].contains(&server.status.as_str())
         {
             view.serialize_entry("fault", &fault(note, sight.extended))?;
         }
@@ -171,9 +170,9 @@ impl Serialize for Detail<'_> {
         if !groups.is_empty() {
             view.serialize_entry("security_groups", &groups.iter().map(|name| Named { name }).collect::<Vec<_>>())?;
         }
-        view.serialize_entry("OS-EXT-STS:task_state", &words.task_state)?;
-        view.serialize_entry("OS-EXT-STS:vm_state", &words.vm_state)?;
-        view.serialize_entry("OS-EXT-STS:power_state", &words.power_state)?;
+        view.serialize_entry("OS-EXT-STS:task_state", &server.task_state)?;
+        view.serialize_entry("OS-EXT-STS:vm_state", &server.vm_state)?;
+        view.serialize_entry("OS-EXT-STS:power_state", &server.power_state)?;
         view.serialize_entry("os-extended-volumes:volumes_attached", &[(); 0])?;
         if sight.extended {
             extended(cx, server, &mut view)?;

@@ -4,14 +4,8 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
-use store::params;
 
 use super::{Cloud, server};
-use crate::server::{
-    row::COLUMNS,
-    state::{POWER_STATE_IS, STATUS_SQL, TASK_STATE_SQL, VM_STATE_SQL},
-    store as table,
-};
 
 fn names(list: &Value) -> Vec<&str> {
     list["servers"].as_array().unwrap().iter().map(|server| server["name"].as_str().unwrap()).collect()
@@ -134,46 +128,4 @@ async fn filters() {
     member.get("/compute/v2.1/servers?status=DELETED").await.expect(403);
     assert_eq!(names(&admin.get("/compute/v2.1/servers?status=DELETED").await.expect(200)), ["Web-2"]);
     assert_eq!(names(&admin.get("/compute/v2.1/servers?deleted=1").await.expect(200)), ["Web-2"]);
-}
-
-#[tokio::test]
-async fn the_database_and_the_function_agree() {
-    let cloud = with_servers(1).await;
-    let mut bits = 0u32;
-    let mut seen = std::collections::BTreeSet::new();
-    for phase in crate::server::state::Phase::ALL {
-        for found in [None, Some("preparing"), Some("running"), Some("stopped"), Some("failed"), Some("gone")] {
-            for _ in 0..64 {
-                bits = bits.wrapping_add(1);
-                let bit = |n: u32| i64::from(bits >> n & 1);
-                let deleting = (bit(0) == 1 || bit(1) == 1).then_some(1i64);
-                let deleted = (bit(1) == 1).then_some(1i64);
-                let power = if bit(3) == 1 { "stopped" } else { "running" };
-                let kind = if bit(5) == 1 { "hard" } else { "soft" };
-                let (marked, current, reboots) = (bit(2), bit(4), i64::from(!bits.is_multiple_of(3)));
-                let (server, said) = cloud
-                    .store()
-                    .write(move |tx| -> crate::error::Result<_> {
-                        tx.execute(
-                            "UPDATE servers SET phase = $1, found = $2, deleting_at = $3, deleted_at = $4, power = $5, \
-                             reboot_kind = $6, marked_error = $7, reboots = $8, generation = 5, found_generation = $9, found_current = $10",
-                            &params![phase.word(), found, deleting, deleted, power, kind, marked, reboots, 4 + current, current],
-                        )?;
-                        let rows = tx.query(&format!("SELECT {COLUMNS} FROM servers"), &[])?;
-                        let server = table::rows(&rows)?.remove(0);
-                        let select = format!(
-                            "SELECT {STATUS_SQL}, {VM_STATE_SQL}, {TASK_STATE_SQL} FROM servers WHERE {POWER_STATE_IS} $1"
-                        );
-                        let words = tx.query_one(&select, &params![server.facts().words().power_state])?;
-                        Ok((server, [words.get::<String>(0)?, words.get(1)?, words.get(2)?]))
-                    })
-                    .await
-                    .unwrap();
-                let words = server.facts().words();
-                assert_eq!(said, [words.status, words.vm_state, words.task_state.unwrap_or_default()], "{:?}", server.facts());
-                seen.insert(said[0].clone());
-            }
-        }
-    }
-    assert_eq!(seen.len(), crate::server::state::STATUSES.len(), "every status was met");
 }

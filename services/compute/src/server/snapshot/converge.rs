@@ -7,80 +7,99 @@ use contracts::{BoxFuture, Refusal, RefusalKind, images::Chunks, nodes::Snapshot
 use types::{ImageId, NodeId, ServerId};
 use work::{Step, crash};
 
-use super::{Snapshot, Stage, store};
 use crate::{
-    Compute,
+    Compute, Patience,
     error::{Error, Result},
-    server::{Server, row::COLUMNS, store as table},
+    instance_action::{self, Action},
+    server::{
+        Server,
+        operation::{Ask, Operation, Snapshot, Stage},
+        save::save,
+        store as table,
+    },
 };
 
 impl Compute {
     /// Makes the image, then has the node told.
-    pub(super) async fn begin_snapshot(&self, id: &ServerId, snapshot: &Snapshot) -> Result<()> {
-        self.images.ensure_snapshot(&snapshot.image).await?;
+    pub(super) async fn begin_image(&self, id: &ServerId, image: &ImageId) -> Result<()> {
+        let (of, wanted) = (id.clone(), image.clone());
+        let read = self.store.read(move |tx| table::find(tx, &of)).await?;
+        let Some(snapshot) = read.as_ref().and_then(|server| server.becomes(&wanted)) else { return Ok(()) };
+        self.images.ensure_snapshot(&snapshot.order()).await?;
         crash::point("compute.snapshot.image-made");
-        let node = self
-            .change_snapshot(id, &snapshot.image.id, |tx, server| {
-                let is_asked = server.snapshot.as_ref().is_some_and(|snapshot| snapshot.stage == Stage::Asked);
-                if is_asked { store::set_stage(tx, server, Stage::Copying) } else { Ok(()) }
-            })
-            .await?;
-        if let Some(node) = node {
-            self.nodes.wake(&node);
-        }
+        self.move_image_on(id, image, "server.create_image.copy", |_, server, patience| {
+            server.image_moves(Stage::ImageAsked, Stage::Copying, patience);
+            Ok(())
+        })
+        .await?;
         crash::point("compute.snapshot.node-told");
         Ok(())
     }
 
-    pub(super) async fn fail_snapshot(&self, id: &ServerId, image: &ImageId, cause: &str) -> Result<()> {
-        let cause = cause.to_owned();
-        self.change_snapshot(id, image, move |tx, server| store::fail(tx, server, &cause)).await?;
+    pub(super) async fn fail_image(&self, id: &ServerId, image: &ImageId, cause: String) -> Result<()> {
+        self.move_image_on(id, image, "server.create_image.fail", move |tx, server, patience| {
+            let is_failing = server.open().is_some_and(|open| open.stage == Stage::ImageFailing);
+            if is_failing { Ok(()) } else { server.give_up(tx, &cause, patience) }
+        })
+        .await?;
         crash::point("compute.snapshot.failed");
-        self.bell.ring();
+        self.bell.ring_for([id.as_str()]);
         Ok(())
     }
 
-    async fn finish_snapshot(&self, id: &ServerId, image: &ImageId) -> Result<()> {
-        let node = self.change_snapshot(id, image, store::finish).await?;
+    async fn finish_image(&self, id: &ServerId, image: &ImageId) -> Result<()> {
+        self.move_image_on(id, image, "server.create_image.done", |tx, server, _| {
+            server.operation = server.open().map(|operation| operation.over("done"));
+            instance_action::finish(tx, &server.id, Action::CreateImage)
+        })
+        .await?;
         crash::point("compute.snapshot.done");
-        if let Some(node) = node {
-            self.nodes.wake(&node);
-        }
         Ok(())
     }
 
-    pub(crate) async fn converge_snapshot(&self, server: &Server, snapshot: &Snapshot) -> Result<Step> {
-        let image = &snapshot.image.id;
-        match snapshot.stage {
-            Stage::Asked => match self.begin_snapshot(&server.id, snapshot).await {
+    pub(super) async fn converge_image(&self, server: &Server, operation: &Operation, snapshot: &Snapshot) -> Result<Step> {
+        let image = &snapshot.id;
+        match operation.stage {
+            Stage::ImageAsked => match self.begin_image(&server.id, image).await {
                 Err(Error::Refused(refusal)) if !refusal.is_transient() => {
-                    self.fail_snapshot(&server.id, image, &refusal.message).await?;
+                    self.fail_image(&server.id, image, refusal.message).await?;
                     Ok(Step::Again)
                 }
                 begun => begun.map(|()| Step::Wait),
             },
-            Stage::Copying | Stage::Copied | Stage::Sending => match self.images.get(None, image).await {
+            Stage::ImageFailing => {
+                self.images.release_snapshot(image).await?;
+                crash::point("compute.snapshot.image-released");
+                let cause = server.fault.as_ref().map_or_else(|| "given up".to_owned(), |fault| fault.message.clone());
+                self.move_image_on(&server.id, image, "server.create_image.gone", move |_, server, _| {
+                    server.operation = server.open().map(|operation| operation.over(&cause));
+                    Ok(())
+                })
+                .await?;
+                Ok(Step::Settled)
+            }
+            _ => match self.images.get(None, image).await {
                 Ok(facts) if ["active", "deactivated"].contains(&facts.status.as_str()) => {
-                    self.finish_snapshot(&server.id, image).await?;
+                    self.finish_image(&server.id, image).await?;
                     Ok(Step::Settled)
                 }
                 Ok(_) => Ok(Step::Wait),
                 Err(refusal) if refusal.kind == RefusalKind::NotFound => {
-                    self.fail_snapshot(&server.id, image, "The image was deleted before it had its data.").await?;
+                    self.fail_image(&server.id, image, "The image was deleted before it had its data.".to_owned()).await?;
                     Ok(Step::Again)
                 }
                 Err(refusal) => Err(refusal.into()),
             },
-            Stage::Failing => {
-                self.images.release_snapshot(image).await?;
-                crash::point("compute.snapshot.image-released");
-                let node = self.change_snapshot(&server.id, image, |tx, server| store::set(tx, server, None)).await?;
-                if let Some(node) = node {
-                    self.nodes.wake(&node);
-                }
-                Ok(Step::Settled)
-            }
         }
+    }
+
+    /// The unfinished image of a server that is deleted goes with it.
+    pub(in crate::server) async fn release_image(&self, server: &Server) -> Result<()> {
+        if let Some(Ask::CreateImage(ask)) = server.open().map(|operation| &operation.ask) {
+            self.images.release_snapshot(&ask.image.id).await?;
+            crash::point("compute.snapshot.image-released");
+        }
+        Ok(())
     }
 
     /// An image that is deleted ends the snapshot that it was to become; one that got its data, too.
@@ -92,53 +111,59 @@ impl Compute {
         }
     }
 
-    /// Changes the server's order if it is still the one for this image. Answers the server's node.
-    async fn change_snapshot(
+    /// Changes the server's order if it is still the one for this image, and tells its node.
+    async fn move_image_on(
         &self,
         id: &ServerId,
         image: &ImageId,
-        change: impl Fn(&mut ::store::Tx, &Server) -> Result<()> + Send + Sync + 'static,
-    ) -> Result<Option<NodeId>> {
-        let (id, image) = (id.clone(), image.clone());
-        self.store
-            .write(move |tx| -> Result<_> {
-                let server = table::find(tx, &id)?.filter(|server| server.is_taken_for(&image));
-                let Some(server) = server else { return Ok(None) };
-                change(tx, &server)?;
-                Ok(server.node_id)
-            })
-            .await
+        verb: &'static str,
+        change: impl Fn(&mut ::store::Tx, &mut Server, &Patience) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<()> {
+        let (id, image, patience) = (id.clone(), image.clone(), self.patience);
+        let write = self.store.write(move |tx| -> Result<_> {
+            let before = table::find(tx, &id)?.filter(|server| server.becomes(&image).is_some());
+            let Some(before) = before else { return Ok(None) };
+            let mut after = before.clone();
+            change(tx, &mut after, &patience)?;
+            if after.operation == before.operation {
+                return Ok(None);
+            }
+            save(tx, &::store::Actor::system("compute"), verb, &before, after).map(Some)
+        });
+        write.await?.iter().for_each(|saved| self.tell(saved));
+        Ok(())
     }
 
     /// The server of this node whose disk was asked for, for this image.
     async fn snapshot_of(&self, node: &NodeId, image: &ImageId) -> Result<Option<ServerId>> {
         let (node, image) = (node.clone(), image.clone());
-        self.store
-            .list(move |tx| -> Result<_> {
-                let select = ::store::Select::new("servers", COLUMNS).filter("node_id = ", &node);
-                let asked = select.condition("deleted_at IS NULL AND deleting_at IS NULL AND snapshot IS NOT NULL").rows(tx)?;
-                let asked = table::rows(&asked)?
-                    .into_iter()
-                    .find(|server| server.snapshot.as_ref().and_then(Snapshot::wanted_of_node) == Some(&image));
-                Ok(asked.map(|server| server.id))
-            })
-            .await
+        let find = self.store.list(move |tx| -> Result<_> {
+            let servers = table::claimed_by(tx, &node, None)?.into_iter().filter(|server| server.role_of(&node).is_some());
+            let mut asked = servers.filter(|server| server.open().and_then(Operation::told) == Some(&image));
+            Ok(asked.next().map(|server| server.id))
+        });
+        find.await
     }
 
     async fn receive_snapshot(&self, node: &NodeId, image: &ImageId, chunks: Chunks) -> Result<()> {
         let server = self.snapshot_of(node, image).await?;
         let server = server.ok_or_else(|| Error::not_found("No snapshot with this id is wanted of a machine of this node."))?;
-        self.change_snapshot(&server, image, |tx, server| store::set_stage(tx, server, Stage::Sending)).await?;
+        self.move_image_on(&server, image, "server.create_image.send", |_, server, patience| {
+            server.image_moves(Stage::Copying, Stage::Uploading, patience);
+            server.image_moves(Stage::Copied, Stage::Uploading, patience);
+            Ok(())
+        })
+        .await?;
         crash::point("compute.snapshot.sending");
         if let Err(refusal) = self.images.receive_snapshot(image, chunks).await {
             tracing::warn!(%server, %image, %refusal, "the disk of a server did not become an image");
             if !refusal.is_transient() {
-                self.fail_snapshot(&server, image, &refusal.message).await?;
+                self.fail_image(&server, image, refusal.message.clone()).await?;
             }
             return Err(refusal.into());
         }
         crash::point("compute.snapshot.received");
-        self.finish_snapshot(&server, image).await
+        self.finish_image(&server, image).await
     }
 }
 
@@ -150,7 +175,17 @@ impl SnapshotSink for Compute {
 }
 
 impl Server {
-    fn is_taken_for(&self, image: &ImageId) -> bool {
-        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.image.id == *image)
+    /// What it is to become, if this is the image.
+    fn becomes(&self, image: &ImageId) -> Option<&Snapshot> {
+        match self.open().map(|operation| &operation.ask) {
+            Some(Ask::CreateImage(ask)) if ask.image.id == *image => Some(&ask.image),
+            _ => None,
+        }
+    }
+
+    fn image_moves(&mut self, from: Stage, to: Stage, patience: &Patience) {
+        if let Some(open) = self.open().filter(|open| open.stage == from) {
+            self.operation = Some(open.at(to, patience));
+        }
     }
 }

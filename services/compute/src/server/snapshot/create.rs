@@ -4,18 +4,22 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::{Cx, Reply};
-use contracts::images::NewSnapshot;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use types::ImageId;
 
-use super::{Snapshot, Stage, store};
 use crate::{
     Compute,
     error::Result,
     input::{Object, argument},
     instance_action::{self, Action},
-    server::{Server, guard::Guard, metadata, store as table},
+    server::{
+        Server,
+        guard::Guard,
+        metadata,
+        operation::{Ask as Order, ImageAsk, Operation, Snapshot, Stage, admission::Act},
+        save::save,
+    },
     versions::at_least,
 };
 
@@ -34,38 +38,36 @@ pub(crate) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
         ask.finish()?;
         Ask { name, metadata }
     };
-    let (guard, actor, caller) = (Guard::of(&cx)?, cx.actor(), cx.caller()?);
+    let (guard, actor, caller, patience) = (Guard::of(&cx)?, cx.actor(), cx.caller()?, room.patience);
     let (user, roles) = (caller.user.id.clone(), caller.roles.iter().map(|role| role.name.clone()).collect::<Vec<_>>());
     let image_id = ImageId::generate();
     let id = image_id.clone();
-    let (server, snapshot) = room
+    let saved = room
         .store
         .write(move |tx| -> Result<_> {
-            let server = guard.at_rest(tx, "createImage", &["active", "stopped"])?;
-            metadata::check_count(tx, &server.project_id, ask.metadata.len())?;
-            let image = NewSnapshot {
+            let before = guard.admit(tx, Act::CreateImage)?;
+            metadata::check_count(tx, &before.project_id, ask.metadata.len())?;
+            let image = Snapshot {
                 id: id.clone(),
-                owner: server.project_id.clone(),
+                owner: before.project_id.clone(),
                 name: ask.name.clone(),
-                min_disk: server.image.min_disk.max(server.flavor.disk_gb),
-                min_ram: server.image.min_ram,
-                properties: properties(&server, user.as_str(), &ask),
+                min_disk: before.image.min_disk.max(before.flavor.disk_gb),
+                min_ram: before.image.min_ram,
+                properties: properties(&before, user.as_str(), &ask),
                 user: user.clone(),
                 roles: roles.clone(),
                 request_id: actor.request_id.clone(),
             };
-            let snapshot = Snapshot { image, stage: Stage::Asked };
-            store::set(tx, &server, Some(&snapshot))?;
-            instance_action::begin(tx, &actor, &server, Action::CreateImage, None)?;
-            let after = json!({"image_id": snapshot.image.id, "name": snapshot.image.name});
-            table::record(tx, &actor, "server.create_image", &server, None, after)?;
-            Ok((server, snapshot))
+            let operation = Operation::begin(Order::CreateImage(ImageAsk { image }), Stage::ImageAsked, &actor, &patience);
+            let after = Server { operation: Some(operation), ..before.clone() };
+            instance_action::begin(tx, &actor, &before, Action::CreateImage, None)?;
+            save(tx, &actor, Action::CreateImage.verb(), &before, after)
         })
         .await?;
     work::crash::point("compute.snapshot.recorded");
-    if let Err(refusal) = room.begin_snapshot(&server.id, &snapshot).await {
+    if let Err(refusal) = room.begin_image(&saved.server.id, &image_id).await {
         // Whoever asked is told why, so nothing may go on behind his back.
-        room.fail_snapshot(&server.id, &image_id, &refusal.to_string()).await?;
+        room.fail_image(&saved.server.id, &image_id, refusal.to_string()).await?;
         return Err(refusal.into());
     }
     if at_least(cx.version, 45) {

@@ -3,13 +3,13 @@
 //!
 //! ```text
 //!   POST          image made       node: copied      node sends         image has it
-//!  ──────▶ Asked ───────────▶ Copying ───────▶ Copied ───────▶ Sending ───────────────▶ (none)
+//!  ──────▶ Asked ───────────▶ Copying ───────▶ Copied ──────▶ Uploading ─────────────▶ done
 //!            │                   │                │               │
-//!            └───────────────────┴── refused, image deleted, ─────┴──▶ Failing ─▶ (none)
+//!            └───────────────────┴── refused, image deleted, ─────┴──▶ Failing ─▶ given up
 //!                                    the node cannot                    image deleted
 //! ```
 //!
-//! The order stands in the server's row, and with it the image's id: whoever takes a step again takes the same one. The
+//! The order stands in the operation, and with it the image's id: whoever takes a step again takes the same one. The
 //! node is asked by its desired state, copies the disk, and sends it over its own connection; it may send only what was
 //! asked of it. A server that is deleted meanwhile takes its unfinished image with it.
 //!
@@ -17,19 +17,26 @@
 
 mod converge;
 mod create;
-mod store;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use contracts::{
+    BoxFuture,
     caller::{Caller, TokenScope},
-    images::{ImageFacts, NewSnapshot},
+    images::ImageFacts,
+    node::{Failure, MachineObserved, MachineState, SnapshotStep},
 };
-use serde::{Deserialize, Serialize};
-use types::ImageId;
+use types::NodeId;
+use work::Step;
+
+use super::{
+    Server,
+    operation::{Ask, Course, Heard, Left, Operation, Stage, Taken},
+    state::UnderWay,
+};
+use crate::{Compute, Patience, error::Result};
 
 pub(super) use create::create;
-pub(super) use store::take_step;
 
 /// Every crash point of a snapshot, for tests that sweep over them.
 #[cfg(test)]
@@ -44,41 +51,50 @@ pub(crate) const CRASH_POINTS: &[&str] = &[
     "compute.snapshot.image-released",
 ];
 
-/// A snapshot that is being taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Snapshot {
-    pub image: NewSnapshot,
-    pub stage: Stage,
-}
+pub(crate) struct CreateImage;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Stage {
-    /// The image may not be there yet.
-    Asked,
-    Copying,
-    Copied,
-    Sending,
-    /// The image, if it is there, is being deleted.
-    Failing,
-}
+impl Course for CreateImage {
+    fn words(&self, operation: &Operation) -> UnderWay {
+        let task_state = match operation.stage {
+            Stage::ImageAsked => "image_snapshot_pending",
+            Stage::Copied => "image_pending_upload",
+            Stage::Uploading => "image_uploading",
+            _ => "image_snapshot",
+        };
+        UnderWay { task_state: Some(task_state), vm_state: None }
+    }
 
-impl Stage {
-    /// As Nova names it.
-    pub(crate) fn task_state(self) -> &'static str {
-        match self {
-            Self::Asked => "image_snapshot_pending",
-            Self::Copying | Self::Failing => "image_snapshot",
-            Self::Copied => "image_pending_upload",
-            Self::Sending => "image_uploading",
+    fn patience(&self, stage: Stage, patience: &Patience) -> Option<Duration> {
+        (stage != Stage::ImageFailing).then_some(patience.transfer)
+    }
+
+    fn heard(&self, operation: &Operation, _server: &Server, _node: &NodeId, report: &MachineObserved) -> Heard {
+        let Some(image) = operation.told() else { return Heard::Nothing };
+        if let MachineState::Failed { transient: false, cause, how: Failure::Unmade } = &report.state {
+            return Heard::Failed { cause: cause.clone() };
+        }
+        let step = report.snapshot.as_ref().filter(|observed| observed.image_id == *image).map(|observed| &observed.step);
+        match step {
+            Some(SnapshotStep::Copied) if operation.stage == Stage::Copying => Heard::Stage(Stage::Copied),
+            None | Some(SnapshotStep::Copying | SnapshotStep::Copied) => Heard::Nothing,
+            // What counts is whether the image has it.
+            Some(SnapshotStep::Sent) => Heard::Look,
+            Some(SnapshotStep::Failed { cause }) => Heard::Failed { cause: cause.clone() },
         }
     }
-}
 
-impl Snapshot {
-    /// What the node shall copy and send.
-    pub(crate) fn wanted_of_node(&self) -> Option<&ImageId> {
-        matches!(self.stage, Stage::Copying | Stage::Copied | Stage::Sending).then_some(&self.image.id)
+    /// It cannot be had: the image is deleted next.
+    fn give_up(&self, _operation: &Operation, _server: &mut Server, _cause: &str) -> Left {
+        Left::Stage(Stage::ImageFailing)
+    }
+
+    fn step<'a>(&'a self, room: &'a Compute, taken: Taken<'a>) -> BoxFuture<'a, Result<Step>> {
+        Box::pin(async move {
+            match &taken.operation.ask {
+                Ask::CreateImage(ask) => room.converge_image(taken.server, taken.operation, &ask.image).await,
+                _ => Ok(Step::Settled),
+            }
+        })
     }
 }
 

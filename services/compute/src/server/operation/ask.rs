@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What was asked for, kept as JSON of our own until the operation is over: no type of a contract, which may change with
+//! the wire, and with a version, so that one that is open at an upgrade is read by what comes after.
+
+use std::collections::BTreeMap;
+
+use contracts::images::NewSnapshot;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use types::{ImageId, ProjectId, UserId};
+
+use super::{
+    super::state::{Power, Reboot},
+    Kind,
+};
+
+const VERSION: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ask {
+    Build,
+    Start(PowerAsk),
+    Stop(PowerAsk),
+    Reboot(RebootAsk),
+    CreateImage(ImageAsk),
+}
+
+/// What was wanted before, to go back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PowerAsk {
+    pub was: Power,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RebootAsk {
+    pub kind: Reboot,
+    /// The state in which it was.
+    #[serde(default = "active")]
+    pub was: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImageAsk {
+    pub image: Snapshot,
+}
+
+/// The image that a snapshot becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub id: ImageId,
+    pub owner: ProjectId,
+    pub name: String,
+    pub min_disk: u64,
+    pub min_ram: u64,
+    pub properties: BTreeMap<String, String>,
+    pub user: UserId,
+    pub roles: Vec<String>,
+    pub request_id: String,
+}
+
+impl Snapshot {
+    /// As the image room wants it said.
+    pub(crate) fn order(&self) -> NewSnapshot {
+        let Self { id, owner, name, min_disk, min_ram, properties, user, roles, request_id } = self.clone();
+        NewSnapshot { id, owner, name, min_disk, min_ram, properties, user, roles, request_id }
+    }
+}
+
+impl Ask {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Build => Kind::Build,
+            Self::Start(_) => Kind::Start,
+            Self::Stop(_) => Kind::Stop,
+            Self::Reboot(_) => Kind::Reboot,
+            Self::CreateImage(_) => Kind::CreateImage,
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut value = match self {
+            Self::Build => json!({}),
+            Self::Start(ask) | Self::Stop(ask) => json!(ask),
+            Self::Reboot(ask) => json!(ask),
+            Self::CreateImage(ask) => json!(ask),
+        };
+        value["version"] = json!(VERSION);
+        value
+    }
+
+    pub(super) fn read(kind: Kind, text: &str) -> Result<Self, serde_json::Error> {
+        fn of<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+            serde_json::from_str(text)
+        }
+        Ok(match kind {
+            Kind::Build => Self::Build,
+            Kind::Start => Self::Start(of(text)?),
+            Kind::Stop => Self::Stop(of(text)?),
+            Kind::Reboot => Self::Reboot(of(text)?),
+            Kind::CreateImage => Self::CreateImage(of(text)?),
+        })
+    }
+}
+
+fn active() -> String {
+    "active".to_owned()
+}
+
+/// An ask of every kind, for tests of all of them.
+#[cfg(test)]
+pub(super) fn one_of_each() -> Vec<Ask> {
+    let image = Snapshot {
+        id: ImageId::new("i"),
+        owner: ProjectId::new("p"),
+        name: "n".to_owned(),
+        min_disk: 1,
+        min_ram: 1,
+        properties: BTreeMap::new(),
+        user: UserId::new("u"),
+        roles: Vec::new(),
+        request_id: "req-1".to_owned(),
+    };
+    let reboot = |kind| Ask::Reboot(RebootAsk { kind, was: active() });
+    vec![
+        Ask::Build,
+        Ask::Start(PowerAsk { was: Power::Stopped }),
+        Ask::Stop(PowerAsk { was: Power::Running }),
+        reboot(Reboot::Soft),
+        reboot(Reboot::Hard),
+        Ask::CreateImage(ImageAsk { image }),
+    ]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ask_is_read_as_it_was_written() {
+        for ask in one_of_each() {
+            let text = ask.to_json().to_string();
+            assert!(text.contains("\"version\":1"), "{text}");
+            assert_eq!(Ask::read(ask.kind(), &text).unwrap(), ask);
+        }
+    }
+}
