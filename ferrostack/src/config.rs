@@ -2,6 +2,7 @@
 //! `ferrostack.toml`. Every setting has a default that is right for a small office; the file that `up` writes
 //! holds only what was chosen for this host.
 
+mod database;
 mod image;
 mod limits;
 
@@ -22,7 +23,7 @@ use crate::{federation::Federation, home::Home};
 pub struct Config {
     pub api: Api,
     pub identity: Identity,
-    pub database: Database,
+    pub database: database::Database,
     pub federation: Federation,
     pub fleet: Fleet,
     pub network: Network,
@@ -61,13 +62,6 @@ pub struct Identity {
     /// Rules for passwords and logins, in Keystone's words; none is in force unless it is set.
     pub security_compliance: SecurityCompliance,
     pub totp: Totp,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-pub struct Database {
-    /// `postgres://user:password@host/database`; embedded SQLite in the state directory when empty.
-    pub url: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -284,6 +278,7 @@ impl Config {
                 "network.run_ovn = false needs network.northbound and network.southbound, e.g. \"unix:/run/ovn/ovnnb_db.sock\""
             );
         }
+        self.database.check()?;
         self.federation.check()?;
         if !matches!(self.node.datapath.as_str(), "auto" | "kernel" | "userspace") {
             bail!("node.datapath is auto, kernel or userspace, not {:?}", self.node.datapath);

@@ -37,7 +37,8 @@ pub async fn open(home: &Home, config: &Config) -> anyhow::Result<Store> {
     {
         refuse_to_begin(home, &traces, &format!("the database {} {state}", path.display()))?;
     }
-    let store = Store::open(&url).await.with_context(|| format!("open the database; {}", ways_out(home)))?;
+    let settings = config.database.settings()?;
+    let store = Store::open_with(&url, &settings).await.with_context(|| format!("open the database; {}", ways_out(home)))?;
     if store.is_new().await.context("look into the database")? {
         let name = url.split('@').next_back().unwrap_or_default();
         let name =

@@ -33,13 +33,18 @@ pub struct Controller {
 impl Controller {
     /// Not started yet.
     pub fn new(database: &str) -> Self {
+        Self::with(database, "")
+    }
+
+    /// With more settings of `[database]`.
+    pub fn with(database: &str, settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (address, nodes) = (free_address(), free_address());
         // No OVN here: what networks there shall be is recorded, and made when there is one.
         let nowhere = folder.path().join("no-such-socket");
         let settings = format!(
             "[api]\nlisten = \"{address}\"\n\
-             [database]\nurl = \"{database}\"\n\
+             [database]\nurl = \"{database}\"\n{settings}\
              [fleet]\nlisten = \"{nodes}\"\n\
              [network]\nrun_ovn = false\nnorthbound = \"unix:{0}\"\nsouthbound = \"unix:{0}\"\n",
             nowhere.display()

@@ -5,6 +5,7 @@
 mod client;
 mod controller;
 mod lead;
+mod silence;
 
 use std::{
     collections::BTreeSet,

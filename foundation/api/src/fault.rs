@@ -117,6 +117,12 @@ impl From<store::Error> for Fault {
                 tracing::error!(cause = ?error, "the database does not answer");
                 Self::unavailable("The cloud's database does not answer now. Nothing was changed; try again.")
             }
+            store::Error::InDoubt { .. } => {
+                tracing::error!(cause = ?error, "the database did not say whether a change was kept");
+                Self::unavailable(
+                    "The cloud's database stopped answering before it said whether the change was made. Look before you try again.",
+                )
+            }
             store::Error::TooWide { what, most } => {
                 Self::bad_request(format!("The query holds more than {most} {what}. Ask for fewer at once."))
             }

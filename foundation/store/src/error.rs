@@ -47,6 +47,8 @@ pub enum Error {
     Panicked { message: String },
 
     // What an operator sees when the store does not open.
+    #[error("{sentence}")]
+    Settings { sentence: String },
     #[error("`{url}` is not a store: write sqlite:/path/file.db or postgres://user:password@host/database")]
     Url { url: String },
     #[error("open database {} for writing", path.display())]
@@ -88,6 +90,11 @@ pub enum Error {
     Busy { reason: &'static str },
     #[error("reach the database")]
     Unreachable {
+        #[source]
+        source: Cause,
+    },
+    #[error("the database did not say whether the change was kept")]
+    InDoubt {
         #[source]
         source: Cause,
     },

@@ -29,6 +29,7 @@ pub use event::{Actor, Event, EventFilter, EventPage, StoredEvent};
 pub use hub::{Heard, Heeding, Subscription, Thing, Touched, Wake};
 pub use migrate::{Migrations, Step};
 pub use page::{Direction, Select};
+pub use postgres::{PostgresSettings, TlsMode, TlsSettings};
 pub use row::Row;
 pub use store::{Engine, Store};
 pub use tx::Tx;

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::hub::{self, Heeding, Hub, News};
 use crate::job::{Call, Job};
+use crate::postgres::{Pace, PostgresSettings};
 use crate::tx::Counters;
 use crate::{Error, Migrations, Result, Touched, Tx, Wake, identity, migrate, model, postgres, sqlite};
 
@@ -61,6 +62,11 @@ impl Drop for Tail {
 impl Store {
     /// Opens `sqlite:/path/file.db` (made if missing) or `postgres://user:password@host/database`.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, &PostgresSettings::default()).await
+    }
+
+    /// The same, with other deadlines and other TLS for PostgreSQL.
+    pub async fn open_with(url: &str, settings: &PostgresSettings) -> Result<Self> {
         metrics::describe_counter!("store_commits_total", "Transactions that were committed");
         metrics::describe_counter!("store_writes_total", "Writes that were acknowledged; several may share a commit");
         metrics::describe_counter!("store_statements_total", "Statements that rooms ran, those of retries included");
@@ -82,7 +88,7 @@ impl Store {
             tail = Some(Tail(tokio::spawn(hub::keep_tailing_the_file(reported, sqlite.lists()))));
             Backend::Sqlite(sqlite)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Backend::Postgres(postgres::Postgres::open(url, Arc::clone(&shared)).await?)
+            Backend::Postgres(postgres::Postgres::open(url, settings, Arc::clone(&shared)).await?)
         } else {
             return Err(refused());
         };
@@ -95,8 +101,8 @@ impl Store {
     /// which something is missing that they made is refused.
     pub async fn migrate(&self, sets: &[Migrations]) -> Result<()> {
         let sets = migrate::with_own(sets);
-        self.write(migrate::ensure_ledger).await?;
-        self.write(move |tx| {
+        self.upgrade(migrate::ensure_ledger).await?;
+        self.upgrade(move |tx| {
             let is_new = migrate::apply(tx, &sets)?;
             model::ensure_whole(tx, &sets, is_new)?;
             identity::ensure(tx)
@@ -117,7 +123,14 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let call = Call::new(f);
-        let ran = self.run_write(call.clone()).await;
+        let ran = self.run_write(call.clone(), Pace::Usual).await;
+        call.outcome(ran)
+    }
+
+    /// A write that may take as long as it takes.
+    async fn upgrade(&self, f: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static) -> Result<()> {
+        let call = Call::new(f);
+        let ran = self.run_write(call.clone(), Pace::Upgrade).await;
         call.outcome(ran)
     }
 
@@ -203,11 +216,11 @@ impl Store {
 /// The ways to the engines, the same for all closures. Each answers whether the changes were kept. The futures are boxed, so
 /// that those of the callers stay small: there are thousands of them.
 impl Store {
-    fn run_write(&self, job: Arc<dyn Job>) -> Running<'_> {
+    fn run_write(&self, job: Arc<dyn Job>, pace: Pace) -> Running<'_> {
         Box::pin(async move {
             match &self.inner.backend {
                 Backend::Sqlite(sqlite) => sqlite.write(job).await,
-                Backend::Postgres(postgres) => postgres.write(job, self.term).await,
+                Backend::Postgres(postgres) => postgres.write(job, self.term, pace).await,
             }
         })
     }

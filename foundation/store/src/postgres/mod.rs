@@ -5,19 +5,22 @@
 //! time; the server refuses what would not be, and the closure runs again. Closures are plain blocking code: they run on
 //! blocking threads and drive the asynchronous client from there.
 
+mod connect;
 mod convert;
 mod ddl;
+mod pool;
 mod seat;
 mod session;
+mod settings;
 mod tail;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, Object, Pool, PoolError, Runtime};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
-use tokio_postgres::NoTls;
+use tokio::time::{Instant, timeout_at};
 
 use crate::store::{Shared, on_blocking_thread};
 use crate::tx::Session as AnySession;
@@ -27,14 +30,14 @@ use crate::{
     lead::{self, Controller},
 };
 
+use connect::Connect;
 pub(crate) use ddl::ddl;
+use pool::Pool;
 pub(crate) use seat::{NOTE_CONTROLLER, Seat, TAKE_LEAD};
 pub(crate) use session::Session;
-use session::{explain, unreachable_because};
+use session::{Limits, is_silence};
+pub use settings::{PostgresSettings, TlsMode, TlsSettings};
 use tail::Tail;
-
-/// How many connections one controller holds at most.
-const CONNECTIONS: usize = 16;
 
 /// How often a transaction is run again before its writer is told that the database is busy.
 const ATTEMPTS: u32 = 30;
@@ -42,15 +45,26 @@ const ATTEMPTS: u32 = 30;
 /// From this attempt on, the writers of this process that ran into others take turns.
 const TAKE_TURNS: u32 = 3;
 
-/// How long to wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// An upgrade of large tables may take so long. Until then the controller does not serve.
+const UPGRADE: Duration = Duration::from_secs(6 * 60 * 60);
+
+const BUSY: Error = Error::Busy { reason: "too many transactions met in the same rows" };
 
 pub(crate) struct Postgres {
     pool: Pool,
     shared: Arc<Shared>,
     turn: Mutex<()>,
     tail: Tail,
-    config: Box<tokio_postgres::Config>,
+    connect: Connect,
+}
+
+/// How long a transaction may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As the settings say.
+    Usual,
+    /// It changes whole tables, and nobody else is served meanwhile.
+    Upgrade,
 }
 
 enum Attempt {
@@ -59,97 +73,80 @@ enum Attempt {
 }
 
 impl Postgres {
-    pub(crate) async fn open(url: &str, shared: Arc<Shared>) -> Result<Self> {
-        let mut config: tokio_postgres::Config = url.parse().map_err(|_| Error::Url { url: "postgres:…".to_owned() })?;
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(Duration::from_secs(10));
-        }
-        config.application_name("ferrostack");
-        let pool = Pool::builder(Manager::new(config.clone(), NoTls))
-            .max_size(CONNECTIONS)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .runtime(Runtime::Tokio1)
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move {
-                    let prepared = client.batch_execute(SESSION_SETTINGS).await;
-                    prepared.map_err(HookError::Backend)
-                })
-            }))
-            .build()
-            .map_err(|error| Error::engine("set up the pool of connections", error))?;
-        refuse_old_server(&connection(&pool).await?).await?;
-        let tail = Tail::begin(config.clone(), Arc::clone(&shared));
-        Ok(Self { pool, shared, turn: Mutex::new(()), tail, config: Box::new(config) })
+    pub(crate) async fn open(url: &str, settings: &PostgresSettings, shared: Arc<Shared>) -> Result<Self> {
+        let connect = Connect::new(url, settings)?;
+        let pool = Pool::open(connect.clone()).await?;
+        let tail = Tail::begin(connect.clone(), Arc::clone(&shared));
+        Ok(Self { pool, shared, turn: Mutex::new(()), tail, connect })
     }
 
     pub(crate) async fn take_seat(&self, controller: &Controller) -> Seat {
-        Seat::take(&self.config, controller).await
+        Seat::take(&self.connect, controller).await
     }
 
     /// Runs a job; if it belongs to a lead, only as long as that is not over.
-    pub(crate) async fn write(&self, job: Arc<dyn Job>, term: Option<i64>) -> Result<bool> {
+    pub(crate) async fn write(&self, job: Arc<dyn Job>, term: Option<i64>, pace: Pace) -> Result<bool> {
+        let (limits, begin) = self.limits(pace);
         let mut turn = None;
         for attempt in 0..ATTEMPTS {
             if attempt == TAKE_TURNS {
-                turn = Some(self.turn.lock().await);
+                turn = Some(timeout_at(limits.until, self.turn.lock()).await.map_err(|_| BUSY)?);
             }
-            let session = self.session(BEGIN_WRITE).await?;
+            let session = self.session(begin, limits).await?;
             let (shared, job) = (Arc::clone(&self.shared), Arc::clone(&job));
             let tell = self.tail.tell();
             match on_blocking_thread(move || write_once(session, &shared, &tell, &*job, term)).await? {
-                Attempt::Done(ran) => return ran,
+                Attempt::Done(ran) => return self.heed(ran),
                 Attempt::RunAgain => {
                     metrics::counter!("store_retries_total").increment(1);
                     tokio::time::sleep(pause(attempt)).await;
                 }
             }
+            if Instant::now() >= limits.until {
+                break;
+            }
         }
         drop(turn);
-        Err(Error::Busy { reason: "too many transactions met in the same rows" })
+        Err(BUSY)
     }
 
     pub(crate) async fn read(&self, job: Arc<dyn Job>) -> Result<bool> {
-        let session = self.session(BEGIN_READ).await?;
+        let (limits, _) = self.limits(Pace::Usual);
+        let session = self.session(BEGIN_READ, limits).await?;
         let shared = Arc::clone(&self.shared);
-        on_blocking_thread(move || read_once(session, &shared, &*job)).await?
+        let ran = on_blocking_thread(move || read_once(session, &shared, &*job)).await?;
+        self.heed(ran)
     }
 
-    async fn session(&self, begin: &'static str) -> Result<Session> {
-        let client = connection(&self.pool).await?;
-        Ok(Session::new(client, Handle::current(), begin))
+    async fn session(&self, begin: &'static str, limits: Limits) -> Result<Session> {
+        let client = self.heed(self.pool.take(limits.until).await)?;
+        Ok(Session::new(client, Handle::current(), begin, limits))
     }
-}
 
-async fn connection(pool: &Pool) -> Result<Object> {
-    pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => unreachable_because(error),
-        PoolError::Closed => Error::Closed,
-        PoolError::Timeout(_) => Error::Busy { reason: "all connections to PostgreSQL are in use" },
-        other => unreachable_because(other),
-    })
-}
+    fn limits(&self, pace: Pace) -> (Limits, &'static str) {
+        let settings = self.connect.settings();
+        let now = Instant::now();
+        match pace {
+            // The server's own deadline comes first: then the connection is good for more.
+            Pace::Usual => {
+                let statement = settings.statement + settings.statement / 8;
+                (Limits { statement, until: now + settings.transaction }, BEGIN_WRITE)
+            }
+            Pace::Upgrade => (Limits { statement: UPGRADE, until: now + UPGRADE }, BEGIN_UPGRADE),
+        }
+    }
 
-async fn refuse_old_server(client: &Object) -> Result<()> {
-    let row = client.query_one("SHOW server_version_num", &[]).await;
-    let number: String = row.and_then(|row| row.try_get(0)).map_err(explain)?;
-    match number.parse::<u32>() {
-        Ok(version) if version < OLDEST_SERVER => Err(Error::OldPostgres { found: (version / 10_000).to_string() }),
-        _ => Ok(()),
+    fn heed<T>(&self, ran: Result<T>) -> Result<T> {
+        if ran.as_ref().is_err_and(is_silence) {
+            self.pool.forget_idle();
+        }
+        ran
     }
 }
 
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-
-/// PostgreSQL 13, the first with 64-bit transaction numbers in SQL.
-const OLDEST_SERVER: u32 = 130_000;
-
-/// Durable means durable, even where the server's default is to acknowledge before the disk has it; and a controller
-/// that hangs inside a transaction does not hold its locks for longer than others can wait for the lead.
-const SESSION_SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', false) \
-     WHERE current_setting('synchronous_commit') = 'off'; \
-     SET idle_in_transaction_session_timeout = '10s'";
+const BEGIN_UPGRADE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = 0";
 
 fn write_once(session: Session, shared: &Shared, tell: &Notify, job: &dyn Job, term: Option<i64>) -> Attempt {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
@@ -176,7 +173,10 @@ fn write_once(session: Session, shared: &Shared, tell: &Notify, job: &dyn Job, t
             }
             Err(error) => {
                 roll_back(tx);
-                Attempt::Done(Err(error))
+                Attempt::Done(Err(match error {
+                    Error::Unreachable { source } => Error::InDoubt { source },
+                    error => error,
+                }))
             }
         },
         nothing_kept => {
@@ -189,8 +189,11 @@ fn write_once(session: Session, shared: &Shared, tell: &Notify, job: &dyn Job, t
 fn read_once(session: Session, shared: &Shared, job: &dyn Job) -> Result<bool> {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
     let ran = job::run(job, &mut tx);
-    if let AnySession::Postgres(session) = tx.session() {
+    if let AnySession::Postgres(mut session) = tx.into_session() {
         session.end_read();
+        if session.is_lost() {
+            session.discard();
+        }
     }
     ran
 }

@@ -8,11 +8,14 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::Client;
 use types::Timestamp;
 
-use super::SESSION_SETTINGS;
-use crate::lead::Controller;
+use super::{
+    connect::{Connect, Silent},
+    session::{explain, unreachable_because},
+};
+use crate::{Result, lead::Controller};
 
 /// "ferrostack's lead", of no other meaning.
 const LOCK: &str = "SELECT pg_try_advisory_lock(7311103)";
@@ -23,8 +26,10 @@ pub(crate) const NOTE_CONTROLLER: &str = "INSERT INTO controllers (name, address
 
 /// How often who leads is heard of, and who stands in line tries.
 const BEAT: Duration = Duration::from_secs(1);
-/// A beat that takes longer is taken for a lost connection.
+/// A beat that takes longer is taken for a lost connection, by who leads and by who stands in line.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// To take the lead is to wait for the writes of the lead before, of which the server ends those that hang.
+const TAKING: Duration = Duration::from_secs(30);
 /// How often it is written down that a controller is there.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 
@@ -43,10 +48,10 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Waits for the lock and takes the lead.
-    pub(super) async fn take(config: &Config, controller: &Controller) -> Self {
+    pub(super) async fn take(connect: &Connect, controller: &Controller) -> Self {
         let mut complained = false;
         loop {
-            match Self::stand_in_line(config, controller).await {
+            match Self::stand_in_line(connect, controller).await {
                 Ok(seat) => return seat,
                 Err(error) if !complained => {
                     tracing::warn!(%error, "the database cannot be asked who leads; trying again");
@@ -66,28 +71,29 @@ impl Seat {
         let _ = self.lost.wait_for(|lost| *lost).await;
     }
 
-    async fn stand_in_line(config: &Config, controller: &Controller) -> Result<Self, Error> {
-        let (client, connection) = config.connect(NoTls).await?;
-        let connection = tokio::spawn(connection);
-        client.batch_execute(SESSION_SETTINGS).await?;
-        client.batch_execute(SEAT_SETTINGS).await?;
+    /// Nothing here waits for the server without an end: else a line that was cut would keep this controller from ever leading.
+    async fn stand_in_line(connect: &Connect, controller: &Controller) -> Result<Self> {
+        let (client, connection) = connect.open().await?;
+        let connection = Driver(tokio::spawn(async move { drop(connection.await) }));
+        within(PATIENCE, client.batch_execute(&connect.first_words())).await?;
+        within(PATIENCE, client.batch_execute(SEAT_SETTINGS)).await?;
         let mut notes = Notes::default();
         loop {
-            notes.note(&client, controller).await?;
-            if client.query_one(LOCK, &[]).await?.try_get(0)? {
+            within(PATIENCE, notes.note(&client, controller)).await?;
+            if within(PATIENCE, client.query_one(LOCK, &[])).await?.try_get(0).map_err(explain)? {
                 break;
             }
             sleep(BEAT).await;
         }
         // On this very connection: who lost the lock in between cannot say that he leads. It waits for those writes of
         // the lead before that are not over yet; one that hangs is ended by the server.
-        let taken = client.query_one(TAKE_LEAD, &[&controller.name, &Timestamp::now().0]).await?;
-        let generation = taken.try_get(0)?;
+        let (name, now) = (&controller.name, Timestamp::now().0);
+        let generation = within(TAKING, client.query_one(TAKE_LEAD, &[name, &now])).await?.try_get(0).map_err(explain)?;
         let (gone, lost) = watch::channel(false);
         let controller = controller.clone();
         let keeper = tokio::spawn(async move {
             tokio::select! {
-                _ = connection => {}
+                () = connection.ended() => {}
                 () = keep(&client, &controller, generation, notes) => {}
             }
             let _ = gone.send(true);
@@ -100,6 +106,25 @@ impl Drop for Seat {
     fn drop(&mut self) {
         // Its client goes with it, the session with the client, and the lock with the session.
         self.keeper.abort();
+    }
+}
+
+async fn within<T>(time: Duration, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
+    timeout(time, work).await.map_err(|_| unreachable_because(Silent(time)))?.map_err(explain)
+}
+
+/// What drives the connection; it ends with this, whoever still waits for an answer.
+struct Driver(JoinHandle<()>);
+
+impl Driver {
+    async fn ended(mut self) {
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -125,7 +150,7 @@ async fn keep(client: &Client, controller: &Controller, generation: i64, mut not
 struct Notes(Option<Instant>);
 
 impl Notes {
-    async fn note(&mut self, client: &Client, controller: &Controller) -> Result<(), Error> {
+    async fn note(&mut self, client: &Client, controller: &Controller) -> Result<(), tokio_postgres::Error> {
         if self.0.is_some_and(|at| at.elapsed() < NOTE_EVERY) {
             return Ok(());
         }

@@ -2,13 +2,16 @@
 //! One pooled connection, driven from a blocking thread, and PostgreSQL's errors in our words.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::future::join;
 use futures_util::{FutureExt, TryStreamExt, pin_mut};
 use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::connect::Silent;
 use super::convert::{Column, Param};
 use crate::{Error, Result, Row, Value};
 
@@ -17,11 +20,23 @@ pub(crate) struct Session {
     runtime: Handle,
     /// The `BEGIN` that is still to be sent; it travels with the first statement, to save a round trip.
     begin: Option<&'static str>,
+    limits: Limits,
+    /// The server did not answer in time, or the connection is closed: nothing more is sent.
+    is_lost: bool,
+}
+
+/// How long the server is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// For one statement.
+    pub(super) statement: Duration,
+    /// For the whole transaction.
+    pub(super) until: Instant,
 }
 
 impl Session {
-    pub(super) fn new(client: Object, runtime: Handle, begin: &'static str) -> Self {
-        Self { client, runtime, begin: Some(begin) }
+    pub(super) fn new(client: Object, runtime: Handle, begin: &'static str, limits: Limits) -> Self {
+        Self { client, runtime, begin: Some(begin), limits, is_lost: false }
     }
 
     pub(crate) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
@@ -30,7 +45,8 @@ impl Session {
             let statement = self.client.prepare_cached(sql).await?;
             self.client.execute_raw(&statement, params.iter().map(Param)).await
         };
-        wait(&self.runtime, after_begin(&self.client, begin, work))
+        let answer = wait(&self.runtime, self.limits, after_begin(&self.client, begin, work));
+        self.heed(answer)
     }
 
     pub(crate) fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
@@ -49,18 +65,21 @@ impl Session {
             }
             Ok(found)
         };
-        wait(&self.runtime, after_begin(&self.client, begin, work))
+        let answer = wait(&self.runtime, self.limits, after_begin(&self.client, begin, work));
+        self.heed(answer)
     }
 
     /// Runs statements without parameters, as a migration has them.
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
         let begin = self.begin.take();
-        wait(&self.runtime, after_begin(&self.client, begin, self.client.batch_execute(sql)))
+        let answer = wait(&self.runtime, self.limits, after_begin(&self.client, begin, self.client.batch_execute(sql)));
+        self.heed(answer)
     }
 
     /// Commits, or rolls back; nothing is left to do if no statement was sent.
     pub(super) fn end(&mut self, how: &'static str) -> Result<()> {
         match self.begin {
+            _ if self.is_lost => Err(Error::Closed),
             Some(_) => Ok(()),
             None => self.script(how),
         }
@@ -69,9 +88,20 @@ impl Session {
     /// Ends a transaction that only read. Nothing hangs on the answer, and the connection's next user comes after this
     /// on the wire, so it is sent and not waited for.
     pub(super) fn end_read(&mut self) {
-        if self.begin.is_none() {
+        if self.begin.is_none() && !self.is_lost {
             let _ = self.client.batch_execute("ROLLBACK").now_or_never();
         }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    fn heed<T>(&mut self, answer: Result<T>) -> Result<T> {
+        if let Err(error) = &answer {
+            self.is_lost |= is_silence(error) || self.client.is_closed();
+        }
+        answer
     }
 
     /// Closes the connection instead of giving it back to the pool.
@@ -80,10 +110,15 @@ impl Session {
     }
 }
 
-/// Waits for the server, on this blocking thread.
+/// Waits for the server, on this blocking thread, as long as it may take.
 #[expect(clippy::disallowed_methods, reason = "sessions live on blocking threads only, where nothing can be awaited")]
-fn wait<T>(runtime: &Handle, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
-    runtime.block_on(work).map_err(explain)
+fn wait<T>(runtime: &Handle, limits: Limits, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
+    let began = Instant::now();
+    let until = limits.until.min(began + limits.statement);
+    match runtime.block_on(async { timeout_at(until, work).await }) {
+        Ok(answer) => answer.map_err(explain),
+        Err(_) => Err(unreachable_because(Silent(until - began))),
+    }
 }
 
 /// Sends `begin`, and `work` right behind it on the same wire.
@@ -118,15 +153,23 @@ pub(super) fn explain(error: tokio_postgres::Error) -> Error {
                 return Error::Busy { reason: "too many transactions met in the same rows" };
             }
             SqlState::DISK_FULL => return Error::Full { source: Arc::new(error) },
-            SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
-                return unreachable_because(error);
-            }
+            // The last two are its own deadlines, for a statement and for what comes between two.
+            SqlState::ADMIN_SHUTDOWN
+            | SqlState::CRASH_SHUTDOWN
+            | SqlState::CANNOT_CONNECT_NOW
+            | SqlState::QUERY_CANCELED
+            | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => return unreachable_because(error),
             _ => {}
         }
     } else if error.is_closed() {
         return unreachable_because(error);
     }
     Error::engine("run a statement on PostgreSQL", error)
+}
+
+/// Whether we gave up waiting, so that nothing is known of the connection.
+pub(super) fn is_silence(error: &Error) -> bool {
+    matches!(error, Error::Unreachable { source } | Error::InDoubt { source } if source.is::<Silent>())
 }
 
 pub(super) fn unreachable_because(cause: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -13,9 +13,9 @@ use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement, error::SqlState};
+use tokio_postgres::{AsyncMessage, Client, Statement, error::SqlState};
 
-use super::SESSION_SETTINGS;
+use super::connect::Connect;
 use super::convert::Column;
 use super::session::{explain, unreachable_because};
 use crate::event::{self, COLUMNS, HORIZON_ON_POSTGRES};
@@ -49,9 +49,9 @@ struct Reader {
 }
 
 impl Tail {
-    pub(super) fn begin(config: Config, shared: Arc<Shared>) -> Self {
+    pub(super) fn begin(connect: Connect, shared: Arc<Shared>) -> Self {
         let tell = Arc::new(Notify::new());
-        Self { task: tokio::spawn(keep_reading(config, shared, Arc::clone(&tell))), tell }
+        Self { task: tokio::spawn(keep_reading(connect, shared, Arc::clone(&tell))), tell }
     }
 
     /// What tells the other controllers that something was committed here.
@@ -66,13 +66,13 @@ impl Drop for Tail {
     }
 }
 
-async fn keep_reading(config: Config, shared: Arc<Shared>, tell: Arc<Notify>) {
+async fn keep_reading(connect: Connect, shared: Arc<Shared>, tell: Arc<Notify>) {
     // By this name a controller knows its own notifications.
     let myself = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
     let mut complained = None;
     loop {
         let connected = Instant::now();
-        let error = read_while_connected(&config, &shared, &tell, &myself).await;
+        let error = read_while_connected(&connect, &shared, &tell, &myself).await;
         // Before the tables are made there is nothing to read.
         let is_new = matches!(error, Error::NotWhole { .. });
         if connected.elapsed() > PATIENCE * 2 {
@@ -89,10 +89,10 @@ async fn keep_reading(config: Config, shared: Arc<Shared>, tell: Arc<Notify>) {
 }
 
 /// Returns why the connection is of no use any more.
-async fn read_while_connected(config: &Config, shared: &Arc<Shared>, tell: &Notify, myself: &str) -> Error {
-    let (client, mut connection) = match timeout(PATIENCE, config.connect(NoTls)).await {
+async fn read_while_connected(connect: &Connect, shared: &Arc<Shared>, tell: &Notify, myself: &str) -> Error {
+    let (client, mut connection) = match timeout(PATIENCE, connect.open()).await {
         Ok(Ok(connected)) => connected,
-        Ok(Err(error)) => return unreachable_because(error),
+        Ok(Err(error)) => return error,
         Err(silent) => return unreachable_because(silent),
     };
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
@@ -107,7 +107,7 @@ async fn read_while_connected(config: &Config, shared: &Arc<Shared>, tell: &Noti
         Error::Closed
     };
     let read = async {
-        match timeout(PATIENCE, Reader::prepare(client, Arc::clone(shared))).await {
+        match timeout(PATIENCE, Reader::prepare(client, &connect.first_words(), Arc::clone(shared))).await {
             Ok(Ok(reader)) => tokio::select! {
                 error = reader.keep_reading() => error,
                 error = reader.keep_telling(tell, myself) => error,
@@ -123,8 +123,8 @@ async fn read_while_connected(config: &Config, shared: &Arc<Shared>, tell: &Noti
 }
 
 impl Reader {
-    async fn prepare(client: Client, shared: Arc<Shared>) -> Result<Self> {
-        client.batch_execute(SESSION_SETTINGS).await.map_err(explain)?;
+    async fn prepare(client: Client, first_words: &str, shared: Arc<Shared>) -> Result<Self> {
+        client.batch_execute(first_words).await.map_err(explain)?;
         client.batch_execute("LISTEN ferrostack_events").await.map_err(explain)?;
         // States are read for events that can be given out, and not again and again while they are held back.
         let states = COLUMNS

@@ -15,7 +15,9 @@ mod kill;
 mod lead;
 mod migrations;
 mod pages;
+mod silence;
 mod streams;
+mod tls;
 mod values;
 
 /// Makes a module of tests for an engine: every case is an `async fn(fixture: Fixture)`.
