@@ -5,6 +5,7 @@ use std::{
     error::Error as StdError,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use contracts::Refusal;
@@ -31,9 +32,17 @@ pub enum Error {
     /// What the controller answered.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It will pass; the controller says when to ask again.
+    #[error("{refusal}")]
+    NotNow { refusal: Refusal, after: Duration },
+    #[error("the controller did not answer in time")]
+    NoAnswer,
     /// Somebody has to make room, or take the machine elsewhere.
     #[error("the disk of this host that has {} is full: {what}", path.display())]
     DiskFull { path: PathBuf, what: String },
+    /// A tenant's data: nobody puts something empty into its place.
+    #[error("the machine's disk was made before and is not on this host: {} is missing. Restore it there, or rebuild the server", path.display())]
+    DiskMissing { path: PathBuf },
     /// It is wrong as it is asked for; trying again cannot help.
     #[error("{0}")]
     Unfit(String),
@@ -63,11 +72,11 @@ impl Error {
     /// Whether the same may succeed later without anybody changing what is wanted.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::NotConnected | Self::Http(_) | Self::Switch(_) => true,
+            Self::Io { .. } | Self::NotConnected | Self::Http(_) | Self::Switch(_) | Self::NotNow { .. } | Self::NoAnswer => true,
             Self::Refused(refusal) => refusal.is_transient(),
             Self::Qemu(error) => matches!(error, qemu::Error::Io { .. } | qemu::Error::Closed | qemu::Error::Deadline { .. }),
             Self::Disk(error) => matches!(error, disks::Error::Io { .. }),
-            Self::Certificate(_) | Self::Tls { .. } | Self::DiskFull { .. } | Self::Unfit(_) => false,
+            Self::Certificate(_) | Self::Tls { .. } | Self::DiskFull { .. } | Self::DiskMissing { .. } | Self::Unfit(_) => false,
         }
     }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The host: what it is, and what it offers.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{fs, time::Duration};
 
-use contracts::node::{Accelerator as AcceleratorSaid, Held, Hello, PROTOCOL, Versions};
+use contracts::node::{Accelerator as AcceleratorSaid, Feature, Held, Hello, PROTOCOL, Versions};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
@@ -21,6 +21,10 @@ const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
 /// A machine that ran so long under KVM shows that KVM is good for machines here.
 const PROVEN: Duration = Duration::from_secs(300);
+
+/// What may be asked of this version's agent beyond what every agent can.
+const FEATURES: [Feature; 6] =
+    [Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk, Feature::Fence];
 
 pub(crate) struct Host {
     config: NodeConfig,
@@ -97,7 +101,7 @@ impl Host {
         let accelerator = self.accelerator.borrow().clone();
         Hello {
             speaks: Versions::only(PROTOCOL),
-            features: BTreeSet::new(),
+            features: FEATURES.into(),
             holds,
             version: env!("CARGO_PKG_VERSION").into(),
             hostname: self.config.hostname.clone(),

@@ -21,6 +21,7 @@ mod host;
 mod identity;
 mod image;
 mod ip;
+mod lease;
 mod ledger;
 pub mod link;
 mod machine;

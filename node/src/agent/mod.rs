@@ -25,6 +25,7 @@ use crate::{
     host::Host,
     identity::{self, Identity},
     image::{Fetch, ImageCache, Pieces, SETTLED},
+    lease::Lease,
     link::Link,
     machine::Workshop,
     machines::Machines,
@@ -43,6 +44,7 @@ pub struct Agent {
     host: Arc<Host>,
     cloud: Cloud,
     link: Link,
+    lease: Lease,
     board: Arc<Board>,
     switch: Option<Arc<Switching>>,
     images: ImageCache,
@@ -100,15 +102,15 @@ async fn open(config: NodeConfig, state: StateDir) -> Result<(Arc<Agent>, Identi
     let chassis = Chassis { node: node.clone(), tls: identity.tls_files() };
     let switch = Switching::open(&config, &state, &chassis).await?.map(Arc::new);
     let host = Arc::new(Host::open(config, state).await?);
-    let (link, board) = (Link::new(), Arc::new(Board::new()));
+    let (link, lease, board) = (Link::new(), Lease::new(), Arc::new(Board::new()));
     let state = host.state();
     let source = Arc::new(link.clone());
     let images = ImageCache::open(state.images(), state.machines(), host.granted_to_images(), source, cage(host.config()))?;
-    let shop = Workshop::new(host.clone(), board.clone(), images.clone(), link.clone(), switch.clone());
+    let shop = Workshop::new(host.clone(), board.clone(), images.clone(), link.clone(), lease.clone(), switch.clone());
     // Before any controller is reached: machines that were here go on as they were wanted last.
     let machines = Machines::open(Arc::new(shop)).await?;
     let cloud = Cloud::open(state.database());
-    Ok((Arc::new(Agent { node, cloud, link, board, switch, images, machines, host }), identity))
+    Ok((Arc::new(Agent { node, cloud, link, lease, board, switch, images, machines, host }), identity))
 }
 
 async fn ensure_identity(state: &StateDir, config: &NodeConfig) -> Result<Identity> {

@@ -77,20 +77,28 @@ impl Agent {
         self.link.set(Some(client.clone()));
         let mut accelerator = self.host.accelerator_changes();
         let datapath = self.switch.as_ref().map(|switch| switch.datapath());
+        let asked = tokio::time::Instant::now();
         let mut session =
             Session::begin(&client, &self.host.hello(datapath, self.machines.held(), self.cloud.database())).await?;
         // The latest line on what is desired that was taken in. A report tells of the machines that the first of them brings, too.
-        let as_of = AtomicU64::new(0);
+        let (as_of, mut welcomed) = (AtomicU64::new(0), None);
         while as_of.load(Ordering::Acquire) == 0 {
             let line = session.next().await?.ok_or(Error::NotConnected)?;
-            self.hear(line, &client, &as_of);
+            if let ToNode::Welcome { lease, .. } = &line {
+                welcomed = Some(*lease);
+            }
+            self.hear(line, &client, asked, &as_of);
+        }
+        // Not before it was heard what may still run here: it may be another node's by now.
+        if let Some(lease) = welcomed {
+            self.lease.grant(asked, lease);
         }
         tracing::info!("a session with the controller began");
         *began = true;
         self.keep_controllers(address, identity);
         let listen = async {
             while let Some(line) = session.next().await? {
-                self.hear(line, &client, &as_of);
+                self.hear(line, &client, asked, &as_of);
             }
             Ok(())
         };
@@ -106,7 +114,7 @@ impl Agent {
         }
     }
 
-    fn hear(self: &Arc<Self>, line: ToNode, client: &Client, as_of: &AtomicU64) {
+    fn hear(self: &Arc<Self>, line: ToNode, client: &Client, asked: tokio::time::Instant, as_of: &AtomicU64) {
         match line {
             ToNode::Welcome { node, .. } => self.cloud.settle(node),
             ToNode::Desired { seq, whole, things, database } => {
@@ -127,7 +135,7 @@ impl Agent {
                     }
                 });
             }
-            ToNode::Beat { .. } => {}
+            ToNode::Beat { lease } => self.lease.grant(asked, lease),
         }
     }
 

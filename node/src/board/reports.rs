@@ -19,7 +19,8 @@ const EVERYTHING_EVERY: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Runs until the connection fails. A controller that cannot take a report now is asked again. `as_of` is the latest line on what is desired that was taken in.
+/// Runs until the connection fails. A controller that cannot take a report now is asked again. `as_of` is the latest line on
+/// what is desired that was taken in.
 pub async fn report(client: &Client, board: &Board, as_of: &AtomicU64) -> Result<()> {
     let mut mark = 0;
     let mut everything_at = Instant::now();
@@ -41,9 +42,11 @@ pub async fn report(client: &Client, board: &Board, as_of: &AtomicU64) -> Result
                         everything_at = Instant::now() + EVERYTHING_EVERY;
                     }
                 }
-                Err(Error::Refused(refusal)) if refusal.is_transient() => {
-                    tracing::warn!(%refusal, "the controller cannot take a report now");
-                    tokio::time::sleep(RETRY).await;
+                // Whether the connection is dead its own pings tell; another one would be no faster.
+                Err(error @ (Error::NotNow { .. } | Error::NoAnswer)) => {
+                    let pause = if let Error::NotNow { after, .. } = error { after } else { RETRY };
+                    tracing::warn!(error = error.chain(), "the controller cannot take a report now");
+                    tokio::time::sleep(pause).await;
                     continue;
                 }
                 Err(error) => return Err(error),

@@ -85,8 +85,8 @@ fn parsed(version: &str, name: &str) -> Value {
 }
 
 fn nic_of(machine: &mut MachineDesired, number: usize) -> &mut NicDesired {
-    let nics = machine.devices.iter_mut().filter_map(|device| if let Device::Nic(nic) = device { Some(nic) } else { None });
-    nics.skip(number).next().unwrap()
+    let mut nics = machine.devices.iter_mut().filter_map(|device| if let Device::Nic(nic) = device { Some(nic) } else { None });
+    nics.nth(number).unwrap()
 }
 
 #[test]

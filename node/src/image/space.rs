@@ -34,9 +34,9 @@ pub(crate) fn in_use(machines: &Path) -> Result<HashSet<String>> {
         match found {
             Found::Kept { wanted, recorded } => {
                 if let Wanted::Machine(machine) = wanted {
-                    images.extend(machine.root().map(|root| root.sha512.clone()));
+                    images.extend(machine.root().into_iter().chain(machine.rescue()).map(|disk| disk.sha512.clone()));
                 }
-                images.extend(recorded.root.map(|root| root.sha512));
+                images.extend(recorded.root.into_iter().chain(recorded.rescue).map(|disk| disk.sha512));
             }
             Found::Begun { .. } => {}
             Found::Unread { .. } => {

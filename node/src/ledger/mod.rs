@@ -20,7 +20,7 @@ use work::durable;
 
 use crate::{Result, error::Doing, state_dir};
 
-pub(crate) use recorded::{Halted, Lost, Recorded};
+pub(crate) use recorded::{Halted, Kept, Lost, Recorded};
 use wanted::ThisOrEarlier;
 pub(crate) use wanted::Wanted;
 
@@ -104,7 +104,20 @@ impl Ledger {
         self.dir.join("root.qcow2")
     }
 
-    /// The folder of a snapshot that is being taken. It is there for as long as something of it may be.
+    /// What becomes of a root disk that comes from another node, until it is whole.
+    pub fn arriving_disk(&self) -> PathBuf {
+        self.dir.join("root.arriving")
+    }
+
+    pub fn kept_disk(&self) -> PathBuf {
+        self.dir.join("root.kept.qcow2")
+    }
+
+    pub fn rescue_disk(&self) -> PathBuf {
+        self.dir.join("rescue.qcow2")
+    }
+
+    /// The folder of a copy that is being taken, to be sent. It is there for as long as something of it may be.
     pub fn snapshot(&self) -> PathBuf {
         self.dir.join("snapshot")
     }

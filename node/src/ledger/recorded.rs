@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What was done with a machine and must not be forgotten.
 
-use contracts::node::RootDisk;
+use contracts::node::{RootDisk, Ticket};
 use serde::{Deserialize, Serialize};
 use types::Generation;
 
@@ -16,12 +16,31 @@ pub(crate) struct Recorded {
     pub halted: Option<Halted>,
     /// What the disk was made of.
     pub root: Option<RootDisk>,
+    /// The stream by which the disk came here, or is to come. Such a disk rests on no image.
+    #[serde(default)]
+    pub received: Option<Ticket>,
+    /// The stream by which the disk went out and was taken.
+    #[serde(default)]
+    pub sent: Option<Ticket>,
+    /// What the disk was made of from which the machine is rescued.
+    #[serde(default)]
+    pub rescue: Option<RootDisk>,
+    #[serde(default)]
+    pub kept: Option<Kept>,
     /// The ports that taps were made for.
     #[serde(default)]
     pub ports: Vec<types::PortId>,
     /// The host's boot in which KVM failed the machine, so that it is emulated.
     #[serde(default)]
     pub emulated: Option<String>,
+}
+
+/// The copy that was made of the root disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub mark: u64,
+    /// It has become the root again.
+    pub is_back: bool,
 }
 
 /// The machine stopped by itself.
@@ -43,6 +62,7 @@ pub(crate) struct Lost {
 
 impl Recorded {
     pub fn new(uid: u32, reboots: u32) -> Self {
-        Self { uid, reboots, running: None, halted: None, root: None, ports: Vec::new(), emulated: None }
+        let (running, halted, root, received, sent, rescue, kept, emulated) = Default::default();
+        Self { uid, reboots, running, halted, root, received, sent, rescue, kept, ports: Vec::new(), emulated }
     }
 }

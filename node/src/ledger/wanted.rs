@@ -3,23 +3,12 @@
 
 use contracts::node::{MachineDesired, earlier};
 use serde::{Deserialize, Serialize};
-use types::ImageId;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Wanted {
     Machine(Box<MachineDesired>),
     Gone,
-}
-
-impl Wanted {
-    /// The image that a copy of the disk shall become.
-    pub fn snapshot(&self) -> Option<&ImageId> {
-        match self {
-            Self::Machine(machine) => machine.snapshot.as_ref().map(|snapshot| &snapshot.image_id),
-            Self::Gone => None,
-        }
-    }
 }
 
 /// What is wanted, as it was written down: by this version, or by the one before.

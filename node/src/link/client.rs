@@ -9,7 +9,7 @@ use contracts::{
     join::{CONTROLLER_NAME, JoinToken},
     node::{Answer, GuestPassword, JoinReply, JoinRequest, Observed, PROTOCOL, RenewRequest, Versions},
 };
-use http::{Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     body::Incoming,
@@ -34,6 +34,9 @@ const PING_ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Room for an image to flow while the session's lines pass beside it.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// The other end of a stream may have to come first.
+const STREAM_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is sent with a request.
 pub type Sent = UnsyncBoxBody<Bytes, io::Error>;
@@ -79,23 +82,25 @@ impl Client {
     /// Asks and reads the whole answer.
     pub async fn post<T: Serialize, R: DeserializeOwned>(&self, path: &str, value: &T) -> Result<R> {
         let exchange = async { read(self.begin_post(path, value).await?).await };
-        let bytes = timeout(PATIENCE, exchange).await.map_err(Error::http)??;
+        let bytes = timeout(PATIENCE, exchange).await.map_err(|_| Error::NoAnswer)??;
         serde_json::from_slice(&bytes).map_err(Error::http)
     }
 
     /// Asks, and leaves the answer's body to be read as it comes.
     pub async fn begin_post<T: Serialize>(&self, path: &str, value: &T) -> Result<Response<Incoming>> {
         let json = serde_json::to_vec(value).map_err(Error::http)?;
-        self.send(Method::POST, path, whole(json)).await
+        self.send(Method::POST, path, whole(json), PATIENCE).await
     }
 
+    /// Asks for a stream of bytes.
     pub async fn get(&self, path: &str) -> Result<Response<Incoming>> {
-        self.send(Method::GET, path, whole(Bytes::new())).await
+        self.send(Method::GET, path, whole(Bytes::new()), STREAM_PATIENCE).await
     }
 
-    /// Sends data, for as long as it takes, and waits for the word that they were taken.
-    pub async fn put(&self, path: &str, data: Sent) -> Result<()> {
-        let request = request(Method::PUT, path, "application/octet-stream", data)?;
+    /// Sends so many bytes, for as long as it takes, and waits for the word that they were taken.
+    pub async fn put(&self, path: &str, data: Sent, length: u64) -> Result<()> {
+        let mut request = request(Method::PUT, path, "application/octet-stream", data)?;
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         let response = self.requests.clone().send_request(request).await.map_err(Error::http)?;
         accepted(response).await.map(drop)
     }
@@ -119,10 +124,11 @@ impl Client {
         self.post("/v1/renew", &RenewRequest { certificate_request }).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Sent) -> Result<Response<Incoming>> {
+    async fn send(&self, method: Method, path: &str, body: Sent, patience: Duration) -> Result<Response<Incoming>> {
         let request = request(method, path, "application/json", body)?;
         let mut requests = self.requests.clone();
-        let response = timeout(PATIENCE, requests.send_request(request)).await.map_err(Error::http)?.map_err(Error::http)?;
+        let response =
+            timeout(patience, requests.send_request(request)).await.map_err(|_| Error::NoAnswer)?.map_err(Error::http)?;
         accepted(response).await
     }
 }
@@ -163,9 +169,14 @@ async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>> {
         return Ok(response);
     }
     let status = response.status();
+    let after = response.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
     let said = read(response).await?;
-    let refusal = serde_json::from_slice(&said);
-    Err(Error::Refused(refusal.unwrap_or_else(|_| Refusal::internal(format!("the controller answered {status}")))))
+    let refusal: Refusal =
+        serde_json::from_slice(&said).unwrap_or_else(|_| Refusal::internal(format!("the controller answered {status}")));
+    Err(match after {
+        Some(seconds) => Error::NotNow { refusal, after: Duration::from_secs(seconds) },
+        None => Error::Refused(refusal),
+    })
 }
 
 async fn read(response: Response<Incoming>) -> Result<Bytes> {

@@ -28,15 +28,24 @@ const ROOM: u64 = 16 << 20;
 #[derive(Default)]
 pub(super) struct Standstill {
     pub trouble: Option<Trouble>,
+    /// We hold it, as wanted.
+    pub is_paused: bool,
     again_at: Option<Instant>,
     went_on_at: Option<Instant>,
     pause: Duration,
+}
+
+impl Standstill {
+    pub fn of_a_paused_one() -> Self {
+        Self { is_paused: true, ..Self::default() }
+    }
 }
 
 impl Task {
     /// How the guest of a process is that was let go.
     pub(super) async fn condition(&mut self, machine: &Machine, state: RunState) -> Result<Process> {
         let trouble = machine.trouble(state).await?;
+        self.standstill.is_paused = false;
         if trouble != self.standstill.trouble
             && let Some(trouble) = &trouble
         {

@@ -25,10 +25,15 @@
 //! controller wanted when it learned of the halt.
 
 pub(crate) mod console;
+mod copy;
+mod disks;
+mod found;
 mod held;
 mod next;
+mod nics;
+mod pause;
+mod receive;
 mod running;
-mod snapshot;
 mod start;
 mod stop;
 mod taps;

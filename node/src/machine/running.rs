@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use qemu::{Event, Exit, Machine};
+use qemu::{Devices, Event, Exit, Machine};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::Result;
@@ -12,6 +12,8 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) struct Running {
     pub machine: Machine,
+    /// What it has; none until QEMU was asked.
+    pub devices: Option<Devices>,
     events: broadcast::Receiver<Event>,
     /// Its guest is turning it off, or the guest's watchdog is.
     switches_off: bool,
@@ -30,11 +32,11 @@ pub(super) enum End {
 }
 
 impl Running {
-    pub fn new(machine: Machine) -> Self {
-        Self { events: machine.events(), machine, switches_off: false, complained_at: None, ends_by: None }
+    pub fn new(machine: Machine, devices: Option<Devices>) -> Self {
+        Self { events: machine.events(), machine, devices, switches_off: false, complained_at: None, ends_by: None }
     }
 
-    /// Waits for word that the guest stands still, or runs again.
+    /// Waits for word that the guest stands still or runs again, or has let go of a device.
     pub async fn told(&mut self) {
         loop {
             match self.events.recv().await {
@@ -63,6 +65,13 @@ impl Running {
                 tracing::warn!(%server, disk = node, reason, "a disk of the machine fails, as its guest sees");
             }
             Event::DiskError { held: true, .. } | Event::Stop | Event::Resume | Event::GuestPanicked => return true,
+            Event::DeviceDeleted { .. } => {
+                self.devices = None;
+                return true;
+            }
+            Event::UnplugRefused { device } if self.may_complain() => {
+                tracing::warn!(%server, device, "the guest will not let go of a device");
+            }
             _ => {}
         }
         false

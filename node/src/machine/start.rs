@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From a ledger entry to a paused process: image, disk, configuration drive, QEMU.
+//! From a ledger entry to a process whose guest has not run: images, disks, configuration drive, QEMU.
 
 use std::{path::PathBuf, time::Duration};
 
-use contracts::node::{MachineDesired, MachineState, RootDisk, WatchdogAction};
-use disks::{config_drive, overlay};
-use qemu::{Accelerator, DeviceName, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
-use work::{crash, durable};
+use contracts::node::{MachineDesired, MachineState, WatchdogAction};
+use disks::config_drive;
+use qemu::{Accelerator, DeviceName, Devices, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
+use work::crash;
 
-use super::{held::is_about_kvm, task::Task};
-use crate::{
-    Error, Result,
-    error::{Doing, blocking},
-    guest,
-    image::{Needed, Ready},
-    ledger::Ledger,
+use super::{
+    disks::{RESCUE, ROOT},
+    held::is_about_kvm,
+    task::Task,
 };
+use crate::{Result, error::blocking, guest};
 
 /// Slots for volumes and ports that are plugged in while the machine runs.
 const SPARE_SLOTS: u8 = 16;
@@ -26,19 +24,16 @@ const BETWEEN_STARTS: Duration = Duration::from_millis(100);
 impl Task {
     pub(super) async fn start(&mut self, desired: &MachineDesired) -> Result<()> {
         self.report(MachineState::Preparing { step: "image".into() });
-        let root = desired.root().ok_or_else(|| Error::Unfit("a machine without a root disk cannot start".into()))?;
-        let wanted = image_of(root)?;
-        let image = self.shop.images.ensure(&wanted);
         // Fetching may take minutes in which the machine may be deleted.
-        let Some(image) = self.unless_changed(image).await.transpose()? else { return Ok(()) };
+        let images = self.images(desired)?;
+        let Some(images) = self.unless_changed(images).await.transpose()? else { return Ok(()) };
         crash::point("node.image.ready");
         let shop = self.shop.clone();
         let Some(_turn) = self.unless_changed(shop.turn_to_start()).await else { return Ok(()) };
 
         self.report(MachineState::Preparing { step: "disk".into() });
-        self.ensure_disk(root, image).await?;
-        let drive = desired.has_config_drive();
-        if drive {
+        self.ensure_disks(desired, images).await?;
+        if desired.has_config_drive() {
             self.write_config_drive(desired).await?;
         }
         crash::point("node.disk.ready");
@@ -46,26 +41,13 @@ impl Task {
         self.report(MachineState::Preparing { step: "start".into() });
         self.note_ports(desired).await?;
         let spec = self.spec(desired)?;
-        let under_kvm = spec.accelerator == Accelerator::Kvm;
+        let (under_kvm, devices) = (spec.accelerator == Accelerator::Kvm, Devices::of(&spec));
         let machine = match self.launch_and_wire(desired, spec).await {
             Err(error) if under_kvm && is_about_kvm(&error) => return self.give_kvm_up(&error.chain()).await,
             launched => launched?,
         };
         crash::point("node.qemu.started");
-        self.hold(machine);
-        Ok(())
-    }
-
-    /// The machine's own disk over the shared image; made anew if it shall be of another image.
-    async fn ensure_disk(&mut self, root: &RootDisk, image: Ready) -> Result<()> {
-        let ledger = self.ledger.clone();
-        let same = self.recorded.root.as_ref().is_some_and(|made| made.sha512 == root.sha512 && made.format == root.format);
-        let wanted = root.clone();
-        blocking(move || ensure_overlay(&ledger, &wanted, image, same)).await?;
-        if !same {
-            self.recorded.root = Some(root.clone());
-            self.keep_recorded().await?;
-        }
+        self.hold(machine, Some(devices));
         Ok(())
     }
 
@@ -81,9 +63,14 @@ impl Task {
     }
 
     fn spec(&self, desired: &MachineDesired) -> Result<MachineSpec> {
-        let mut disks = vec![disk("root", self.ledger.root_disk(), DiskBus::Virtio, DiskFormat::Qcow2)?];
+        let mut disks = Vec::new();
+        if desired.rescue().is_some() {
+            disks.push(disk(RESCUE, self.ledger.rescue_disk(), DiskBus::Virtio, DiskFormat::Qcow2, Some(1))?);
+        }
+        let first = disks.is_empty().then_some(1);
+        disks.push(disk(ROOT, self.ledger.root_disk(), DiskBus::Virtio, DiskFormat::Qcow2, first)?);
         if desired.has_config_drive() {
-            disks.push(disk("config", self.ledger.config_drive(), DiskBus::Cdrom, DiskFormat::Raw)?);
+            disks.push(disk("config", self.ledger.config_drive(), DiskBus::Cdrom, DiskFormat::Raw, None)?);
         }
         Ok(MachineSpec {
             id: self.id,
@@ -126,22 +113,6 @@ impl Task {
     }
 }
 
-pub(super) fn image_of(root: &RootDisk) -> Result<Needed> {
-    let format = root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
-    Ok(Needed { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size, ticket: root.ticket.clone() })
-}
-
-fn ensure_overlay(ledger: &Ledger, root: &RootDisk, image: Ready, same: bool) -> Result<()> {
-    let path = ledger.root_disk();
-    if same && path.exists() {
-        return Ok(());
-    }
-    durable::remove_file(&path).doing(|| format!("remove {}", path.display()))?;
-    let base = overlay::Base { path: &image.path, format: image.format };
-    let made = overlay::create(&path, base, (root.size > 0).then_some(root.size)).map_err(Error::from);
-    made.map_err(|error| error.if_full(&path, || "a machine's own disk begins there".into()))
-}
-
 fn watchdog(action: WatchdogAction) -> qemu::WatchdogAction {
     match action {
         WatchdogAction::Reset => qemu::WatchdogAction::Reset,
@@ -151,7 +122,7 @@ fn watchdog(action: WatchdogAction) -> qemu::WatchdogAction {
     }
 }
 
-fn disk(name: &str, path: PathBuf, bus: DiskBus, format: DiskFormat) -> Result<Disk> {
-    let root = bus == DiskBus::Virtio;
-    Ok(Disk { name: DeviceName::new(name)?, path, format, bus, read_only: !root, boot_index: root.then_some(1), serial: None })
+fn disk(name: &str, path: PathBuf, bus: DiskBus, format: DiskFormat, boot_index: Option<u32>) -> Result<Disk> {
+    let read_only = bus == DiskBus::Cdrom;
+    Ok(Disk { name: DeviceName::new(name)?, path, format, bus, read_only, boot_index, serial: None })
 }

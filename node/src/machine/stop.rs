@@ -55,7 +55,7 @@ impl Task {
 
     /// How long the guest has to power itself off. One that stands still does not hear of it.
     fn grace(&self) -> Duration {
-        if self.trouble().is_some() { Duration::ZERO } else { self.shop.host.config().stop_grace() }
+        if self.trouble().is_some() || self.standstill.is_paused { Duration::ZERO } else { self.shop.host.config().stop_grace() }
     }
 }
 

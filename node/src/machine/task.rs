@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState};
-use qemu::{Exit, Machine, RunState};
+use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState, Role};
+use qemu::{Devices, Exit, Machine, RunState};
 use tokio::{sync::watch, time::timeout};
 use types::{Generation, ServerId};
 use uuid::Uuid;
@@ -12,10 +12,12 @@ use work::crash;
 
 use super::{
     Workshop,
+    copy::{Copying, Errand},
+    disks::root_of,
     held::{Standstill, crashed},
     next::{Next, Process, next},
+    nics::Nics,
     running::{End, Running, lost},
-    snapshot::Copying,
 };
 use crate::{
     Result,
@@ -35,13 +37,14 @@ pub(crate) struct Task {
     wanted: watch::Receiver<Wanted>,
     /// What the ledger holds.
     pub(super) kept: Option<Wanted>,
-    process: Option<Running>,
+    pub(super) process: Option<Running>,
     /// How the latest process ended that was not ended here.
     ended: Option<End>,
     pub(super) standstill: Standstill,
     /// Whether a process from before our start was looked for.
     looked: bool,
     pub(super) copying: Option<Copying>,
+    pub(super) nics: Nics,
 }
 
 /// How the loop goes on.
@@ -56,9 +59,9 @@ impl Task {
     pub fn new(id: Uuid, shop: Arc<Workshop>, recorded: Recorded, wanted: watch::Receiver<Wanted>) -> Self {
         let ledger = Ledger::new(shop.host.state().machine(id));
         let server_id = ServerId::new(id.to_string());
-        let standstill = Standstill::default();
+        let (standstill, nics) = (Standstill::default(), Nics::default());
         let (kept, process, ended, copying) = (None, None, None, None);
-        Self { id, server_id, shop, ledger, recorded, wanted, kept, process, ended, standstill, looked: false, copying }
+        Self { id, server_id, shop, ledger, recorded, wanted, kept, process, ended, standstill, looked: false, copying, nics }
     }
 
     /// Runs until the machine is gone and `retire`, which decides it under the registry's lock, says that nobody
@@ -100,27 +103,56 @@ impl Task {
         self.keep(&wanted).await?;
         let process = self.look().await?;
         let boot_id = self.shop.host.boot_id().to_owned();
-        let step = next(&wanted, &self.recorded, process, &boot_id);
-        let rests = matches!(step, Next::RestRunning | Next::RestStopped | Next::StayHalted | Next::StayHeld | Next::GoOn);
-        // A copy is of a disk that stays what it is: in use by this very process, or by none.
-        let snapshot = if rests { wanted.snapshot().cloned() } else { None };
-        self.end_copying_but(snapshot.as_ref()).await;
+        let step = next(&wanted, &self.recorded, process, &boot_id, self.shop.lease.is_over());
         let Wanted::Machine(machine) = wanted else {
+            self.end_copying_but(None).await;
             self.release().await?;
             return Ok(Step::Gone);
         };
+        // A copy is of a disk that stays what it is.
+        let errand = if step.is_rest() { Errand::of(&machine) } else { None };
+        self.end_copying_but(errand.as_ref()).await;
         self.tidy_copying().await?;
+        if step != Next::Receive {
+            self.drop_arriving().await?;
+        }
         match step {
-            Next::Release => unreachable!("only a machine that shall be gone is released"),
+            // Only a machine that shall be gone is released.
+            Next::Release => return Ok(Step::Again),
             Next::Start => self.start(&machine).await?,
             Next::Continue => self.unleash(&machine, &boot_id).await?,
             Next::Stop => self.stop().await?,
             Next::Reboot(kind) => self.reboot(kind).await?,
             Next::Emulate => self.emulate().await?,
             Next::NoteHalt => self.note_halt(boot_id).await?,
+            Next::Pause => self.pause().await?,
+            Next::Unpause => self.unpause().await?,
+            Next::AwaitLease => {
+                self.report(MachineState::Preparing { step: "lease".into() });
+                return Ok(Step::Rest);
+            }
+            Next::Receive => {
+                let Role::Receive { ticket } = &machine.role else { return Ok(Step::Again) };
+                self.receive(&machine, ticket).await?;
+                return Ok(Step::Rest);
+            }
+            Next::Send => {
+                self.unwire().await?;
+                self.check_that_it_is_not_missing(root_of(&machine)?)?;
+                self.begin_copying(&machine);
+                let state = self.sending(&machine).await?;
+                self.report(state);
+                return Ok(Step::Rest);
+            }
             Next::StayHalted | Next::RestStopped => {
                 // Its ports are down while it is; after a host's restart there is nothing to remove.
                 self.unwire().await?;
+                if let Some(root) = machine.root() {
+                    self.check_that_it_is_not_missing(root)?;
+                }
+                if machine.role == Role::Run && self.copying.is_none() {
+                    self.tend_disks(&machine).await?;
+                }
                 self.begin_copying(&machine);
                 let lost = self.recorded.halted.as_ref().and_then(|halted| halted.lost.as_ref());
                 self.report(match lost.filter(|_| step == Next::StayHalted) {
@@ -137,13 +169,17 @@ impl Task {
                 self.report(self.standing_still());
                 return Ok(Step::Rest);
             }
-            Next::RestRunning => {
+            Next::RestRunning | Next::RestPaused => {
                 // An adopted machine may have been let go just before we could note it.
                 if self.recorded.running.as_ref() != Some(&boot_id) {
                     self.note_running(machine.reboots, &boot_id).await?;
                 }
+                self.tend_nics(&machine).await?;
+                if machine.kept.is_none() {
+                    self.drop_kept().await?;
+                }
                 self.begin_copying(&machine);
-                self.report(MachineState::Running);
+                self.report(if step == Next::RestRunning { MachineState::Running } else { MachineState::Paused });
                 return Ok(Step::Rest);
             }
         }
@@ -154,7 +190,9 @@ impl Task {
     async fn rest(&mut self) -> Option<()> {
         let halted_unknown = self.recorded.halted.as_ref().is_some_and(|halted| halted.known_at.is_none());
         let machine = self.machine().cloned();
-        let again_at = self.again_at();
+        let again_at = self.again_at().into_iter().chain(self.nics.again_at()).min();
+        let is_exclusive = matches!(&self.kept, Some(Wanted::Machine(machine)) if machine.exclusive);
+        let lease = self.shop.lease.clone();
         tokio::select! {
             // First that the controller knows of a halt, then what it wants knowing it.
             biased;
@@ -169,6 +207,7 @@ impl Task {
             () = told(self.process.as_mut()) => {}
             () = Self::time_to_try(again_at) => {}
             () = advanced(self.copying.as_mut()) => {}
+            () = lease.changed(), if is_exclusive => {}
             changed = self.wanted.changed() => return changed.ok(),
         }
         Some(())
@@ -204,7 +243,7 @@ impl Task {
         if !self.looked {
             if let Some(machine) = Machine::adopt(self.id, &self.ledger.run_dir()).await? {
                 tracing::info!(server = %self.id, pid = machine.pid(), "adopted the machine's process");
-                self.hold(machine);
+                self.hold(machine, None);
             }
             self.looked = true;
         }
@@ -216,7 +255,11 @@ impl Task {
                 Ok(Process::None)
             }
             state = machine.run_state() => match state {
-                Ok(RunState::Prelaunch) => Ok(Process::Paused),
+                Ok(RunState::Prelaunch) => Ok(Process::Fresh),
+                Ok(RunState::Paused) => {
+                    self.standstill = Standstill::of_a_paused_one();
+                    Ok(Process::Paused)
+                }
                 Ok(state) => self.condition(&machine, state).await,
                 // Its socket closes just before it ends.
                 Err(qemu::Error::Closed) => {
@@ -229,8 +272,9 @@ impl Task {
         }
     }
 
-    pub(super) fn hold(&mut self, machine: Machine) {
-        self.process = Some(Running::new(machine));
+    pub(super) fn hold(&mut self, machine: Machine, devices: Option<Devices>) {
+        self.process = Some(Running::new(machine, devices));
+        self.nics = Nics::default();
         self.ended = None;
     }
 
@@ -264,7 +308,7 @@ impl Task {
         self.keep_recorded().await
     }
 
-    /// Lets the guest of a paused process run.
+    /// Lets the guest of a fresh process run.
     async fn unleash(&mut self, desired: &MachineDesired, boot_id: &str) -> Result<()> {
         let Some(machine) = self.machine().cloned() else { return Ok(()) };
         self.report(MachineState::Preparing { step: "ports".into() });
@@ -318,13 +362,17 @@ impl Task {
     }
 
     pub(super) fn report(&self, state: MachineState) {
+        let devices = match &self.kept {
+            Some(Wanted::Machine(machine)) if state != MachineState::Gone => self.found(machine, &state),
+            _ => Vec::new(),
+        };
         self.shop.board.write(MachineObserved {
             server_id: self.server_id.clone(),
             generation: self.wanted_generation(),
             reboots: self.recorded.reboots,
             state,
-            snapshot: self.copying.as_ref().map(Copying::observed),
-            devices: Vec::new(),
+            snapshot: self.copying.as_ref().and_then(Copying::observed),
+            devices,
         });
     }
 

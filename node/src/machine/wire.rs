@@ -22,12 +22,12 @@ const WIRED_WITHIN: Duration = Duration::from_secs(10);
 impl Task {
     /// Notes the ports that the machine is about to have.
     pub(super) async fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
-        let new: Vec<PortId> = nics_of(self.shop.switch.as_ref(), desired).map(|nic| nic.port_id.clone()).collect();
-        for port in &new {
+        let wanted: Vec<PortId> = nics_of(self.shop.switch.as_ref(), desired).map(|nic| nic.port_id.clone()).collect();
+        for port in &wanted {
             self.shop.taps.claim(port)?;
         }
         let before = self.recorded.ports.len();
-        for port in new {
+        for port in wanted {
             if !self.recorded.ports.contains(&port) {
                 self.recorded.ports.push(port);
             }
@@ -35,20 +35,19 @@ impl Task {
         if self.recorded.ports.len() > before { self.keep_recorded().await } else { Ok(()) }
     }
 
+    /// The same for one that comes while it runs.
+    pub(super) async fn note_port(&mut self, port: &PortId) -> Result<()> {
+        self.shop.taps.claim(port)?;
+        if self.recorded.ports.contains(port) {
+            return Ok(());
+        }
+        self.recorded.ports.push(port.clone());
+        self.keep_recorded().await
+    }
+
     pub(super) fn nics(&self, desired: &MachineDesired) -> Result<Vec<Nic>> {
-        let switch = self.shop.switch.as_ref();
-        let datapath = switch.map_or(Datapath::Kernel, |switch| tap_datapath(switch));
-        let nics = nics_of(switch, desired).map(|nic| {
-            let port = uuid_of(&nic.port_id)?;
-            Ok(Nic {
-                name: DeviceName::for_id(port),
-                tap: tap::name_of(port),
-                mac: nic.mac.to_string(),
-                mtu: mtu_of(nic)?,
-                datapath,
-            })
-        });
-        nics.collect()
+        let Some(switch) = &self.shop.switch else { return Ok(Vec::new()) };
+        desired.nics().map(|nic| nic_of(switch, nic)).collect()
     }
 
     /// QEMU opens the taps; that they become ports of the switch goes on beside its start.
@@ -67,18 +66,19 @@ impl Task {
         started
     }
 
-    /// Waits until OVN has the flows of all ports, or long enough.
+    /// Waits until OVN has the flows of all ports that the process was started with, or long enough.
     pub(super) async fn wire(&mut self, desired: &MachineDesired) -> Result<()> {
         self.plug(desired).await?;
         let Some(switch) = &self.shop.switch else { return Ok(()) };
-        let waits = nics_of(Some(switch), desired).map(|nic| {
+        let started_with = || desired.nics().filter(|nic| self.recorded.ports.contains(&nic.port_id));
+        let waits = started_with().map(|nic| {
             let switch = switch.clone();
             async move {
                 let tap = tap::name_of(uuid_of(&nic.port_id)?);
                 switch.installed(&tap, WIRED_WITHIN).await
             }
         });
-        for (waited, nic) in join_all(waits).await.into_iter().zip(desired.nics()) {
+        for (waited, nic) in join_all(waits).await.into_iter().zip(started_with()) {
             if let Err(error) = waited {
                 tracing::warn!(server = %self.id, port = %nic.port_id, error = error.chain(), "the machine starts before its port is wired");
             }
@@ -92,22 +92,28 @@ impl Task {
             return Ok(());
         }
         for port in self.recorded.ports.clone() {
-            let Ok(id) = uuid_of(&port) else { continue };
-            let tap = tap::name_of(id);
-            if let Some(switch) = &self.shop.switch {
-                switch.release_port(&tap).await?;
-            }
-            crash::point("node.port.released");
-            blocking(move || Ok(tap::release(&tap)?)).await?;
-            self.shop.taps.release(&port);
+            self.release_port(&port).await?;
         }
         self.recorded.ports.clear();
         self.keep_recorded().await
     }
 
+    /// Takes away a port of the switch and its tap, which nothing may use any more.
+    pub(super) async fn release_port(&self, port: &PortId) -> Result<()> {
+        let Ok(id) = uuid_of(port) else { return Ok(()) };
+        let tap = tap::name_of(id);
+        if let Some(switch) = &self.shop.switch {
+            switch.release_port(&tap).await?;
+        }
+        crash::point("node.port.released");
+        blocking(move || Ok(tap::release(&tap)?)).await?;
+        self.shop.taps.release(port);
+        Ok(())
+    }
+
     async fn plug(&self, desired: &MachineDesired) -> Result<()> {
         let Some(switch) = &self.shop.switch else { return Ok(()) };
-        let plugs = desired.nics().map(|nic| {
+        let plugs = desired.nics().filter(|nic| self.recorded.ports.contains(&nic.port_id)).map(|nic| {
             let switch = switch.clone();
             async move {
                 let tap = tap::name_of(uuid_of(&nic.port_id)?);
@@ -122,9 +128,23 @@ impl Task {
 }
 
 /// A host without a switch has no ports.
-fn nics_of<'a, S>(switch: Option<&S>, desired: &'a MachineDesired) -> impl Iterator<Item = &'a NicDesired> + use<'a, S> {
+pub(super) fn nics_of<'a, S>(
+    switch: Option<&S>,
+    desired: &'a MachineDesired,
+) -> impl Iterator<Item = &'a NicDesired> + use<'a, S> {
     let any = switch.is_some();
     desired.nics().filter(move |_| any)
+}
+
+pub(super) fn nic_of(switch: &Switching, nic: &NicDesired) -> Result<Nic> {
+    let port = uuid_of(&nic.port_id)?;
+    Ok(Nic {
+        name: DeviceName::for_id(port),
+        tap: tap::name_of(port),
+        mac: nic.mac.to_string(),
+        mtu: mtu_of(nic)?,
+        datapath: tap_datapath(switch),
+    })
 }
 
 fn tap_datapath(switch: &Switching) -> Datapath {
@@ -134,7 +154,7 @@ fn tap_datapath(switch: &Switching) -> Datapath {
     }
 }
 
-fn uuid_of(port: &PortId) -> Result<Uuid> {
+pub(super) fn uuid_of(port: &PortId) -> Result<Uuid> {
     port.as_str().parse().map_err(|_| Error::Unfit(format!("{port} is not how a port is named")))
 }
 

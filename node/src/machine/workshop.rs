@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Taps;
-use crate::{board::Board, host::Host, image::ImageCache, link::Link, switch::Switching};
+use crate::{board::Board, host::Host, image::ImageCache, lease::Lease, link::Link, switch::Switching};
 
 const STARTS_A_CORE: usize = 4;
 /// Each reads a disk, writes another, and fills a part of the line to the controller.
@@ -17,6 +17,7 @@ pub(crate) struct Workshop {
     pub board: Arc<Board>,
     pub images: ImageCache,
     pub link: Link,
+    pub lease: Lease,
     /// None if the operator wants no switch here.
     pub switch: Option<Arc<Switching>>,
     pub taps: Taps,
@@ -27,10 +28,17 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    pub fn new(host: Arc<Host>, board: Arc<Board>, images: ImageCache, link: Link, switch: Option<Arc<Switching>>) -> Self {
+    pub fn new(
+        host: Arc<Host>,
+        board: Arc<Board>,
+        images: ImageCache,
+        link: Link,
+        lease: Lease,
+        switch: Option<Arc<Switching>>,
+    ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (starts, copies) = (Semaphore::new(cores * STARTS_A_CORE), Semaphore::new(COPIES_AT_ONCE));
-        Self { host, board, images, link, switch, taps: Taps::default(), starts, copies }
+        Self { host, board, images, link, lease, switch, taps: Taps::default(), starts, copies }
     }
 
     /// Waits for its turn to start a machine. When a host comes up with all its machines, each gets there sooner if

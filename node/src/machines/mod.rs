@@ -193,7 +193,9 @@ impl Machines {
     /// Images that machines rest on, or are about to.
     pub async fn images_in_use(&self) -> Result<HashSet<String>> {
         let mut images = HashSet::new();
-        self.each_wanted(|machine| images.extend(machine.root().map(|root| root.sha512.clone())));
+        self.each_wanted(|machine| {
+            images.extend(machine.root().into_iter().chain(machine.rescue()).map(|disk| disk.sha512.clone()))
+        });
         let dir = self.inner.shop.host.state().machines();
         images.extend(blocking(move || image::in_use(&dir)).await?);
         Ok(images)

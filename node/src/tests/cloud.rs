@@ -12,7 +12,9 @@ use std::{
 use contracts::{
     BoxFuture, Refusal,
     images::Chunks,
-    node::{Found, GuestPassword, Kind, MachineDesired, MachineObserved, MachineState, SnapshotStep, Stream, Thing, ThingId},
+    node::{
+        Device, Found, GuestPassword, Kind, MachineDesired, MachineObserved, MachineState, SnapshotStep, Stream, Thing, ThingId,
+    },
     nodes::{DesiredSource, ImageSource, NodeFacts, NodeNeighbours, Nodes, ObservedSink, PasswordSink, Report, SnapshotSink},
     placement::{Capacity, Claim, Inventory, Placement, Resources},
 };
@@ -65,6 +67,7 @@ pub(super) struct Neighbours {
     /// Reports are refused while it is set, as by a controller whose tables are away.
     pub deaf: Mutex<bool>,
     observed: watch::Sender<HashMap<ServerId, MachineObserved>>,
+    observed_by_node: watch::Sender<HashMap<(NodeId, ServerId), MachineObserved>>,
 }
 
 /// What placement was told of a node.
@@ -244,8 +247,10 @@ impl Cloud {
 
     fn with_tickets(&self, node: &NodeId, machine: &MachineDesired) -> MachineDesired {
         let mut machine = machine.clone();
-        if let Some(root) = machine.root_mut() {
-            root.ticket = Some(self.fleet.ticket(node, &Stream::Image { sha512: root.sha512.clone() }));
+        for device in &mut machine.devices {
+            if let Device::Root(disk) | Device::Rescue(disk) = device {
+                disk.ticket = Some(self.fleet.ticket(node, &Stream::Image { sha512: disk.sha512.clone() }));
+            }
         }
         if let Some(snapshot) = &mut machine.snapshot {
             snapshot.ticket = self.fleet.ticket(node, &Stream::Snapshot { image_id: snapshot.image_id.clone() });
@@ -273,6 +278,15 @@ impl Cloud {
 }
 
 impl Neighbours {
+    /// Waits until this very node reported this of the machine.
+    pub async fn found_at(&self, node: &NodeId, server: &ServerId, wanted: impl Fn(&MachineObserved) -> bool) -> MachineObserved {
+        let mut observed = self.observed_by_node.subscribe();
+        let key = (node.clone(), server.clone());
+        let found = observed.wait_for(|observed| observed.get(&key).is_some_and(&wanted));
+        let found = tokio::time::timeout(PATIENCE, found).await.map(|found| found.unwrap()[&key].clone());
+        found.unwrap_or_else(|_| panic!("the last report was {:?}", self.observed_by_node.borrow().get(&key)))
+    }
+
     /// Waits until the node reported this of the machine.
     pub async fn observed_when(&self, server: &ServerId, wanted: impl Fn(&MachineObserved) -> bool) -> MachineObserved {
         let mut observed = self.observed.subscribe();
@@ -325,8 +339,10 @@ impl DesiredSource for Neighbours {
     fn all<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Vec<Thing>, Refusal>> {
         let machines = self.machines.lock().unwrap().get(node).cloned().unwrap_or_default();
         let mut things: Vec<Thing> = machines.into_iter().map(Thing::machine).collect();
+        let there: HashSet<ThingId> = things.iter().map(|thing| thing.id.clone()).collect();
         let released = self.released.lock().unwrap();
-        things.extend(released.iter().map(|server| Thing::released(ThingId::machine(server), Generation::default())));
+        let released = released.iter().map(ThingId::machine).filter(|id| !there.contains(id));
+        things.extend(released.map(|id| Thing::released(id, Generation::default())));
         Box::pin(async { Ok(things) })
     }
 
@@ -339,7 +355,7 @@ impl DesiredSource for Neighbours {
 }
 
 impl ObservedSink for Neighbours {
-    fn observed<'a>(&'a self, _: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>> {
+    fn observed<'a>(&'a self, node: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async {
             if *self.deaf.lock().unwrap() {
                 return Err(Refusal::unavailable("the tables are away"));
@@ -347,8 +363,10 @@ impl ObservedSink for Neighbours {
             let gone = report.found.iter().filter(|found| found.is_gone()).map(Found::id);
             let gone: HashSet<ThingId> = gone.chain(report.absent.iter().cloned()).collect();
             self.released.lock().unwrap().retain(|server| !gone.contains(&ThingId::machine(server)));
-            let found = report.found.iter().map(|Found::Machine(machine)| (machine.server_id.clone(), machine.clone()));
-            self.observed.send_modify(|known| known.extend(found));
+            let found = || report.found.iter().map(|Found::Machine(machine)| (machine.server_id.clone(), machine.clone()));
+            self.observed.send_modify(|known| known.extend(found()));
+            let at_node = found().map(|(server, machine)| ((node.clone(), server), machine));
+            self.observed_by_node.send_modify(|known| known.extend(at_node));
             Ok(())
         })
     }

@@ -7,13 +7,17 @@
 
 mod cloud;
 mod crash;
+mod disks;
 mod guest;
 mod image;
 mod join;
 mod kept;
 mod machine;
 mod metadata;
+mod moves;
 mod network;
+mod nics;
+mod pause;
 mod port;
 mod scratch;
 mod session;

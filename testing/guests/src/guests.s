@@ -65,6 +65,35 @@ guest_\name\()_end:
         guest_obeys
         guest_ends obedient
 
+# Lets go of every device that it is asked to let go of, as a system with ACPI does: by the registers of PCI hot plug, bus by bus.
+        .set    HOTPLUG, 0xcc0                  # going at 4, let go at 8, which bus at 16
+        guest_begins courteous
+        guest_says 'h', 'e', 'l', 'l', 'o', '\n'
+        movw    $0x602, %dx
+        movw    $0x100, %ax
+        outw    %ax, %dx
+1:      sti
+        hlt
+        movl    $32, %ecx
+2:      decl    %ecx
+        movl    %ecx, %eax
+        movw    $HOTPLUG + 16, %dx
+        outl    %eax, %dx
+        movw    $HOTPLUG + 4, %dx
+        inl     %dx, %eax
+        testl   %eax, %eax
+        jz      3f
+        movw    $HOTPLUG + 8, %dx
+        outl    %eax, %dx
+3:      testl   %ecx, %ecx
+        jnz     2b
+        movw    $0x600, %dx
+        inw     %dx, %ax
+        testb   $1, %ah
+        jz      1b
+        guest_turns_off
+        guest_ends courteous
+
         guest_begins tired
         guest_turns_off
         guest_ends tired

@@ -35,6 +35,8 @@ macro_rules! guests {
 guests! {
     /// Says "hello" on its serial port, then idles until its power button is pressed and turns itself off.
     obedient: guest_obedient..guest_obedient_end;
+    /// Like the obedient one; and it lets go of devices when it is asked to.
+    courteous: guest_courteous..guest_courteous_end;
     /// Turns itself off as soon as it runs.
     tired: guest_tired..guest_tired_end;
     /// Idles and listens to nothing.

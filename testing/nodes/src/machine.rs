@@ -25,7 +25,7 @@ pub async fn make_so(host: &Inner, machines: &Machines, client: &Client, wanted:
         Role::Receive { ticket } => fetch(client, &ticket.path()).await.map(|()| MachineState::Received),
         Role::Send { ticket } => {
             let disk = Full::new(Bytes::from_static(DISK)).map_err(|never| match never {}).boxed_unsync();
-            client.put(&ticket.path(), disk).await.map(|()| MachineState::Sent).map_err(Into::into)
+            client.put(&ticket.path(), disk, DISK.len() as u64).await.map(|()| MachineState::Sent).map_err(Into::into)
         }
     };
     match streamed {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::command_line::{CARD, DISK, SLOT, backend, backend_id, card, card_id};
-use super::{DeviceName, Machine, Nic};
+use super::{DeviceName, Machine, MachineSpec, Nic};
 use crate::Result;
 use crate::error::Error;
 use crate::qmp::{ErrorClass, Qmp};
@@ -98,11 +98,6 @@ impl Machine {
         }
     }
 
-    /// The name of a card, if this is what an event says of a device.
-    pub fn card(device: &str) -> Option<DeviceName> {
-        DeviceName::new(device.strip_prefix(CARD)?).ok()
-    }
-
     async fn free_slot(&self, devices: &Devices) -> Result<String> {
         let mut taken = BTreeSet::new();
         for device in devices.with_a_bus() {
@@ -119,6 +114,12 @@ impl Machine {
 }
 
 impl Devices {
+    /// What a machine has that was just started.
+    pub fn of(spec: &MachineSpec) -> Self {
+        let disks = spec.disks.iter().map(|disk| disk.name.clone()).collect();
+        Self { disks, nics: spec.nics.iter().map(|nic| nic.name.clone()).collect(), ..Self::default() }
+    }
+
     /// By the names that QEMU has for them.
     fn with_a_bus(&self) -> impl Iterator<Item = String> {
         let nics = self.nics.iter().map(card_id);

@@ -441,3 +441,30 @@ fn a_card_is_plugged_into_a_running_machine_once_and_asked_back() {
         crate::tap::release(&one.tap).unwrap();
     });
 }
+
+#[test]
+fn a_guest_that_knows_how_lets_go_of_a_card_and_gets_another() {
+    in_private_network(async {
+        let place = Place::new();
+        let mut spec = place.spec(&guests::courteous());
+        let (one, two) = (nic(1, spec.run_as.uid), nic(2, spec.run_as.uid));
+        spec.nics = vec![one.clone()];
+        spec.spare_slots = 0;
+        let machine = Machine::start(spec).await.unwrap();
+        machine.cont().await.unwrap();
+        place.hello().await;
+        let full = machine.plug(&two).await.unwrap_err().to_string();
+        assert!(full.contains("all slots for devices are taken"), "{full}");
+
+        let mut events = machine.events();
+        assert_eq!(machine.unplug(&one.name).await.unwrap(), Unplug::Asked);
+        let let_go = |event: &Event| matches!(event, Event::DeviceDeleted { device } if device.starts_with("nic-"));
+        running_until(&machine, let_go, &mut events).await;
+        assert_eq!(machine.unplug(&one.name).await.unwrap(), Unplug::Gone);
+        crate::tap::release(&one.tap).unwrap();
+        // The slot is free for another.
+        machine.plug(&two).await.unwrap();
+        assert_eq!(machine.devices().await.unwrap().nics, [two.name.clone()].into());
+        machine.kill().await.unwrap();
+    });
+}

@@ -84,7 +84,7 @@ impl Device {
     pub fn id(&self) -> DeviceId {
         match self {
             Self::Root(_) => DeviceId::root(),
-            Self::Rescue(_) => DeviceId("rescue".into()),
+            Self::Rescue(_) => DeviceId::rescue(),
             Self::Config => DeviceId("config".into()),
             Self::Nic(nic) => DeviceId::nic(&nic.port_id),
         }
@@ -94,6 +94,10 @@ impl Device {
 impl DeviceId {
     pub fn root() -> Self {
         Self("root".into())
+    }
+
+    pub fn rescue() -> Self {
+        Self("rescue".into())
     }
 
     /// A NIC is called like its port.

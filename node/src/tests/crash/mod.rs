@@ -2,6 +2,9 @@
 //! The agent is killed at every point where it has just done, or is about to do, something outside of itself. The
 //! next agent must end where the killed one was going, with nothing left over.
 
+mod changes;
+mod moves;
+
 use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
 use contracts::node::{Answer, Device, Failure, MachineDesired, MachineState, Power, RebootKind, SnapshotStep};
@@ -66,7 +69,10 @@ impl Scene {
 
     /// A machine with a port, a configuration drive and an image that no other has.
     fn machine(&self, number: usize) -> MachineDesired {
-        let mut image = guest::obedient();
+        self.machine_of(guest::obedient(), number)
+    }
+
+    fn machine_of(&self, mut image: Vec<u8>, number: usize) -> MachineDesired {
         image.extend(format!("{number}").as_bytes());
         image.resize(image.len().next_multiple_of(512), 0);
         let mut machine = guest::machine(&self.cloud, &image);
@@ -79,27 +85,31 @@ impl Scene {
         Node::start(self.config.clone())
     }
 
-    /// Runs an agent until it comes to this point, where it dies.
     async fn die_at(&self, point: &str) {
-        let ended = tokio::time::timeout(PATIENCE, self.agent(Some(point)).status()).await;
-        let status = ended.unwrap_or_else(|_| panic!("the agent did not come to {point}")).unwrap();
-        assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{point}: {status}");
-    }
-
-    /// An agent in a process of its own.
-    fn agent(&self, crash_point: Option<&str>) -> Command {
-        let mut agent = Command::new(std::env::current_exe().unwrap());
-        agent.args(["--ignored", "--exact", "tests::crash::an_agent_in_a_process_of_its_own"]);
-        agent.env("FERROSTACK_CRASH", crash_point.unwrap_or_default());
-        agent.env(CONFIG, serde_json::to_string(&self.config).unwrap());
-        agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        agent
+        die_at(&self.config, point).await;
     }
 
     async fn end(&self, machine: &MachineDesired) {
         self.cloud.unwant(&self.id, &machine.server_id);
         nothing_is_left(&self.cloud, &self.id).await;
     }
+}
+
+/// Runs an agent until it comes to this point, where it dies.
+async fn die_at(config: &NodeConfig, point: &str) {
+    let ended = tokio::time::timeout(PATIENCE, agent(config, Some(point)).status()).await;
+    let status = ended.unwrap_or_else(|_| panic!("the agent did not come to {point}")).unwrap();
+    assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{point}: {status}");
+}
+
+/// An agent in a process of its own.
+fn agent(config: &NodeConfig, crash_point: Option<&str>) -> Command {
+    let mut agent = Command::new(std::env::current_exe().unwrap());
+    agent.args(["--ignored", "--exact", "tests::crash::an_agent_in_a_process_of_its_own"]);
+    agent.env("FERROSTACK_CRASH", crash_point.unwrap_or_default());
+    agent.env(CONFIG, serde_json::to_string(config).unwrap());
+    agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    agent
 }
 
 /// Run by the other tests only, with its configuration in the environment.
@@ -249,7 +259,7 @@ fn an_agent_killed_at_any_moment_leaves_nothing_behind() {
             if round % 3 == 2 {
                 scene.cloud.unwant(&scene.id, &wanted.remove(0).server_id);
             }
-            let mut agent = scene.agent(None).spawn().unwrap();
+            let mut agent = agent(&scene.config, None).spawn().unwrap();
             tokio::time::sleep(Duration::from_millis(37 * (round as u64 % 16) + 20)).await;
             agent.kill().await.unwrap();
             if wanted.len() > 6 {
