@@ -82,7 +82,11 @@ fn lines_of(status: &Value) -> Vec<String> {
     let controllers = list(status, "controllers").map(line_of_controller);
     let work = list(&status["work"], "reconcilers").flat_map(lines_of_work);
     let hosts = list(status, "hosts").map(|node| {
-        let state = if node["up"] == true { "up" } else { "down" };
+        let state = match (&node["up"], &node["lease_is_over"]) {
+            (Value::Bool(true), _) => "up",
+            (_, Value::Bool(true)) => "down, and its lease is over",
+            _ => "down, and may go on with what is exclusively its",
+        };
         let accelerator = node["accelerator"]["finding"].as_str().unwrap_or("it has not said what it can do yet");
         format!("host         {} is {state}: {}", text(node, "hostname"), accelerator.lines().next().unwrap_or_default())
     });

@@ -48,6 +48,10 @@ fn view(node: &NodeFacts) -> Value {
         "id": node.id, "hostname": node.hostname, "up": node.up, "disabled": node.disabled, "disabled_reason": node.disabled_reason,
         "joined_at": node.joined_at.zulu(), "seen_at": node.seen_at.zulu(),
         "accelerator": node.hello.as_ref().map(|hello| &hello.accelerator), "datapath": node.hello.as_ref().map(|hello| &hello.datapath),
+        "lease_until": node.lease_until.zulu(), "lease_is_over": node.lease_is_over(),
+        "strays": node.strays.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "protocol": node.hello.as_ref().map(|hello| hello.speaks.newest),
+        "features": node.hello.as_ref().map(|hello| &hello.features),
         "version": node.hello.as_ref().map(|hello| &hello.version),
     })
 }

@@ -22,6 +22,9 @@ mod room;
 mod session;
 mod source;
 mod stream;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
 mod token;
 
 pub use authority::TlsFiles;

@@ -61,6 +61,8 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, mut hello: Hel
 
 /// A report is taken in soon or refused for now: a node that waits longer than it waits for anything would take the connection
 /// for dead, and all of them would come back at once with all that they know.
+///
+/// Invariant: tables that are slow make no node connect anew (test: `a_report_that_is_not_taken_in_soon_is_refused_for_now`).
 pub(super) async fn observed(fleet: &Fleet, peer: &Peer, node: NodeId, request: Request<Incoming>) -> Result<Response<Body>> {
     let session = fleet.inner.sessions.on_connection(&node, peer.connection)?;
     let observed: Observed = match session.protocol {

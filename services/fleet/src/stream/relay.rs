@@ -29,8 +29,10 @@ use types::NodeId;
 use super::{Streams, answer};
 use crate::{Result, listener::Body};
 
-/// How long one end waits for the other before it is told to come again.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a sender waits for a reader, who comes again and again until there is one.
+const SENDER: Duration = Duration::from_secs(90);
+/// With the wait for its turn less than any node waits for an answer to begin.
+const READER: Duration = Duration::from_secs(4);
 
 #[derive(Default)]
 pub(super) struct Relay {
@@ -51,22 +53,16 @@ struct Offer {
 impl Relay {
     /// Returns when the other end has read all.
     pub async fn send(&self, transfer: &Transfer, body: Body, length: Option<u64>) -> Result<()> {
+        // Dropped last.
+        let _offered = Offered { relay: self, transfer };
         let (begun, is_begun) = oneshot::channel();
         let (ended, is_ended) = oneshot::channel();
         self.lock().insert(transfer.clone(), Offer { body, length, begun, ended });
         self.offered.notify_waiters();
-        let met = timeout(PATIENCE, is_begun).await;
-        match met {
+        match timeout(SENDER, is_begun).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(Refusal::conflict("the same disk was offered anew meanwhile").into()),
-            Err(_) => {
-                // Unless it was taken, or replaced, at this very moment.
-                let mut offers = self.lock();
-                if offers.get(transfer).is_some_and(|offer| offer.begun.is_closed()) {
-                    offers.remove(transfer);
-                }
-                return Err(nobody_came());
-            }
+            Err(_) => return Err(nobody_came()),
         }
         let broke_off = |_| Refusal::unavailable("the stream broke off before all was read: send it again");
         Ok(is_ended.await.map_err(broke_off)?)
@@ -74,7 +70,7 @@ impl Relay {
 
     pub async fn receive(&self, streams: &Streams, node: &NodeId, transfer: &Transfer) -> Result<Response<Body>> {
         let turn = streams.turn(node).await?;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + READER;
         let Offer { body, length, begun, ended } = loop {
             let offered = self.offered.notified();
             tokio::pin!(offered);
@@ -103,6 +99,21 @@ impl Relay {
 
 fn nobody_came() -> crate::Error {
     Refusal::unavailable("the other node has not come yet: ask again").into()
+}
+
+/// A sender who waits. What he brought goes with him, unless it was taken or another's is in its place.
+struct Offered<'a> {
+    relay: &'a Relay,
+    transfer: &'a Transfer,
+}
+
+impl Drop for Offered<'_> {
+    fn drop(&mut self) {
+        let mut offers = self.relay.lock();
+        if offers.get(self.transfer).is_some_and(|offer| offer.begun.is_closed()) {
+            offers.remove(self.transfer);
+        }
+    }
 }
 
 /// What is sent, as it is read. When it is dropped too early the sender learns that it broke off.
@@ -136,8 +147,9 @@ impl HttpBody for Relayed {
         polled
     }
 
+    /// Not before the sender was told: nobody asks for more once this is said.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ended.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
