@@ -18,6 +18,8 @@ use crate::{Error, Result};
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(8);
+/// A busy cluster may elect a leader before it answers.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// What to keep a replica of.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Watched {
     pub(crate) tables: BTreeMap<&'static str, &'static [&'static str]>,
     /// The `external_ids` key by which rows are indexed.
     pub(crate) key_name: Option<&'static str>,
+    /// How long the server may take for an answer before the connection is given up for another.
+    pub(crate) answer_within: Duration,
 }
 
 /// A connection to a database. Clones share it; it closes when the last one is dropped.
@@ -54,7 +58,7 @@ pub(crate) struct Call {
 
 impl Watched {
     pub fn new(database: &'static str) -> Self {
-        Self { database, tables: BTreeMap::new(), key_name: None }
+        Self { database, tables: BTreeMap::new(), key_name: None, answer_within: ANSWER_WITHIN }
     }
 
     /// Watches all columns of a table.
@@ -65,6 +69,12 @@ impl Watched {
     /// Watches some columns of a table.
     pub fn columns(mut self, table: &'static str, columns: &'static [&'static str]) -> Self {
         self.tables.insert(table, columns);
+        self
+    }
+
+    /// Gives the connection up for another when an answer takes longer.
+    pub fn answered_within(mut self, time: Duration) -> Self {
+        self.answer_within = time;
         self
     }
 
@@ -172,8 +182,9 @@ impl Client {
         if self.calls.send(call).is_err() {
             return Err(self.shared.unavailable("the connection task ended".to_owned()));
         }
-        let interrupted = |_| self.shared.interrupted();
-        answer.await.map_err(interrupted)?
+        // The session has the same deadline for what it sent; this one is for what waits to be sent.
+        let answer = tokio::time::timeout(self.shared.watched.answer_within * 2, answer).await;
+        answer.map_err(|_| self.shared.interrupted())?.map_err(|_| self.shared.interrupted())?
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -95,7 +96,17 @@ async fn open_tcp(host: &str, port: u16) -> std::result::Result<TcpStream, Strin
     let stream = stream.map_err(|error| error.to_string())?;
     // Requests are small and waited for: never hold one back to fill a segment.
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    notice_silence(&stream).map_err(|error| error.to_string())?;
     Ok(stream)
+}
+
+/// The kernel gives up a peer that is gone without a word after half a minute, also where nothing is read.
+fn notice_silence(stream: &TcpStream) -> nix::Result<()> {
+    setsockopt(stream, sockopt::KeepAlive, &true)?;
+    setsockopt(stream, sockopt::TcpKeepIdle, &15)?;
+    setsockopt(stream, sockopt::TcpKeepInterval, &5)?;
+    setsockopt(stream, sockopt::TcpKeepCount, &3)?;
+    setsockopt(stream, sockopt::TcpUserTimeout, &30_000)
 }
 
 fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>> {

@@ -22,6 +22,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const PROBE_AFTER: Duration = Duration::from_secs(10);
 /// … and given up after as long again.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
+/// A database sends all that is watched in one answer.
+const FIRST_ROWS_WITHIN: Duration = Duration::from_secs(120);
 const READ_AT_ONCE: usize = 64 * 1024;
 
 /// Why a session is over.
@@ -41,11 +43,17 @@ enum Pending {
     Call(Call),
 }
 
+/// An answer that is waited for, and for how long.
+struct Awaited {
+    pending: Pending,
+    until: Instant,
+}
+
 struct Session<'a> {
     shared: &'a Shared,
     last_transaction: &'a mut Option<Uuid>,
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
-    pending: HashMap<u64, Pending>,
+    awaited: HashMap<u64, Awaited>,
     next_id: u64,
     schema: Schema,
     served: bool,
@@ -71,7 +79,7 @@ pub(crate) async fn run(
         shared,
         last_transaction,
         outgoing,
-        pending: HashMap::new(),
+        awaited: HashMap::new(),
         next_id: 0,
         schema: Schema::default(),
         served: false,
@@ -84,6 +92,7 @@ pub(crate) async fn run(
     let mut probed = false;
     let why = loop {
         let silence = if probed { GIVE_UP_AFTER } else { PROBE_AFTER };
+        let first_due = session.awaited.values().map(|awaited| awaited.until).min();
         tokio::select! {
             read = incoming.read_buf(&mut buffer) => {
                 match read {
@@ -105,6 +114,8 @@ pub(crate) async fn run(
                 }
                 None => return Ended::Abandoned,
             },
+            // The server lives and has lost this answer, or we have: whether the request took effect shows on a new connection.
+            () = passed(first_due) => break "the server did not answer a request in time".to_owned(),
             () = tokio::time::sleep_until(heard + silence) => {
                 if probed {
                     break "the server fell silent".to_owned();
@@ -115,8 +126,8 @@ pub(crate) async fn run(
         }
     };
     let served = session.served;
-    for pending in session.pending.into_values() {
-        if let Pending::Call(call) = pending {
+    for awaited in session.awaited.into_values() {
+        if let Pending::Call(call) = awaited.pending {
             // A caller that has gone away needs no answer.
             call.reply.send(Err(shared.interrupted())).ok();
         }
@@ -127,7 +138,11 @@ pub(crate) async fn run(
 impl Session<'_> {
     fn send(&mut self, method: &str, params: &Value, pending: Pending) {
         self.next_id += 1;
-        self.pending.insert(self.next_id, pending);
+        let within = match pending {
+            Pending::Schema | Pending::Call(_) | Pending::Echo => self.shared.watched.answer_within,
+            Pending::MonitorSince | Pending::Monitor => FIRST_ROWS_WITHIN,
+        };
+        self.awaited.insert(self.next_id, Awaited { pending, until: Instant::now() + within });
         // If the writer has ended, so has the stream, and reading tells why.
         self.outgoing.send(wire::request(method, params, self.next_id)).ok();
     }
@@ -140,9 +155,9 @@ impl Session<'_> {
                 }
                 Message::Notification { method, params } => self.notified(&method, &params)?,
                 Message::Response { id, answer } => {
-                    let pending = id.as_u64().and_then(|id| self.pending.remove(&id));
-                    if let Some(pending) = pending {
-                        self.answered(pending, answer)?;
+                    let awaited = id.as_u64().and_then(|id| self.awaited.remove(&id));
+                    if let Some(awaited) = awaited {
+                        self.answered(awaited.pending, answer)?;
                     }
                 }
                 Message::Request { method, .. } => {
@@ -233,6 +248,14 @@ impl Session<'_> {
             requests.insert((*table).to_owned(), request);
         }
         Value::Object(requests)
+    }
+}
+
+/// Returns at that time, or never if there is none.
+async fn passed(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

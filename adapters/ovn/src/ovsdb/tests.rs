@@ -161,3 +161,91 @@ mod tls {
         }
     }
 }
+
+mod silence {
+    //! A server that lives and whose answers get lost: between it and the client stands one who drops them.
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    struct Between {
+        remote: Remote,
+        /// Answers to transactions are dropped.
+        drops: Arc<AtomicBool>,
+        connections: Arc<AtomicU32>,
+    }
+
+    impl Between {
+        fn stand(server: &Server) -> Self {
+            let path = server.dir.path().join("between.sock");
+            let listener = UnixListener::bind(&path).unwrap();
+            let (drops, connections) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+            let (dropping, counting, behind) = (drops.clone(), connections.clone(), server.remote().to_string());
+            tokio::spawn(async move {
+                while let Ok((client, _)) = listener.accept().await {
+                    counting.fetch_add(1, Ordering::SeqCst);
+                    let server = UnixStream::connect(behind.strip_prefix("unix:").unwrap()).await.unwrap();
+                    tokio::spawn(pass(client, server, dropping.clone()));
+                }
+            });
+            Self { remote: Remote::Unix(path), drops, connections }
+        }
+    }
+
+    async fn pass(client: UnixStream, server: UnixStream, drops: Arc<AtomicBool>) {
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let up = async { tokio::io::copy(&mut from_client, &mut to_server).await.map(drop) };
+        let down = async {
+            let mut read = Vec::new();
+            loop {
+                let mut messages = serde_json::Deserializer::from_slice(&read).into_iter::<serde_json::Value>();
+                let mut passed = Vec::new();
+                while let Some(Ok(message)) = messages.next() {
+                    // Outcomes of a transaction's operations, and nothing else, are a list of objects.
+                    let is_outcome = message["result"].as_array().is_some_and(|all| all.iter().all(|one| one.is_object()));
+                    if !(is_outcome && drops.load(Ordering::SeqCst)) {
+                        passed.extend(message.to_string().bytes());
+                    }
+                }
+                let done = messages.byte_offset();
+                read.drain(..done);
+                to_client.write_all(&passed).await?;
+                if from_server.read_buf(&mut read).await? == 0 {
+                    return Ok(());
+                }
+            }
+        };
+        let _: (std::io::Result<()>, std::io::Result<()>) = tokio::join!(up, down);
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_renews_the_connection_and_what_was_done_shows() {
+        let server = Server::start(NORTHBOUND);
+        let between = Between::stand(&server);
+        let client = Client::connect(vec![between.remote.clone()], switches().answered_within(Duration::from_secs(1)));
+        client.ready(soon()).await.unwrap();
+        between.drops.store(true, Ordering::SeqCst);
+        let add = |name: &str| {
+            let mut transaction = Transaction::new();
+            transaction.insert("Logical_Switch", &Row::new().with("name", name));
+            transaction
+        };
+        let asked = Instant::now();
+        let lost = client.transact(&add("lost")).await.unwrap_err();
+        assert!(matches!(lost, Error::Interrupted { .. }), "{lost}");
+        assert!(asked.elapsed() < Duration::from_secs(10));
+        between.drops.store(false, Ordering::SeqCst);
+        client.ready(soon()).await.unwrap();
+        wait_names(&client, &["lost"]).await;
+        client.transact(&add("next")).await.unwrap();
+        wait_names(&client, &["lost", "next"]).await;
+        assert!(between.connections.load(Ordering::SeqCst) >= 2);
+    }
+}
