@@ -171,6 +171,14 @@ impl Store {
         self.inner.shared.counters.statements.load(Ordering::Relaxed)
     }
 
+    /// Keeps the statements that run from now on, and answers those that ran since the last call: what tests explain to find
+    /// those that read more than they should.
+    pub fn overhear(&self) -> Vec<(String, Vec<crate::Value>)> {
+        let overheard = &self.inner.shared.counters.overheard;
+        overheard.listens.store(true, Ordering::Relaxed);
+        std::mem::take(&mut *overheard.statements.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
     /// How many transactions were committed; fewer than [`writes`](Self::writes) where writers shared an fsync.
     pub fn commits(&self) -> u64 {
         self.inner.shared.counters.commits.load(Ordering::Relaxed)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A transaction as a room's closure sees it: statements with `$1` placeholders, and the event of the change.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::hub::News;
 use crate::{Engine, Error, Event, Result, Row, Thing, Value, event, postgres, sqlite};
@@ -31,6 +31,23 @@ pub(crate) struct Counters {
     pub(crate) statements: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) writes: AtomicU64,
+    pub(crate) overheard: Overheard,
+}
+
+/// The statements that ran while somebody listened.
+#[derive(Default)]
+pub(crate) struct Overheard {
+    pub(crate) listens: AtomicBool,
+    pub(crate) statements: Mutex<Vec<(String, Vec<Value>)>>,
+}
+
+impl Overheard {
+    fn note(&self, sql: &str, params: &[Value]) {
+        if self.listens.load(Ordering::Relaxed) {
+            let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+            statements.push((sql.to_owned(), params.to_vec()));
+        }
+    }
 }
 
 /// Why the transaction cannot go on.
@@ -45,6 +62,7 @@ impl Tx {
     /// Runs a statement; answers how many rows it touched.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
         refuse_nul(params)?;
+        self.counters.overheard.note(sql, params);
         self.statement(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params),
             Session::Postgres(session) => session.execute(sql, params),
@@ -54,6 +72,7 @@ impl Tx {
     /// Runs a query, or a statement with `RETURNING`.
     pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         refuse_nul(params)?;
+        self.counters.overheard.note(sql, params);
         self.statement(|session| match session {
             Session::Sqlite(session) => session.query(sql, params),
             Session::Postgres(session) => session.query(sql, params),

@@ -7,15 +7,15 @@
 //! Invariant: what is committed reaches OVN, also when it was unreachable or we were killed
 //! (test: `ovn_down_then_up_converges`).
 
-use std::fmt::Display;
+use std::{collections::HashMap, fmt::Display};
 
-use store::{Result, Tx, params};
+use store::{Result, Select, Tx, params};
 use types::Timestamp;
 
 use crate::northbound::rows::{Rows, Surroundings};
 
-/// The group that drops what nothing allows; there is one.
-pub const DROP: &str = "drop";
+/// The group of all networks that dropped what nothing allows, before each had its own. It goes when no port is in it.
+pub const OLD_DROP: &str = "drop";
 
 /// A kind of key, as the drawer of its things says it.
 #[derive(Clone, Copy)]
@@ -24,8 +24,16 @@ pub struct Kind {
     pub name: &'static str,
     /// The table whose ids are the second part.
     pub table: &'static str,
-    /// What stands in OVN for one that is in that table.
-    pub rows: fn(&mut Tx, &Surroundings, &str) -> crate::Result<Rows>,
+    /// What stands in OVN for those that are in that table.
+    pub rows: Read,
+}
+
+/// How it is read what stands in OVN.
+#[derive(Clone, Copy)]
+pub enum Read {
+    One(fn(&mut Tx, &Surroundings, &str) -> crate::Result<Rows>),
+    /// In as many statements for many as for one. What is not in the table is not in the answer.
+    Many(fn(&mut Tx, &Surroundings, &[&str]) -> crate::Result<HashMap<String, Rows>>),
 }
 
 /// All kinds that there are.
@@ -103,23 +111,71 @@ pub fn pending(tx: &mut Tx, after: &str, limit: usize) -> Result<Vec<String>> {
     tx.query(sql, &params![after, limit as u64])?.iter().map(|row| row.get(0)).collect()
 }
 
-/// The generation of a key, and whether OVN has it.
-pub fn generation(tx: &mut Tx, key: &str) -> Result<(i64, bool)> {
-    let sql = "SELECT generation, synced_generation FROM north_keys WHERE id = $1";
-    match tx.query_opt(sql, &params![key])? {
-        Some(row) => {
-            let (generation, synced): (i64, i64) = (row.get(0)?, row.get(1)?);
-            Ok((generation, synced >= generation))
-        }
-        None => Ok((0, true)),
-    }
+/// How far a key is.
+#[derive(Debug, Clone, Copy)]
+pub struct State {
+    pub generation: i64,
+    /// Whether OVN has it.
+    pub is_synced: bool,
+    /// Whether it is remembered that the thing is gone.
+    pub is_gone: bool,
 }
 
-/// Notes that OVN has this generation of the key. That a thing is gone is remembered for a while.
-pub fn settle(tx: &mut Tx, key: &str, generation: i64, is_there: bool) -> Result<()> {
+impl State {
+    /// Of a key that the tables never had.
+    pub const UNKNOWN: Self = Self { generation: 0, is_synced: true, is_gone: false };
+}
+
+/// How far these keys are, in one statement; those that the tables never had are not in it.
+pub fn states<'a>(tx: &mut Tx, keys: impl IntoIterator<Item = &'a str>) -> Result<HashMap<String, State>> {
+    let select = Select::new("north_keys", "id, generation, synced_generation, gone_at").filter_in("id", keys);
+    let mut states = HashMap::new();
+    for row in select.rows(tx)? {
+        let (generation, synced): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let is_gone = row.get::<Option<i64>>(3)?.is_some();
+        states.insert(row.get(0)?, State { generation, is_synced: synced >= generation, is_gone });
+    }
+    Ok(states)
+}
+
+/// Those of the keys that are ahead of OVN.
+pub fn ahead(tx: &mut Tx, keys: &[&str]) -> Result<Vec<String>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select =
+        Select::new("north_keys", "id").condition("synced_generation < generation").filter_in("id", keys.iter().copied());
+    select.rows(tx)?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The keys of what is in the tables, in order, after this one, which need not be there.
+pub fn after(tx: &mut Tx, key: &str, most: i64) -> Result<Vec<String>> {
+    let (last_kind, last_id) = key.split_once('/').unwrap_or_default();
+    let mut kinds: Vec<&Kind> = kinds().filter(|kind| kind.name >= last_kind).collect();
+    kinds.sort_unstable_by_key(|kind| kind.name);
+    let mut all: Vec<String> = Vec::new();
+    for Kind { name, table, .. } in kinds {
+        let left = most - i64::try_from(all.len()).unwrap_or(most);
+        let from = if *name == last_kind { last_id } else { "" };
+        let rows = tx.query(&format!("SELECT id FROM {table} WHERE id > $1 ORDER BY id LIMIT $2"), &params![from, left])?;
+        for row in rows {
+            all.push(format!("{name}/{}", row.get::<&str>(0)?));
+        }
+    }
+    Ok(all)
+}
+
+/// Whether the thing of this key is in the tables.
+pub fn is_there(tx: &mut Tx, key: &str) -> Result<bool> {
+    let Some((Kind { table, .. }, id)) = read(key) else { return Ok(false) };
+    Ok(tx.query_opt(&format!("SELECT 1 FROM {table} WHERE id = $1"), &params![id])?.is_some())
+}
+
+/// Notes that OVN has this generation of the key. That a thing is gone is remembered for a while. True if that is news.
+pub fn settle(tx: &mut Tx, key: &str, generation: i64, is_there: bool) -> Result<bool> {
     let sql =
         "UPDATE north_keys SET synced_generation = $2, failed_at = 0, gone_at = $3 WHERE id = $1 AND synced_generation < $2";
-    tx.execute(sql, &params![key, generation, (!is_there).then(Timestamp::now)]).map(drop)
+    Ok(tx.execute(sql, &params![key, generation, (!is_there).then(Timestamp::now)])? > 0)
 }
 
 /// Forgets things that are gone since before then.
@@ -127,13 +183,8 @@ pub fn forget_gone(tx: &mut Tx, before: Timestamp) -> Result<()> {
     tx.execute("DELETE FROM north_keys WHERE gone_at < $1 AND synced_generation >= generation", &params![before]).map(drop)
 }
 
-/// The keys of things that are gone, as long as they are remembered.
-pub fn gone(tx: &mut Tx) -> Result<Vec<String>> {
-    tx.query("SELECT id FROM north_keys WHERE gone_at IS NOT NULL", &[])?.iter().map(|row| row.get(0)).collect()
-}
-
-/// Has the rows of a key removed of which the tables know nothing. `found` is the generation that OVN has.
-pub fn release(tx: &mut Tx, key: &str, found: i64) -> Result<()> {
+/// Has a key go to OVN once more, in a generation above the one that OVN has: `found`.
+pub fn renew(tx: &mut Tx, key: &str, found: i64) -> Result<()> {
     let sql = "INSERT INTO north_keys (id, generation, synced_generation) VALUES ($1, $2, 0) \
                ON CONFLICT (id) DO UPDATE SET generation = CASE WHEN north_keys.generation < $2 THEN $2 \
                ELSE north_keys.generation + 1 END, failed_at = 0";

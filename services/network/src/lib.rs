@@ -62,6 +62,7 @@ pub static ROOM: api::Room<Room, Own> = api::Room {
     steps: &[
         Step { number: 1, name: "networks", sql: include_str!("../migrations/0001_networks.sql") },
         Step { number: 4, name: "tombstones", sql: include_str!("../migrations/0004_tombstones.sql") },
+        Step { number: 5, name: "scale", sql: include_str!("../migrations/0005_scale.sql") },
     ],
     drawers: &[
         version::DRAWER,
@@ -123,11 +124,16 @@ impl Network {
     /// Starts the loops that keep OVN and the tables together, beside [`Self::watch_hosts`]: the business of the one
     /// controller that leads.
     pub fn spawn(&self, tasks: &mut Tasks) {
+        self.spawn_writers(tasks);
+        tasks.spawn(northbound::Sweep::new(self.room.clone()).run());
+    }
+
+    /// All of them but the one that looks whether OVN is as it should be.
+    fn spawn_writers(&self, tasks: &mut Tasks) {
         let room = &self.room;
         tasks.reconcile(northbound::Reconciler::new(room.clone()), room.bell.clone());
         tasks.spawn(heed_other_controllers(room.clone()));
         tasks.spawn(northbound::Observer::new(room.clone()).run());
-        tasks.spawn(northbound::Sweep::new(room.clone()).run());
         tasks.spawn(northbound::Heartbeat::new(room.clone()).run());
     }
 
@@ -138,9 +144,12 @@ impl Network {
     }
 }
 
-/// Looks for what must be told to OVN when another controller recorded a change of anything.
+/// What has rows in OVN, or changes those of others.
+const TOLD_TO_OVN: [&str; 7] = ["network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule"];
+
+/// Looks for what must be told to OVN when another controller recorded a change of it.
 async fn heed_other_controllers(room: Arc<Room>) {
-    let mut wake = room.store.watch_others(&["*"]);
+    let mut wake = room.store.watch_others(&TOLD_TO_OVN);
     loop {
         wake.wait().await;
         room.bell.ring();

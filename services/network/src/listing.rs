@@ -4,7 +4,7 @@
 //! A drawer names its attributes and their columns once, in a table of [`Attribute`]s; a client's text never becomes
 //! SQL, it only picks a line of that table.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{cmp::Ordering, collections::BTreeMap, net::IpAddr};
 
 use api::{Cx, Paging, PagingHabits, Reply, Sort, json};
 use http::StatusCode;
@@ -173,6 +173,20 @@ impl Listing {
         match self.paging.limit {
             Some(limit) => select.limit(u32::try_from(limit).unwrap_or(u32::MAX)),
             None => select,
+        }
+    }
+
+    /// How many rows the page has, if nothing but their ids says which.
+    pub fn limit_by_id(&self) -> Option<usize> {
+        self.paging.limit.filter(|_| self.sort.iter().all(|(column, _)| *column == "id"))
+    }
+
+    /// Which of two ids comes first in the tables' order of such a page.
+    pub fn order_of_ids(&self, one: &str, other: &str) -> Ordering {
+        match self.sort.first() {
+            Some((_, Direction::Desc)) => other.cmp(one),
+            None if self.reverse => other.cmp(one),
+            _ => one.cmp(other),
         }
     }
 

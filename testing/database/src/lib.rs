@@ -21,8 +21,8 @@ use std::{
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
-pub use wire::Wire;
 pub use server::{Listening, Server};
+pub use wire::Wire;
 
 pub const ENGINE: &str = "FERROSTACK_TEST_DATABASE";
 

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 pub use desired::{DesiredRow, GENERATION, KEY, Scope};
 pub use table::Table;
 
-use crate::ovsdb::{Client, Datum, Remote, Replica, Row, Select, Transaction, Watched};
+use crate::ovsdb::{Client, Datum, Follower, Interest, Remote, Replica, Row, Select, Transaction, Watched};
 use crate::{Error, Result};
 use lead::Fence;
 
@@ -72,7 +72,7 @@ impl Applied {
 impl Northbound {
     /// Starts connecting. Several remotes are the members of one cluster.
     pub fn connect(remotes: Vec<Remote>) -> Self {
-        let mut watched = Watched::new("OVN_Northbound").keyed_by(KEY).table("NB_Global");
+        let mut watched = Watched::new("OVN_Northbound").keyed_by(KEY).table("NB_Global").pointing(holds_members);
         for table in Table::ALL {
             watched = watched.table(table.name());
         }
@@ -114,10 +114,14 @@ impl Northbound {
                 Ok(plan)
             })??;
             if plan.transaction.is_empty() {
+                self.confirm(scopes);
                 return Ok(plan.applied);
             }
             match self.client.transact(&plan.transaction).await {
-                Ok(_) => return Ok(plan.applied),
+                Ok(_) => {
+                    self.confirm(scopes);
+                    return Ok(plan.applied);
+                }
                 Err(error) if error.is_lost_race() => {
                     // What overtook us has usually arrived already. If it never does, trying again is right anyway.
                     tokio::time::timeout(OVERTAKEN_PATIENCE, changes.changed()).await.ok();
@@ -127,6 +131,50 @@ impl Northbound {
         }
         let prefixes: Vec<&str> = scopes.iter().map(|scope| scope.prefix.as_str()).collect();
         Err(Error::Contended { scope: prefixes.join(", "), attempts: ATTEMPTS })
+    }
+
+    /// Hears which scopes of ours were changed by somebody else: the first two parts of their keys. What [`Self::apply`] did is no
+    /// news unless somebody changed it meanwhile.
+    pub fn follow_drift(&self) -> Follower {
+        let in_column = |table: &str, column: Option<&str>| {
+            column.is_none_or(|column| Table::from_name(table).is_none_or(|table| !table.is_northds(column)))
+        };
+        self.client.follow(Interest { in_column, name: scope_of, doubts: true })
+    }
+
+    /// Hears which of our switch ports came, went, or were plugged or unplugged: their names in our keys.
+    pub fn follow_ports(&self) -> Follower {
+        let in_column = |table: &str, column: Option<&str>| {
+            table == Table::LogicalSwitchPort.name() && column.is_none_or(|column| column == "up")
+        };
+        self.client.follow(Interest { in_column, name: scope_of, doubts: false })
+    }
+
+    /// The scopes after this one in the order of their prefixes, which end with a stroke: at most so many.
+    pub fn prefixes_after(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
+        self.client.read_current(|replica| {
+            let mut prefixes: Vec<String> = Vec::new();
+            let mut after = end_of(prefix);
+            while prefixes.len() < most
+                && let Some(key) = replica.key_after(&after)
+            {
+                match scope_of(key) {
+                    Some(scope) => {
+                        let prefix = format!("{scope}/");
+                        after = end_of(&prefix);
+                        prefixes.push(prefix);
+                    }
+                    None => after = key.to_owned(),
+                }
+            }
+            prefixes
+        })
+    }
+
+    /// Has those who doubt it know that these scopes are as desired now, or that they are not.
+    fn confirm(&self, scopes: &[Scope]) {
+        let names = scopes.iter().filter_map(|scope| scope.prefix.strip_suffix('/'));
+        self.client.confirm(names, |replica| plan::plan(replica, scopes).is_ok_and(|plan| plan.applied.is_nothing()));
     }
 
     /// What [`Self::apply`] would do: anything but nothing is drift.
@@ -154,11 +202,32 @@ impl Northbound {
         })
     }
 
+    /// Whether a port group of ours of this key has ports.
+    pub fn has_members(&self, key: &str) -> bool {
+        self.client.read(|replica| {
+            let groups = replica.keyed(key).filter_map(|found| replica.row(&found.table, found.uuid));
+            groups.map(|row| !row.get("ports").is_empty()).any(|has| has)
+        })
+    }
+
     /// The states of our switch ports.
     pub fn ports(&self) -> Result<Vec<PortState>> {
         self.client.read_current(|replica| {
             let ports = replica.rows(Table::LogicalSwitchPort.name());
             ports.filter_map(|(_, row)| port_state(row)).collect()
+        })
+    }
+
+    /// The states of the switch ports of these scopes.
+    pub fn ports_of<'a>(&self, scopes: impl Iterator<Item = &'a str>) -> Result<Vec<PortState>> {
+        let table = Table::LogicalSwitchPort.name();
+        self.client.read_current(|replica| {
+            let prefixes = scopes.map(|scope| format!("{scope}/"));
+            let found = prefixes.flat_map(|prefix| {
+                let keyed = replica.keyed_under(&prefix).filter(|(_, found)| *found.table == *table);
+                keyed.filter_map(|(_, found)| port_state(replica.row(table, found.uuid)?)).collect::<Vec<_>>()
+            });
+            found.collect()
         })
     }
 
@@ -265,6 +334,21 @@ impl Northbound {
             })
             .await
     }
+}
+
+/// The thing that a key is of: `port/ID` of `port/ID/lsp`.
+fn scope_of(key: &str) -> Option<&str> {
+    let (second, _) = key.match_indices('/').nth(1)?;
+    Some(&key[..second])
+}
+
+/// What comes after all keys with this prefix, which ends with a stroke or is empty: `0` is the next character.
+fn end_of(prefix: &str) -> String {
+    prefix.strip_suffix('/').map_or_else(String::new, |scope| format!("{scope}0"))
+}
+
+fn holds_members(table: &str, column: &str) -> bool {
+    Table::from_name(table).is_some_and(|table| table.holds_members(column))
 }
 
 fn port_state(row: &Row) -> Option<PortState> {

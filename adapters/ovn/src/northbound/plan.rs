@@ -158,6 +158,7 @@ impl<'a> Planner<'a> {
         }
         let mut target = Row::new();
         for (column, kind) in schema.columns(table.name()) {
+            let column: &str = column;
             let value = match (desired.columns.get(column), desired.references.get(column)) {
                 (Some(value), _) if value.is_empty() => kind.default.clone(),
                 (Some(value), _) => value.clone(),

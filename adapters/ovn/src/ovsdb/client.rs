@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::remote::Remote;
-use super::replica::Replica;
+use super::follow::{Follower, Followers, Interest};
+use super::replica::{Indexes, Replica};
 use super::session::{self, Ended};
 use super::transaction::{Outcome, Transaction};
 use crate::{Error, Result};
@@ -27,8 +28,7 @@ pub struct Watched {
     pub(crate) database: &'static str,
     /// Tables, each with the columns to watch; no columns means all of them.
     pub(crate) tables: BTreeMap<&'static str, &'static [&'static str]>,
-    /// The `external_ids` key by which rows are indexed.
-    pub(crate) key_name: Option<&'static str>,
+    pub(crate) indexes: Indexes,
     /// How long the server may take for an answer before the connection is given up for another.
     pub(crate) answer_within: Duration,
 }
@@ -44,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) watched: Watched,
     remotes: Vec<Remote>,
     replica: RwLock<Replica>,
+    pub(crate) followers: Followers,
     /// Why there is no connection, or none if there is one and the replica is current.
     down: RwLock<Option<String>>,
     /// Counts changes of the replica and of the connection.
@@ -58,7 +59,7 @@ pub(crate) struct Call {
 
 impl Watched {
     pub fn new(database: &'static str) -> Self {
-        Self { database, tables: BTreeMap::new(), key_name: None, answer_within: ANSWER_WITHIN }
+        Self { database, tables: BTreeMap::new(), indexes: Indexes::default(), answer_within: ANSWER_WITHIN }
     }
 
     /// Watches all columns of a table.
@@ -80,7 +81,13 @@ impl Watched {
 
     /// Indexes rows by what they hold under this key of `external_ids`.
     pub fn keyed_by(mut self, key: &'static str) -> Self {
-        self.key_name = Some(key);
+        self.indexes.key_name = Some(key);
+        self
+    }
+
+    /// Of these columns alone it is kept where they point to.
+    pub fn pointing(mut self, columns: fn(table: &str, column: &str) -> bool) -> Self {
+        self.indexes.pointing = Some(columns);
         self
     }
 }
@@ -93,6 +100,7 @@ impl Client {
             watched,
             remotes,
             replica: RwLock::default(),
+            followers: Followers::default(),
             down: RwLock::new(Some("not connected yet".to_owned())),
             changes: watch::Sender::new(0),
         });
@@ -125,6 +133,18 @@ impl Client {
         match self.shared.down() {
             Some(why) => Err(self.shared.unavailable(why)),
             None => Ok(self.read(look)),
+        }
+    }
+
+    /// Hears from now on which keys are touched.
+    pub(crate) fn follow(&self, interest: Interest) -> Follower {
+        self.shared.followers.add(interest)
+    }
+
+    /// Looks whether these names are as they should be, and tells those who doubt it, if there are any.
+    pub(crate) fn confirm<'a>(&self, names: impl Iterator<Item = &'a str> + Clone, look: impl FnOnce(&Replica) -> bool) {
+        if self.shared.followers.doubt() {
+            self.read(|replica| self.shared.followers.confirm(names, look(replica)));
         }
     }
 

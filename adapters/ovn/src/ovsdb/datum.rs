@@ -1,34 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Values of OVSDB columns and their JSON notation.
 //!
-//! OVSDB writes a set of one as the bare atom, and a bare atom and a set of one are the same value. Here every value is
-//! either an ordered set or an ordered map, so that two values are equal exactly when the database thinks so.
+//! OVSDB writes a set of one as the bare atom, and a bare atom and a set of one are the same value. Here every value has one
+//! form: one atom, an ordered set of none or of several, or an ordered map; so that two values are equal exactly when the
+//! database thinks so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// One scalar.
+/// One scalar. Texts are shared with the indexes of the replica.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Atom {
     Integer(i64),
     /// The IEEE 754 bits, so that values can be compared and ordered.
     Real(u64),
     Boolean(bool),
-    String(String),
+    String(Arc<str>),
     Uuid(Uuid),
     /// A row inserted by the same transaction under this name.
-    Named(String),
+    Named(Arc<str>),
 }
 
-/// The value of a column.
+/// The value of a column. Tens of thousands of them are held, nearly all of which are one scalar: so that has a place of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Datum {
-    /// Also every scalar (a set of one) and every optional value (a set of one or none).
+    /// A scalar, an optional value that is there, or a set of one.
+    One(Atom),
+    /// A set of none or of several.
     Set(BTreeSet<Atom>),
-    Map(BTreeMap<Atom, Atom>),
+    Map(Pairs),
 }
+
+/// The pairs of a map, in the order of their keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pairs(Vec<(Atom, Atom)>);
 
 /// What a column holds that nobody has written to.
 pub(crate) static NOTHING: Datum = Datum::Set(BTreeSet::new());
@@ -36,14 +43,14 @@ pub(crate) static NOTHING: Datum = Datum::Set(BTreeSet::new());
 impl Atom {
     pub(crate) fn from_json(value: &Value) -> Option<Self> {
         match value {
-            Value::String(text) => Some(Self::String(text.clone())),
+            Value::String(text) => Some(Self::String(text.as_str().into())),
             Value::Bool(flag) => Some(Self::Boolean(*flag)),
             Value::Number(number) => {
                 number.as_i64().map(Self::Integer).or_else(|| number.as_f64().map(|real| Self::Real(real.to_bits())))
             }
             Value::Array(pair) => match pair.as_slice() {
                 [Value::String(tag), Value::String(text)] if tag == "uuid" => Uuid::parse_str(text).ok().map(Self::Uuid),
-                [Value::String(tag), Value::String(name)] if tag == "named-uuid" => Some(Self::Named(name.clone())),
+                [Value::String(tag), Value::String(name)] if tag == "named-uuid" => Some(Self::Named(name.as_str().into())),
                 _ => None,
             },
             Value::Null | Value::Object(_) => None,
@@ -55,9 +62,9 @@ impl Atom {
             Self::Integer(number) => json!(number),
             Self::Real(bits) => json!(f64::from_bits(*bits)),
             Self::Boolean(flag) => json!(flag),
-            Self::String(text) => json!(text),
+            Self::String(text) => json!(**text),
             Self::Uuid(uuid) => json!(["uuid", uuid.to_string()]),
-            Self::Named(name) => json!(["named-uuid", name]),
+            Self::Named(name) => json!(["named-uuid", **name]),
         }
     }
 
@@ -66,6 +73,23 @@ impl Atom {
         match self {
             Self::String(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// The same, to be shared.
+    pub(crate) fn as_shared(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// How it stands to a text, in the order of atoms.
+    fn compare(&self, text: &str) -> Ordering {
+        match self {
+            Self::Integer(_) | Self::Real(_) | Self::Boolean(_) => Ordering::Less,
+            Self::String(own) => (**own).cmp(text),
+            Self::Uuid(_) | Self::Named(_) => Ordering::Greater,
         }
     }
 
@@ -78,6 +102,38 @@ impl Atom {
     }
 }
 
+impl Pairs {
+    /// Of two pairs with one key the later stays.
+    fn of(pairs: impl Iterator<Item = (Atom, Atom)>) -> Self {
+        let mut all: Vec<(Atom, Atom)> = pairs.collect();
+        all.reverse();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.dedup_by(|(one, _), (other, _)| one == other);
+        all.shrink_to_fit();
+        Self(all)
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Atom> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    fn get(&self, key: &str) -> Option<&Atom> {
+        let place = self.0.binary_search_by(|(own, _)| own.compare(key)).ok()?;
+        Some(&self.0[place].1)
+    }
+
+    /// A pair that is there goes; one that is not comes, or takes the place of that with its key.
+    fn toggle(&mut self, key: Atom, value: Atom) {
+        match self.0.binary_search_by(|(own, _)| own.cmp(&key)) {
+            Ok(place) if self.0[place].1 == value => {
+                self.0.remove(place);
+            }
+            Ok(place) => self.0[place].1 = value,
+            Err(place) => self.0.insert(place, (key, value)),
+        }
+    }
+}
+
 impl Datum {
     /// An empty set or absent optional value.
     pub fn nothing() -> Self {
@@ -86,20 +142,33 @@ impl Datum {
 
     /// A set.
     pub fn set<A: Into<Atom>>(atoms: impl IntoIterator<Item = A>) -> Self {
-        Self::Set(atoms.into_iter().map(Into::into).collect())
+        let mut atoms = atoms.into_iter().map(Into::into);
+        let (first, second) = (atoms.next(), atoms.next());
+        match (first, second) {
+            (Some(one), None) => Self::One(one),
+            (first, second) => Self::of_set(first.into_iter().chain(second).chain(atoms).collect()),
+        }
     }
 
     /// A map.
     pub fn map<K: Into<Atom>, V: Into<Atom>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        let pairs = pairs.into_iter().map(|(key, value)| (key.into(), value.into()));
-        Self::Map(pairs.collect())
+        Self::Map(Pairs::of(pairs.into_iter().map(|(key, value)| (key.into(), value.into()))))
+    }
+
+    /// A set of one has one form.
+    fn of_set(mut atoms: BTreeSet<Atom>) -> Self {
+        match atoms.len() {
+            1 => atoms.pop_first().map_or_else(Self::nothing, Self::One),
+            _ => Self::Set(atoms),
+        }
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         match self {
+            Self::One(_) => false,
             Self::Set(atoms) => atoms.is_empty(),
-            Self::Map(pairs) => pairs.is_empty(),
+            Self::Map(pairs) => pairs.0.is_empty(),
         }
     }
 
@@ -111,45 +180,105 @@ impl Datum {
     /// The only atom, if there is exactly one.
     pub fn single(&self) -> Option<&Atom> {
         match self {
-            Self::Set(atoms) if atoms.len() == 1 => atoms.first(),
+            Self::One(atom) => Some(atom),
             _ => None,
         }
     }
 
     /// All atoms of a set.
     pub fn atoms(&self) -> impl Iterator<Item = &Atom> {
-        match self {
-            Self::Set(atoms) => Some(atoms.iter()),
-            Self::Map(_) => None,
-        }
-        .into_iter()
-        .flatten()
+        let (one, many) = match self {
+            Self::One(atom) => (Some(atom), None),
+            Self::Set(atoms) => (None, Some(atoms.iter())),
+            Self::Map(_) => (None, None),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 
     /// All text pairs of a map.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        match self {
-            Self::Map(pairs) => Some(pairs.iter()),
-            Self::Set(_) => None,
-        }
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| Some((key.as_str()?, value.as_str()?)))
+        self.all_pairs().iter().filter_map(|(key, value)| Some((key.as_str()?, value.as_str()?)))
     }
 
     /// The text under a key of a map.
     pub fn get(&self, key: &str) -> Option<&str> {
+        self.value(key)?.as_str()
+    }
+
+    /// What is under a key of a map.
+    pub(crate) fn value(&self, key: &str) -> Option<&Atom> {
         match self {
-            Self::Map(pairs) => pairs.get(&Atom::from(key))?.as_str(),
-            Self::Set(_) => None,
+            Self::Map(pairs) => pairs.get(key),
+            _ => None,
         }
     }
 
     /// All rows this value points to, as set member, map key or map value.
     pub(crate) fn references(&self) -> Vec<Uuid> {
+        let pairs = self.all_pairs().iter().flat_map(|(key, value)| [key, value]);
+        self.atoms().chain(pairs).filter_map(Atom::as_uuid).collect()
+    }
+
+    /// Whether a set points to this row.
+    pub(crate) fn holds(&self, row: Uuid) -> bool {
         match self {
-            Self::Set(atoms) => atoms.iter().filter_map(Atom::as_uuid).collect(),
-            Self::Map(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).filter_map(Atom::as_uuid).collect(),
+            Self::One(atom) => atom.as_uuid() == Some(row),
+            Self::Set(atoms) => atoms.contains(&Atom::Uuid(row)),
+            Self::Map(_) => false,
+        }
+    }
+
+    fn all_pairs(&self) -> &[(Atom, Atom)] {
+        match self {
+            Self::Map(pairs) => &pairs.0,
+            _ => &[],
+        }
+    }
+
+    /// Applies the difference that the server sends for a collection: a set member appears in it if it came or went, a map
+    /// pair if it came, went, or (with its new value) changed. What did not change is not looked at.
+    pub(crate) fn differ(&mut self, difference: Self) {
+        match difference {
+            Self::Map(changed) => {
+                let mut pairs = match std::mem::replace(self, Self::nothing()) {
+                    Self::Map(pairs) => pairs,
+                    _ => Pairs::default(),
+                };
+                for (key, value) in changed.0 {
+                    pairs.toggle(key, value);
+                }
+                *self = Self::Map(pairs);
+            }
+            Self::One(atom) => self.toggle(atom),
+            Self::Set(changed) => changed.into_iter().for_each(|atom| self.toggle(atom)),
+        }
+    }
+
+    fn toggle(&mut self, atom: Atom) {
+        match self {
+            Self::Set(atoms) if atoms.len() > 2 => {
+                if !atoms.remove(&atom) {
+                    atoms.insert(atom);
+                }
+            }
+            small => {
+                let mut atoms: BTreeSet<Atom> = small.atoms().cloned().collect();
+                if !atoms.remove(&atom) {
+                    atoms.insert(atom);
+                }
+                *small = Self::of_set(atoms);
+            }
+        }
+    }
+
+    /// Has the keys of a map shared with those of others.
+    pub(crate) fn share_keys(&mut self, share: &mut impl FnMut(&Arc<str>) -> Arc<str>) {
+        if let Self::Map(pairs) = self {
+            for (key, _) in &mut pairs.0 {
+                if let Atom::String(text) = key {
+                    *text = share(text);
+                }
+            }
         }
     }
 
@@ -159,12 +288,12 @@ impl Datum {
         {
             return match tag.as_str() {
                 "set" => {
-                    let atoms: Option<_> = items.iter().map(Atom::from_json).collect();
-                    atoms.map(Self::Set)
+                    let atoms: Option<Vec<Atom>> = items.iter().map(Atom::from_json).collect();
+                    atoms.map(Self::set)
                 }
                 "map" => {
-                    let pairs: Option<_> = items.iter().map(pair_from_json).collect();
-                    pairs.map(Self::Map)
+                    let pairs: Option<Vec<_>> = items.iter().map(pair_from_json).collect();
+                    pairs.map(Self::map)
                 }
                 _ => None,
             };
@@ -174,12 +303,10 @@ impl Datum {
 
     pub(crate) fn to_json(&self) -> Value {
         match self {
-            Self::Set(atoms) => match self.single() {
-                Some(atom) => atom.to_json(),
-                None => json!(["set", atoms.iter().map(Atom::to_json).collect::<Vec<_>>()]),
-            },
+            Self::One(atom) => atom.to_json(),
+            Self::Set(atoms) => json!(["set", atoms.iter().map(Atom::to_json).collect::<Vec<_>>()]),
             Self::Map(pairs) => {
-                let pairs = pairs.iter().map(|(key, value)| json!([key.to_json(), value.to_json()]));
+                let pairs = pairs.0.iter().map(|(key, value)| json!([key.to_json(), value.to_json()]));
                 json!(["map", pairs.collect::<Vec<_>>()])
             }
         }
@@ -195,17 +322,17 @@ fn pair_from_json(value: &Value) -> Option<(Atom, Atom)> {
 
 impl From<&str> for Atom {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 impl From<&String> for Atom {
     fn from(text: &String) -> Self {
-        Self::String(text.clone())
+        Self::String(text.as_str().into())
     }
 }
 impl From<String> for Atom {
     fn from(text: String) -> Self {
-        Self::String(text)
+        Self::String(text.into())
     }
 }
 impl From<i64> for Atom {
@@ -225,7 +352,7 @@ impl From<Uuid> for Atom {
 }
 impl<A: Into<Atom>> From<A> for Datum {
     fn from(atom: A) -> Self {
-        Self::Set(BTreeSet::from([atom.into()]))
+        Self::One(atom.into())
     }
 }
 impl<A: Into<Atom>> From<Option<A>> for Datum {

@@ -4,6 +4,7 @@
 
 mod client;
 mod datum;
+mod follow;
 mod remote;
 mod replica;
 mod schema;
@@ -15,6 +16,8 @@ pub(crate) mod wire;
 
 pub use client::{Client, Watched};
 pub use datum::{Atom, Datum};
+pub use follow::{Follower, Touched};
+pub(crate) use follow::Interest;
 pub use remote::{Remote, TlsFiles};
 pub use replica::{KeyedRow, Referrer, Replica, Row};
 pub use schema::{ColumnType, Schema};

@@ -2,7 +2,8 @@
 //! The part of a database's schema that the replica needs: which columns are collections (the server sends those as
 //! differences) and what a column holds when the server leaves it out because it has its default value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,8 +14,11 @@ use super::datum::{Atom, Datum};
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     version: String,
-    tables: BTreeMap<String, BTreeMap<String, ColumnType>>,
+    tables: BTreeMap<String, Arc<Shape>>,
 }
+
+/// The columns of a table.
+pub(crate) type Shape = BTreeMap<Arc<str>, ColumnType>;
 
 /// The type of one column.
 #[derive(Clone, Debug)]
@@ -47,16 +51,20 @@ impl Schema {
         self.tables.get(table)?.get(column)
     }
 
-    pub(crate) fn columns(&self, table: &str) -> impl Iterator<Item = (&String, &ColumnType)> {
-        self.tables.get(table).into_iter().flatten()
+    pub(crate) fn columns(&self, table: &str) -> impl Iterator<Item = (&Arc<str>, &ColumnType)> {
+        self.tables.get(table).into_iter().flat_map(|shape| shape.iter())
+    }
+
+    pub(crate) fn shape(&self, table: &str) -> Option<&Arc<Shape>> {
+        self.tables.get(table)
     }
 
     pub(crate) fn from_json(value: &Value) -> Option<Self> {
         let mut tables = BTreeMap::new();
         for (name, table) in value.get("tables")?.as_object()? {
             let columns = table.get("columns")?.as_object()?.iter();
-            let columns = columns.map(|(name, column)| (name.clone(), ColumnType::from_json(&column["type"])));
-            tables.insert(name.clone(), columns.collect());
+            let columns = columns.map(|(name, column)| (name.as_str().into(), ColumnType::from_json(&column["type"])));
+            tables.insert(name.clone(), Arc::new(columns.collect()));
         }
         Some(Self { version: value["version"].as_str().unwrap_or_default().to_owned(), tables })
     }
@@ -69,9 +77,9 @@ impl ColumnType {
         let optional = value["min"].as_i64() == Some(0);
         let map = value.get("value").is_some();
         let default = match (map, optional) {
-            (true, _) => Datum::Map(BTreeMap::new()),
+            (true, _) => Datum::map::<&str, &str>([]),
             (false, true) => Datum::nothing(),
-            (false, false) => Datum::Set(BTreeSet::from([default_atom(key.unwrap_or("string"))])),
+            (false, false) => Datum::One(default_atom(key.unwrap_or("string"))),
         };
         Self { collection: !max_is_one, reference: key == Some("uuid") || base_type(&value["value"]) == Some("uuid"), default }
     }
@@ -88,6 +96,6 @@ fn default_atom(base: &str) -> Atom {
         "real" => Atom::Real(0f64.to_bits()),
         "boolean" => Atom::Boolean(false),
         "uuid" => Atom::Uuid(Uuid::nil()),
-        _ => Atom::String(String::new()),
+        _ => Atom::from(""),
     }
 }

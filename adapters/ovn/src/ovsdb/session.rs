@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::client::{Call, Shared};
 use super::remote::{Remote, Stream};
+use super::follow::Touch;
 use super::replica::Replica;
 use super::schema::Schema;
 use super::wire::{self, Message, Splitter};
@@ -214,12 +215,16 @@ impl Session<'_> {
     /// Takes in the first rows of this session: what happened since the last one if the server still knows, else all.
     fn begin(&mut self, continues: bool, updates: &Value) -> Result<(), String> {
         let schema = std::mem::take(&mut self.schema);
-        let key_name = self.shared.watched.key_name.map(str::to_owned);
+        let (indexes, followed) = (self.shared.watched.indexes, self.shared.followers.are_there());
         self.absorb(|replica| {
-            if !continues {
-                *replica = Replica::new(schema, key_name);
+            if continues {
+                return replica.apply(updates);
             }
-            replica.apply(updates)
+            let mut anew = Replica::new(schema, indexes);
+            anew.apply(updates)?;
+            let touched = if followed { anew.compared_with(replica) } else { Vec::new() };
+            *replica = anew;
+            Ok(touched)
         })?;
         self.served = true;
         self.shared.set_down(None);
@@ -228,8 +233,11 @@ impl Session<'_> {
     }
 
     /// Out of step is cured by starting over from nothing.
-    fn absorb(&mut self, change: impl FnOnce(&mut Replica) -> Result<(), String>) -> Result<(), String> {
-        self.shared.change(change).inspect_err(|_| *self.last_transaction = None)
+    fn absorb(&mut self, change: impl FnOnce(&mut Replica) -> Result<Vec<Touch>, String>) -> Result<(), String> {
+        let followers = &self.shared.followers;
+        // Those who follow are told before anybody can look at the change.
+        let told = self.shared.change(|replica| change(replica).map(|touched| followers.tell(&touched)));
+        told.inspect_err(|_| *self.last_transaction = None)
     }
 
     /// The monitor requests for the watched tables and columns that this server has.

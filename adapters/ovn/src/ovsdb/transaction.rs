@@ -67,7 +67,7 @@ impl Transaction {
         self.operations.push(json!({
             "op": "insert", "table": table, "uuid-name": name, "row": row_to_json(columns),
         }));
-        Atom::Named(name)
+        Atom::Named(name.into())
     }
 
     /// Inserts a row under an identity of our choice. The database refuses it (`duplicate uuid`) if the row exists, which
@@ -98,8 +98,8 @@ impl Transaction {
     /// Sets keys of a map, whatever they held, and leaves the other keys alone.
     pub fn put(&mut self, table: &str, select: Select, column: &str, pairs: &Datum) {
         let keys = match pairs {
-            Datum::Map(pairs) => Datum::Set(pairs.keys().cloned().collect()),
-            Datum::Set(_) => Datum::nothing(),
+            Datum::Map(pairs) => Datum::set(pairs.keys().cloned()),
+            _ => Datum::nothing(),
         };
         let mutations = json!([[column, "delete", whole(&keys)], [column, "insert", whole(pairs)],]);
         self.mutate(table, select, mutations);
@@ -212,7 +212,7 @@ fn row_to_json(row: &Row) -> Map<String, Value> {
 /// The operand of a mutation is always written as a collection.
 fn whole(value: &Datum) -> Value {
     match value {
-        Datum::Set(atoms) => json!(["set", atoms.iter().map(Atom::to_json).collect::<Vec<_>>()]),
         Datum::Map(_) => value.to_json(),
+        set => json!(["set", set.atoms().map(Atom::to_json).collect::<Vec<_>>()]),
     }
 }

@@ -9,7 +9,7 @@ use types::{NetworkId, PortId, SubnetId};
 
 use crate::{
     Result, floating_ip, network,
-    port::{self, DISTRIBUTED, Row},
+    port::{self, Row},
     resource::{Gathered, Kept},
     subnet,
 };
@@ -89,7 +89,7 @@ fn doors(
     networks: &HashSet<&NetworkId>,
     subnets: &HashMap<SubnetId, subnet::Row>,
 ) -> Result<HashMap<NetworkId, MetadataDoor>> {
-    let select = port::Row::select().filter("device_owner = ", DISTRIBUTED);
+    let select = port::Row::select().condition(port::distributed::CONDITION);
     let ports = port::Row::rows(tx, select.filter_in("network_id", networks.iter().copied()))?;
     let mut addresses = port::store::addresses_of_many(tx, ports.iter().map(|port| &port.id))?;
     let mut doors = HashMap::new();

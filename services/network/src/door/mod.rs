@@ -93,8 +93,8 @@ impl Ports for Network {
         let key = keys::port(&ask.port_id);
         Box::pin(async move {
             if self.room.change(move |tx| let_go(tx, &server, &ask)).await? {
-                // The address may be handed out again at once, so OVN should not know it any more. If it cannot be told
-                // now it will be before it learns of the next holder: both are written by the same reconciler.
+                // So that OVN is rid of the port when we answer, where it can be told. Whoever gets the address before that takes
+                // the port's key along to OVN (see `ipam::leaving`).
                 let _ = timeout(PATIENCE, self.room.converge(&key)).await;
             }
             Ok(())
@@ -184,7 +184,7 @@ fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
         return Ok(false);
     }
     if ask.made_by_compute {
-        port::store::erase(tx, &doer, &before.id)?;
+        port::store::erase(tx, &doer, &before)?;
         doer.removed(tx, &before)?;
         return Ok(true);
     }

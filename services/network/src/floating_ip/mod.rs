@@ -13,13 +13,16 @@ use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
 use crate::{
     Error,
-    keys::Kind,
+    keys::{Kind, Read},
     northbound, port,
     resource::{Kept, common_columns},
 };
 
-const KIND: Kind =
-    Kind { name: "fip", table: "floating_ips", rows: |tx, around, id| northbound::router::floating_ip(tx, around, &id.into()) };
+const KIND: Kind = Kind {
+    name: "fip",
+    table: "floating_ips",
+    rows: Read::One(|tx, around, id| northbound::router::floating_ip(tx, around, &id.into())),
+};
 
 pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("floating_ip", api::routes).with(crate::Own { keys: &[KIND] });
 

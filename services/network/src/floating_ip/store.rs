@@ -209,7 +209,8 @@ pub fn delete_idle(tx: &mut Tx, doer: &Doer, network: &NetworkId) -> Result<()> 
 fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     tag::forget(tx, row.id.as_str())?;
     tx.execute("DELETE FROM floating_ips WHERE id = $1", &params![&row.id])?;
-    port::store::erase(tx, doer, &row.floating_port_id)?;
+    let holder = port::Row::get(tx, &row.floating_port_id)?;
+    port::store::erase(tx, doer, &holder)?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
     doer.removed(tx, row)?;
     Ok(())

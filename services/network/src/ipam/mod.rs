@@ -4,6 +4,7 @@
 //! [`range`] is pure arithmetic. [`store`] hands out addresses within a transaction; that an address has one holder is
 //! kept by a unique key, not by this code.
 
+pub mod leaving;
 pub mod range;
 pub mod store;
 

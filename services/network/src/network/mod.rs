@@ -12,13 +12,14 @@ use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
 use crate::{
     Error,
-    keys::Kind,
+    keys::{Kind, Read},
     northbound,
     resource::{Kept, common_columns},
     settings::Settings,
 };
 
-const KIND: Kind = Kind { name: "network", table: "networks", rows: |tx, _, id| northbound::network::rows(tx, &id.into()) };
+const KIND: Kind =
+    Kind { name: "network", table: "networks", rows: Read::One(|tx, _, id| northbound::network::rows(tx, &id.into())) };
 
 pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("network", api::routes).with(crate::Own { keys: &[KIND] });
 

@@ -8,7 +8,7 @@ use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
 use super::{Row, segment::Wish};
 use crate::{
-    Error, Result, floating_ip, keys, quota,
+    Error, Result, floating_ip, keys, port, quota,
     resource::{By, Gathered, Kept, Managed},
     security_group, tag,
 };
@@ -215,8 +215,8 @@ impl Managed for Row {
             };
             return Err(Error::NetworkInUse { net_id: self.id.to_string(), reason });
         }
-        for port in tx.query("SELECT id FROM ports WHERE network_id = $1", &params![&self.id])? {
-            crate::port::store::erase(tx, doer, &port.get(0)?)?;
+        for port in port::Row::rows(tx, port::Row::select().filter("network_id = ", &self.id))? {
+            port::store::erase(tx, doer, &port)?;
         }
         tag::forget_all(tx, "SELECT id FROM subnets WHERE network_id = $1", self.id.as_str())?;
         tag::forget(tx, self.id.as_str())?;

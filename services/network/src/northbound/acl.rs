@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Security groups in OVN: a port group each, with a rule for each rule; and one group of all guarded ports, which drops
-//! what none of them allows.
+//! Security groups in OVN: a port group each, with a rule for each rule; and for each network one group of all its guarded
+//! ports, which drops what none of them allows. Of a network and not of the cloud, so that nothing grows with the ports of others.
 //!
 //! The addresses of a group (`$pg_…_ip4`) are derived by ovn-northd from the ports in it, so that a port which joins a
 //! group is known to every rule that names the group at once.
@@ -9,7 +9,7 @@
 
 use ::store::Tx;
 use ovn::northbound::{DesiredRow, Table};
-use types::SecurityGroupId;
+use types::{NetworkId, SecurityGroupId};
 
 use super::rows::Rows;
 use crate::{
@@ -21,9 +21,6 @@ use crate::{
     },
 };
 
-/// The key of the group that drops.
-pub const DROP_GROUP: &str = "drop/group";
-const DROP_NAME: &str = "neutron_pg_drop";
 const DROP_PRIORITY: i64 = 1001;
 const ALLOW_PRIORITY: i64 = 1002;
 
@@ -57,36 +54,41 @@ pub fn group(tx: &mut Tx, id: &SecurityGroupId) -> Result<Rows> {
     Ok(Rows { rows, needs })
 }
 
-pub fn drop_group() -> Rows {
-    let acl = |name: &str, direction: &str, priority: i64, expression: String, action: &str| {
-        DesiredRow::new(Table::Acl, format!("{}/{name}", keys::DROP))
+/// The key of the group that drops on this network.
+pub fn drop_key(network: &NetworkId) -> String {
+    format!("{}/drop", keys::network(network))
+}
+
+pub fn drop_group(network: &NetworkId) -> Vec<DesiredRow> {
+    let name = format!("drop_{}", network.as_str().replace('-', "_"));
+    let acl = |rule: &str, direction: &str, priority: i64, expression: String, action: &str| {
+        DesiredRow::new(Table::Acl, format!("{}/{rule}", drop_key(network)))
             .set("direction", direction)
             .set("priority", priority)
             .set("action", action)
             .set("match", expression)
-            .member_of(Table::PortGroup, DROP_GROUP)
+            .member_of(Table::PortGroup, drop_key(network))
     };
-    let rows = vec![
-        DesiredRow::new(Table::PortGroup, DROP_GROUP).set("name", DROP_NAME),
-        acl("ingress", "to-lport", DROP_PRIORITY, format!("outport == @{DROP_NAME} && ip"), "drop"),
-        acl("egress", "from-lport", DROP_PRIORITY, format!("inport == @{DROP_NAME} && ip"), "drop"),
+    vec![
+        DesiredRow::new(Table::PortGroup, drop_key(network)).set("name", name.as_str()),
+        acl("ingress", "to-lport", DROP_PRIORITY, format!("outport == @{name} && ip"), "drop"),
+        acl("egress", "from-lport", DROP_PRIORITY, format!("inport == @{name} && ip"), "drop"),
         // A guest may ask for its address whatever its groups say; only the switch itself hears it.
         acl(
             "dhcp4",
             "from-lport",
             ALLOW_PRIORITY,
-            format!("inport == @{DROP_NAME} && ip4 && ip4.dst == 255.255.255.255 && udp && udp.src == 68 && udp.dst == 67"),
+            format!("inport == @{name} && ip4 && ip4.dst == 255.255.255.255 && udp && udp.src == 68 && udp.dst == 67"),
             "allow",
         ),
         acl(
             "dhcp6",
             "from-lport",
             ALLOW_PRIORITY,
-            format!("inport == @{DROP_NAME} && ip6 && ip6.dst == ff02::1:2 && udp && udp.src == 546 && udp.dst == 547"),
+            format!("inport == @{name} && ip6 && ip6.dst == ff02::1:2 && udp && udp.src == 546 && udp.dst == 547"),
             "allow",
         ),
-    ];
-    Rows { rows, needs: Vec::new() }
+    ]
 }
 
 /// The match of a rule; none for one that cannot be understood, which then allows nothing.

@@ -8,7 +8,7 @@ use ovn::{
 use store::Tx;
 use types::{NetworkId, SubnetId};
 
-use super::{dhcp, rows::Rows};
+use super::{acl, dhcp, rows::Rows};
 use crate::{Result, keys, network, port, resource::Kept, subnet};
 
 pub fn switch_key(id: &NetworkId) -> String {
@@ -23,6 +23,7 @@ pub fn rows(tx: &mut Tx, id: &NetworkId) -> Result<Rows> {
     let network = network::Row::get(tx, id)?;
     let mut rows = vec![switch(&network)];
     rows.extend(localnet(&network));
+    rows.extend(acl::drop_group(id));
     let metadata = match port::distributed::find(tx, id)? {
         Some(port) => port::store::addresses_of(tx, &port)?,
         None => Vec::new(),

@@ -5,12 +5,15 @@
 //! tables and for OVN is the business of the one that leads ([`Observer`]).
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
-use ovn::southbound::Chassis;
+use ovn::{
+    ovsdb::{Follower, Touched},
+    southbound::Chassis,
+};
 use store::params;
 use types::PortId;
 
@@ -41,15 +44,17 @@ pub async fn watch_hosts(room: Arc<Room>) {
 
 pub struct Observer {
     room: Arc<Room>,
-    /// What was last written of each port.
-    known: Option<HashMap<String, bool>>,
+    ports: Follower,
+    /// The ports of which the tables say that they are up.
+    up: HashSet<String>,
     was_current: bool,
     knows_options: bool,
 }
 
 impl Observer {
     pub fn new(room: Arc<Room>) -> Self {
-        Self { room, known: None, was_current: false, knows_options: false }
+        let ports = room.northbound.follow_ports();
+        Self { room, ports, up: HashSet::new(), was_current: false, knows_options: false }
     }
 
     /// Runs until it is dropped.
@@ -113,26 +118,57 @@ impl Observer {
         }
     }
 
+    /// Notes of the ports that came, went or were plugged whether they are up.
     async fn look_at_ports(&mut self) -> crate::Result<()> {
-        let Ok(ports) = self.room.northbound.ports() else { return Ok(()) };
-        if self.known.is_none() {
-            // What was plugged when we stopped may not be any more.
-            let rows = self.room.store.list(|tx| tx.query("SELECT id FROM ports WHERE up = 1", &[])).await?;
-            self.known = Some(rows.iter().map(|row| Ok((row.get(0)?, true))).collect::<Result<_, store::Error>>()?);
-        }
-        let known = self.known.get_or_insert_default();
-        let changed: Vec<(String, bool)> = ports
-            .into_iter()
-            .filter(|port| known.get(&port.name).copied().unwrap_or(false) != port.up)
-            .map(|port| (port.name, port.up))
-            .collect();
-        if changed.is_empty() {
+        if !self.room.northbound.client().is_current() {
             return Ok(());
         }
-        let noted = changed.clone();
-        self.room.store.write(move |tx| noted.iter().try_for_each(|(id, up)| note(tx, id, *up))).await?;
-        known.extend(changed);
-        Ok(())
+        let touched = self.ports.take();
+        let outcome = self.note_ports(&touched).await;
+        if !matches!(outcome, Ok(true)) {
+            // What was not noted is met when all are looked at.
+            self.ports = self.room.northbound.follow_ports();
+        }
+        outcome.map(drop)
+    }
+
+    /// False if OVN cannot be looked at now.
+    async fn note_ports(&mut self, touched: &Touched) -> crate::Result<bool> {
+        let northbound = &self.room.northbound;
+        let looked = match touched {
+            Touched::All => {
+                // What was plugged when we stopped may not be any more.
+                let rows = self.room.store.list(|tx| tx.query("SELECT id FROM ports WHERE up = 1", &[])).await?;
+                self.up = rows.iter().map(|row| row.get(0)).collect::<Result<_, store::Error>>()?;
+                northbound.ports()
+            }
+            Touched::These(keys) => northbound.ports_of(keys.iter().map(String::as_str)),
+        };
+        let Ok(ports) = looked else { return Ok(false) };
+        let changed: Vec<(String, bool)> =
+            ports.into_iter().filter(|port| self.up.contains(&port.name) != port.up).map(|port| (port.name, port.up)).collect();
+        if !changed.is_empty() {
+            let noted = changed.clone();
+            self.room.store.write(move |tx| noted.iter().try_for_each(|(id, up)| note(tx, id, *up))).await?;
+        }
+        for (id, up) in changed {
+            if up {
+                self.up.insert(id)
+            } else {
+                self.up.remove(&id)
+            };
+        }
+        // One that is gone from OVN is forgotten; its row in the tables is gone, or will be written again.
+        if let Touched::These(keys) = touched {
+            let ids = keys.iter().filter_map(|key| key.strip_prefix("port/"));
+            let gone = ids.filter(|id| {
+                northbound.ports_of([format!("port/{id}").as_str()].into_iter()).is_ok_and(|found| found.is_empty())
+            });
+            gone.for_each(|id| {
+                self.up.remove(id);
+            });
+        }
+        Ok(true)
     }
 
     /// Gateways are on hosts.

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A port in OVN: which addresses it has, which senders' addresses it may use, which groups it is in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::store::Tx;
 use ovn::{
     northbound::{DesiredRow, Table},
     ovsdb::Datum,
 };
-use types::PortId;
+use types::{NetworkId, PortId};
 
 use super::{
-    acl,
-    dhcp::{self, Options},
+    acl, dhcp,
     network::{dhcp_key, switch_key},
     rows::{Rows, Surroundings},
 };
 use crate::{
-    Result, keys, network,
-    port::{DISTRIBUTED, FLOATING_IP, FixedIp, ROUTER_GATEWAY, ROUTER_INTERFACE, Row, distributed, store},
+    Result,
+    ipam::leaving::Leaving,
+    keys, network,
+    port::{
+        DISTRIBUTED, FLOATING_IP, FixedIp, ROUTER_GATEWAY, ROUTER_INTERFACE, Row, distributed,
+        store::{self, Found},
+    },
     resource::{Gathered, Kept},
     subnet,
 };
@@ -34,15 +38,52 @@ pub fn router_port_name(id: &PortId) -> String {
     format!("lrp-{id}")
 }
 
-pub fn rows(tx: &mut Tx, around: &Surroundings, id: &PortId) -> Result<Rows> {
-    let row = Row::get(tx, id)?;
+/// The rows of many ports, in as many statements as those of one.
+pub fn rows(tx: &mut Tx, around: &Surroundings, ids: &[&str]) -> Result<HashMap<String, Rows>> {
+    let found = Row::rows(tx, Row::select().filter_in("id", ids.iter().copied()))?;
+    if found.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = Row::with_rest(tx, found)?;
+    let ground = Ground::gather(tx, &found)?;
+    found.iter().map(|port| Ok((port.row.id.to_string(), rows_of(&ground, around, port)?))).collect()
+}
+
+/// What the rows of ports say of things beside them.
+struct Ground {
+    networks: HashMap<NetworkId, network::Row>,
+    subnets: HashMap<NetworkId, Vec<subnet::Row>>,
+    /// The addresses behind which the guests of a network find their metadata.
+    doors: HashMap<NetworkId, Vec<FixedIp>>,
+    leaving: Leaving,
+}
+
+impl Ground {
+    fn gather(tx: &mut Tx, found: &[Found]) -> Result<Self> {
+        let ids: HashSet<&NetworkId> = found.iter().map(|port| &port.row.network_id).collect();
+        let networks = network::Row::rows(tx, network::Row::select().filter_in("id", ids.iter().copied()))?;
+        let mut subnets: HashMap<NetworkId, Vec<subnet::Row>> = HashMap::new();
+        for subnet in subnet::store::of_networks(tx, ids.iter().copied())? {
+            subnets.entry(subnet.network_id.clone()).or_default().push(subnet);
+        }
+        let ports = distributed::of_networks(tx, ids.iter().copied())?;
+        let mut addresses = store::addresses_of_many(tx, ports.values())?;
+        let doors = ports.into_iter().map(|(network, port)| (network, addresses.remove(&port).unwrap_or_default())).collect();
+        let held = found.iter().flat_map(|port| port.fixed_ips.iter().map(|fixed| (&fixed.subnet_id, fixed.ip_address)));
+        let leaving = Leaving::among(tx, held)?;
+        let networks = networks.into_iter().map(|row| (row.id.clone(), row)).collect();
+        Ok(Self { networks, subnets, doors, leaving })
+    }
+}
+
+fn rows_of(ground: &Ground, around: &Surroundings, found: &Found) -> Result<Rows> {
+    let (row, fixed) = (&found.row, &found.fixed_ips);
     if row.device_owner == FLOATING_IP {
         // It only holds the address; the router answers for it.
         return Ok(Rows::default());
     }
-    let network = network::Row::get(tx, &row.network_id)?;
-    let found = row.with_rest_of_one(tx)?;
-    let (row, fixed) = (&found.row, &found.fixed_ips);
+    let id = &row.id;
+    let network = ground.networks.get(&row.network_id).ok_or_else(|| network::Row::missing(row.network_id.as_str()))?;
     let plain = DesiredRow::new(Table::LogicalSwitchPort, key(id))
         .set("name", id.as_str())
         .set("enabled", row.admin_state_up && network.admin_state_up)
@@ -52,6 +93,8 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &PortId) -> Result<Rows> {
         .external_id("neutron:project_id", row.project_id.as_str())
         .member_of(Table::LogicalSwitch, switch_key(&row.network_id));
     let mut needs = vec![keys::network(&row.network_id)];
+    let own = row.key_of_addresses();
+    needs.extend(fixed.iter().flat_map(|fixed| ground.leaving.keys(&fixed.subnet_id, fixed.ip_address, &own)));
     let mut rows = Vec::new();
     match row.device_owner.as_str() {
         ROUTER_INTERFACE | ROUTER_GATEWAY => rows.push(of_router(plain, row)),
@@ -62,14 +105,13 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &PortId) -> Result<Rows> {
             let mut port = plain.set("addresses", Datum::set(addresses(row, fixed)));
             if row.port_security_enabled {
                 port = port.set("port_security", Datum::set(port_security(row, fixed)));
-                port = port.member_of(Table::PortGroup, acl::DROP_GROUP);
-                needs.push(keys::DROP.to_owned());
+                port = port.member_of(Table::PortGroup, acl::drop_key(&row.network_id));
             }
             for group in &found.security_groups {
                 port = port.member_of(Table::PortGroup, acl::group_key(group));
                 needs.push(keys::security_group(group));
             }
-            let (port, options) = with_dhcp(tx, port, &network, row, fixed)?;
+            let (port, options) = with_dhcp(port, ground, network, row, fixed);
             rows.push(port);
             rows.extend(options);
             rows.extend(dns(row, fixed, around));
@@ -125,14 +167,14 @@ fn port_security(row: &Row, fixed: &[FixedIp]) -> BTreeSet<String> {
 
 /// Points the port to the DHCP options of its subnets, or to its own copy where it has options of its own.
 fn with_dhcp(
-    tx: &mut Tx,
     mut port: DesiredRow,
+    ground: &Ground,
     network: &network::Row,
     row: &Row,
     fixed: &[FixedIp],
-) -> Result<(DesiredRow, Vec<DesiredRow>)> {
+) -> (DesiredRow, Vec<DesiredRow>) {
     let mut own = Vec::new();
-    let subnets = subnet::store::of_network(tx, &row.network_id)?;
+    let subnets = ground.subnets.get(&row.network_id).map_or(&[][..], Vec::as_slice);
     for (version, column) in [(4, "dhcpv4_options"), (6, "dhcpv6_options")] {
         let of_version = |fixed: &&FixedIp| fixed.ip_address.is_ipv4() == (version == 4);
         let subnet = fixed.iter().filter(of_version).find_map(|fixed| {
@@ -140,7 +182,9 @@ fn with_dhcp(
             subnet.enable_dhcp.then_some(subnet)
         });
         let Some(subnet) = subnet else { continue };
-        let Some(mut options) = dhcp_options(tx, network, subnet)? else { continue };
+        let doors = ground.doors.get(&network.id).filter(|_| subnet.is_v4());
+        let door = doors.and_then(|doors| doors.iter().find(|fixed| fixed.subnet_id == subnet.id)).map(|fixed| fixed.ip_address);
+        let Some(mut options) = dhcp::of_subnet(network, subnet, door) else { continue };
         if options.extend(&row.extra_dhcp_opts, version) {
             let key = format!("{}/dhcp{version}", keys::port(&row.id));
             own.push(options.row(key.clone()));
@@ -149,18 +193,7 @@ fn with_dhcp(
             port = port.refer(column, Table::DhcpOptions, dhcp_key(&row.network_id, &subnet.id));
         }
     }
-    Ok((port, own))
-}
-
-fn dhcp_options(tx: &mut Tx, network: &network::Row, subnet: &subnet::Row) -> Result<Option<Options>> {
-    let door = match distributed::find(tx, &network.id)? {
-        Some(port) if subnet.is_v4() => {
-            let addresses = store::addresses_of(tx, &port)?;
-            addresses.iter().find(|fixed| fixed.subnet_id == subnet.id).map(|fixed| fixed.ip_address)
-        }
-        _ => None,
-    };
-    Ok(dhcp::of_subnet(network, subnet, door))
+    (port, own)
 }
 
 /// The port's name, answered by the switch itself.

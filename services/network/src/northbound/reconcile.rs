@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use ovn::northbound::Scope;
+use store::Tx;
 use work::{KeyedReconciler, Step};
 
 use super::rows::{self, Desired};
-use crate::{Room, keys};
+use crate::{Room, ipam::leaving, keys};
 
 pub struct Reconciler {
     room: Arc<Room>,
 }
+
+const OLD_DROP_GROUP: &str = "drop/group";
 
 impl Reconciler {
     pub fn new(room: Arc<Room>) -> Self {
@@ -30,6 +33,10 @@ impl KeyedReconciler for Reconciler {
     }
 
     async fn converge(&self, key: &str) -> Result<Step, String> {
+        if key == keys::OLD_DROP && self.room.northbound.has_members(OLD_DROP_GROUP) {
+            // Its ports go to the groups of their networks, each in its own time; before that it protects them.
+            return Ok(Step::Wait);
+        }
         match self.room.converge(key).await {
             Ok(()) => Ok(Step::Settled),
             Err(ConvergeError::Tables(crate::Error::HostsUnknown)) => Ok(Step::Wait),
@@ -55,16 +62,14 @@ impl Room {
     /// Writes the rows of a key to OVN, together with what they lean on.
     pub async fn converge(&self, key: &str) -> Result<(), ConvergeError> {
         let (around, wanted) = (self.surroundings(), key.to_owned());
-        let mut desired: Vec<Desired> = self.store.list(move |tx| rows::with_needs(tx, &around, &wanted)).await?;
+        let mut desired: Vec<Desired> =
+            self.store.list(move |tx| rows::with_needs(tx, &around, std::slice::from_ref(&wanted))).await?;
         let outcome = self.northbound.apply(&scopes(&desired)).await;
         let outcome = match outcome {
             // What the rows lean on was settled once, and somebody took it out of OVN since.
             Err(ovn::Error::MissingRow { .. }) => {
                 let (around, needs) = (self.surroundings(), desired.iter().flat_map(|one| one.needs.clone()).collect::<Vec<_>>());
-                let all = self
-                    .store
-                    .list(move |tx| needs.iter().map(|need| rows::desired(tx, &around, need)).collect::<crate::Result<Vec<_>>>())
-                    .await?;
+                let all = self.store.list(move |tx| rows::desired(tx, &around, &needs)).await?;
                 let known: Vec<String> = desired.iter().map(|one| one.key.clone()).collect();
                 let mut first: Vec<Desired> = all.into_iter().filter(|one| !known.contains(&one.key)).collect();
                 first.sort_by(|a, b| a.key.cmp(&b.key));
@@ -75,11 +80,12 @@ impl Room {
             }
             outcome => outcome,
         };
-        let settled: Vec<(String, i64, bool)> = desired.into_iter().map(|one| (one.key, one.generation, one.is_there)).collect();
+        let settled: Vec<(String, i64, bool)> =
+            desired.into_iter().map(|one| (one.key, one.state.generation, one.is_there)).collect();
         match outcome {
             Ok(_) => {
                 let settle = move |tx: &mut store::Tx| {
-                    settled.iter().try_for_each(|(key, generation, is_there)| keys::settle(tx, key, *generation, *is_there))
+                    settled.iter().try_for_each(|(key, generation, is_there)| settle(tx, key, *generation, *is_there))
                 };
                 Ok(self.store.write(settle).await.map_err(crate::Error::from)?)
             }
@@ -94,6 +100,11 @@ impl Room {
             }
         }
     }
+}
+
+fn settle(tx: &mut Tx, key: &str, generation: i64, is_there: bool) -> store::Result<()> {
+    // A key that OVN has for the first time gave nothing back.
+    if keys::settle(tx, key, generation, is_there)? && generation > 1 { leaving::left(tx, key) } else { Ok(()) }
 }
 
 fn scopes(desired: &[Desired]) -> Vec<Scope> {

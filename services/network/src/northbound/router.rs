@@ -17,7 +17,9 @@ use super::{
     rows::{Rows, Surroundings},
 };
 use crate::{
-    Error, Result, floating_ip, keys, network,
+    Error, Result, floating_ip,
+    ipam::leaving::Leaving,
+    keys, network,
     port::{self, FixedIp},
     resource::Kept,
     router::{self, interface::Interface},
@@ -49,6 +51,7 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
             .external_id("neutron:router_name", &row.name),
     ];
     let mut inside = Vec::new();
+    let mut held: Vec<FixedIp> = Vec::new();
     // OVN knows no port of a router without an address, and Neutron does.
     for interface in router::interface::of_router(tx, id)?.iter().filter(|interface| !interface.fixed_ips.is_empty()) {
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
@@ -59,9 +62,11 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
             None => port,
         });
         inside.extend(subnets);
+        held.extend(interface.fixed_ips.iter().cloned());
     }
     if let Some(interface) = gateway(tx, &row)? {
         let gateway = &interface.port.id;
+        held.extend(interface.fixed_ips.iter().cloned());
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
         let network = network::Row::get(tx, &interface.port.network_id)?;
         rows.push(router_port(id, &interface, &subnets).set("options", Datum::map([("gateway_mtu", network.mtu.to_string())])));
@@ -90,7 +95,13 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
         let destination = route.destination.to_string();
         rows.push(static_route(id, &format!("route/{destination}|{}", route.nexthop), &destination, route.nexthop));
     }
-    Ok(Rows { rows, needs: Vec::new() })
+    Ok(Rows { rows, needs: former_holders(tx, &held, &prefix)? })
+}
+
+/// The keys under which OVN may still know these addresses.
+fn former_holders(tx: &mut Tx, held: &[FixedIp], own: &str) -> Result<Vec<String>> {
+    let leaving = Leaving::among(tx, held.iter().map(|fixed| (&fixed.subnet_id, fixed.ip_address)))?;
+    Ok(held.iter().flat_map(|fixed| leaving.keys(&fixed.subnet_id, fixed.ip_address, own)).collect())
 }
 
 /// The gateway, if it has an address.
@@ -107,6 +118,8 @@ pub fn floating_ip(tx: &mut Tx, around: &Surroundings, id: &FloatingIpId) -> Res
         return Ok(Rows::default());
     };
     let mut needs = vec![keys::router(router)];
+    let outside = port::store::addresses_of(tx, &row.floating_port_id)?;
+    needs.extend(former_holders(tx, &outside, &keys::floating_ip(id))?);
     let mut nat = DesiredRow::new(Table::Nat, format!("{}/nat", keys::floating_ip(id)))
         .set("type", "dnat_and_snat")
         .set("external_ip", row.floating_ip_address.to_string())

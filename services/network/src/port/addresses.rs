@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use store::{Tx, params};
-use types::{Mac, NetworkId, PortId, SubnetId};
+use types::{Mac, PortId, SubnetId};
 
-use super::{FixedIp, ROUTER_INTERFACE};
+use super::{FixedIp, ROUTER_INTERFACE, Row};
 use crate::{Error, Result, ipam, keys, resource::Kept, subnet, who::Doer};
 
 /// An entry of `fixed_ips` as a client writes it; at least one of the two is given.
@@ -19,15 +19,12 @@ pub struct Wish {
 /// The port for which addresses are looked for.
 pub struct Seeker<'a> {
     pub doer: &'a Doer,
-    pub network: &'a NetworkId,
-    pub port: &'a PortId,
-    pub mac: Mac,
-    pub device_owner: &'a str,
+    pub port: &'a Row,
 }
 
 /// Gives a new port its addresses.
 pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Result<Vec<FixedIp>> {
-    let subnets = subnet::store::of_network(tx, seeker.network)?;
+    let subnets = subnet::store::of_network(tx, &seeker.port.network_id)?;
     let mut fixed = match wishes {
         Some(wishes) => {
             let mut fixed = Vec::with_capacity(wishes.len());
@@ -45,10 +42,10 @@ pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Re
         }
     };
     let nothing_wanted = wishes.is_some_and(<[Wish]>::is_empty);
-    if seeker.device_owner != ROUTER_INTERFACE && !nothing_wanted {
+    if seeker.port.device_owner != ROUTER_INTERFACE && !nothing_wanted {
         for subnet in subnets.iter().filter(|subnet| subnet.is_auto_address()) {
             if !fixed.iter().any(|other| other.subnet_id == subnet.id) {
-                fixed.extend(derive(tx, seeker.port, seeker.mac, subnet)?);
+                fixed.extend(derive(tx, &seeker.port.id, seeker.port.mac_address, subnet)?);
             }
         }
     }
@@ -57,7 +54,7 @@ pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Re
 
 /// Changes the addresses of a port to what is wished: what it has already stays, what is not named goes.
 pub fn reassign(tx: &mut Tx, seeker: &Seeker<'_>, current: &[FixedIp], wishes: &[Wish]) -> Result<Vec<FixedIp>> {
-    let subnets = subnet::store::of_network(tx, seeker.network)?;
+    let subnets = subnet::store::of_network(tx, &seeker.port.network_id)?;
     let mut spare: Vec<FixedIp> = current.to_vec();
     let mut fixed: Vec<Option<FixedIp>> = vec![None; wishes.len()];
     let fits = |wish: &Wish, has: &FixedIp| {
@@ -74,7 +71,7 @@ pub fn reassign(tx: &mut Tx, seeker: &Seeker<'_>, current: &[FixedIp], wishes: &
         }
     }
     for gone in &spare {
-        ipam::store::release(tx, &gone.subnet_id, gone.ip_address)?;
+        ipam::store::release(tx, &gone.subnet_id, gone.ip_address, &seeker.port.key_of_addresses())?;
     }
     let mut all = Vec::with_capacity(wishes.len());
     for (wish, kept) in wishes.iter().zip(fixed) {
@@ -86,17 +83,20 @@ pub fn reassign(tx: &mut Tx, seeker: &Seeker<'_>, current: &[FixedIp], wishes: &
     Ok(all)
 }
 
-/// A subnet came whose guests derive their addresses: those that are there already do so too.
+/// A subnet came whose guests derive their addresses: those that are there already do so too, hundreds in a statement.
 pub fn derive_for_all(tx: &mut Tx, subnet: &subnet::Row) -> Result<()> {
     let sql = "SELECT id, mac_address FROM ports WHERE network_id = $1 AND device_owner NOT LIKE 'network:%' \
                AND EXISTS (SELECT 1 FROM port_addresses a WHERE a.port_id = ports.id)";
+    let mut derived: Vec<(PortId, IpAddr)> = Vec::new();
     for row in tx.query(sql, &params![&subnet.network_id])? {
-        let port: PortId = row.get(0)?;
-        if let Ok(mac) = row.get::<&str>(1)?.parse() {
-            derive(tx, &port, mac, subnet)?;
-            keys::mark(tx, &keys::port(&port))?;
+        if let Ok(mac) = row.get::<&str>(1)?.parse()
+            && let Some(address) = ipam::eui64(&subnet.cidr, mac)
+        {
+            derived.push((row.get(0)?, address));
         }
     }
+    ipam::store::insert_many(tx, &subnet.id, &derived)?;
+    keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", subnet.id.as_str())?;
     Ok(())
 }
 
@@ -115,20 +115,20 @@ fn grant(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], wish: &Wish)
     let fixed = |ip_address| FixedIp { subnet_id: subnet.id.clone(), ip_address };
     match wish.address {
         Some(address) => {
-            if subnet.is_auto_address() && !super::is_trusted(seeker.device_owner) {
-                let derived = ipam::eui64(&subnet.cidr, seeker.mac);
+            if subnet.is_auto_address() && !super::is_trusted(&seeker.port.device_owner) {
+                let derived = ipam::eui64(&subnet.cidr, seeker.port.mac_address);
                 if derived != Some(address) {
                     let (address, subnet_id) = (address.to_string(), subnet.id.to_string());
                     return Err(Error::AllocationOnAutoAddressSubnet { address, subnet_id });
                 }
             }
-            ipam::store::take(tx, seeker.doer, subnet, seeker.port, address)?;
+            ipam::store::take(tx, seeker.doer, subnet, &seeker.port.id, address)?;
             Ok(fixed(address))
         }
-        None if subnet.is_auto_address() && !super::is_trusted(seeker.device_owner) => {
-            derive(tx, seeker.port, seeker.mac, subnet)?.ok_or_else(|| exhausted(seeker, &[subnet]))
+        None if subnet.is_auto_address() && !super::is_trusted(&seeker.port.device_owner) => {
+            derive(tx, &seeker.port.id, seeker.port.mac_address, subnet)?.ok_or_else(|| exhausted(seeker, &[subnet]))
         }
-        None => match ipam::store::take_any(tx, subnet, seeker.port)? {
+        None => match ipam::store::take_any(tx, subnet, &seeker.port.id)? {
             Some(address) => Ok(fixed(address)),
             None => Err(exhausted(seeker, &[subnet])),
         },
@@ -140,19 +140,19 @@ fn not_here(tx: &mut Tx, seeker: &Seeker<'_>, id: &SubnetId) -> Result<Error> {
     let seen = subnet::Row::within(subnet::Row::select().filter("id = ", id), &seeker.doer.sees).rows(tx)?;
     Ok(match seen.is_empty() {
         true => Error::SubnetNotFound { subnet_id: id.to_string() },
-        false => Error::invalid(format!("subnet {id} is not on network {}", seeker.network)),
+        false => Error::invalid(format!("subnet {id} is not on network {}", seeker.port.network_id)),
     })
 }
 
 /// An address of the first subnet of this version that has one; none where the network has no such subnet.
 fn one_of(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], is_v4: bool) -> Result<Option<FixedIp>> {
     let serves = |subnet: &subnet::Row| {
-        subnet.service_types.is_empty() || subnet.service_types.iter().any(|kind| kind == seeker.device_owner)
+        subnet.service_types.is_empty() || subnet.service_types.iter().any(|kind| *kind == seeker.port.device_owner)
     };
     let fitting: Vec<&subnet::Row> =
         subnets.iter().filter(|subnet| subnet.is_v4() == is_v4 && !subnet.is_auto_address() && serves(subnet)).collect();
     for subnet in &fitting {
-        if let Some(ip_address) = ipam::store::take_any(tx, subnet, seeker.port)? {
+        if let Some(ip_address) = ipam::store::take_any(tx, subnet, &seeker.port.id)? {
             return Ok(Some(FixedIp { subnet_id: subnet.id.clone(), ip_address }));
         }
     }
@@ -172,5 +172,5 @@ fn derive(tx: &mut Tx, port: &PortId, mac: Mac, subnet: &subnet::Row) -> Result<
 
 fn exhausted(seeker: &Seeker<'_>, subnets: &[&subnet::Row]) -> Error {
     let names: Vec<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
-    Error::IpAddressGenerationFailure { net_id: seeker.network.to_string(), subnets: names.join(", ") }
+    Error::IpAddressGenerationFailure { net_id: seeker.port.network_id.to_string(), subnets: names.join(", ") }
 }

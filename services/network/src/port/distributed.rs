@@ -2,7 +2,9 @@
 //! The port of a network behind which every host answers its guests' metadata requests: an OVN `localport`, the same on
 //! all hosts, with an address in each subnet that has DHCP. DHCP tells guests to reach 169.254.169.254 through it.
 
-use ::store::{Tx, params};
+use std::collections::HashMap;
+
+use ::store::{Select, Tx};
 use types::{NetworkId, PortId};
 
 use super::{
@@ -41,15 +43,23 @@ pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
         }
         Some(id) => {
             let port = super::Row::get(tx, &id)?;
-            let seeker = Seeker { doer, network: &network.id, port: &id, mac: port.mac_address, device_owner: DISTRIBUTED };
-            reassign(tx, &seeker, &current, &wanted)?;
+            reassign(tx, &Seeker { doer, port: &port }, &current, &wanted)?;
             keys::mark(tx, &keys::port(&id))?;
             Ok(())
         }
     }
 }
 
+/// What picks these ports, as the index that holds them says it.
+pub const CONDITION: &str = "device_owner = 'network:distributed'";
+
 pub fn find(tx: &mut Tx, network: &NetworkId) -> Result<Option<PortId>> {
-    let sql = "SELECT id FROM ports WHERE network_id = $1 AND device_owner = 'network:distributed'";
-    Ok(tx.query_opt(sql, &params![network])?.map(|row| row.get(0)).transpose()?)
+    Ok(of_networks(tx, [network])?.remove(network))
+}
+
+/// The ports of many networks, in one statement.
+pub fn of_networks<'a>(tx: &mut Tx, networks: impl IntoIterator<Item = &'a NetworkId>) -> Result<HashMap<NetworkId, PortId>> {
+    let select = Select::new("ports", "network_id, id").condition(CONDITION).filter_in("network_id", networks);
+    let rows = select.rows(tx)?;
+    Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, ::store::Error>>()?)
 }

@@ -18,14 +18,14 @@ use types::{Mac, NetworkId, PortId, ProjectId, SecurityGroupId, SubnetId, Timest
 
 use crate::{
     Error,
-    keys::Kind,
+    keys::{self, Kind, Read},
     northbound,
     resource::{Kept, common_columns},
     settings::Settings,
     who::{Reach, reach},
 };
 
-const KIND: Kind = Kind { name: "port", table: "ports", rows: |tx, around, id| northbound::port::rows(tx, around, &id.into()) };
+const KIND: Kind = Kind { name: "port", table: "ports", rows: Read::Many(northbound::port::rows) };
 
 pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("port", api::routes).with(crate::Own { keys: &[KIND] });
 
@@ -34,6 +34,9 @@ pub struct Row {
     pub id: PortId,
     pub network_id: NetworkId,
     pub project_id: ProjectId,
+    /// The project of its network, where that is another: it sees the port, too.
+    #[serde(skip)]
+    pub network_owner: Option<ProjectId>,
     pub name: String,
     pub description: String,
     pub admin_state_up: bool,
@@ -87,7 +90,7 @@ impl Kept for Row {
     const TABLE: &'static str = "ports";
     const COLUMNS: &'static str = "id, network_id, project_id, name, description, admin_state_up, mac_address, device_id, \
     device_owner, port_security_enabled, allowed_address_pairs, extra_dhcp_opts, dns_name, host_id, vnic_type, profile, up, \
-    created_at, updated_at, generation";
+    created_at, updated_at, generation, network_owner";
     const KIND: &'static str = "port";
 
     fn read(row: &Stored) -> ::store::Result<Self> {
@@ -113,6 +116,7 @@ impl Kept for Row {
             created_at: row.get(17)?,
             updated_at: row.get(18)?,
             generation: row.get(19)?,
+            network_owner: row.get(20)?,
         })
     }
 
@@ -126,11 +130,20 @@ impl Kept for Row {
     fn within(select: Select, scope: &Scope) -> Select {
         match reach(scope) {
             Reach::All => select,
-            Reach::Project(project) => select.condition_with(
-                "project_id = ? OR network_id IN (SELECT n.id FROM networks n WHERE n.project_id = ?)",
-                vec![project.into(), project.into()],
-            ),
+            Reach::Project(project) => {
+                select.condition_with("project_id = ? OR network_owner = ?", vec![project.into(), project.into()])
+            }
             Reach::Nothing => select.condition("1 = 0"),
+        }
+    }
+
+    /// One's own, and those of others on one's networks: each has an index in the order of a page, and both together have none.
+    fn sights(select: Select, scope: &Scope) -> Vec<Select> {
+        match reach(scope) {
+            Reach::Project(project) => {
+                vec![select.clone().filter("project_id = ", project), select.filter("network_owner = ", project)]
+            }
+            _ => vec![Self::within(select, scope)],
         }
     }
 }
@@ -141,6 +154,15 @@ impl Row {
             (FLOATING_IP, _) => "N/A",
             (_, true) => "ACTIVE",
             (_, false) => "DOWN",
+        }
+    }
+
+    /// The key under which OVN knows the addresses of this port.
+    pub fn key_of_addresses(&self) -> String {
+        match self.device_owner.as_str() {
+            FLOATING_IP => keys::floating_ip(&self.device_id),
+            ROUTER_INTERFACE | ROUTER_GATEWAY => keys::router(&self.device_id),
+            _ => keys::port(&self.id),
         }
     }
 

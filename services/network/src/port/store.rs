@@ -178,9 +178,7 @@ impl Managed for Row {
         }
         let mut extras = self.clone().with_rest_of_one(tx)?;
         if let Some(wishes) = &ask.fixed_ips {
-            let seeker =
-                Seeker { doer, network: &row.network_id, port: &row.id, mac: row.mac_address, device_owner: &row.device_owner };
-            let kept = addresses::reassign(tx, &seeker, &extras.fixed_ips, wishes)?;
+            let kept = addresses::reassign(tx, &Seeker { doer, port: &row }, &extras.fixed_ips, wishes)?;
             refuse_if_floating_needs(tx, &row.id, &kept)?;
             extras.fixed_ips = kept;
         }
@@ -224,7 +222,7 @@ impl Managed for Row {
                 return Err(Error::ServicePortInUse { port_id: self.id.to_string(), reason });
             }
         }
-        erase(tx, doer, &self.id)?;
+        erase(tx, doer, self)?;
         doer.removed(tx, self)?;
         Ok(())
     }
@@ -263,13 +261,13 @@ pub fn insert(tx: &mut Tx, doer: &Doer, network: &network::Row, ask: &Create) ->
         created_at: now,
         updated_at: now,
         generation: 1,
+        network_owner: (network.project_id != ask.project_id).then(|| network.project_id.clone()),
     };
     if !row.allowed_address_pairs.is_empty() && !port_security_enabled {
         return Err(Error::AddressPairAndPortSecurityRequired { port_id: row.id.to_string() });
     }
     insert_row(tx, &row)?;
-    let seeker = Seeker { doer, network: &network.id, port: &row.id, mac: mac_address, device_owner: &row.device_owner };
-    let fixed_ips = addresses::allocate(tx, &seeker, ask.fixed_ips.as_deref())?;
+    let fixed_ips = addresses::allocate(tx, &Seeker { doer, port: &row }, ask.fixed_ips.as_deref())?;
     let groups = match (&ask.security_groups, port_security_enabled) {
         (Some(groups), _) => groups.clone(),
         (None, true) => vec![security_group::store::default_of(tx, &row.project_id)?],
@@ -334,12 +332,14 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
 }
 
 /// Takes a port and all that hangs on it out of the tables; floating addresses that led to it lead nowhere.
-pub fn erase(tx: &mut Tx, doer: &Doer, id: &PortId) -> Result<()> {
+pub fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
+    let id = &row.id;
     floating_ip::store::disassociate_port(tx, doer, id)?;
-    ipam::store::release_all(tx, id)?;
+    ipam::store::release_all(tx, id, &row.key_of_addresses())?;
     tag::forget(tx, id.as_str())?;
     tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![id])?;
     tx.execute("DELETE FROM ports WHERE id = $1", &params![id])?;
+    quota::count_port(tx, &row.project_id, id, -1)?;
     keys::mark(tx, &keys::port(id))?;
     Ok(())
 }
@@ -368,9 +368,10 @@ fn insert_row(tx: &mut Tx, row: &Row) -> Result<()> {
             row.created_at,
             row.updated_at,
             row.generation,
+            row.network_owner.as_ref(),
         ],
     )?;
-    Ok(())
+    quota::count_port(tx, &row.project_id, &row.id, 1)
 }
 
 /// Groups of the port's own project, or any where the author sees all projects. All of them track connections, or none:

@@ -7,7 +7,7 @@ pub mod api;
 use std::collections::BTreeMap;
 
 use store::{Tx, params};
-use types::ProjectId;
+use types::{PortId, ProjectId};
 
 use crate::{Error, Result, settings::Settings};
 
@@ -77,9 +77,26 @@ pub fn take(tx: &mut Tx, project: &ProjectId, resource: Resource, more: i64, set
     Ok(())
 }
 
+/// Ports are counted as they come and go, since a project may have tens of thousands; of all else there are few.
 pub fn used(tx: &mut Tx, project: &ProjectId, resource: Resource) -> Result<i64> {
+    if resource == Resource::Port {
+        let rows = tx.query("SELECT ports FROM port_counts WHERE project_id = $1", &params![project])?;
+        return Ok(rows.iter().map(|row| row.get::<i64>(0)).sum::<store::Result<i64>>()?);
+    }
     let sql = format!("SELECT count(*) FROM {} WHERE project_id = $1", resource.table());
     Ok(tx.query_one(&sql, &params![project])?.get(0)?)
+}
+
+/// A port came (1) or went (-1). Those of the cloud itself are nobody's.
+pub fn count_port(tx: &mut Tx, project: &ProjectId, id: &PortId, change: i64) -> Result<()> {
+    if project.as_str().is_empty() {
+        return Ok(());
+    }
+    let digit: String = id.as_str().chars().take(1).collect();
+    let sql = "INSERT INTO port_counts (project_id, digit, ports) VALUES ($1, $2, $3) \
+               ON CONFLICT (project_id, digit) DO UPDATE SET ports = port_counts.ports + $3";
+    tx.execute(sql, &params![project, digit, change])?;
+    Ok(())
 }
 
 /// The limits of a project: the defaults with the operator's changes over them.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use access::{Allowed, Scope, Target};
 use api::{Cx, Fault, Reply, no_content};
 use http::StatusCode;
+use store::Tx;
 
 use super::{By, Served, Shown};
 use crate::{
     Result, Room, input,
-    listing::{self, check_revision},
+    listing::{self, Listing, check_revision},
     who::Doer,
 };
 
@@ -21,14 +22,28 @@ pub async fn list<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
     };
     let page = listing.clone();
     let found = room.list(move |tx| {
-        let select = R::narrow(page.apply(R::within(R::select(), scope.scope())), &page)?;
-        let rows = page.ordered(R::rows(tx, select)?);
+        let rows = page.ordered(rows_of::<R>(tx, scope.scope(), &page)?);
         let ends = rows.first().zip(rows.last()).map(|(first, last)| [first.id().to_owned(), last.id().to_owned()]);
         Ok((ends, R::with_rest(tx, rows)?))
     });
     let (ends, found) = found.await?;
     let views: Vec<_> = found.into_iter().map(|found| R::view(&room, &cx, found)).collect();
     listing.answer(&cx, R::MANY, &views, ends)
+}
+
+/// The rows of a page. One that is cut by ids alone costs what it holds, however many rows there are beside it.
+fn rows_of<R: Shown>(tx: &mut Tx, scope: &Scope, page: &Listing) -> Result<Vec<R>> {
+    let Some(limit) = page.limit_by_id() else {
+        let select = R::narrow(page.apply(R::within(R::select(), scope)), page)?;
+        return R::rows(tx, select);
+    };
+    let mut rows = Vec::new();
+    for sight in R::sights(R::select(), scope) {
+        rows.extend(R::rows(tx, R::narrow(page.apply(sight), page)?)?);
+    }
+    rows.sort_by(|one: &R, other| page.order_of_ids(one.id(), other.id()));
+    rows.truncate(limit);
+    Ok(rows)
 }
 
 pub async fn show<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {

@@ -42,6 +42,12 @@ pub trait Kept: Clone + Serialize + Send + Sync + Sized + 'static {
         who::within(select, scope, Self::VISIBLE)
     }
 
+    /// The same as several queries which have no row in common, where each is answered in the order of ids faster than all at
+    /// once.
+    fn sights(select: Select, scope: &Scope) -> Vec<Select> {
+        vec![Self::within(select, scope)]
+    }
+
     /// The row, if the scope lets see it; else it is not there.
     fn find(tx: &mut Tx, scope: &Allowed<Scope>, id: &str) -> Result<Self> {
         let select = Self::within(Self::select().filter("id = ", id), scope.scope());

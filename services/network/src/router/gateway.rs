@@ -33,15 +33,8 @@ pub fn set(tx: &mut Tx, doer: &Doer, row: &mut Row, wish: &GatewayWish) -> Resul
     match current {
         Some(port) if port.network_id == network.id => {
             if let Some(wishes) = &wish.external_fixed_ips {
-                let seeker = addresses::Seeker {
-                    doer,
-                    network: &network.id,
-                    port: &port.id,
-                    mac: port.mac_address,
-                    device_owner: ROUTER_GATEWAY,
-                };
                 let current = port::store::addresses_of(tx, &port.id)?;
-                addresses::reassign(tx, &seeker, &current, wishes)?;
+                addresses::reassign(tx, &addresses::Seeker { doer, port: &port }, &current, wishes)?;
                 crate::keys::mark(tx, &crate::keys::port(&port.id))?;
             }
         }
@@ -72,7 +65,7 @@ pub fn clear(tx: &mut Tx, doer: &Doer, row: &mut Row) -> Result<()> {
     }
     // The router's row points to the port, so it lets go first.
     tx.execute("UPDATE routers SET gateway_port_id = NULL WHERE id = $1", &params![&row.id])?;
-    port::store::erase(tx, doer, &id)?;
+    port::store::erase(tx, doer, &gateway)?;
     doer.removed(tx, &gateway)?;
     row.enable_snat = true;
     Ok(())

@@ -174,11 +174,11 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
     let answer = connection(tx, &router, &interface.port, subnets.first(), &interface.fixed_ips)?;
     let rest: Vec<&FixedIp> = interface.fixed_ips.iter().filter(|fixed| !subnets.contains(&fixed.subnet_id)).collect();
     if rest.is_empty() {
-        port::store::erase(tx, doer, &interface.port.id)?;
+        port::store::erase(tx, doer, &interface.port)?;
         doer.removed(tx, &interface.port)?;
     } else {
         for gone in interface.fixed_ips.iter().filter(|fixed| subnets.contains(&fixed.subnet_id)) {
-            ipam::store::release(tx, &gone.subnet_id, gone.ip_address)?;
+            ipam::store::release(tx, &gone.subnet_id, gone.ip_address, &keys::router(&router.id))?;
         }
         keys::mark(tx, &keys::port(&interface.port.id))?;
     }

@@ -14,7 +14,7 @@ use types::{NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
 use crate::{
     Error,
-    keys::Kind,
+    keys::{Kind, Read},
     northbound,
     port::FixedIp,
     resource::{Kept, common_columns},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 const KIND: Kind =
-    Kind { name: "router", table: "routers", rows: |tx, around, id| northbound::router::rows(tx, around, &id.into()) };
+    Kind { name: "router", table: "routers", rows: Read::One(|tx, around, id| northbound::router::rows(tx, around, &id.into())) };
 
 pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("router", api::routes).with(crate::Own { keys: &[KIND] });
 

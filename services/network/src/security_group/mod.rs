@@ -11,12 +11,13 @@ use types::{ProjectId, SecurityGroupId, Timestamp};
 
 use crate::{
     Error,
-    keys::Kind,
+    keys::{Kind, Read},
     northbound,
     resource::{Kept, common_columns},
 };
 
-const KIND: Kind = Kind { name: "sg", table: "security_groups", rows: |tx, _, id| northbound::acl::group(tx, &id.into()) };
+const KIND: Kind =
+    Kind { name: "sg", table: "security_groups", rows: Read::One(|tx, _, id| northbound::acl::group(tx, &id.into())) };
 
 pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("security_group", api::routes).with(crate::Own { keys: &[KIND] });
 

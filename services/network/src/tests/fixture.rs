@@ -60,8 +60,18 @@ impl Cloud {
         Self { world, north, south, northd: None, network, talk, loops: None, hosts: None }
     }
 
-    /// With the room's loops running.
+    /// With the loops that write to OVN running. Nothing looks whether it stays as it was written.
     pub async fn live() -> Self {
+        let mut cloud = Self::quiet().await;
+        let mut tasks = Tasks::new(Board::default());
+        cloud.network.spawn_writers(&mut tasks);
+        cloud.loops = Some(tasks);
+        cloud.hosts = Some(cloud.network.watch_hosts());
+        cloud
+    }
+
+    /// With all of the room's loops.
+    pub async fn whole() -> Self {
         let mut cloud = Self::quiet().await;
         let mut tasks = Tasks::new(Board::default());
         cloud.network.spawn(&mut tasks);

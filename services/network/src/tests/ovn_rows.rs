@@ -26,7 +26,8 @@ async fn rows_say_what_the_tables_say() {
     let routes = format!("classless_static_route=\"{{169.254.169.254/32,{door}, 0.0.0.0/0,10.0.0.1}}\"");
     assert!(options.contains(&routes), "{options}");
     assert!(options.contains("mtu=\"1442\""), "{options}");
-    let drop = cloud.nbctl(&["get", "Port_Group", "neutron_pg_drop", "ports"]);
+    let group = format!("drop_{}", network.replace('-', "_"));
+    let drop = cloud.nbctl(&["get", "Port_Group", &group, "ports"]);
     assert!(drop.contains('-'), "{drop}");
 
     update(&member, "subnets", "subnet", &subnet, json!({"enable_dhcp": false})).await;
@@ -43,7 +44,7 @@ async fn rows_say_what_the_tables_say() {
     assert_eq!(get("dhcpv4_options"), "[]");
     assert_eq!(get("addresses"), "[\"fa:16:3e:00:00:09 10.0.0.109\", unknown]");
     assert_eq!(get("enabled"), "false");
-    assert_eq!(cloud.nbctl(&["get", "Port_Group", "neutron_pg_drop", "ports"]), "[]");
+    assert_eq!(cloud.nbctl(&["get", "Port_Group", &group, "ports"]), "[]");
     assert!(cloud.network.audit().await.unwrap().is_empty());
 
     member.delete(&path(&format!("ports/{port}"))).await.expect(204);
@@ -86,7 +87,7 @@ async fn drift_is_repaired() {
     cloud.nbctl(&["ls-add", "theirs"]);
     until("both differences to be seen", async || cloud.network.audit().await.unwrap().len() == 2).await;
     let kinds: Vec<String> = cloud.network.audit().await.unwrap().into_iter().map(|finding| finding.kind).collect();
-    assert_eq!(kinds, ["missing", "leftover"]);
+    assert_eq!(kinds, ["leftover", "missing"]);
     assert_eq!(cloud.network.sweep().await.unwrap(), 2);
     assert!(cloud.network.audit().await.unwrap().is_empty());
     assert!(cloud.nbctl(&["get", "Logical_Switch_Port", &port, "addresses"]).contains("10.0.0."));
