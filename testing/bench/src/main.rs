@@ -12,6 +12,7 @@ mod list;
 mod load;
 mod login;
 mod memory;
+mod ports;
 mod process;
 mod report;
 mod rounds;
@@ -35,7 +36,7 @@ use report::Report;
                   The other measures make what they need and remove it; `memory` uses FERROSTACK_HOME's cloud if it is set."
 )]
 struct Arguments {
-    /// Only these measures (default: all but `scale`, `scale-ports` and `server`)
+    /// Only these measures (default: all but `ports`, `scale`, `scale-ports` and `server`)
     #[arg(long, value_delimiter = ',', value_name = "MEASURE")]
     only: Vec<Measure>,
     /// How often floor and ours take turns
@@ -81,6 +82,8 @@ enum Measure {
     Scale,
     /// The same with a port for each server
     ScalePorts,
+    /// One network with 20,000 ports beside one with 100, on both engines
+    Ports,
     /// Server create until ACTIVE, over the same QEMU started by hand
     Server,
 }
@@ -149,6 +152,7 @@ fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()
             Measure::Login => login::measure(plan, report).await,
             Measure::List => list::measure(plan, report).await,
             Measure::Image => image::measure(plan, report).await,
+            Measure::Ports => ports::measure(plan, report).await,
             Measure::Scale => scale::measure(plan, report).await,
             Measure::ScalePorts => scale::with_ports(plan, report).await,
             Measure::Server => server::measure(plan, report).await,

@@ -76,6 +76,11 @@ impl Line {
         Self { measure, name: name.into(), unit, ours, floor: None, goal: None, rounds: rounds.to_vec() }
     }
 
+    /// The same figure, of these rounds.
+    pub fn with(self, rounds: &[f64]) -> Self {
+        Self { ours: Spread::of(rounds), rounds: rounds.to_vec(), ..self }
+    }
+
     /// How many times the floor ours is.
     pub fn over(self, name: &'static str, floor: &[f64]) -> Self {
         self.compare(name, floor, Comparison::Ratio)

@@ -78,6 +78,11 @@ impl Replica {
         rows.map(|(uuid, row)| (*uuid, row))
     }
 
+    /// How many rows a table has.
+    pub fn count(&self, table: &str) -> usize {
+        self.tables.get(table).map_or(0, |rows| rows.by_uuid.len())
+    }
+
     /// One row.
     pub fn row(&self, table: &str, uuid: Uuid) -> Option<&Row> {
         self.tables.get(table)?.by_uuid.get(&uuid)
