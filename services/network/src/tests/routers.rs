@@ -202,7 +202,7 @@ async fn floating_ips_that_cannot_be() {
     refused(post(&member, json!({"floating_network_id": NOTHING})).await, 404, "NetworkNotFound");
     refused(post(&member, json!({"floating_network_id": network})).await, 400, "HTTPBadRequest");
     refused(
-        post(&member, json!({"floating_network_id": public, "floating_ip_address": "172.24.4.50"})).await,
+        post(&member, json!({"floating_network_id": public, "floating_ip_address": "172.24.4.150"})).await,
         403,
         "PolicyNotAuthorized",
     );
@@ -220,12 +220,12 @@ async fn floating_ips_that_cannot_be() {
     assert_eq!(ids(&cloud.admin(), "ports", "ports", "?device_owner=network:floatingip").await.len(), 0);
 
     let admin = cloud.admin();
-    let chosen = post(&admin, json!({"floating_network_id": public, "floating_ip_address": "172.24.4.50"})).await.expect(201);
-    let again = json!({"floating_network_id": public, "floating_ip_address": "172.24.4.50"});
+    let chosen = post(&admin, json!({"floating_network_id": public, "floating_ip_address": "172.24.4.150"})).await.expect(201);
+    let again = json!({"floating_network_id": public, "floating_ip_address": "172.24.4.150"});
     refused(post(&admin, again).await, 409, "IpAddressAlreadyAllocated");
     let outside = json!({"floating_network_id": public, "floating_ip_address": "172.24.5.50"});
     refused(post(&admin, outside).await, 400, "InvalidIpForNetwork");
-    assert_eq!(chosen["floatingip"]["floating_ip_address"], "172.24.4.50");
+    assert_eq!(chosen["floatingip"]["floating_ip_address"], "172.24.4.150");
     refused(
         member.put(&path(&format!("networks/{public}")), json!({"network": {"name": "mine"}})).await,
         403,
