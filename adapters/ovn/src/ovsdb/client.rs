@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::remote::Remote;
 use super::follow::{Follower, Followers, Interest};
+use super::remote::Remote;
 use super::replica::{Indexes, Replica};
 use super::session::{self, Ended};
 use super::transaction::{Outcome, Transaction};

@@ -16,8 +16,8 @@ pub(crate) mod wire;
 
 pub use client::{Client, Watched};
 pub use datum::{Atom, Datum};
-pub use follow::{Follower, Touched};
 pub(crate) use follow::Interest;
+pub use follow::{Follower, Touched};
 pub use remote::{Remote, TlsFiles};
 pub use replica::{KeyedRow, Referrer, Replica, Row};
 pub use schema::{ColumnType, Schema};

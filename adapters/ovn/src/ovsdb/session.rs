@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::client::{Call, Shared};
-use super::remote::{Remote, Stream};
 use super::follow::Touch;
+use super::remote::{Remote, Stream};
 use super::replica::Replica;
 use super::schema::Schema;
 use super::wire::{self, Message, Splitter};

@@ -92,7 +92,13 @@ impl Replica {
         touched
     }
 
-    fn apply_row(&mut self, table: &Arc<str>, uuid: Uuid, update: &Map<String, Value>, touches: &mut Touches) -> Result<(), String> {
+    fn apply_row(
+        &mut self,
+        table: &Arc<str>,
+        uuid: Uuid,
+        update: &Map<String, Value>,
+        touches: &mut Touches,
+    ) -> Result<(), String> {
         if let Some(columns) = update.get("initial").or_else(|| update.get("insert")) {
             self.drop_row(table, uuid, touches);
             let columns = self.parse(table, columns)?;
@@ -153,7 +159,13 @@ impl Replica {
     }
 
     /// Changes columns in place, and the indexes as far as they speak of what changed.
-    fn alter(&mut self, table: &Arc<str>, uuid: Uuid, columns: Vec<(Arc<str>, Datum)>, touches: &mut Touches) -> Result<(), String> {
+    fn alter(
+        &mut self,
+        table: &Arc<str>,
+        uuid: Uuid,
+        columns: Vec<(Arc<str>, Datum)>,
+        touches: &mut Touches,
+    ) -> Result<(), String> {
         let unknown = || format!("{table} row {uuid} was modified but is unknown");
         let row = self.row(table, uuid).ok_or_else(unknown)?;
         let (old_key, old_name) = (row.key(self.indexes.key_name).cloned(), row.name().cloned());

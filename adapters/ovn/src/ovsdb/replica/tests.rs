@@ -97,9 +97,7 @@ fn an_update_says_which_keys_it_touched() {
 #[test]
 fn what_happened_while_nobody_listened_is_found_by_comparing() {
     let rows: Vec<Uuid> = (0..4).map(|_| Uuid::new_v4()).collect();
-    let holding = |key: &str, held: Uuid, name: &str| {
-        json!({"initial": {"name": name, "external_ids": ["map", [["key", key]]], "ports": ["uuid", held.to_string()]}})
-    };
+    let holding = |key: &str, held: Uuid, name: &str| json!({"initial": {"name": name, "external_ids": ["map", [["key", key]]], "ports": ["uuid", held.to_string()]}});
     let told = |name: &str, held: Uuid, last: (Uuid, &str)| {
         json!({"S": {
             rows[0].to_string(): holding("n/1/switch", held, name), rows[1].to_string(): {"initial": with_key("p/1/port")},
@@ -120,13 +118,16 @@ fn what_is_the_default_is_not_held_and_is_there() {
     let (mut replica, row) = (replica(), Uuid::new_v4());
     let update = |change: Value| json!({"S": {row.to_string(): change}});
     replica.apply(&update(json!({"insert": {"name": "", "labels": ["set", []]}}))).unwrap();
-    let columns = |replica: &Replica| replica.row("S", row).unwrap().columns().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    let columns =
+        |replica: &Replica| replica.row("S", row).unwrap().columns().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
     assert!(columns(&replica).is_empty());
     assert_eq!(replica.row("S", row).unwrap().get("name"), &Datum::from(""));
     replica.apply(&update(json!({"modify": {"labels": ["set", ["a", "b", "c"]], "name": "x"}}))).unwrap();
     assert_eq!(columns(&replica), ["labels", "name"]);
     assert_eq!(replica.named("S", "x").map(|(found, _)| found), Some(row));
-    for (change, labels) in [(json!(["set", ["a", "d"]]), vec!["b", "c", "d"]), (json!(["set", ["b", "c"]]), vec!["d"]), (json!("d"), vec![])] {
+    for (change, labels) in
+        [(json!(["set", ["a", "d"]]), vec!["b", "c", "d"]), (json!(["set", ["b", "c"]]), vec!["d"]), (json!("d"), vec![])]
+    {
         replica.apply(&update(json!({"modify": {"labels": change}}))).unwrap();
         assert_eq!(replica.row("S", row).unwrap().get("labels"), &Datum::set(labels));
     }
