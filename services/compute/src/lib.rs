@@ -166,6 +166,7 @@ impl Compute {
         tasks.spawn(self.clone().heed_floating_ips());
         tasks.spawn(self.clone().heed_other_controllers());
         tasks.spawn(self.clone().heed_images());
+        tasks.spawn(self.clone().remind_nodes());
     }
 
     /// Whether a node is not connected and was not for so long, as far as this process can know.

@@ -26,6 +26,7 @@ mod pattern;
 mod place;
 pub(crate) mod reconcile;
 mod released;
+mod reminder;
 pub(crate) mod row;
 pub(crate) mod save;
 pub(crate) mod schedule;

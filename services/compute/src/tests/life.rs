@@ -9,6 +9,7 @@ use contracts::{
     nodes::ImageSource,
 };
 use serde_json::json;
+use store::Actor;
 use types::{Generation, ServerId, Timestamp};
 use world::World;
 
@@ -17,7 +18,10 @@ use super::{
     far::{Far, Manner, node_id},
     server, server_with,
 };
-use crate::Patience;
+use crate::{
+    Patience,
+    server::{Server, save::save, state::Power, store as table},
+};
 
 #[tokio::test]
 async fn a_server_is_built_and_deleted() {
@@ -67,6 +71,7 @@ async fn a_node_is_told_what_its_machine_needs() {
     assert_eq!(machine.metadata.user_data.as_ref().unwrap().reveal(), "I2Nsb3VkLWNvbmZpZwo=");
     assert_eq!(machine.metadata.admin_password, None, "a password is forgotten once it was told");
     assert_eq!(machine.nics().count(), 1);
+    assert!(machine.root().unwrap().made, "it ran, so it has a disk, and none is made anew");
     assert!(machine.metadata.floating_ips.is_empty());
     *cloud.far.floating_ip.lock().unwrap() = Some([172, 24, 4, 9].into());
     let later = cloud.wanted(&node_id("h1")).await;
@@ -74,6 +79,22 @@ async fn a_node_is_told_what_its_machine_needs() {
     let sha512 = &machine.root().unwrap().sha512;
     assert!(cloud.compute.image_file(&node_id("h1"), sha512).await.is_ok());
     assert!(cloud.compute.image_file(&node_id("h2"), sha512).await.is_err(), "a host gets no image that it does not need");
+}
+
+#[tokio::test]
+async fn what_was_written_and_not_told_is_told_soon() {
+    let cloud = Cloud::with_hosts(&["h1"]).await;
+    let id = cloud.create("web").await;
+    cloud.until(&id, "ACTIVE").await;
+    // As when a client hangs up between the commit of its request and the word to the node.
+    let server = ServerId::new(id.as_str());
+    let write = cloud.store().write(move |tx| -> crate::error::Result<_> {
+        let before = table::find(tx, &server)?.unwrap();
+        let after = Server { power: Power::Stopped, ..before.clone() };
+        save(tx, &Actor::system("test"), "server.stop", &before, after)
+    });
+    write.await.unwrap();
+    cloud.until(&id, "SHUTOFF").await;
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn a_report_that_is_not_taken_in_soon_is_refused_for_now() {
     let report = Observed { as_of: 1, complete: false, things: vec![found(FIRST, MachineState::Running)] };
     let began = Instant::now();
     let refused = stranger.client.report(&report).await.unwrap_err();
-    assert!(matches!(&refused, Error::Refused(refusal) if refusal.kind == RefusalKind::Unavailable), "{refused:?}");
+    assert!(matches!(&refused, Error::NotNow { refusal, .. } if refusal.kind == RefusalKind::Unavailable), "{refused:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "before a node gives up on the answer");
 
     // The session lives, and what was refused is taken when it is said again.

@@ -53,7 +53,7 @@ fn broken() -> Sent {
 }
 
 fn refused(error: &Error, kind: RefusalKind) -> bool {
-    matches!(error, Error::Refused(refusal) if refusal.kind == kind)
+    matches!(error, Error::Refused(refusal) | Error::NotNow { refusal, .. } if refusal.kind == kind)
 }
 
 fn transfer() -> Transfer {
@@ -71,11 +71,11 @@ async fn a_ticket_opens_its_stream_to_its_node_only() {
     let data = one.client.get(&read.path()).await.unwrap().into_body().collect().await.unwrap().to_bytes();
     assert_eq!(data.len(), 3 * PIECE);
     let send = cloud.fleet.ticket(&one.id, &Stream::Snapshot { image_id: "i".into() });
-    one.client.put(&send.path(), pieces(5, Arc::default())).await.unwrap();
+    one.client.put(&send.path(), pieces(5, Arc::default()), 5 * PIECE as u64).await.unwrap();
     assert_eq!(cloud.rooms.taken.lock().unwrap()[&"i".into()], 5 * PIECE);
 
     assert!(refused(&two.client.get(&read.path()).await.unwrap_err(), RefusalKind::NotFound));
-    let stolen = two.client.put(&send.path(), pieces(1, Arc::default())).await.unwrap_err();
+    let stolen = two.client.put(&send.path(), pieces(1, Arc::default()), PIECE as u64).await.unwrap_err();
     assert!(refused(&stolen, RefusalKind::NotFound));
     let wrong_way = one.client.get(&send.path()).await.unwrap_err();
     assert!(refused(&wrong_way, RefusalKind::NotFound));
@@ -110,8 +110,9 @@ async fn a_disk_goes_from_node_to_node_as_fast_as_it_is_read_and_again_when_it_b
     assert!(refused(&to.client.get(&out).await.unwrap_err(), RefusalKind::NotFound));
 
     // It breaks off: both ends learn of it.
-    let (sent, read) =
-        tokio::join!(from.client.put(&out, broken()), async { to.client.get(&into).await.unwrap().into_body().collect().await });
+    let (sent, read) = tokio::join!(from.client.put(&out, broken(), 1 << 20), async {
+        to.client.get(&into).await.unwrap().into_body().collect().await
+    });
     assert!(sent.is_err() && read.is_err(), "{sent:?}, {read:?}");
 
     // Both come again. Nothing is kept on the way: what nobody reads is not sent.
@@ -119,7 +120,7 @@ async fn a_disk_goes_from_node_to_node_as_fast_as_it_is_read_and_again_when_it_b
     let number = 2000;
     let sending = {
         let (client, out, asked) = (from.client.clone(), out.clone(), asked.clone());
-        tokio::spawn(async move { client.put(&out, pieces(number, asked)).await })
+        tokio::spawn(async move { client.put(&out, pieces(number, asked), number * PIECE as u64).await })
     };
     let mut body = timeout(PATIENCE, to.client.get(&into)).await.unwrap().unwrap().into_body();
     let mut length = body.frame().await.unwrap().unwrap().into_data().unwrap().len();
@@ -137,7 +138,7 @@ async fn a_sender_whose_reader_went_away_is_told_to_come_again() {
     let (from, to) = (cloud.stranger("from").await, cloud.stranger("to").await);
     let out = cloud.fleet.ticket(&from.id, &Stream::DiskOut { transfer: transfer() }).path();
     let into = cloud.fleet.ticket(&to.id, &Stream::DiskIn { transfer: transfer() }).path();
-    let sending = tokio::spawn(async move { from.client.put(&out, pieces(4000, Arc::default())).await });
+    let sending = tokio::spawn(async move { from.client.put(&out, pieces(4000, Arc::default()), 4000 * PIECE as u64).await });
     let mut body = timeout(PATIENCE, to.client.get(&into)).await.unwrap().unwrap().into_body();
     body.frame().await.unwrap().unwrap();
     drop((body, to));
