@@ -61,6 +61,21 @@ pub trait Placement: Send + Sync {
         user: &'a UserId,
     ) -> BoxFuture<'a, Result<Claim, Refusal>>;
 
+    /// What a consumer holds is held by another from now on: the room that a server leaves, under the name of its move. If the
+    /// other holds something already, this was done.
+    fn set_aside<'a>(
+        &'a self,
+        consumer: &'a AllocationConsumer,
+        under: &'a AllocationConsumer,
+    ) -> BoxFuture<'a, Result<(), Refusal>>;
+
+    /// The other way: the consumer holds what was set aside, and nothing else. If nothing is set aside, this was done.
+    fn take_back<'a>(
+        &'a self,
+        from: &'a AllocationConsumer,
+        consumer: &'a AllocationConsumer,
+    ) -> BoxFuture<'a, Result<(), Refusal>>;
+
     /// The provider of which the consumer holds an allocation.
     fn held<'a>(&'a self, consumer: &'a AllocationConsumer) -> BoxFuture<'a, Result<Option<ProviderId>, Refusal>>;
 

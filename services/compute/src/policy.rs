@@ -25,6 +25,15 @@ access::policies! {
     SERVER_START = "os_compute_api:servers:start", MEMBER, "Start a server.";
     SERVER_STOP = "os_compute_api:servers:stop", MEMBER, "Stop a server.";
     SERVER_REBOOT = "os_compute_api:servers:reboot", MEMBER, "Reboot a server.";
+    SERVER_PAUSE = "os_compute_api:os-pause-server:pause", MEMBER, "Pause a server.";
+    SERVER_UNPAUSE = "os_compute_api:os-pause-server:unpause", MEMBER, "Let a paused server go on.";
+    SERVER_RESCUE = "os_compute_api:os-rescue", MEMBER, "Boot a server from another image, to repair it.";
+    SERVER_UNRESCUE = "os_compute_api:os-unrescue", MEMBER, "Boot a rescued server from its own disk again.";
+    SERVER_RESIZE = "os_compute_api:servers:resize", MEMBER, "Give a server another flavor.";
+    SERVER_CONFIRM_RESIZE = "os_compute_api:servers:confirm_resize", MEMBER, "Keep the new flavor of a server.";
+    SERVER_REVERT_RESIZE = "os_compute_api:servers:revert_resize", MEMBER, "Go back to the old flavor of a server.";
+    SERVER_MIGRATE = "os_compute_api:os-migrate-server:migrate", ADMIN, "Move a server to another host, switched off meanwhile.";
+    SERVER_MIGRATE_HOST = "os_compute_api:os-migrate-server:migrate:host", ADMIN, "Choose the host to which a server moves.";
     SERVER_CREATE_IMAGE = "os_compute_api:servers:create_image", MEMBER, "Make an image of a server's disk.";
     SERVER_RESET_STATE = "os_compute_api:os-admin-actions:reset_state", ADMIN, "Set the state of a server.";
     SERVER_LOCK = "os_compute_api:os-lock-server:lock", MEMBER, "Lock a server.";

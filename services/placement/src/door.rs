@@ -98,6 +98,34 @@ impl Door for Placement {
         })
     }
 
+    fn set_aside<'a>(
+        &'a self,
+        consumer: &'a AllocationConsumer,
+        under: &'a AllocationConsumer,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        let (from, to) = (consumer.to_string(), under.to_string());
+        Box::pin(async move {
+            let write = self.store.write(move |tx| {
+                if allocations::consumer(tx, &to)?.is_some() {
+                    return Ok(());
+                }
+                allocations::hand_over(tx, &Actor::system("compute"), &from, &to, "MIGRATION")
+            });
+            Ok(write.await?)
+        })
+    }
+
+    fn take_back<'a>(
+        &'a self,
+        from: &'a AllocationConsumer,
+        consumer: &'a AllocationConsumer,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        let (from, to) = (from.to_string(), consumer.to_string());
+        Box::pin(async move {
+            Ok(self.store.write(move |tx| allocations::hand_over(tx, &Actor::system("compute"), &from, &to, "INSTANCE")).await?)
+        })
+    }
+
     fn held<'a>(&'a self, consumer: &'a AllocationConsumer) -> BoxFuture<'a, Result<Option<ProviderId>, Refusal>> {
         let id = consumer.to_string();
         Box::pin(async move {

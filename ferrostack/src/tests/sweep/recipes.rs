@@ -120,6 +120,7 @@ const BODIES: &[(&str, &str)] = &[
     ("os-resetState", r#"{"state": "active"}"#),
     ("reboot", r#"{"type": "HARD"}"#),
     ("createImage", r#"{"name": "canary"}"#),
+    ("resize", r#"{"flavorRef": "m1.small"}"#),
     ("os-getConsoleOutput", r#"{"length": 5}"#),
     ("PUT /placement/resource_providers/{uuid}", r#"{"name": "of-all-$number"}"#),
     ("PUT /placement/resource_providers/{uuid}/inventories", r#"{"resource_provider_generation": 0, "inventories": {}}"#),

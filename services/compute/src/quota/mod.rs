@@ -8,7 +8,7 @@ mod api;
 mod store;
 
 pub(crate) use api::routes;
-pub(crate) use store::{Usage, fitting, limit, limits, usage};
+pub(crate) use store::{Usage, check_growth, fitting, limit, limits, usage};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("quota", routes);
 

@@ -7,7 +7,10 @@ use store::{Tx, params};
 use types::ProjectId;
 
 use super::{RESOURCES, Resource};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    flavor::Size,
+};
 
 /// What the servers of a project use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -89,6 +92,24 @@ pub(crate) fn fitting(tx: &mut Tx, project: &ProjectId, each: Usage, least: i64,
         list(|o| o.3.to_string()),
         list(|o| o.0.to_owned()),
     )))
+}
+
+/// Refuses a server that would outgrow the project. Called in the transaction in which it begins to.
+pub(crate) fn check_growth(tx: &mut Tx, project: &ProjectId, from: &Size, to: &Size) -> Result<()> {
+    let (limits, used) = (limits(tx, project)?, usage(tx, project)?);
+    let memory = |size: &Size| i64::try_from(size.memory_mb).unwrap_or(i64::MAX);
+    for (resource, more, used) in [
+        (Resource::Cores, i64::from(to.vcpus) - i64::from(from.vcpus), used.cores),
+        (Resource::Ram, memory(to) - memory(from), used.ram),
+    ] {
+        let (name, limit) = (resource.name(), limits.get(resource.name()).copied().unwrap_or(-1));
+        if more > 0 && limit >= 0 && used + more > limit {
+            return Err(Error::over_quota(format!(
+                "Quota exceeded for {name}: Requested {more}, but already used {used} of {limit} {name}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn set(tx: &mut Tx, project: &ProjectId, changes: &[(&'static str, i64)]) -> Result<()> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use api::{Cx, Fault, Reply};
-use contracts::node::ThingId;
+use contracts::node::{Feature, ThingId};
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::Tx;
@@ -19,7 +19,7 @@ use super::{
     state::{Life, Power, Reboot},
 };
 use crate::{
-    Compute,
+    Compute, Patience,
     error::{Error, Result},
     input::{Object, Read, argument, wrong},
     instance_action::{self, Action},
@@ -34,6 +34,29 @@ pub(super) async fn start(room: Arc<Compute>, mut cx: Cx) -> Reply {
 pub(super) async fn stop(room: Arc<Compute>, mut cx: Cx) -> Reply {
     argument(&mut cx, "os-stop").await?;
     change_power(&room, &cx, Act::Stop, Action::Stop, |was| (Ask::Stop(PowerAsk { was }), Power::Stopped)).await
+}
+
+pub(super) async fn pause(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    argument(&mut cx, "pause").await?;
+    demand(&room, &cx, Act::Pause, Feature::Pause).await?;
+    change_power(&room, &cx, Act::Pause, Action::Pause, |was| (Ask::Pause(PowerAsk { was }), Power::Paused)).await
+}
+
+pub(super) async fn unpause(room: Arc<Compute>, mut cx: Cx) -> Reply {
+    argument(&mut cx, "unpause").await?;
+    change_power(&room, &cx, Act::Unpause, Action::Unpause, |was| (Ask::Unpause(PowerAsk { was }), Power::Running)).await
+}
+
+/// The server, if this may be done to it and its host knows how. Asked before anything is written down.
+pub(super) async fn demand(room: &Compute, cx: &Cx, act: Act, feature: Feature) -> Read<Server> {
+    let guard = Guard::of(cx)?;
+    let server = room.store.read(move |tx| guard.admit(tx, act)).await?;
+    if let Some(node) = &server.node_id
+        && let Some(facts) = room.nodes.get(node).await?
+    {
+        facts.demand(feature)?;
+    }
+    Ok(server)
 }
 
 async fn change_power(room: &Compute, cx: &Cx, act: Act, action: Action, to: fn(Power) -> (Ask, Power)) -> Reply {
@@ -90,7 +113,38 @@ pub(super) async fn begin(
             Ok(saved)
         })
         .await?;
+    work::crash::point("compute.operation.recorded");
     room.tell(&saved);
+    Ok(saved.server)
+}
+
+/// Moves an operation on that waits for a word of its user.
+pub(super) async fn move_on(
+    room: &Compute,
+    cx: &Cx,
+    act: Act,
+    action: Action,
+    next: impl Fn(&mut Server, &Operation, &Patience) -> Result<Operation> + Send + Sync + 'static,
+) -> Read<Server> {
+    let (guard, actor, patience) = (Guard::of(cx)?, cx.actor(), room.patience);
+    let saved = room
+        .store
+        .write(move |tx| -> Result<_> {
+            let before = guard.admit(tx, act)?;
+            let Some(operation) = before.open() else {
+                return Err(Error::conflict(format!("Instance {} waits for no such word.", before.id)));
+            };
+            let mut after = before.clone();
+            after.operation = Some(next(&mut after, operation, &patience)?);
+            let saved = save(tx, &actor, action.verb(), &before, after)?;
+            let generation = (action == Action::Unrescue).then_some(saved.server.generation);
+            instance_action::begin(tx, &actor, &saved.server, action, generation)?;
+            Ok(saved)
+        })
+        .await?;
+    work::crash::point("compute.operation.recorded");
+    room.tell(&saved);
+    room.bell.ring_for([saved.server.id.as_str()]);
     Ok(saved.server)
 }
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 use types::ServerId;
 
 use super::{
-    action, console, create, guest_password, interfaces, list, metadata, snapshot, store as table, tags, update,
+    action, console, create, guest_password, interfaces, list, metadata, rescue, resize, snapshot, store as table, tags, update,
     view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, policy, versions::v};
@@ -42,6 +42,16 @@ pub(crate) fn routes() -> Routes<Compute> {
         .action(ACTION, "os-start", &policy::SERVER_START, action::start)
         .action(ACTION, "os-stop", &policy::SERVER_STOP, action::stop)
         .action(ACTION, "reboot", &policy::SERVER_REBOOT, action::reboot)
+        .action(ACTION, "pause", &policy::SERVER_PAUSE, action::pause)
+        .action(ACTION, "unpause", &policy::SERVER_UNPAUSE, action::unpause)
+        .action(ACTION, "rescue", &policy::SERVER_RESCUE, rescue::rescue)
+        .action(ACTION, "unrescue", &policy::SERVER_UNRESCUE, rescue::unrescue)
+        .action(ACTION, "resize", &policy::SERVER_RESIZE, resize::resize)
+        .asking(&[&policy::FLAVOR_CREATE])
+        .action(ACTION, "confirmResize", &policy::SERVER_CONFIRM_RESIZE, resize::confirm)
+        .action(ACTION, "revertResize", &policy::SERVER_REVERT_RESIZE, resize::revert)
+        .action(ACTION, "migrate", &policy::SERVER_MIGRATE, resize::migrate)
+        .asking(&[&policy::SERVER_MIGRATE_HOST])
         .action(ACTION, "createImage", &policy::SERVER_CREATE_IMAGE, snapshot::create)
         .action(ACTION, "forceDelete", &policy::SERVER_FORCE_DELETE, action::delete)
         .action(ACTION, "os-resetState", &policy::SERVER_RESET_STATE, action::reset_state)

@@ -77,6 +77,18 @@ pub(crate) fn insert_first(tx: &mut Tx, server: &ServerId, nics: &[NicAsk]) -> R
     Ok(())
 }
 
+/// Room that is held for an operation, beside the server's own.
+pub(crate) fn insert_allocation(tx: &mut Tx, server: &ServerId, operation: &OperationId) -> Result<()> {
+    insert(tx, server, Kind::Allocation, None, Some(operation))
+}
+
+/// That room was given back.
+pub(crate) fn remove_allocation(tx: &mut Tx, server: &ServerId, operation: &OperationId) -> Result<()> {
+    let sql = "DELETE FROM server_claims WHERE server_id = $1 AND kind = 'allocation' AND operation_id = $2";
+    tx.execute(sql, &params![server, operation])?;
+    Ok(())
+}
+
 /// A machine that this node may have from now on.
 pub(crate) fn insert_machine(tx: &mut Tx, server: &ServerId, node: &NodeId) -> Result<()> {
     insert(tx, server, Kind::Machine, Some(node), None)

@@ -150,6 +150,13 @@ async fn find_image(room: &Compute, project: &ProjectId, ask: &Ask) -> Read<Imag
     Ok(image)
 }
 
+/// A server can boot from it.
+pub(super) fn is_bootable(image: &ImageFacts) -> bool {
+    image.status == "active"
+        && BOOTABLE.contains(&image.disk_format.as_str())
+        && !CLOSED.contains(&image.container_format.as_str())
+}
+
 /// The flavor and the keypair, from our own tables.
 async fn find_ours(room: &Compute, cx: &Cx, ask: &Ask) -> Read<(Flavor, Option<Keypair>)> {
     let viewer = flavor::viewer(cx);
@@ -337,7 +344,7 @@ fn answer(cx: &Cx, ask: &Ask, server: &Server, admin_password: &Secret<String>) 
 }
 
 /// Twelve characters that are not mistaken for one another.
-fn generate_password() -> Read<String> {
+pub(super) fn generate_password() -> Read<String> {
     const ALPHABET: &[u8; 54] = b"23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWX";
     let mut bytes = [0u8; 64];
     getrandom::fill(&mut bytes).map_err(Fault::internal)?;

@@ -11,7 +11,7 @@ use std::{
 use contracts::{
     BoxFuture, Refusal,
     node::{
-        self, Device, InstanceMetadata, MachineDesired, NicDesired, RootDisk, SnapshotDesired, Stream, Thing, ThingId,
+        self, Device, InstanceMetadata, MachineDesired, NicDesired, RootDisk, SnapshotDesired, Stream, Thing, ThingId, Transfer,
         WatchdogAction,
     },
     nodes::{DesiredSource, ImageSource},
@@ -22,7 +22,7 @@ use types::{Generation, ImageId, NodeId, Secret, ServerId};
 
 use super::{
     Server, claim,
-    operation::{Operation, Role},
+    operation::{Ask, Operation, Role},
     released,
     state::{Life, Power, Reboot},
     store as table, view,
@@ -62,7 +62,12 @@ impl Compute {
         Ok(machines.chain(released).collect())
     }
 
-    fn machine(&self, node: &NodeId, role: Role, server: Server, wired: &[Wired]) -> MachineDesired {
+    fn machine(&self, node: &NodeId, role: Role, mut server: Server, wired: &[Wired]) -> MachineDesired {
+        let told = server.open().map(Operation::told).unwrap_or_default();
+        // What stays behind does not grow.
+        if let (Role::Keep, Some(Ask::Resize(ask))) = (role, server.open().map(|open| &open.ask)) {
+            server.flavor = ask.from.size.clone();
+        }
         let ports: Vec<PortFacts> = wired.iter().map(|wired| wired.port.clone()).collect();
         let root = RootDisk {
             image_id: server.image_id.clone(),
@@ -72,21 +77,21 @@ impl Compute {
             size: server.root_size(),
             tag: server.root_tag.clone(),
             // It was found at rest once, so it has a disk somewhere.
-            made: server.life == Life::Built,
+            made: server.life == Life::Built && role != Role::Receive,
             ticket: Some(self.nodes.ticket(node, &Stream::Image { sha512: server.image.sha512.clone() })),
         };
         let config = server.config_drive.then_some(Device::Config);
-        let devices = [Device::Root(root)].into_iter().chain(config).chain(wired.iter().map(|wired| Device::Nic(nic(wired))));
-        let snapshot = server.open().and_then(Operation::told).map(|image| SnapshotDesired {
+        let rescue = told.rescue.as_ref().and_then(|_| self.rescue_disk(node, &server));
+        let devices =
+            [Device::Root(root)].into_iter().chain(rescue).chain(config).chain(wired.iter().map(|wired| Device::Nic(nic(wired))));
+        let snapshot = told.image.map(|image| SnapshotDesired {
             image_id: image.clone(),
-            ticket: self.nodes.ticket(node, &Stream::Snapshot { image_id: image.clone() }),
+            ticket: self.nodes.ticket(node, &Stream::Snapshot { image_id: image }),
         });
         MachineDesired {
             generation: server.generation,
             project_id: server.project_id.clone(),
-            role: match role {
-                Role::Run => node::Role::Run,
-            },
+            role: self.role(node, role, &server),
             exclusive: is_exclusive(&server),
             power: power(server.power),
             reboots: server.reboots,
@@ -97,8 +102,33 @@ impl Compute {
             watchdog: watchdog(&server),
             metadata: metadata(&server, &ports),
             snapshot,
-            kept: None,
+            kept: told.kept,
             server_id: server.id,
+        }
+    }
+
+    fn rescue_disk(&self, node: &NodeId, server: &Server) -> Option<Device> {
+        let Ask::Rescue(ask) = &server.open()?.ask else { return None };
+        Some(Device::Rescue(RootDisk {
+            image_id: ask.image_id.clone(),
+            sha512: ask.image.sha512.clone(),
+            format: ask.image.format.clone(),
+            image_size: ask.image.size,
+            size: ask.image.virtual_size,
+            tag: None,
+            made: false,
+            ticket: Some(self.nodes.ticket(node, &Stream::Image { sha512: ask.image.sha512.clone() })),
+        }))
+    }
+
+    fn role(&self, node: &NodeId, role: Role, server: &Server) -> node::Role {
+        let of = server.open().map(|operation| operation.id.to_string()).unwrap_or_default();
+        let transfer = Transfer { server_id: server.id.clone(), of };
+        match role {
+            Role::Run => node::Role::Run,
+            Role::Receive => node::Role::Receive { ticket: self.nodes.ticket(node, &Stream::DiskIn { transfer }) },
+            Role::Send => node::Role::Send { ticket: self.nodes.ticket(node, &Stream::DiskOut { transfer }) },
+            Role::Keep => node::Role::KeepDisk,
         }
     }
 
@@ -209,8 +239,15 @@ fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Serv
 }
 
 fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>> {
-    let mut servers = table::claimed_by(tx, node, None)?.into_iter().filter(|server| server.role_of(node).is_some());
-    Ok(servers.find(|server| server.image.sha512 == sha512).map(|server| server.image_id))
+    let servers = table::claimed_by(tx, node, None)?.into_iter().filter(|server| server.role_of(node).is_some());
+    let images = servers.flat_map(|server| {
+        let rescue = match server.open().map(|operation| &operation.ask) {
+            Some(Ask::Rescue(ask)) => Some((ask.image.sha512.clone(), ask.image_id.clone())),
+            _ => None,
+        };
+        [Some((server.image.sha512, server.image_id)), rescue]
+    });
+    Ok(images.flatten().find(|(known, _)| known == sha512).map(|(_, image)| image))
 }
 
 /// A flavor says that its servers rather stand still than run in two places, should their host be cut off.

@@ -27,6 +27,8 @@ mod place;
 pub(crate) mod reconcile;
 mod released;
 mod reminder;
+mod rescue;
+mod resize;
 pub(crate) mod row;
 pub(crate) mod save;
 pub(crate) mod schedule;
@@ -189,7 +191,15 @@ impl Server {
 
     /// vCPUs and MiB that count against the project's quota.
     pub(crate) fn counted_size(&self) -> (u32, u64) {
-        (self.flavor.vcpus, self.flavor.memory_mb)
+        let (vcpus, memory) = (self.flavor.vcpus, self.flavor.memory_mb);
+        // Until a resize is over it may become the one or the other.
+        match self.open().map(|operation| &operation.ask) {
+            Some(operation::Ask::Resize(ask)) => (
+                vcpus.max(ask.from.size.vcpus).max(ask.to.size.vcpus),
+                memory.max(ask.from.size.memory_mb).max(ask.to.size.memory_mb),
+            ),
+            _ => (vcpus, memory),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use work::crash;
 
 use super::{
     FaultNote, Server, claim,
-    operation::{Heard, Turn},
+    operation::{Heard, Operation, Stage, Turn},
     released,
     save::{beyond, save},
     state::{Found, Life, Power},
@@ -151,8 +151,12 @@ impl Taker<'_> {
                 verb = if server.life == Life::New { "server.active" } else { "server.done" };
                 operation.course().conclude(operation, &mut after);
                 after.operation = Some(operation.over("done"));
+                finish(tx, server, operation, None)?;
             }
-            (Heard::Stage(stage), Some(operation)) => after.operation = Some(operation.at(*stage, self.patience)),
+            (Heard::Stage(stage), Some(operation)) => {
+                after.operation = Some(operation.at(*stage, self.patience));
+                finish(tx, server, operation, Some(*stage))?;
+            }
             (Heard::Failed { cause }, Some(_)) => {
                 verb = "server.fail";
                 after.give_up(tx, cause, self.patience)?;
@@ -216,6 +220,10 @@ impl Taker<'_> {
         }
         Ok(())
     }
+}
+
+fn finish(tx: &mut Tx, server: &Server, operation: &Operation, at: Option<Stage>) -> Result<()> {
+    operation.course().finished(at).iter().try_for_each(|action| instance_action::finish(tx, &server.id, *action))
 }
 
 /// What the node found, in our words.

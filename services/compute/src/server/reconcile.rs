@@ -16,7 +16,7 @@ use work::{KeyedReconciler, Step, crash};
 use super::{
     FaultNote, Server,
     claim::{self, Claim, Kind},
-    operation::{Left, Operation, Taken, Turn, stages},
+    operation::{Left, Operation, Role, Taken, Turn, stages},
     released,
     save::{Saved, save},
     store as table,
@@ -103,6 +103,7 @@ impl Compute {
                 operation.course().step(self, taken).await
             }
             Turn::Nodes => self.give_up_dead_node(&server, operation).await,
+            Turn::Users => Ok(Step::Settled),
         }
     }
 
@@ -183,7 +184,9 @@ impl Compute {
 
     /// A node that went away for good does not leave a server half-way forever.
     async fn give_up_dead_node(&self, server: &Server, operation: &Operation) -> Result<Step> {
-        for (node, _) in operation.course().presence(operation, server) {
+        // Of a node that only keeps a disk nothing is waited for.
+        let roles = operation.course().presence(operation, server);
+        for (node, _) in roles.into_iter().filter(|(_, role)| *role != Role::Keep) {
             if self.is_dead(&node).await? {
                 self.give_up(server, "The host of the server went away.".to_owned(), |_| {}).await?;
                 return Ok(Step::Again);

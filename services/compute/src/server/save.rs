@@ -4,13 +4,14 @@
 //!
 //! Invariant: nobody writes over a change that he has not seen (test: `a_change_on_old_facts_changes_nothing`).
 
+use contracts::node::KeptDisk;
 use serde_json::{Value, json};
 use store::{Actor, Event, Tx};
-use types::{Generation, NodeId, Timestamp};
+use types::{Generation, ImageId, NodeId, Timestamp};
 
 use super::{
     Server,
-    operation::{Operation, Role, table},
+    operation::{Operation, Role, Told, table},
     row,
     state::{Power, Reboot, Word as _},
 };
@@ -81,11 +82,12 @@ fn write_operation(tx: &mut Tx, before: &Server, after: &Server) -> Result<()> {
 }
 
 /// What a node's machine shall be, as far as it has to act when that changes.
-type Wanted = (Power, u32, Reboot, (u32, u64), u64);
+type Wanted = (Power, u32, Reboot, (u32, u64), u64, Option<ImageId>, Option<KeptDisk>);
 
 fn wanted(server: &Server) -> Wanted {
     let size = &server.flavor;
-    (server.power, server.reboots, server.reboot_kind, (size.vcpus, size.memory_mb), server.root_size())
+    let Told { rescue, kept, .. } = server.open().map(Operation::told).unwrap_or_default();
+    (server.power, server.reboots, server.reboot_kind, (size.vcpus, size.memory_mb), server.root_size(), rescue, kept)
 }
 
 /// Whether a node that has it is to do something about it: only then there is a new generation. A host that it comes to
@@ -107,7 +109,7 @@ fn told_otherwise(before: &Server, after: &Server) -> Vec<NodeId> {
             server.presence(),
             text,
             server.guest_password.clone(),
-            server.open().and_then(Operation::told).cloned(),
+            server.open().map(Operation::told).unwrap_or_default(),
         )
     };
     if told(before) == told(after) {

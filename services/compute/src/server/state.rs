@@ -127,23 +127,24 @@ pub(crate) struct Words {
 }
 
 /// Every status word that a server of ours can have.
-pub(crate) const STATUSES: [&str; 8] = ["ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "PAUSED", "REBOOT", "SHUTOFF"];
-
-/// Status words of servers elsewhere, which clients may ask for and of which there are none here.
-pub(crate) const FOREIGN_STATUSES: [&str; 12] = [
-    "MIGRATING",
-    "PASSWORD",
-    "REBUILD",
+pub(crate) const STATUSES: [&str; 12] = [
+    "ACTIVE",
+    "BUILD",
+    "DELETED",
+    "ERROR",
+    "HARD_REBOOT",
+    "PAUSED",
+    "REBOOT",
     "RESCUE",
     "RESIZE",
     "REVERT_RESIZE",
-    "SHELVED",
-    "SHELVED_OFFLOADED",
-    "SOFT_DELETED",
-    "SUSPENDED",
-    "UNKNOWN",
+    "SHUTOFF",
     "VERIFY_RESIZE",
 ];
+
+/// Status words of servers elsewhere, which clients may ask for and of which there are none here.
+pub(crate) const FOREIGN_STATUSES: [&str; 8] =
+    ["MIGRATING", "PASSWORD", "REBUILD", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "SUSPENDED", "UNKNOWN"];
 
 impl Facts {
     pub(crate) fn words(&self) -> Words {

@@ -21,6 +21,8 @@ const DATABASE: &str = "COMPUTE_CRASH_DATABASE";
 /// With it the first host fails all servers, so that they move to the second.
 const MOVES: &str = "COMPUTE_CRASH_MOVES";
 const STAYS: &str = "COMPUTE_CRASH_STAYS";
+/// With it the server is paused, rescued and resized, or goes on alone.
+const CHANGES: &str = "COMPUTE_CRASH_CHANGES";
 /// With it the server is made into images.
 const SNAPSHOTS: &str = "COMPUTE_CRASH_SNAPSHOTS";
 
@@ -47,6 +49,9 @@ async fn a_life_in_a_process_of_its_own() {
     if std::env::var_os(SNAPSHOTS).is_some() {
         take_snapshots(&cloud, &id).await;
     }
+    if std::env::var_os(CHANGES).is_some() {
+        change_it(&cloud, &id).await;
+    }
     cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
     cloud.until_gone(&id).await;
     // The last point lies after the last write that a client sees.
@@ -67,6 +72,65 @@ async fn take_snapshots(cloud: &Cloud, id: &str) {
             cloud.far.bring_back("h1");
         }
         until_task(cloud, id, Value::Null).await;
+    }
+}
+
+/// Everything that a server comes back from.
+async fn change_it(cloud: &Cloud, id: &str) {
+    let action = format!("/compute/v2.1/servers/{id}/action");
+    for (wish, status) in [
+        (json!({"pause": null}), "PAUSED"),
+        (json!({"unpause": null}), "ACTIVE"),
+        (json!({"rescue": null}), "RESCUE"),
+        (json!({"unrescue": null}), "ACTIVE"),
+        (json!({"resize": {"flavorRef": "m1.small"}}), "VERIFY_RESIZE"),
+        (json!({"revertResize": null}), "ACTIVE"),
+        (json!({"resize": {"flavorRef": "m1.small"}}), "VERIFY_RESIZE"),
+        (json!({"confirmResize": null}), "ACTIVE"),
+    ] {
+        let done = cloud.member().post(&action, wish.clone()).await.status;
+        assert!(done.is_success(), "{wish}: {done}");
+        cloud.until(id, status).await;
+    }
+}
+
+/// Dies at each point of what is done to a server, and at reports on it: it is found in a legal state, can be used, and goes.
+#[tokio::test]
+async fn a_crash_while_a_server_is_resized_ends_in_a_legal_state() {
+    let points = crate::server::operation::resize::CRASH_POINTS.iter().map(|point| (*point).to_owned());
+    // Each of the operations once, as it was written down, and at some of the reports that they wait for.
+    let recorded = (2..=8).map(|time| format!("compute.operation.recorded:{time}"));
+    let observed = [2, 3, 4, 5, 7, 9, 11, 13].map(|time| format!("compute.server.observed:{time}"));
+    for point in points.chain(recorded).chain(observed) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database::new_database(folder.path()).await;
+        die_at(&point, CHANGES, folder.path(), &database);
+        let cloud = cloud_in(folder.path(), &database).await;
+        cloud.far.bring_back("h1");
+        cloud.far.bring_back("h2");
+        let list = cloud.admin().get("/compute/v2.1/servers").await.expect(200);
+        let id = list["servers"][0]["id"].as_str().unwrap();
+        let shown = until_task(&cloud, id, Value::Null).await;
+        let status = shown["status"].as_str().unwrap().to_owned();
+        assert!(["ACTIVE", "PAUSED", "RESCUE", "VERIFY_RESIZE"].contains(&status.as_str()), "{point}: {shown}");
+        // It is where the tables say, once, and can go on from there.
+        let way_out = match status.as_str() {
+            "PAUSED" => json!({"unpause": null}),
+            "RESCUE" => json!({"unrescue": null}),
+            "VERIFY_RESIZE" => json!({"revertResize": null}),
+            _ => json!({"reboot": {"type": "HARD"}}),
+        };
+        let path = format!("/compute/v2.1/servers/{id}");
+        let done = cloud.member().post(&format!("{path}/action"), way_out).await;
+        // A confirmation that was written down is still on its way.
+        assert!(done.status.is_success() || (status == "VERIFY_RESIZE" && done.status == 400), "{point}: {}", done.body);
+        cloud.until(id, "ACTIVE").await;
+        until_task(&cloud, id, Value::Null).await;
+        assert_eq!(cloud.far.places(id).len(), 1, "{point}: {:?}", cloud.far.places(id));
+        assert_eq!(contracts::audit::Audit::audit(&*cloud.compute).await.unwrap(), [], "{point}");
+        cloud.member().delete(&path).await.expect(204);
+        cloud.until_gone(id).await;
+        cloud.assert_clean().await;
     }
 }
 

@@ -18,8 +18,8 @@ use contracts::{
     caller::Caller,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, Failure, Found, Hello, MachineDesired, MachineObserved, MachineState, PROTOCOL, Power,
-        SnapshotObserved, SnapshotStep, Spec, Stream, Thing, ThingId, Ticket, Versions, Want,
+        Accelerator, Answer, Ask, Failure, Feature, Found, Hello, MachineDesired, MachineObserved, MachineState, PROTOCOL, Power,
+        Role, SnapshotObserved, SnapshotStep, Spec, Stream, Thing, ThingId, Ticket, Versions, Want,
     },
     nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink, Report, SnapshotSink},
     ports::{FixedIp, FloatingIp, NicAsk, NicWish, PortFacts, Ports},
@@ -54,6 +54,9 @@ struct Kept {
     /// By host and server.
     machines: BTreeMap<String, BTreeMap<String, MachineKept>>,
     addresses: u8,
+    /// Servers of which two hosts had a machine that ran.
+    #[serde(default)]
+    ran_twice: Vec<String>,
     /// Images of snapshots, and whether they have their data.
     #[serde(default)]
     images: BTreeMap<String, (NewSnapshot, bool)>,
@@ -70,6 +73,26 @@ struct MachineKept {
     generation: i64,
     reboots: u32,
     running: bool,
+    #[serde(default)]
+    paused: bool,
+    /// What it is here, if its node does not have it to run.
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    memory_mb: u64,
+    /// It runs from the image that rescues it.
+    #[serde(default)]
+    rescued: bool,
+    /// A copy of its disk is kept, and whether it went back to it.
+    #[serde(default)]
+    kept: Option<bool>,
+}
+
+impl MachineKept {
+    fn off(generation: i64, reboots: u32) -> Self {
+        let (role, memory_mb) = (String::new(), 0);
+        Self { generation, reboots, running: false, paused: false, role, memory_mb, rescued: false, kept: None }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -156,7 +179,7 @@ impl Far {
 
     /// The host has this machine, whatever the cloud knows.
     pub fn put_machine(&self, host: &str, server: &str, generation: i64) {
-        let machine = MachineKept { generation, reboots: 0, running: true };
+        let machine = MachineKept { running: true, ..MachineKept::off(generation, 0) };
         self.change(|kept| kept.machines.entry(host.to_owned()).or_default().insert(server.to_owned(), machine));
     }
 
@@ -197,12 +220,53 @@ impl Far {
             let Some(machines) = far.act(&node, things) else { return };
             let report = Report { found: machines.iter().cloned().map(Found::Machine).collect(), absent: vec![] };
             compute.observed(&node, &report).await.unwrap();
+            // Who waits for a disk looks when it was sent.
+            for (host, id) in far.waiting(&machines) {
+                far.look(&host, Some(vec![id]));
+            }
             let copied = machines.into_iter().filter_map(|machine| machine.snapshot);
             for copied in copied.filter(|copied| copied.step == SnapshotStep::Copied) {
                 // It may be wanted no more by now.
                 let _ = compute.take_snapshot(&node, &copied.image_id, disk()).await;
             }
         });
+    }
+
+    fn waiting(&self, machines: &[MachineObserved]) -> Vec<(NodeId, ThingId)> {
+        let sent = machines.iter().filter(|machine| machine.state == MachineState::Sent);
+        let kept = self.kept.lock().unwrap();
+        let receives = |id: &str| {
+            let all = kept.machines.iter().filter(|(_, all)| all.get(id).is_some_and(|machine| machine.role == "receives"));
+            all.map(|(host, _)| node_id(host)).collect::<Vec<_>>()
+        };
+        sent.flat_map(|machine| {
+            let id = ThingId::machine(&machine.server_id);
+            receives(machine.server_id.as_str()).into_iter().map(move |host| (host, id.clone()))
+        })
+        .collect()
+    }
+
+    /// Where this server is, as what, with how much memory: `host role memory`.
+    pub fn places(&self, server: &str) -> Vec<String> {
+        let kept = self.kept.lock().unwrap();
+        let here = kept.machines.iter().filter_map(|(host, all)| Some((host, all.get(server)?)));
+        here.map(|(host, machine)| {
+            let role = match machine.role.as_str() {
+                "" if machine.rescued => "rescued",
+                "" if machine.running => "runs",
+                "" if machine.paused => "paused",
+                "" => "stopped",
+                role => role,
+            };
+            let copy = if machine.kept.is_some() { " with a copy" } else { "" };
+            format!("{host} {role} {}{copy}", machine.memory_mb)
+        })
+        .collect()
+    }
+
+    /// Servers of which two hosts had a machine that ran.
+    pub fn ran_twice(&self) -> Vec<String> {
+        self.kept.lock().unwrap().ran_twice.clone()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
@@ -239,8 +303,10 @@ impl Far {
         }
         let mut machines = Vec::new();
         self.change(|kept| {
+            let others: Vec<(String, MachineKept)> =
+                kept.machines.iter().filter(|(name, _)| **name != host).flat_map(|(_, all)| all.clone()).collect();
             let here = kept.machines.entry(host).or_default();
-            let none = MachineKept { generation: 0, reboots: 0, running: false };
+            let none = MachineKept::off(0, 0);
             for id in released {
                 let machine = here.remove(id.as_str()).unwrap_or(none.clone());
                 machines.push(MachineObserved { state: MachineState::Gone, ..observed(id.as_str(), &machine) });
@@ -252,12 +318,16 @@ impl Far {
                 let id = machine.server_id.to_string();
                 if let Manner::Fails(cause) = &manner {
                     let state = MachineState::Failed { cause: cause.clone(), transient: false, how: Failure::Unmade };
-                    let none = MachineKept { generation: machine.generation.0, reboots: machine.reboots, running: false };
+                    let none = MachineKept::off(machine.generation.0, machine.reboots);
                     machines.push(MachineObserved { state, ..observed(&id, &none) });
                     continue;
                 }
-                let running = machine.power == Power::Running;
-                let new = MachineKept { generation: machine.generation.0, reboots: machine.reboots, running };
+                let elsewhere = others.iter().filter(|(known, _)| *known == id).map(|(_, machine)| machine);
+                let was = here.get(&id).cloned();
+                let new = take_part(&machine, was.as_ref(), elsewhere.clone());
+                if new.running && elsewhere.clone().any(|other| other.running) {
+                    kept.ran_twice.push(id.clone());
+                }
                 let snapshot = machine.snapshot.map(|asked| SnapshotObserved { image_id: asked.image_id, step: step(&manner) });
                 machines.push(MachineObserved { snapshot, ..observed(&id, &new) });
                 here.insert(id, new);
@@ -267,12 +337,45 @@ impl Far {
     }
 }
 
+/// What a host has of a machine once it has done what is wanted.
+fn take_part<'a>(
+    machine: &MachineDesired,
+    was: Option<&MachineKept>,
+    mut elsewhere: impl Iterator<Item = &'a MachineKept>,
+) -> MachineKept {
+    let role = match &machine.role {
+        Role::Run => "",
+        Role::Receive { .. } if was.is_some_and(|was| was.role == "received") => "received",
+        Role::Receive { .. } if elsewhere.any(|other| other.role == "sent") => "received",
+        Role::Receive { .. } => "receives",
+        Role::Send { .. } => "sent",
+        Role::KeepDisk => "keeps",
+    };
+    let off = MachineKept::off(machine.generation.0, machine.reboots);
+    MachineKept {
+        running: role.is_empty() && machine.power == Power::Running,
+        paused: role.is_empty() && machine.power == Power::Paused,
+        role: role.to_owned(),
+        memory_mb: machine.memory_mb,
+        rescued: machine.rescue().is_some(),
+        kept: machine.kept.map(|kept| kept.back),
+        ..off
+    }
+}
+
 fn observed(id: &str, machine: &MachineKept) -> MachineObserved {
     MachineObserved {
         server_id: ServerId::new(id),
         generation: Generation(machine.generation),
         reboots: machine.reboots,
-        state: if machine.running { MachineState::Running } else { MachineState::Stopped },
+        state: match machine.role.as_str() {
+            "receives" => MachineState::Preparing { step: "disk".to_owned() },
+            "received" => MachineState::Received,
+            "sent" => MachineState::Sent,
+            _ if machine.paused => MachineState::Paused,
+            _ if machine.running => MachineState::Running,
+            _ => MachineState::Stopped,
+        },
         snapshot: None,
         devices: vec![],
     }
@@ -309,7 +412,7 @@ fn facts(host: &str) -> NodeFacts {
         strays: vec![],
         hello: Some(Hello {
             speaks: Versions::only(PROTOCOL),
-            features: BTreeSet::new(),
+            features: BTreeSet::from([Feature::Pause, Feature::Rescue, Feature::MoveDisk, Feature::KeepDisk]),
             holds: vec![],
             version: "1".to_owned(),
             hostname: host.to_owned(),

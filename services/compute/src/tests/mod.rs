@@ -10,6 +10,7 @@ mod flavors;
 mod guests;
 mod life;
 mod lists;
+mod moves;
 mod operations;
 mod operator;
 mod put_back;
@@ -144,6 +145,7 @@ impl Cloud {
     /// Nothing is held for any server any more, by anybody.
     pub(super) async fn assert_clean(&self) {
         self.assert_words().await;
+        assert_eq!(self.far.ran_twice(), [] as [String; 0], "no server runs twice");
         assert_eq!(self.placement.consumers().await.unwrap(), []);
         assert_eq!(self.far.ports(), [] as [String; 0]);
         assert_eq!(self.far.machines(), [] as [String; 0]);

@@ -91,6 +91,38 @@ pub fn replace(tx: &mut Tx, actor: &Actor, wanted: &Consumer, allocations: &Allo
     Ok(())
 }
 
+/// The one holds exactly what the other held, if that held anything. No room is taken that was not, so none is asked for:
+/// a host of which more was given than it has can still be left.
+pub fn hand_over(tx: &mut Tx, actor: &Actor, from: &str, to: &str, kind: &str) -> Result<(), Error> {
+    let Some(giver) = consumer(tx, from)? else { return Ok(()) };
+    let held = of_consumer(tx, from)?;
+    if let Some(taker) = consumer(tx, to)? {
+        replace(tx, actor, &taker, &Allocations::new())?;
+    }
+    tx.execute(
+        "INSERT INTO placement_consumers (id, project_id, user_id, consumer_type, generation) VALUES ($1, $2, $3, $4, 1)",
+        &params![to, giver.project.as_str(), giver.user.as_str(), kind],
+    )?;
+    tx.execute("UPDATE placement_allocations SET consumer_id = $1 WHERE consumer_id = $2", &params![to, from])?;
+    tx.execute("DELETE FROM placement_consumers WHERE id = $1", &params![from])?;
+    for id in held.keys() {
+        let generation = provider::store::get(tx, id)?.generation;
+        provider::store::raise_generation(tx, id, generation)?;
+    }
+    for (id, before, after) in [(from, Some(&held), None), (to, None, Some(&held))] {
+        tx.record(Event {
+            actor: actor.clone(),
+            action: if after.is_some() { "allocation.replace" } else { "allocation.delete" }.to_owned(),
+            resource_type: "allocation",
+            resource_id: id.to_owned(),
+            project_id: Some(giver.project.clone()).filter(|project| !project.is_empty()),
+            before: before.map(|held| serde_json::json!(held)),
+            after: after.map(|held| serde_json::json!(held)),
+        })?;
+    }
+    Ok(())
+}
+
 fn check(provider: &str, class: &str, amount: i64, inventories: &Inventories, used: &Resources) -> Result<(), Error> {
     let full = |cause: String| Error::Full { provider: provider.to_owned(), class: class.to_owned(), cause };
     let inventory = inventories.get(class).ok_or_else(|| full("The provider has no inventory of this class.".into()))?;

@@ -14,6 +14,14 @@ pub(crate) enum Act {
     Stop,
     SoftReboot,
     HardReboot,
+    Pause,
+    Unpause,
+    Rescue,
+    Unrescue,
+    Resize,
+    Migrate,
+    ConfirmResize,
+    RevertResize,
     CreateImage,
     ChangePassword,
     UpdateMetadata,
@@ -75,6 +83,14 @@ pub(crate) static TABLE: &[Rule] = &[
         REBOOTABLE,
         true,
     ),
+    rule(Act::Pause, "pause", LOCKED, ACTIVE, REST, true),
+    rule(Act::Unpause, "unpause", LOCKED, States::These(&["paused"]), REST, true),
+    rule(Act::Rescue, "rescue", LOCKED, States::These(&["active", "stopped", "error"]), REST, true),
+    rule(Act::Unrescue, "unrescue", LOCKED, States::These(&["rescued"]), REST, true),
+    rule(Act::Resize, "resize", LOCKED, States::These(&["active", "stopped"]), REST, true),
+    rule(Act::Migrate, "migrate", LOCKED, States::These(&["active", "stopped"]), REST, true),
+    rule(Act::ConfirmResize, "confirmResize", LOCKED, States::These(&["resized"]), REST, true),
+    rule(Act::RevertResize, "revertResize", LOCKED, States::These(&["resized"]), REST, true),
     rule(Act::CreateImage, "createImage", UNLOCKED, USUAL, REST, true),
     rule(Act::ChangePassword, "changePassword", LOCKED, ACTIVE, REST, true),
     rule(Act::UpdateMetadata, "update metadata", LOCKED, USUAL, States::Any, true),
@@ -155,6 +171,14 @@ mod tests {
         Stop            x......x.. x..... lock ran
         SoftReboot      x......... x..... lock ran
         HardReboot      x.xxx..x.. xx.x.. lock ran
+        Pause           x......... x..... lock ran
+        Unpause         ..x....... x..... lock ran
+        Rescue          x...x..x.. x..... lock ran
+        Unrescue        .....x.... x..... lock ran
+        Resize          x...x..... x..... lock ran
+        Migrate         x...x..... x..... lock ran
+        ConfirmResize   ......x... x..... lock ran
+        RevertResize    ......x... x..... lock ran
         CreateImage     x.xxx..... x..... ran
         ChangePassword  x......... x..... lock ran
         UpdateMetadata  x.xxx..... xxxxxx lock ran

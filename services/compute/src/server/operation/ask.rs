@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 use contracts::images::NewSnapshot;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use types::{ImageId, ProjectId, UserId};
+use types::{FlavorId, ImageId, ProjectId, UserId};
 
 use super::{
-    super::state::{Power, Reboot},
+    super::{
+        ImageNote,
+        state::{Power, Reboot},
+    },
     Kind,
 };
+use crate::flavor::Size;
 
 const VERSION: u32 = 1;
 
@@ -21,7 +25,11 @@ pub(crate) enum Ask {
     Build,
     Start(PowerAsk),
     Stop(PowerAsk),
+    Pause(PowerAsk),
+    Unpause(PowerAsk),
     Reboot(RebootAsk),
+    Rescue(RescueAsk),
+    Resize(Box<ResizeAsk>),
     CreateImage(ImageAsk),
 }
 
@@ -37,6 +45,38 @@ pub(crate) struct RebootAsk {
     /// The state in which it was.
     #[serde(default = "active")]
     pub was: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RescueAsk {
+    /// The state in which it was, and what was wanted of it.
+    pub was: String,
+    pub power: Power,
+    /// From which it boots meanwhile.
+    pub image_id: ImageId,
+    pub image: ImageNote,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResizeAsk {
+    /// The state in which it was.
+    pub was: String,
+    pub from: Kept,
+    pub to: Kept,
+    /// It is to leave its host, as a migration is.
+    pub must_move: bool,
+    /// The host that the operator chose.
+    pub host: Option<String>,
+    /// Where it was, and where it goes, as hosts are called.
+    pub from_host: Option<String>,
+    pub to_host: Option<String>,
+}
+
+/// A flavor as it was when this was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub id: FlavorId,
+    pub size: Size,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +112,11 @@ impl Ask {
             Self::Build => Kind::Build,
             Self::Start(_) => Kind::Start,
             Self::Stop(_) => Kind::Stop,
+            Self::Pause(_) => Kind::Pause,
+            Self::Unpause(_) => Kind::Unpause,
             Self::Reboot(_) => Kind::Reboot,
+            Self::Rescue(_) => Kind::Rescue,
+            Self::Resize(_) => Kind::Resize,
             Self::CreateImage(_) => Kind::CreateImage,
         }
     }
@@ -80,8 +124,10 @@ impl Ask {
     pub(super) fn to_json(&self) -> Value {
         let mut value = match self {
             Self::Build => json!({}),
-            Self::Start(ask) | Self::Stop(ask) => json!(ask),
+            Self::Start(ask) | Self::Stop(ask) | Self::Pause(ask) | Self::Unpause(ask) => json!(ask),
             Self::Reboot(ask) => json!(ask),
+            Self::Rescue(ask) => json!(ask),
+            Self::Resize(ask) => json!(ask),
             Self::CreateImage(ask) => json!(ask),
         };
         value["version"] = json!(VERSION);
@@ -96,7 +142,11 @@ impl Ask {
             Kind::Build => Self::Build,
             Kind::Start => Self::Start(of(text)?),
             Kind::Stop => Self::Stop(of(text)?),
+            Kind::Pause => Self::Pause(of(text)?),
+            Kind::Unpause => Self::Unpause(of(text)?),
             Kind::Reboot => Self::Reboot(of(text)?),
+            Kind::Rescue => Self::Rescue(of(text)?),
+            Kind::Resize => Self::Resize(of(text)?),
             Kind::CreateImage => Self::CreateImage(of(text)?),
         })
     }
@@ -121,7 +171,41 @@ pub(super) fn one_of_each() -> Vec<Ask> {
         request_id: "req-1".to_owned(),
     };
     let reboot = |kind| Ask::Reboot(RebootAsk { kind, was: active() });
+    let note = ImageNote {
+        sha512: "ab".to_owned(),
+        format: "qcow2".to_owned(),
+        size: 1,
+        virtual_size: 1,
+        arch: None,
+        min_disk: 0,
+        min_ram: 0,
+        properties: BTreeMap::new(),
+    };
+    let rescue = RescueAsk { was: active(), power: Power::Running, image_id: ImageId::new("i"), image: note };
+    let size = |disk_gb| Size {
+        name: "f".to_owned(),
+        vcpus: 1,
+        memory_mb: 1,
+        disk_gb,
+        ephemeral_gb: 0,
+        swap_mb: 0,
+        extra_specs: BTreeMap::new(),
+    };
+    let flavor = |disk_gb| Kept { id: FlavorId::new("f"), size: size(disk_gb) };
+    let resize = ResizeAsk {
+        was: active(),
+        from: flavor(1),
+        to: flavor(2),
+        must_move: false,
+        host: None,
+        from_host: Some("h1".to_owned()),
+        to_host: None,
+    };
     vec![
+        Ask::Rescue(rescue),
+        Ask::Resize(Box::new(resize)),
+        Ask::Pause(PowerAsk { was: Power::Running }),
+        Ask::Unpause(PowerAsk { was: Power::Paused }),
         Ask::Build,
         Ask::Start(PowerAsk { was: Power::Stopped }),
         Ask::Stop(PowerAsk { was: Power::Running }),

@@ -22,16 +22,21 @@ mod ask;
 pub(crate) mod build;
 mod power;
 mod reboot;
+mod rescue;
+pub(crate) mod resize;
 pub(crate) mod table;
 
 use std::time::Duration;
 
-use contracts::{BoxFuture, node::MachineObserved};
+use contracts::{
+    BoxFuture,
+    node::{KeptDisk, MachineObserved},
+};
 use store::Actor;
 use types::{ImageId, NodeId, OperationId, Timestamp};
 use work::Step;
 
-pub(crate) use ask::{Ask, ImageAsk, PowerAsk, RebootAsk, Snapshot};
+pub(crate) use ask::{Ask, ImageAsk, Kept, PowerAsk, RebootAsk, RescueAsk, ResizeAsk, Snapshot};
 
 use super::{
     Server,
@@ -39,7 +44,7 @@ use super::{
     snapshot::CreateImage,
     state::{Life, UnderWay, Word as _, words},
 };
-use crate::{Compute, Patience, error::Result};
+use crate::{Compute, Patience, error::Result, instance_action::Action};
 
 words! {
     /// What is done.
@@ -47,7 +52,11 @@ words! {
     Build = "build",
     Start = "start",
     Stop = "stop",
+    Pause = "pause",
+    Unpause = "unpause",
     Reboot = "reboot",
+    Rescue = "rescue",
+    Resize = "resize",
     CreateImage = "create_image",
 }
 
@@ -73,6 +82,29 @@ words! {
     Uploading = "uploading",
     /// The image, if it is there, is being deleted.
     ImageFailing = "image_failing",
+
+    /// It runs from the image that rescues it.
+    Rescued = "rescued",
+    Unrescuing = "unrescuing",
+
+    /// Room is sought, here or elsewhere.
+    Placing = "placing",
+    /// Its disk is on its way to another node.
+    Moving = "moving",
+    /// The disk is there; its ports follow.
+    Received = "received",
+    /// It becomes what it shall be.
+    Finishing = "finishing",
+    /// Its user says whether it is good.
+    Verify = "verify",
+    /// What it left behind is being given back.
+    Confirming = "confirming",
+    /// What it came to is being given back: by its user's wish, or because it came to nothing.
+    Reverting = "reverting",
+    Abandoning = "abandoning",
+    /// It becomes what it was, of either.
+    Restoring = "restoring",
+    Returning = "returning",
 }
 
 /// Who moves an operation on from a stage.
@@ -81,6 +113,8 @@ pub(crate) enum Turn {
     Ours,
     /// A node's report; we look after it only when the node is away for long.
     Nodes,
+    /// A word of its user; however long that takes.
+    Users,
 }
 
 /// What a node is to a server.
@@ -88,6 +122,23 @@ pub(crate) enum Turn {
 pub(crate) enum Role {
     /// It has its machine, as it is wanted.
     Run,
+    /// Its disk comes here.
+    Receive,
+    /// Its disk goes from here.
+    Send,
+    /// Its disk stays here while it runs elsewhere.
+    Keep,
+}
+
+/// What the node of a server is told because of an operation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Copy the disk for this image.
+    pub image: Option<ImageId>,
+    /// Boot from this one.
+    pub rescue: Option<ImageId>,
+    /// Keep a copy of the disk, or go back to it.
+    pub kept: Option<KeptDisk>,
 }
 
 /// An operation as its row has it.
@@ -145,6 +196,12 @@ pub(crate) trait Course: Sync {
     /// What a node's report means, which is on what is wanted now.
     fn heard(&self, operation: &Operation, server: &Server, node: &NodeId, report: &MachineObserved) -> Heard;
 
+    /// Which actions went well once it is there, or with `None` once it is done; those of a change of the machine itself are
+    /// finished by the report on it.
+    fn finished(&self, _at: Option<Stage>) -> &'static [Action] {
+        &[]
+    }
+
     /// Changes what is wanted when it is done.
     fn conclude(&self, _operation: &Operation, _server: &mut Server) {}
 
@@ -169,7 +226,11 @@ pub(crate) fn course(kind: Kind) -> &'static dyn Course {
         Kind::Build => &build::Build,
         Kind::Start => &power::START,
         Kind::Stop => &power::STOP,
+        Kind::Pause => &power::PAUSE,
+        Kind::Unpause => &power::UNPAUSE,
         Kind::Reboot => &reboot::Reboot,
+        Kind::Rescue => &rescue::Rescue,
+        Kind::Resize => &resize::Resize,
         Kind::CreateImage => &CreateImage,
     }
 }
@@ -217,12 +278,15 @@ impl Operation {
         self.course().words(self)
     }
 
-    /// The image that its node shall copy its disk for.
-    pub(crate) fn told(&self) -> Option<&ImageId> {
+    pub(crate) fn told(&self) -> Told {
+        let mut told = Told::default();
         match (&self.ask, self.stage) {
-            (Ask::CreateImage(ask), Stage::Copying | Stage::Copied | Stage::Uploading) => Some(&ask.image.id),
-            _ => None,
+            (Ask::CreateImage(ask), Stage::Copying | Stage::Copied | Stage::Uploading) => told.image = Some(ask.image.id.clone()),
+            (Ask::Rescue(ask), Stage::Told | Stage::Rescued) => told.rescue = Some(ask.image_id.clone()),
+            (Ask::Resize(_), _) => told.kept = self.kept(),
+            _ => {}
         }
+        told
     }
 
     /// It failed in one place and is tried in another: nothing has come to nothing yet.
@@ -270,7 +334,10 @@ pub(crate) fn stages(turn: Turn) -> impl Iterator<Item = &'static str> {
 impl Stage {
     pub(crate) fn turn(self) -> Turn {
         match self {
-            Self::Told | Self::Spawning => Turn::Nodes,
+            Self::Told | Self::Spawning | Self::Unrescuing => Turn::Nodes,
+            Self::Moving | Self::Finishing | Self::Restoring | Self::Returning => Turn::Nodes,
+            Self::Rescued | Self::Verify => Turn::Users,
+            Self::Placing | Self::Received | Self::Confirming | Self::Reverting | Self::Abandoning => Turn::Ours,
             Self::Scheduling | Self::Networking | Self::Leaving | Self::Failing => Turn::Ours,
             // Whether the image has its data is asked of the image room, too.
             Self::ImageAsked | Self::Copying | Self::Copied | Self::Uploading | Self::ImageFailing => Turn::Ours,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Start and stop: another power is wanted, and done when the node reports on it.
+//! Start, stop, pause, unpause: another power is wanted, and done when the node reports on it.
 
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ pub(super) struct Change {
 pub(super) static START: Change = Change { task_state: "powering-on", to: Power::Running };
 pub(super) static STOP: Change = Change { task_state: "powering-off", to: Power::Stopped };
 
+pub(super) static PAUSE: Change = Change { task_state: "pausing", to: Power::Paused };
+pub(super) static UNPAUSE: Change = Change { task_state: "unpausing", to: Power::Running };
+
 impl Course for Change {
     fn words(&self, _operation: &Operation) -> UnderWay {
         UnderWay { task_state: Some(self.task_state), vm_state: None }
@@ -42,7 +45,7 @@ impl Course for Change {
     }
 
     fn give_up(&self, operation: &Operation, server: &mut Server, _cause: &str) -> Left {
-        if let Ask::Start(ask) | Ask::Stop(ask) = &operation.ask {
+        if let Ask::Start(ask) | Ask::Stop(ask) | Ask::Pause(ask) | Ask::Unpause(ask) = &operation.ask {
             server.power = ask.was;
         }
         Left::Nothing
@@ -56,9 +59,12 @@ impl Course for Change {
 /// Whether a machine is as it shall be, from a report on what is wanted now.
 pub(super) fn settled(power: Power, report: &MachineObserved) -> Heard {
     match (power, &report.state) {
-        (Power::Running, MachineState::Running) | (Power::Stopped, MachineState::Stopped) => Heard::Done,
+        (Power::Running, MachineState::Running)
+        | (Power::Stopped, MachineState::Stopped)
+        | (Power::Paused, MachineState::Paused) => Heard::Done,
         // It was started, and its guest switched it off.
         (Power::Running, MachineState::Stopped) => Heard::Done,
+        (Power::Paused, MachineState::Stopped) => Heard::Failed { cause: "Its guest switched itself off.".to_owned() },
         (_, MachineState::Failed { cause, transient: false, how }) if *how != Failure::Held => {
             Heard::Failed { cause: cause.clone() }
         }

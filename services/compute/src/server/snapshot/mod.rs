@@ -69,11 +69,11 @@ impl Course for CreateImage {
     }
 
     fn heard(&self, operation: &Operation, _server: &Server, _node: &NodeId, report: &MachineObserved) -> Heard {
-        let Some(image) = operation.told() else { return Heard::Nothing };
+        let Some(image) = operation.told().image else { return Heard::Nothing };
         if let MachineState::Failed { transient: false, cause, how: Failure::Unmade } = &report.state {
             return Heard::Failed { cause: cause.clone() };
         }
-        let step = report.snapshot.as_ref().filter(|observed| observed.image_id == *image).map(|observed| &observed.step);
+        let step = report.snapshot.as_ref().filter(|observed| observed.image_id == image).map(|observed| &observed.step);
         match step {
             Some(SnapshotStep::Copied) if operation.stage == Stage::Copying => Heard::Stage(Stage::Copied),
             None | Some(SnapshotStep::Copying | SnapshotStep::Copied) => Heard::Nothing,
