@@ -35,7 +35,7 @@ impl Fleet {
     pub async fn lead(self, leading: Leading) {
         let Leading { store, placement, neighbours } = leading;
         let (changed, to_announce) = mpsc::unbounded_channel();
-        let (since, certain) = (Timestamp::now(), Mutex::new(Instant::now()));
+        let (since, certain) = (Timestamp::now(), Mutex::new(first_certain(&store).await));
         let led = Arc::new(Led { store, neighbours, placement, since, certain, changed });
         *self.inner.led.write().unwrap_or_else(PoisonError::into_inner) = Some(led.clone());
         let _over = Over { fleet: self.clone(), led: led.clone() };
@@ -81,12 +81,11 @@ impl Led {
     /// A write is refused once the lead is lost, even one that changes nothing.
     async fn make_certain(&self) {
         loop {
-            let asked = Instant::now();
-            match self.store.write(|_: &mut Tx| Ok::<_, store::Error>(())).await {
-                Ok(()) => *self.certain.lock().unwrap_or_else(PoisonError::into_inner) = asked,
+            tokio::time::sleep(BEAT).await;
+            match certain(&self.store).await {
+                Ok(instant) => *self.certain.lock().unwrap_or_else(PoisonError::into_inner) = instant,
                 Err(error) => tracing::warn!(%error, "no lease is granted to nodes now"),
             }
-            tokio::time::sleep(BEAT).await;
         }
     }
 
@@ -124,6 +123,24 @@ impl Led {
         let inventories = node::inventories(hello, fleet.inner.config.vcpu_ratio);
         let traits = node::traits(hello, facts.disabled);
         Ok(self.placement.ensure_provider(&facts.id, &facts.hostname, &inventories, &traits).await?)
+    }
+}
+
+/// An instant at which the tables agreed that this lead is the one.
+async fn certain(store: &Store) -> store::Result<Instant> {
+    let asked = Instant::now();
+    store.write(|_: &mut Tx| Ok::<_, store::Error>(())).await?;
+    Ok(asked)
+}
+
+/// Before it, no session begins: its first word would be a lease.
+async fn first_certain(store: &Store) -> Instant {
+    loop {
+        match certain(store).await {
+            Ok(instant) => return instant,
+            Err(error) => tracing::warn!(%error, "the tables do not say yet that this controller has the lead"),
+        }
+        tokio::time::sleep(RETRY).await;
     }
 }
 

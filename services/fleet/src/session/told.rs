@@ -22,6 +22,12 @@ const EVERYTHING_EVERY: Duration = Duration::from_secs(600);
 /// Two of one thing differ, but for a chance that no cloud will see; whoever chooses them gains nothing.
 type Mark = u64;
 
+/// Heard of what is not there.
+const ABSENT: Mark = 0;
+
+/// Of a node's strays no more than these are listed.
+const STRAYS: usize = 1000;
+
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Of the latest line.
@@ -36,6 +42,7 @@ struct Entry {
     mark: Mark,
     /// Of the line that said it.
     seq: u64,
+    released: bool,
 }
 
 /// What is to be passed on of a report, and how to note that it was.
@@ -55,7 +62,7 @@ impl Told {
     pub fn everything(&mut self, things: &[Thing]) -> u64 {
         self.seq += 1;
         let seq = self.seq;
-        self.things = things.iter().map(|thing| (thing.id.clone(), Entry { mark: mark(thing), seq })).collect();
+        self.things = things.iter().map(|thing| (thing.id.clone(), Entry::of(thing, seq))).collect();
         self.heard.clear();
         seq
     }
@@ -77,9 +84,9 @@ impl Told {
         }
         let mut news = Vec::new();
         for thing in things {
-            let mark = mark(&thing);
-            if self.things.get(&thing.id).is_none_or(|told| told.mark != mark) {
-                self.things.insert(thing.id.clone(), Entry { mark, seq });
+            let entry = Entry::of(&thing, seq);
+            if self.things.get(&thing.id).is_none_or(|told| told.mark != entry.mark) {
+                self.things.insert(thing.id.clone(), entry);
                 // Whatever is found of it from now on is an answer to this.
                 self.heard.remove(&thing.id);
                 news.push(thing);
@@ -94,7 +101,7 @@ impl Told {
 
     /// What the node has, and was told nothing of.
     pub fn strays(&self, holds: &[Held]) -> Vec<ThingId> {
-        holds.iter().filter(|held| !self.things.contains_key(&held.id)).map(|held| held.id.clone()).collect()
+        holds.iter().filter(|held| !self.things.contains_key(&held.id)).map(|held| held.id.clone()).take(STRAYS).collect()
     }
 
     /// What a report says that was not heard before, and what follows from it.
@@ -107,9 +114,12 @@ impl Told {
         if observed.complete {
             let listed: HashSet<ThingId> = observed.things.iter().map(Found::id).collect();
             let absent = self.things.iter().filter(|(id, told)| told.seq <= observed.as_of && !listed.contains(*id));
-            news.report.absent = absent.map(|(id, _)| id.clone()).collect();
+            let unheard = absent.map(|(id, _)| id).filter(|id| everything || self.heard.get(*id) != Some(&ABSENT));
+            news.report.absent = unheard.cloned().collect();
+            news.marks.extend(news.report.absent.iter().map(|id| (id.clone(), ABSENT)));
             let mut strays: Vec<ThingId> = listed.into_iter().filter(|id| !self.things.contains_key(id)).collect();
             strays.sort();
+            strays.truncate(STRAYS);
             news.strays = Some(strays);
         }
         for found in observed.things {
@@ -124,21 +134,32 @@ impl Told {
 
     /// The rooms have taken it in.
     pub fn note(&mut self, news: News) {
-        let gone = news.report.found.iter().filter(|found| found.is_gone()).map(Found::id).collect::<HashSet<_>>();
+        let gone: Vec<ThingId> = news.report.found.iter().filter(|found| found.is_gone()).map(Found::id).collect();
         for (id, mark) in news.marks {
-            // Something else was wanted meanwhile: what is found from then on is an answer to that.
-            if self.things.get(&id).is_some_and(|told| told.seq > news.seq) {
-                continue;
+            match self.things.get(&id) {
+                // Something else was wanted meanwhile: what is found from then on is an answer to that.
+                Some(told) if told.seq > news.seq => {}
+                Some(_) => drop(self.heard.insert(id, mark)),
+                // However much a node makes up, nothing of it is kept here.
+                None => {}
             }
-            if gone.contains(&id) {
-                self.heard.remove(&id)
-            } else {
-                self.heard.insert(id, mark)
-            };
+        }
+        for id in gone {
+            // Its rooms need not say it any more; if they do, it is told anew.
+            if self.things.get(&id).is_some_and(|told| told.released && told.seq <= news.seq) {
+                self.things.remove(&id);
+                self.heard.remove(&id);
+            }
         }
         if news.everything {
             self.heard_everything_at = Some(Instant::now());
         }
+    }
+}
+
+impl Entry {
+    fn of(thing: &Thing, seq: u64) -> Self {
+        Self { mark: mark(thing), seq, released: thing.is_released() }
     }
 }
 
@@ -267,6 +288,28 @@ mod tests {
         assert!(told.news(report()).is_empty());
         told.changes(&[id("b")], vec![thing("b", 2)]);
         assert_eq!(told.news(report()).report.found, [found("b", MachineState::Running)]);
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_heard_once() {
+        let mut told = Told::default();
+        told.everything(&[thing("a", 1), released("b"), released("c")]);
+        let first = told.news(complete(1, &[found("b", MachineState::Gone)]));
+        assert_eq!((first.report.found.len(), first.report.absent.len()), (1, 2));
+        told.note(first);
+        // The node has forgotten it, and so have we.
+        assert!(told.news(complete(1, &[])).is_empty());
+        assert_eq!(told.changes(&[id("b")], vec![released("b")]), Some((2, vec![released("b")])));
+        assert_eq!(told.news(complete(2, &[])).report.absent, [id("b")]);
+    }
+
+    #[tokio::test]
+    async fn what_a_node_makes_up_is_not_kept() {
+        let mut told = Told::default();
+        told.everything(&[]);
+        let news = told.news(complete(1, &[found("x", MachineState::Running)]));
+        told.note(news);
+        assert!(told.heard.is_empty());
     }
 
     #[test]
