@@ -462,6 +462,14 @@ impl Placement for Neighbours {
         Box::pin(async { Ok(()) })
     }
 
+    fn set_aside<'a>(&'a self, _: &'a AllocationConsumer, _: &'a AllocationConsumer) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn take_back<'a>(&'a self, _: &'a AllocationConsumer, _: &'a AllocationConsumer) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn consumers(&self) -> BoxFuture<'_, Result<Vec<AllocationConsumer>, Refusal>> {
         Box::pin(async { Ok(vec![]) })
     }
