@@ -47,9 +47,9 @@ impl NodeFacts {
         Err(Refusal::conflict(message))
     }
 
-    /// Whether what is exclusively this node's may be opened elsewhere.
+    /// Whether what is exclusively this node's may be opened elsewhere. Of one whose agent knows no leases nobody can say so.
     pub fn lease_is_over(&self) -> bool {
-        !self.up && self.lease_until < Timestamp::now()
+        !self.up && self.can(Feature::Fence) && self.lease_until < Timestamp::now()
     }
 }
 

@@ -133,8 +133,17 @@ pub struct Accelerator {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_speaks_one_version_only_finds_the_newest_where_it_looks_for_one() {
+        let said = serde_json::to_value(Versions::since(2, 3)).unwrap();
+        assert_eq!(said, serde_json::json!({ "protocol": 3, "oldest_protocol": 2 }));
+        let only: Versions = serde_json::from_value(serde_json::json!({ "protocol": 2 })).unwrap();
+        assert_eq!(only, Versions::only(2));
+    }
 
     #[test]
     fn both_sides_take_the_newest_that_they_share() {

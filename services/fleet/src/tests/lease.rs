@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use contracts::node::{MachineState, Thing, ToNode};
+use contracts::node::{Feature, MachineState, Thing, ToNode};
 use types::Timestamp;
 
 use super::cloud::{Cloud, PATIENCE, hello, machine};
@@ -17,7 +17,8 @@ async fn each_beat_renews_the_lease_from_when_the_lead_was_certain() {
     let cloud = Cloud::start().await;
     let stranger = cloud.stranger("one").await;
     let asked = std::time::Instant::now();
-    let mut session = stranger.session(&hello("one")).await;
+    let fencing = contracts::node::Hello { features: [Feature::Fence].into(), ..hello("one") };
+    let mut session = stranger.session(&fencing).await;
     let mut granted = Vec::new();
     let beats = async {
         while granted.len() < 3 {
@@ -51,6 +52,8 @@ async fn each_beat_renews_the_lease_from_when_the_lead_was_certain() {
     assert!(!facts.lease_is_over(), "it may go on for a while: {facts:?}");
     let later = contracts::nodes::NodeFacts { lease_until: Timestamp(facts.lease_until.0 - 31_000_000), ..facts };
     assert!(later.lease_is_over());
+    let unfenced = contracts::nodes::NodeFacts { hello: Some(hello("one")), ..later };
+    assert!(!unfenced.lease_is_over(), "its agent knows of no lease");
 }
 
 #[tokio::test(flavor = "multi_thread")]
