@@ -182,9 +182,11 @@ impl Compute {
     }
 }
 
-/// Removes the rows of servers that were deleted long ago.
+/// Removes the rows of servers that were deleted long ago, and of what was done to any long ago.
 async fn forget_shadows(room: Arc<Compute>) {
     const AT_ONCE: i64 = 500;
+    // More are over in an hour only where somebody does nothing else.
+    const MOST_OPERATIONS: i64 = 20_000;
     loop {
         let long_ago =
             Timestamp(Timestamp::now().0.saturating_sub(i64::try_from(room.patience.shadow.as_micros()).unwrap_or(i64::MAX)));
@@ -195,6 +197,11 @@ async fn forget_shadows(room: Arc<Compute>) {
                 tx.execute(
                     &format!("DELETE FROM server_actions WHERE server_id IN ({old})"),
                     &store::params![long_ago, AT_ONCE],
+                )?;
+                let over = "SELECT id FROM server_operations WHERE finished_at < $1 ORDER BY finished_at LIMIT $2";
+                tx.execute(
+                    &format!("DELETE FROM server_operations WHERE id IN ({over})"),
+                    &store::params![long_ago, MOST_OPERATIONS],
                 )?;
                 tx.execute(&format!("DELETE FROM servers WHERE id IN ({old})"), &store::params![long_ago, AT_ONCE])
             })
