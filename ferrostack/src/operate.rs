@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     client::{Account, Client},
@@ -11,7 +11,7 @@ use crate::{
     controller,
     home::Home,
     say::{self, say},
-    secrets, status,
+    secrets,
 };
 
 #[derive(Args)]
@@ -30,9 +30,18 @@ pub struct EventsArguments {
 async fn print_controllers(admin: &Client) -> anyhow::Result<()> {
     let answer = admin.get("/operator/v1/controllers").await?;
     for controller in answer["controllers"].as_array().into_iter().flatten() {
-        say::line(&status::line_of_controller(controller));
+        say::line(&line_of_controller(controller));
     }
     Ok(())
+}
+
+/// Who leads and since when, and who stands by.
+pub fn line_of_controller(controller: &Value) -> String {
+    let text = |name: &str| controller[name].as_str().unwrap_or_default();
+    match controller["leads_since"].as_str() {
+        Some(since) => format!("controller   {} leads since {since}", text("name")),
+        None => format!("controller   {} stands by, last seen {}", text("name"), text("seen_at")),
+    }
 }
 
 pub fn audit(home: &Home) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use crate::{
     client::Client,
     daemons,
     home::Home,
-    operate::as_admin,
+    operate::{as_admin, line_of_controller},
     say::{self, say},
 };
 
@@ -95,14 +95,6 @@ fn lines_of(status: &Value) -> Vec<String> {
         format!("server       {} is in ERROR: {cause}", text(server, "id"))
     });
     roles.chain(controllers).chain(work).chain(hosts).chain(servers).collect()
-}
-
-/// Who leads and since when, and who stands by.
-pub fn line_of_controller(controller: &Value) -> String {
-    match controller["leads_since"].as_str() {
-        Some(since) => format!("controller   {} leads since {since}", text(controller, "name")),
-        None => format!("controller   {} stands by, last seen {}", text(controller, "name"), text(controller, "seen_at")),
-    }
 }
 
 /// Where a reconciler stands, and the worst of what it tries.

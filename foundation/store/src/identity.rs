@@ -12,7 +12,11 @@
 use serde_json::json;
 use types::{DatabaseId, DatabaseMark, Timestamp};
 
-use crate::{Actor, Engine, Event, Result, Store, Tx, event, migrate, params};
+use crate::event::{self, Actor, Event};
+use crate::session::Engine;
+use crate::store::Store;
+use crate::tx::Tx;
+use crate::{Result, migrate, params};
 
 /// When a database was found to be an earlier copy, and what told it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{Error, Result, Tx};
+use crate::tx::Tx;
+use crate::{Error, Result};
 
 /// One call of `write`, `read` or `list`, whatever its types.
 pub(crate) trait Job: Send + Sync {

@@ -16,18 +16,16 @@ use std::time::Duration;
 
 use types::Timestamp;
 
-use crate::{Engine, Error, Result, Store, Tx, params, postgres, store::Backend};
+pub use crate::term::{Controller, Leader, Seen, controllers, leader};
+
+use crate::session::Engine;
+use crate::store::{Backend, Store};
+use crate::term::{NOTE_CONTROLLER, TAKE_LEAD};
+use crate::tx::Tx;
+use crate::{Result, params, postgres};
 
 /// A controller says every ten seconds that it is there.
 const RECENT: Duration = Duration::from_secs(60);
-
-/// A controller as the others know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Controller {
-    /// The first of its addresses.
-    pub name: String,
-    pub addresses: Vec<String>,
-}
 
 /// A lead that this process took. It is given back when this is dropped.
 #[derive(Debug)]
@@ -35,21 +33,6 @@ pub struct Lead {
     generation: i64,
     /// None on SQLite, where it cannot be lost.
     seat: Option<postgres::Seat>,
-}
-
-/// Who leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leader {
-    pub generation: i64,
-    pub name: String,
-    pub since: Timestamp,
-}
-
-/// A controller, and when it was last heard of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub controller: Controller,
-    pub at: Timestamp,
 }
 
 impl Lead {
@@ -77,7 +60,7 @@ impl Store {
         let own = controller.clone();
         self.write(move |tx| {
             let now = Timestamp::now();
-            tx.execute(postgres::NOTE_CONTROLLER, &params![&own.name, serde_json::json!(own.addresses), now])?;
+            tx.execute(NOTE_CONTROLLER, &params![&own.name, serde_json::json!(own.addresses), now])?;
             let recent = controllers(tx)?.into_iter().filter(|seen| seen.at.plus(RECENT) > now);
             Ok(recent.map(|seen| seen.controller).filter(|other| other.name != own.name).collect())
         })
@@ -130,31 +113,10 @@ impl Store {
     }
 }
 
-/// The same inside a transaction.
-pub fn leader(tx: &mut Tx) -> Result<Option<Leader>> {
-    let row = tx.query_opt("SELECT generation, holder, since FROM lead WHERE generation > 0", &[])?;
-    row.map(|row| Ok(Leader { generation: row.get(0)?, name: row.get(1)?, since: row.get(2)? })).transpose()
-}
-
-pub fn controllers(tx: &mut Tx) -> Result<Vec<Seen>> {
-    let rows = tx.query("SELECT name, addresses, seen_at FROM controllers ORDER BY name", &[])?;
-    let seen =
-        |row: &crate::Row| Ok(Seen { controller: Controller { name: row.get(0)?, addresses: row.json(1)? }, at: row.get(2)? });
-    rows.iter().map(seen).collect()
-}
-
-/// Refuses the transaction unless the lead of this generation is held, and keeps the next from being taken before it ends.
-pub(crate) fn check(tx: &mut Tx, term: i64) -> Result<()> {
-    match tx.query_opt("SELECT 1 FROM lead WHERE generation = $1 FOR SHARE", &params![term])? {
-        Some(_) => Ok(()),
-        None => Err(Error::NotLeading),
-    }
-}
-
 fn take_on_sqlite(tx: &mut Tx, controller: &Controller) -> Result<i64> {
     let now = Timestamp::now();
     // The only one there is.
     tx.execute("DELETE FROM controllers WHERE name <> $1", &params![&controller.name])?;
-    tx.execute(postgres::NOTE_CONTROLLER, &params![&controller.name, serde_json::json!(controller.addresses), now])?;
-    tx.query_one(postgres::TAKE_LEAD, &params![&controller.name, now])?.get(0)
+    tx.execute(NOTE_CONTROLLER, &params![&controller.name, serde_json::json!(controller.addresses), now])?;
+    tx.query_one(TAKE_LEAD, &params![&controller.name, now])?.get(0)
 }

@@ -12,7 +12,9 @@
 
 use std::fmt::Write;
 
-use crate::{Engine, Error, Result, Row, Tx, Value};
+use crate::session::Engine;
+use crate::tx::Tx;
+use crate::{Error, Result, Row, Value};
 
 /// What a statement may hold. Both engines run such a one: SQLite takes expressions a thousand deep and 32,766 values,
 /// PostgreSQL as many values. What clients ask for beyond is [`Error::TooWide`], before anything is built of it.

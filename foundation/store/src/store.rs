@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The store's front: opens an engine and hands closures to it.
+//! The store's front: it hands closures to the engine.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,25 +8,21 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::JoinHandle;
 
-use crate::hub::{self, Heeding, Hub, News};
+use crate::hub::{Heeding, Hub, Wake};
 use crate::job::{Call, Job};
-use crate::postgres::{Pace, PostgresSettings};
-use crate::tx::Counters;
-use crate::{Error, Migrations, Result, Touched, Tx, Wake, identity, migrate, model, postgres, sqlite};
+use crate::postgres::Pace;
+use crate::session::Engine;
+use crate::shared::Shared;
+use crate::thing::Touched;
+use crate::tx::Tx;
+use crate::{Error, Result, postgres, sqlite};
 
 /// A handle to the tables; clones share one store.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
-    /// The lead that writes are bound to; see [`lead`].
+    /// The lead that writes are bound to; see [`lead`](crate::lead).
     pub(crate) term: Option<i64>,
-}
-
-/// Which engine is underneath.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    Sqlite,
-    Postgres,
 }
 
 struct Inner {
@@ -44,12 +40,6 @@ pub(crate) enum Backend {
 /// A job under way.
 type Running<'a> = Pin<Box<dyn Future<Output = Result<bool>> + Send + 'a>>;
 
-/// What the engines report to.
-pub(crate) struct Shared {
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) hub: Hub,
-}
-
 /// Reads the stream of a file for the hub.
 struct Tail(JoinHandle<()>);
 
@@ -60,58 +50,6 @@ impl Drop for Tail {
 }
 
 impl Store {
-    /// Opens `sqlite:/path/file.db` (made if missing) or `postgres://user:password@host/database`.
-    pub async fn open(url: &str) -> Result<Self> {
-        Self::open_with(url, &PostgresSettings::default()).await
-    }
-
-    /// The same, with other deadlines and other TLS for PostgreSQL.
-    pub async fn open_with(url: &str, settings: &PostgresSettings) -> Result<Self> {
-        metrics::describe_counter!("store_commits_total", "Transactions that were committed");
-        metrics::describe_counter!("store_writes_total", "Writes that were acknowledged; several may share a commit");
-        metrics::describe_counter!("store_statements_total", "Statements that rooms ran, those of retries included");
-        metrics::describe_counter!("store_retries_total", "Transactions that PostgreSQL asked to run again");
-        let shared = Arc::new(Shared { counters: Arc::default(), hub: Hub::new(url.starts_with("sqlite:")) });
-        let mut tail = None;
-        let refused = || {
-            // Not repeated whole: it may hold a password.
-            let scheme = url.split(':').next().unwrap_or_default();
-            Error::Url { url: format!("{scheme}:…") }
-        };
-        let backend = if let Some(path) = url.strip_prefix("sqlite:") {
-            // Made absolute, so that no name such as `:memory:` means anything special to SQLite.
-            let path = path.strip_prefix("//").unwrap_or(path);
-            let path = std::path::absolute(path).map_err(|_| refused())?;
-            let (shared, reported) = (Arc::clone(&shared), Arc::clone(&shared));
-            let opened = on_blocking_thread(move || sqlite::Sqlite::open(path, shared)).await?;
-            let sqlite = opened?;
-            tail = Some(Tail(tokio::spawn(hub::keep_tailing_the_file(reported, sqlite.lists()))));
-            Backend::Sqlite(sqlite)
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Backend::Postgres(postgres::Postgres::open(url, settings, Arc::clone(&shared)).await?)
-        } else {
-            return Err(refused());
-        };
-        let store = Self { inner: Arc::new(Inner { _tail: tail, backend, shared }), term: None };
-        store.read(migrate::refuse_newer_store).await?;
-        Ok(store)
-    }
-
-    /// Brings the tables of these rooms up to date, all or nothing. Steps that ran before are left alone. A database in
-    /// which something is missing that they made is refused.
-    pub async fn migrate(&self, sets: &[Migrations]) -> Result<()> {
-        let sets = migrate::with_own(sets);
-        self.upgrade(migrate::ensure_ledger).await?;
-        self.upgrade(move |tx| {
-            let is_new = migrate::apply(tx, &sets)?;
-            model::ensure_whole(tx, &sets, is_new)?;
-            identity::ensure(tx)
-        })
-        .await?;
-        // The reader has begun before anybody is told to rely on it.
-        self.hub().current().await
-    }
-
     /// Runs `f` in a transaction that is durable when this returns `Ok`. An `Err` of `f` leaves nothing behind.
     ///
     /// The closure may be run again (PostgreSQL's serialization failures, a group commit that must be taken apart),
@@ -128,7 +66,7 @@ impl Store {
     }
 
     /// A write that may take as long as it takes.
-    async fn upgrade(&self, f: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static) -> Result<()> {
+    pub(crate) async fn upgrade(&self, f: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static) -> Result<()> {
         let call = Call::new(f);
         let ran = self.run_write(call.clone(), Pace::Upgrade).await;
         call.outcome(ran)
@@ -253,6 +191,16 @@ impl Store {
 }
 
 impl Store {
+    pub(crate) fn new(backend: Backend, shared: Arc<Shared>) -> Self {
+        let tail = match &backend {
+            Backend::Sqlite(sqlite) => {
+                Some(Tail(tokio::spawn(sqlite::keep_tailing_the_file(Arc::clone(&shared), sqlite.lists()))))
+            }
+            Backend::Postgres(_) => None,
+        };
+        Self { inner: Arc::new(Inner { _tail: tail, backend, shared }), term: None }
+    }
+
     pub(crate) fn hub(&self) -> &Hub {
         &self.inner.shared.hub
     }
@@ -266,23 +214,4 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("engine", &self.engine()).finish_non_exhaustive()
     }
-}
-
-impl Shared {
-    /// Counts one commit that acknowledged `writes` writes, and tells of what they touched.
-    pub(crate) fn committed(&self, writes: u64, news: &[News]) {
-        self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        self.counters.writes.fetch_add(writes, Ordering::Relaxed);
-        metrics::counter!("store_commits_total").increment(1);
-        metrics::counter!("store_writes_total").increment(writes);
-        self.hub.committed(news);
-    }
-}
-
-/// Runs `work` on a thread that may block; its panic becomes an error.
-pub(crate) async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|stopped| match stopped.try_into_panic() {
-        Ok(payload) => Error::panicked(payload.as_ref()),
-        Err(_) => Error::Closed,
-    })
 }

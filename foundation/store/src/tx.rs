@@ -4,8 +4,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::hub::News;
-use crate::{Engine, Error, Event, Result, Row, Thing, Value, event, postgres, sqlite};
+use crate::session::{Engine, Session};
+use crate::thing::News;
+use crate::{Error, Result, Row, Value};
 
 /// The transaction that a closure runs in.
 ///
@@ -17,12 +18,6 @@ pub struct Tx {
     news: Vec<News>,
     recorded: i64,
     broken: Option<Broken>,
-}
-
-/// The connection underneath.
-pub(crate) enum Session {
-    Sqlite(sqlite::Session),
-    Postgres(postgres::Session),
 }
 
 /// What the store has done since it was opened.
@@ -63,20 +58,14 @@ impl Tx {
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
         refuse_nul(params)?;
         self.counters.overheard.note(sql, params);
-        self.statement(|session| match session {
-            Session::Sqlite(session) => session.execute(sql, params),
-            Session::Postgres(session) => session.execute(sql, params),
-        })
+        self.statement(|session| session.execute(sql, params))
     }
 
     /// Runs a query, or a statement with `RETURNING`.
     pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         refuse_nul(params)?;
         self.counters.overheard.note(sql, params);
-        self.statement(|session| match session {
-            Session::Sqlite(session) => session.query(sql, params),
-            Session::Postgres(session) => session.query(sql, params),
-        })
+        self.statement(|session| session.query(sql, params))
     }
 
     /// The first row, where there may be none.
@@ -97,21 +86,9 @@ impl Tx {
         }
     }
 
-    /// Writes the event of this change, in this transaction, and wakes its watchers after the commit.
-    pub fn record(&mut self, event: Event) -> Result<()> {
-        let thing = Thing::new(event.resource_type, &event.resource_id);
-        let event = event::insert(self, event, self.recorded)?;
-        self.recorded += 1;
-        self.news.push(News { event, thing });
-        Ok(())
-    }
-
     /// For the few queries whose text must differ; both texts then stand side by side in the room.
     pub fn engine(&self) -> Engine {
-        match self.session {
-            Session::Sqlite(_) => Engine::Sqlite,
-            Session::Postgres(_) => Engine::Postgres,
-        }
+        self.session.engine()
     }
 
     pub(crate) fn new(session: Session, counters: Arc<Counters>) -> Self {
@@ -120,10 +97,18 @@ impl Tx {
 
     /// Runs several statements without parameters, as a migration has them.
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
-        self.statement(|session| match session {
-            Session::Sqlite(session) => session.script(sql),
-            Session::Postgres(session) => session.script(sql),
-        })
+        self.statement(|session| session.script(sql))
+    }
+
+    /// How many events were recorded in this transaction.
+    pub(crate) fn recorded(&self) -> i64 {
+        self.recorded
+    }
+
+    /// An event was recorded, of which is told after the commit.
+    pub(crate) fn note(&mut self, news: News) {
+        self.recorded += 1;
+        self.news.push(news);
     }
 
     pub(crate) fn session(&mut self) -> &mut Session {

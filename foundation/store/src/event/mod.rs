@@ -11,15 +11,17 @@
 //! Invariant: a reader that continues from the last id it saw misses no event (test: `followers_miss_nothing_under_concurrent_writers`).
 
 mod redact;
-mod retention;
-mod stream;
+mod stored;
 
 use types::Timestamp;
 
-pub(crate) use stream::{COLUMNS, Top, event, page, read, top};
-pub use stream::{EventFilter, EventPage, StoredEvent};
+pub(crate) use stored::{COLUMNS, Top, event, page, read, top};
+pub use stored::{EventFilter, EventPage, StoredEvent};
 
-use crate::{Engine, Error, Result, Tx, params};
+use crate::session::Engine;
+use crate::thing::{News, Thing};
+use crate::tx::Tx;
+use crate::{Error, Result, params};
 
 /// A change of a resource, to be recorded with [`Tx::record`].
 #[derive(Clone, Debug)]
@@ -57,8 +59,19 @@ impl Actor {
 /// How many bits of a PostgreSQL event's id count the events of one transaction.
 const ORDINAL_BITS: u32 = 20;
 
+impl Tx {
+    /// Writes the event of this change, in this transaction, and wakes its watchers after the commit.
+    pub fn record(&mut self, event: Event) -> Result<()> {
+        let thing = Thing::new(event.resource_type, &event.resource_id);
+        let ordinal = self.recorded();
+        let event = insert(self, event, ordinal)?;
+        self.note(News { event, thing });
+        Ok(())
+    }
+}
+
 /// Writes `event`, the `ordinal`-th of its transaction; answers its id.
-pub(crate) fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<i64> {
+fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<i64> {
     if ordinal >> ORDINAL_BITS != 0 {
         return Err(Error::Constraint { rule: "a transaction records less than a million events".to_owned() });
     }

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::thing::{News, Touched};
+use crate::thing::{News, Touched};
 
 /// Hears of events of the kinds that its listener named.
 pub(super) trait Ear: Send + Sync {

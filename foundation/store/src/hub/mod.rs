@@ -7,7 +7,7 @@
 //! others: the table is read only while somebody follows the stream.
 //!
 //! Who only wants to know that something is another now has a [`Wake`], and is told of an event as soon as it can be
-//! seen. Who wants the events themselves has a [`Subscription`], and gets them in the order of their ids; on PostgreSQL such an
+//! seen. Who wants the events themselves has a [`Subscription`](crate::Subscription), and gets them in the order of their ids; on PostgreSQL such an
 //! event waits until nothing can come before it any more.
 //!
 //! Invariant: what another controller commits is known here within a second, or the hub says that it is behind
@@ -16,9 +16,8 @@
 
 mod clock;
 mod ears;
-mod subscription;
-mod tail;
-mod thing;
+mod followers;
+mod round;
 mod wake;
 
 use std::collections::HashSet;
@@ -27,16 +26,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 pub use ears::Heeding;
-pub use subscription::{Heard, Subscription};
-pub use thing::{Thing, Touched};
+pub(crate) use followers::Follower;
 pub use wake::Wake;
 
 use crate::Result;
+use crate::thing::{News, Touched};
 use clock::Clock;
 use ears::{Call, Ears, Listener};
-use subscription::Followers;
-pub(crate) use tail::{Found, GATHER, PAGE, Page, Round, keep_tailing_the_file};
-pub(crate) use thing::News;
+use followers::Followers;
+pub(crate) use round::{Found, GATHER, PAGE, Page, Round};
 use wake::Pending;
 
 /// How often the table is read when nothing says that there is news; twice within the second in which all must be known.

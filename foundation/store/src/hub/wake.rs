@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use super::ears::{Ear, Listener};
-use super::thing::{News, Thing, Touched};
+use crate::thing::{News, Thing, Touched};
 
 /// How many things a wake remembers one by one.
 const REMEMBERED: usize = 512;

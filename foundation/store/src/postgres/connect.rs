@@ -12,10 +12,10 @@ use tokio_postgres::{
 };
 
 use super::{
-    session::unreachable_because,
     settings::{PostgresSettings, TlsMode, unfit},
     tls::{Encrypted, Tls},
 };
+use crate::session::postgres::{Silent, unreachable_because};
 use crate::{Error, Result};
 
 /// How often an idle connection is asked, and how many answers may be missing.
@@ -28,11 +28,6 @@ pub(crate) struct Connect {
     tls: Tls,
     settings: Arc<PostgresSettings>,
 }
-
-/// The server did not answer within this time.
-#[derive(Debug, thiserror::Error)]
-#[error("PostgreSQL did not answer within {0:?}")]
-pub(crate) struct Silent(pub Duration);
 
 impl Connect {
     pub(crate) fn new(url: &str, settings: &PostgresSettings) -> Result<Self> {

@@ -6,11 +6,8 @@
 //! blocking threads and drive the asynchronous client from there.
 
 mod connect;
-mod convert;
-mod ddl;
 mod pool;
 mod seat;
-mod session;
 mod settings;
 mod tail;
 mod tls;
@@ -22,20 +19,19 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, timeout_at};
 
-use crate::store::{Shared, on_blocking_thread};
-use crate::tx::Session as AnySession;
+use crate::session::Session as AnySession;
+use crate::session::postgres::{Limits, Session, is_silence};
+use crate::shared::{Shared, on_blocking_thread};
+use crate::term::{self, Controller};
+use crate::tx::Tx;
 use crate::{
-    Error, Result, Tx,
+    Error, Result,
     job::{self, Job},
-    lead::{self, Controller},
 };
 
 use connect::Connect;
-pub(crate) use ddl::ddl;
 use pool::Pool;
-pub(crate) use seat::{NOTE_CONTROLLER, Seat, TAKE_LEAD};
-pub(crate) use session::Session;
-use session::{Limits, is_silence};
+pub(crate) use seat::Seat;
 pub use settings::{PostgresSettings, TlsMode, TlsSettings};
 use tail::Tail;
 
@@ -150,7 +146,7 @@ const BEGIN_UPGRADE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL state
 
 fn write_once(session: Session, shared: &Shared, tell: &Notify, job: &dyn Job, term: Option<i64>) -> Attempt {
     let mut tx = Tx::new(AnySession::Postgres(session), Arc::clone(&shared.counters));
-    let led = term.map_or(Ok(()), |term| lead::check(&mut tx, term));
+    let led = term.map_or(Ok(()), |number| term::check(&mut tx, number));
     let ran = led.and_then(|()| job::run(job, &mut tx));
     let run_again = tx.must_run_again();
     let touched = tx.reset();

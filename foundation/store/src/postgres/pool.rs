@@ -6,10 +6,8 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, Runtime, TimeoutType};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{
-    connect::{Connect, Silent},
-    session::{explain, unreachable_because},
-};
+use super::connect::Connect;
+use crate::session::postgres::{Silent, explain, unreachable_because};
 use crate::{Error, Result};
 
 /// PostgreSQL 13, the first with 64-bit transaction numbers in SQL.

@@ -11,18 +11,13 @@ use tokio::{
 use tokio_postgres::Client;
 use types::Timestamp;
 
-use super::{
-    connect::{Connect, Silent},
-    session::{explain, unreachable_because},
-};
-use crate::{Result, lead::Controller};
+use super::connect::Connect;
+use crate::Result;
+use crate::session::postgres::{Silent, explain, unreachable_because};
+use crate::term::{Controller, NOTE_CONTROLLER, TAKE_LEAD};
 
 /// "ferrostack's lead", of no other meaning.
 const LOCK: &str = "SELECT pg_try_advisory_lock(7311103)";
-pub(crate) const TAKE_LEAD: &str =
-    "UPDATE lead SET generation = generation + 1, holder = $1, since = $2 WHERE id = 1 RETURNING generation";
-pub(crate) const NOTE_CONTROLLER: &str = "INSERT INTO controllers (name, addresses, seen_at) VALUES ($1, $2, $3) \
-     ON CONFLICT (name) DO UPDATE SET addresses = excluded.addresses, seen_at = excluded.seen_at";
 
 /// How often who leads is heard of, and who stands in line tries.
 const BEAT: Duration = Duration::from_secs(1);

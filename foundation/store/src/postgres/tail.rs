@@ -16,11 +16,12 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::{AsyncMessage, Client, Statement, error::SqlState};
 
 use super::connect::Connect;
-use super::convert::Column;
-use super::session::{explain, unreachable_because};
 use crate::event::{self, COLUMNS, HORIZON_ON_POSTGRES};
-use crate::hub::{Found, GATHER, LOOK, News, PAGE, Page, Round, Thing};
-use crate::store::Shared;
+use crate::hub::{Found, GATHER, LOOK, PAGE, Page, Round};
+use crate::session::Column;
+use crate::session::postgres::{explain, unreachable_because};
+use crate::shared::Shared;
+use crate::thing::{News, Thing};
 use crate::{Error, Result, Row};
 
 /// How long to gather before telling again: what changed meanwhile goes into one notification.

@@ -6,17 +6,18 @@
 
 mod open;
 mod readers;
-mod session;
+mod tail;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use crate::store::{Shared, on_blocking_thread};
-use crate::{Result, job::Job};
+use crate::Result;
+use crate::job::Job;
+use crate::shared::{Shared, on_blocking_thread};
 
-pub(crate) use readers::Readers;
-pub(crate) use session::Session;
+use readers::Readers;
+pub(crate) use tail::keep_tailing_the_file;
 use writer::Writer;
 
 /// The open database. Fields are dropped in this order: the writer closes last, so that it can fold the write-ahead
@@ -62,7 +63,7 @@ impl Sqlite {
     }
 }
 
-pub(crate) async fn list(readers: Arc<Readers>, job: Arc<dyn Job>) -> Result<bool> {
+async fn list(readers: Arc<Readers>, job: Arc<dyn Job>) -> Result<bool> {
     let mut reader = readers.take().await?;
     on_blocking_thread(move || reader.run(&*job)).await?
 }

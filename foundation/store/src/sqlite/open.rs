@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::session::Session;
+use crate::session::sqlite::Session;
 use crate::{Error, Result};
 
 /// Says "this SQLite file is ferrostack's" in the file's header.

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{open, session::Session};
-use crate::store::Shared;
-use crate::tx::Session as AnySession;
+use super::open;
+use crate::session::Session as AnySession;
+use crate::session::sqlite::Session;
+use crate::shared::Shared;
+use crate::tx::Tx;
 use crate::{
-    Error, Result, Tx,
+    Error, Result,
     job::{self, Job},
 };
 

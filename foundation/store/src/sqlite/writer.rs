@@ -18,11 +18,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::open::Lock;
 use super::readers::session;
-use super::session::Session;
-use crate::store::Shared;
-use crate::tx::Session as AnySession;
+use crate::session::Session as AnySession;
+use crate::session::sqlite::Session;
+use crate::shared::Shared;
+use crate::tx::Tx;
 use crate::{
-    Error, Result, Tx,
+    Error, Result,
     job::{self, Job},
 };
 

@@ -11,7 +11,6 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::connect::Silent;
 use super::convert::{Column, Param};
 use crate::{Error, Result, Row, Value};
 
@@ -27,15 +26,15 @@ pub(crate) struct Session {
 
 /// How long the server is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// For one statement.
-    pub(super) statement: Duration,
+    pub(crate) statement: Duration,
     /// For the whole transaction.
-    pub(super) until: Instant,
+    pub(crate) until: Instant,
 }
 
 impl Session {
-    pub(super) fn new(client: Object, runtime: Handle, begin: &'static str, limits: Limits) -> Self {
+    pub(crate) fn new(client: Object, runtime: Handle, begin: &'static str, limits: Limits) -> Self {
         Self { client, runtime, begin: Some(begin), limits, is_lost: false }
     }
 
@@ -77,7 +76,7 @@ impl Session {
     }
 
     /// Commits, or rolls back; nothing is left to do if no statement was sent.
-    pub(super) fn end(&mut self, how: &'static str) -> Result<()> {
+    pub(crate) fn end(&mut self, how: &'static str) -> Result<()> {
         match self.begin {
             _ if self.is_lost => Err(Error::Closed),
             Some(_) => Ok(()),
@@ -87,13 +86,13 @@ impl Session {
 
     /// Ends a transaction that only read. Nothing hangs on the answer, and the connection's next user comes after this
     /// on the wire, so it is sent and not waited for.
-    pub(super) fn end_read(&mut self) {
+    pub(crate) fn end_read(&mut self) {
         if self.begin.is_none() && !self.is_lost {
             let _ = self.client.batch_execute("ROLLBACK").now_or_never();
         }
     }
 
-    pub(super) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.is_lost
     }
 
@@ -105,7 +104,7 @@ impl Session {
     }
 
     /// Closes the connection instead of giving it back to the pool.
-    pub(super) fn discard(self) {
+    pub(crate) fn discard(self) {
         drop(Object::take(self.client));
     }
 }
@@ -137,7 +136,12 @@ async fn after_begin<T>(
     }
 }
 
-pub(super) fn explain(error: tokio_postgres::Error) -> Error {
+/// The server did not answer within this time.
+#[derive(Debug, thiserror::Error)]
+#[error("PostgreSQL did not answer within {0:?}")]
+pub(crate) struct Silent(pub(crate) Duration);
+
+pub(crate) fn explain(error: tokio_postgres::Error) -> Error {
     if let Some(said) = error.as_db_error() {
         let rule = || said.message().to_owned();
         let table = || said.table().unwrap_or("the table").to_owned();
@@ -168,11 +172,11 @@ pub(super) fn explain(error: tokio_postgres::Error) -> Error {
 }
 
 /// Whether we gave up waiting, so that nothing is known of the connection.
-pub(super) fn is_silence(error: &Error) -> bool {
+pub(crate) fn is_silence(error: &Error) -> bool {
     matches!(error, Error::Unreachable { source } | Error::InDoubt { source } if source.is::<Silent>())
 }
 
-pub(super) fn unreachable_because(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(crate) fn unreachable_because(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Unreachable { source: Arc::new(cause) }
 }
 

@@ -5,7 +5,9 @@
 
 use types::Timestamp;
 
-use crate::{Result, Store, Tx, params};
+use crate::store::Store;
+use crate::tx::Tx;
+use crate::{Result, params};
 
 /// How many events one transaction deletes.
 const STEP: u32 = 400;

@@ -17,7 +17,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection, path: Arc<Path>) -> Self {
+    pub(crate) fn new(connection: Connection, path: Arc<Path>) -> Self {
         Self { connection, path }
     }
 
@@ -34,7 +34,7 @@ impl Session {
     }
 
     /// Runs one of the engine's own statements: `BEGIN`, `SAVEPOINT`, `COMMIT`.
-    pub(super) fn control(&mut self, sql: &'static str) -> Result<()> {
+    pub(crate) fn control(&mut self, sql: &'static str) -> Result<()> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.raw_execute())
@@ -43,11 +43,11 @@ impl Session {
     }
 
     /// Whether a transaction is open. SQLite ends it by itself after errors such as a full disk.
-    pub(super) fn in_transaction(&self) -> bool {
+    pub(crate) fn in_transaction(&self) -> bool {
         !self.connection.is_autocommit()
     }
 
-    pub(super) fn rollback(&mut self) {
+    pub(crate) fn rollback(&mut self) {
         if self.in_transaction()
             && let Err(error) = self.control("ROLLBACK")
         {
@@ -56,7 +56,7 @@ impl Session {
     }
 
     /// Folds the write-ahead log into the file and empties it, so that the file alone is the whole database.
-    pub(super) fn checkpoint(&mut self) -> Result<()> {
+    pub(crate) fn checkpoint(&mut self) -> Result<()> {
         let outcome = self.query("PRAGMA wal_checkpoint(TRUNCATE)", &[])?;
         match outcome.first().map(|row| row.get::<i64>(0)).transpose()? {
             Some(0) => Ok(()),
@@ -107,11 +107,11 @@ impl Session {
         Ok(found)
     }
 
-    pub(super) fn busy_timeout(&self, patience: Duration) -> rusqlite::Result<()> {
+    pub(crate) fn busy_timeout(&self, patience: Duration) -> rusqlite::Result<()> {
         self.connection.busy_timeout(patience)
     }
 
-    pub(super) fn explain(&self, error: rusqlite::Error) -> Error {
+    pub(crate) fn explain(&self, error: rusqlite::Error) -> Error {
         let (code, message) = match &error {
             rusqlite::Error::SqliteFailure(code, message) => (*code, message.as_deref()),
             rusqlite::Error::SqlInputError { error: code, .. } => (*code, None),

@@ -12,10 +12,10 @@ type Fault = Box<dyn StdError + Sync + Send>;
 
 /// A parameter; the server says which type it wants.
 #[derive(Debug)]
-pub(super) struct Param<'a>(pub(super) &'a Value);
+pub(crate) struct Param<'a>(pub(crate) &'a Value);
 
 /// A column of a row.
-pub(super) struct Column<'a>(pub(super) ValueRef<'a>);
+pub(crate) struct Column<'a>(pub(crate) ValueRef<'a>);
 
 impl ToSql for Param<'_> {
     fn to_sql(&self, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, Fault> {

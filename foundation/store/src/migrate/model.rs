@@ -10,7 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use crate::{Engine, Error, Migrations, Result, Tx};
+use super::Migrations;
+use crate::session::Engine;
+use crate::tx::Tx;
+use crate::{Error, Result};
 
 /// Tables with their columns.
 type Model = BTreeMap<String, BTreeSet<String>>;

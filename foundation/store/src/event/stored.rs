@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading the stream.
+//! Events as they lie in the table, and how they are read from it.
 
 use serde::Serialize;
 use types::Timestamp;
 
 use super::HORIZON_ON_POSTGRES;
-use crate::{Engine, Result, Row, Select, Store, Subscription, Thing, Tx, params};
+use crate::page::Select;
+use crate::session::Engine;
+use crate::thing::{News, Thing};
+use crate::tx::Tx;
+use crate::{Result, Row};
+use std::sync::Arc;
 
 /// An event as it was recorded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -53,32 +58,6 @@ pub(crate) struct Top {
 
 pub(crate) const COLUMNS: &str = "id, at, request_id, user_id, actor_project_id, actor, project_id, action, resource_type, \
                        resource_id, before_state, after_state";
-
-impl Store {
-    /// The events after the one with id `after` (0: from the beginning), oldest first.
-    pub async fn events(&self, after: i64, limit: u32, filter: EventFilter) -> Result<Vec<StoredEvent>> {
-        self.list(move |tx| Ok(page(tx, after, limit, &filter)?.events)).await
-    }
-
-    /// The same, and what became of those that are missing.
-    pub async fn page_of_events(&self, after: i64, limit: u32, filter: EventFilter) -> Result<EventPage> {
-        self.list(move |tx| page(tx, after, limit, &filter)).await
-    }
-
-    /// The id of the newest event, from which to follow what happens from now on.
-    pub async fn last_event_id(&self) -> Result<i64> {
-        self.read(|tx| {
-            let settled = top(tx)?.settled;
-            tx.query_one("SELECT coalesce(max(id), 0) FROM events WHERE id <= $1", &params![settled])?.get(0)
-        })
-        .await
-    }
-
-    /// Follows the stream from after the event with id `after` (0: from the beginning).
-    pub fn subscribe(&self, after: i64, filter: EventFilter) -> Subscription {
-        Subscription::new(self.clone(), after, filter)
-    }
-}
 
 impl EventFilter {
     pub(crate) fn admits(&self, event: &StoredEvent) -> bool {
@@ -151,4 +130,11 @@ pub(crate) fn event(row: &Row) -> Result<StoredEvent> {
         before: row.get(10)?,
         after: row.get(11)?,
     })
+}
+
+impl News {
+    pub(crate) fn of(event: &StoredEvent) -> Self {
+        let thing = Thing { kind: event.resource_type.clone().into(), id: Arc::from(event.resource_id.as_str()) };
+        Self { event: event.id, thing }
+    }
 }

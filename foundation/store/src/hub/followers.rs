@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-use super::{Hub, Thing};
-use crate::event::{self, EventFilter, EventPage, StoredEvent};
-use crate::{Result, Store};
+use super::Hub;
+use crate::event::{EventFilter, StoredEvent};
+use crate::thing::Thing;
 
 /// How many events wait for one follower.
 const LINE: usize = 256;
@@ -17,29 +17,8 @@ const LINE: usize = 256;
 /// How many of the latest events are kept, so that who has nearly caught up need not look into the table once more.
 const RECENT: usize = 256;
 
-/// How many events one look into the table gives.
-const PAGE: u32 = 500;
-
-/// A reader of the stream that waits for what comes; see [`Store::subscribe`].
-pub struct Subscription {
-    store: Store,
-    follower: Arc<Follower>,
-    /// All up to this event was given to the reader, or is none of his.
-    after: i64,
-    live: bool,
-}
-
-/// What a follower hears.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
-    /// The next events, at least one, in the order of their ids.
-    Events(Vec<Arc<StoredEvent>>),
-    /// Events between these two ids, which may be some of his, were deleted before he had read them: by age, or for their
-    /// number. The next ones are those after the second.
-    Gap { after: i64, through: i64 },
-}
-
-pub(super) struct Follower {
+/// A place among those who follow.
+pub(crate) struct Follower {
     filter: EventFilter,
     line: Mutex<Line>,
     notify: Notify,
@@ -59,57 +38,9 @@ pub(super) struct Followers {
     recent: Option<(i64, VecDeque<Arc<StoredEvent>>)>,
 }
 
-impl Subscription {
-    pub(crate) fn new(store: Store, after: i64, filter: EventFilter) -> Self {
-        let follower = Arc::new(Follower { filter, line: Mutex::default(), notify: Notify::new() });
-        Self { store, follower, after, live: false }
-    }
-
-    /// What comes next; waits until there is any. Safe to drop half-way.
-    pub async fn next(&mut self) -> Result<Heard> {
-        loop {
-            if !self.live {
-                if let Some(heard) = self.catch_up().await? {
-                    return Ok(heard);
-                }
-                continue;
-            }
-            // A ring that came before is kept, so nothing is missed between looking and waiting.
-            let (events, lagged) = self.follower.take();
-            let events: Vec<_> = events.into_iter().filter(|event| event.id > self.after).collect();
-            // Whoever lagged has what stood in his line before; the rest is in the table.
-            self.live = !lagged;
-            if let Some(last) = events.last() {
-                self.after = last.id;
-                return Ok(Heard::Events(events));
-            }
-            if self.live {
-                self.follower.notify.notified().await;
-            }
-        }
-    }
-
-    /// Reads on from the table, or takes a place in the line.
-    async fn catch_up(&mut self) -> Result<Option<Heard>> {
-        let (after, filter) = (self.after, self.follower.filter.clone());
-        let page = self.store.list(move |tx| event::page(tx, after, PAGE, &filter)).await?;
-        let EventPage { events, through, gap } = page;
-        if let Some(through) = gap {
-            self.after = through;
-            return Ok(Some(Heard::Gap { after, through }));
-        }
-        self.after = self.after.max(through);
-        if !events.is_empty() {
-            return Ok(Some(Heard::Events(events.into_iter().map(Arc::new).collect())));
-        }
-        self.live = self.store.hub().join(&self.follower, through);
-        Ok(None)
-    }
-}
-
 impl Hub {
     /// Gives a follower who has read the table up to this event a place, if what came since is at hand.
-    fn join(&self, follower: &Arc<Follower>, through: i64) -> bool {
+    pub(crate) fn join(&self, follower: &Arc<Follower>, through: i64) -> bool {
         let mut state = self.lock();
         let mark = *state.mark.get_or_insert(through);
         let (begins, recent) = state.followers.recent.get_or_insert_with(|| (mark, VecDeque::new()));
@@ -165,6 +96,19 @@ impl Followers {
 }
 
 impl Follower {
+    pub(crate) fn new(filter: EventFilter) -> Arc<Self> {
+        Arc::new(Self { filter, line: Mutex::default(), notify: Notify::new() })
+    }
+
+    pub(crate) fn filter(&self) -> &EventFilter {
+        &self.filter
+    }
+
+    /// Waits until something was put into the line since the last call.
+    pub(crate) async fn offered(&self) {
+        self.notify.notified().await;
+    }
+
     fn offer(&self, event: &Arc<StoredEvent>) {
         if !self.filter.admits(event) {
             return;
@@ -183,7 +127,8 @@ impl Follower {
         self.notify.notify_one();
     }
 
-    fn take(&self) -> (VecDeque<Arc<StoredEvent>>, bool) {
+    /// What stands in the line, and whether something found no place there.
+    pub(crate) fn take(&self) -> (VecDeque<Arc<StoredEvent>>, bool) {
         let mut line = self.lock();
         (std::mem::take(&mut line.events), line.lagged)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Numbered steps that bring each room's tables up to date, written once for both engines.
 //!
-//! A step is SQL in the common subset; on PostgreSQL a few words of it are exchanged (see `postgres/ddl.rs`). What ran
+//! A step is SQL in the common subset; on PostgreSQL a few words of it are exchanged (see `ddl.rs`). What ran
 //! is noted with a checksum: a step that was released is never edited, one adds the next.
 
 use std::borrow::Cow;
@@ -9,7 +9,12 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 use types::Timestamp;
 
-use crate::{Engine, Error, Result, Tx, event, params, postgres};
+mod ddl;
+pub(crate) mod model;
+
+use crate::session::Engine;
+use crate::tx::Tx;
+use crate::{Error, Result, event, params};
 
 /// The steps of one room.
 #[derive(Clone, Debug)]
@@ -32,7 +37,7 @@ impl Migrations {
     }
 }
 
-/// One step, usually `include_str!("../migrations/0001_name.sql")`.
+/// One step, usually `include_str!("../../migrations/0001_name.sql")`.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     pub number: u32,
@@ -44,10 +49,10 @@ pub struct Step {
 const OWN: Migrations = Migrations::new(
     "store",
     &[
-        Step { number: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
-        Step { number: 2, name: "lead", sql: include_str!("../migrations/0002_lead.sql") },
-        Step { number: 3, name: "identity", sql: include_str!("../migrations/0003_identity.sql") },
-        Step { number: 4, name: "events pruned", sql: include_str!("../migrations/0004_events_pruned.sql") },
+        Step { number: 1, name: "events", sql: include_str!("../../migrations/0001_events.sql") },
+        Step { number: 2, name: "lead", sql: include_str!("../../migrations/0002_lead.sql") },
+        Step { number: 3, name: "identity", sql: include_str!("../../migrations/0003_identity.sql") },
+        Step { number: 4, name: "events pruned", sql: include_str!("../../migrations/0004_events_pruned.sql") },
     ],
 );
 
@@ -127,7 +132,7 @@ fn apply_set(tx: &mut Tx, set: &Migrations) -> Result<()> {
 fn run(tx: &mut Tx, step: &Step) -> Result<()> {
     match tx.engine() {
         Engine::Sqlite => tx.script(step.sql),
-        Engine::Postgres => tx.script(&postgres::ddl(step.sql)),
+        Engine::Postgres => tx.script(&ddl::ddl(step.sql)),
     }
 }
 

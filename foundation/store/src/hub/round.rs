@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the reader reads, and what becomes of it.
+//! What a reader of the table found, and what becomes of it.
 
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{Hub, LOOK, News, State};
-use crate::event::{StoredEvent, Top};
-use crate::job::Call;
-use crate::sqlite::{self, Readers};
-use crate::store::Shared;
-use crate::{EventFilter, Result, Tx, event};
+use super::{Hub, State};
+use crate::event::StoredEvent;
+use crate::thing::News;
 
 /// How long to gather before reading: what is committed meanwhile is read with it.
 pub(crate) const GATHER: Duration = Duration::from_millis(3);
@@ -87,67 +83,10 @@ impl Hub {
     }
 
     /// Nobody follows: where the stream ends then is found out when somebody does.
-    fn rest(&self) {
+    pub(crate) fn rest(&self) {
         let mut state = self.lock();
         if !state.followers.any() {
             state.mark = None;
         }
-    }
-}
-
-/// Reads the stream of a file while somebody follows it.
-pub(crate) async fn keep_tailing_the_file(shared: Arc<Shared>, readers: Weak<Readers>) {
-    loop {
-        let _ = tokio::time::timeout(LOOK, shared.hub.asked_to_look()).await;
-        tokio::time::sleep(GATHER).await;
-        let mut round = shared.hub.begin_round();
-        if !round.whole {
-            shared.hub.rest();
-            // Until somebody comes.
-            shared.hub.asked_to_look().await;
-            shared.hub.look_now();
-            continue;
-        }
-        loop {
-            let Some(readers) = readers.upgrade() else { return };
-            let after = round.after;
-            let read = list(readers, move |tx| page(tx, after));
-            match read.await {
-                Ok(page) => {
-                    if !shared.hub.take_in(&mut round, page) {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "events cannot be read for those who follow them; trying again");
-                    tokio::time::sleep(LOOK).await;
-                    break;
-                }
-            }
-        }
-    }
-}
-
-async fn list<T: Send + 'static>(readers: Arc<Readers>, f: impl Fn(&mut Tx) -> Result<T> + Send + Sync + 'static) -> Result<T> {
-    let call = Call::new(f);
-    let ran = sqlite::list(readers, call.clone()).await;
-    call.outcome(ran)
-}
-
-fn page(tx: &mut Tx, after: Option<i64>) -> Result<Page> {
-    let Top { settled, .. } = event::top(tx)?;
-    let events = match after {
-        None => Vec::new(),
-        Some(after) => event::read(tx, after, PAGE, settled, &EventFilter::default())?,
-    };
-    let is_last = events.len() < PAGE as usize;
-    let found = events.into_iter().map(|event| Found { news: News::of(&event), event: Some(event) }).collect();
-    Ok(Page { settled, is_last, found })
-}
-
-impl News {
-    pub(crate) fn of(event: &StoredEvent) -> Self {
-        let thing = super::Thing { kind: event.resource_type.clone().into(), id: Arc::from(event.resource_id.as_str()) };
-        Self { event: event.id, thing }
     }
 }
