@@ -206,7 +206,7 @@ impl Northbound {
     pub fn has_members(&self, key: &str) -> bool {
         self.client.read(|replica| {
             let groups = replica.keyed(key).filter_map(|found| replica.row(&found.table, found.uuid));
-            groups.map(|row| !row.get("ports").is_empty()).any(|has| has)
+            groups.any(|row| !row.get("ports").is_empty())
         })
     }
 
