@@ -205,7 +205,7 @@ impl Northbound {
     /// Whether a port group of ours of this key has ports.
     pub fn has_members(&self, key: &str) -> bool {
         self.client.read(|replica| {
-            let groups = replica.keyed(key).filter_map(|found| replica.row(&found.table, found.uuid));
+            let mut groups = replica.keyed(key).filter_map(|found| replica.row(&found.table, found.uuid));
             groups.any(|row| !row.get("ports").is_empty())
         })
     }
