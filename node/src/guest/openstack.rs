@@ -82,7 +82,9 @@ fn meta_data(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> V
 
 /// The devices that their owner gave a tag, and where the guest finds them.
 fn devices(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Value {
-    let layout = qemu::Layout::new(machine.has_config_drive(), 1, machine.nics().count());
+    // A machine that is rescued has its own disk behind the other one.
+    let before = usize::from(machine.rescue().is_some());
+    let layout = qemu::Layout::new(machine.has_config_drive(), before + 1, machine.nics().count());
     let nic = |(number, nic): (usize, &NicDesired)| {
         let tag = nic.tag.as_ref()?;
         let address = layout.address_of_nic(number);
@@ -94,7 +96,7 @@ fn devices(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Val
         Some(device)
     };
     let disk = machine.root().and_then(|root| root.tag.as_ref()).map(|tag| {
-        let address = layout.address_of_disk(0);
+        let address = layout.address_of_disk(before);
         json!({ "type": "disk", "serial": null, "bus": "pci", "address": address, "tags": [tag] })
     });
     machine.nics().enumerate().filter_map(nic).chain(disk).collect()

@@ -56,7 +56,7 @@ impl Task {
         })
     }
 
-    /// Everything that a start needs. The machine has no process.
+    /// Everything that a start needs. The machine has no process. What is made is noted; the start writes it down.
     pub(super) async fn ensure_disks(&mut self, desired: &MachineDesired, images: Images) -> Result<()> {
         let root = root_of(desired)?;
         if let Some(image) = images.root {
@@ -72,7 +72,7 @@ impl Task {
         blocking(move || make(&path, &wanted, &image)).await?;
         crash::point("node.rescue.made");
         self.recorded.rescue = Some(rescue.clone());
-        self.keep_recorded().await
+        Ok(())
     }
 
     /// What is to be done with the disks of a machine that is off, whether it is about to start or not.
@@ -93,7 +93,7 @@ impl Task {
         let wanted = root.clone();
         blocking(move || make(&path, &wanted, &image)).await?;
         (self.recorded.root, self.recorded.received) = (Some(root.clone()), None);
-        self.keep_recorded().await
+        Ok(())
     }
 
     /// Keeps a copy of the root as it is now, or makes an earlier one the root again, or drops it: each once.
@@ -196,8 +196,8 @@ fn virtual_size(path: &Path) -> Result<u64> {
 /// Shares the blocks where the file system can.
 fn duplicate(from: &Path, to: &Path) -> Result<()> {
     let copying = || format!("copy {}", from.display());
+    let fresh = to.with_extension("new");
     let copy = || -> io::Result<()> {
-        let fresh = to.with_extension("new");
         durable::remove_file(&fresh)?;
         let mut source = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(from)?;
         let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
@@ -206,7 +206,12 @@ fn duplicate(from: &Path, to: &Path) -> Result<()> {
         fs::rename(&fresh, to)?;
         durable::sync_directory_of(to)
     };
-    copy().doing(copying).map_err(|error| error.if_full(to, || "a copy of a machine's disk was to be kept there".into()))
+    let copied = copy();
+    if copied.is_err() {
+        // Half of it would only take the room that others need.
+        let _ = durable::remove_file(&fresh);
+    }
+    copied.doing(copying).map_err(|error| error.if_full(to, || "a copy of a machine's disk was to be kept there".into()))
 }
 
 /// Gives a file that is safe another one's name, for good.

@@ -10,13 +10,18 @@
 //!              Failed ──────────────────────────┘            │ wanted Stopped   │
 //!                │                                           │                  │
 //!                └───────────── wanted Gone: from everywhere ┴──────────────────┴──▶ Gone
+//!
+//!   Running ⇄ Paused          as wanted, or without a lease, if it is exclusive: see [`next`]
+//!   (told) ──▶ Received ──▶ Stopped or Running       its disk comes from another node: see [`receive`]
+//!   Stopped ──▶ Sent ──▶ Stopped ──▶ Gone            its disk goes to another node, and is kept until released: see [`copy`]
 //! ```
 //!
 //! What is wanted reaches the task through a watch channel, so it only ever sees the latest. The task writes it to
 //! the ledger before it acts on it, does the next step that [`next::next`] names, and looks again. Everything that it
 //! does is `ensure` or `release`, so a task that begins after a crash goes the same way as one that did not.
 //!
-//! A machine at rest, running or not, may be copied meanwhile: see [`snapshot`].
+//! A machine at rest, running or not, may be copied meanwhile: see [`copy`]. NICs come and go while it runs: see [`nics`]. Its disks
+//! are made, grown, kept and put back while it is off: see [`disks`].
 //!
 //! A running machine whose process is lost, or whose guest QEMU holds still, has failed, too, until it is rebooted, stopped or,
 //! for a disk without room, goes on. Where it was KVM that failed, it is started anew and emulated. See [`held`].

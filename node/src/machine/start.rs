@@ -32,6 +32,7 @@ impl Task {
         let Some(_turn) = self.unless_changed(shop.turn_to_start()).await else { return Ok(()) };
 
         self.report(MachineState::Preparing { step: "disk".into() });
+        let before = self.recorded.clone();
         self.ensure_disks(desired, images).await?;
         if desired.has_config_drive() {
             self.write_config_drive(desired).await?;
@@ -39,7 +40,11 @@ impl Task {
         crash::point("node.disk.ready");
 
         self.report(MachineState::Preparing { step: "start".into() });
-        self.note_ports(desired).await?;
+        self.note_ports(desired)?;
+        // Once for all of it: each time costs the disk's slowest word.
+        if self.recorded != before {
+            self.keep_recorded().await?;
+        }
         let spec = self.spec(desired)?;
         let (under_kvm, devices) = (spec.accelerator == Accelerator::Kvm, Devices::of(&spec));
         let machine = match self.launch_and_wire(desired, spec).await {

@@ -213,21 +213,19 @@ impl Task {
         Some(())
     }
 
-    /// Writes down what is wanted before anything is done about it. Who the machine runs as comes first, because
-    /// a directory without it was never acted on.
+    /// Writes down what is wanted before anything is done about it, and at first who the machine runs as. A directory without
+    /// both was never acted on.
     async fn keep(&mut self, wanted: &Wanted) -> Result<()> {
         if self.kept.as_ref() == Some(wanted) {
             return Ok(());
         }
         let (ledger, recorded, kept) = (self.ledger.clone(), self.recorded.clone(), wanted.clone());
         let first = self.kept.is_none();
-        blocking(move || {
-            if first {
-                ledger.keep_recorded(&recorded)?;
-            }
-            ledger.keep_wanted(&kept)
-        })
-        .await?;
+        let other = ledger.clone();
+        let wanted_is_kept = blocking(move || ledger.keep_wanted(&kept));
+        let recorded_is_kept = blocking(move || if first { other.keep_recorded(&recorded) } else { Ok(()) });
+        let (wanted_is_kept, recorded_is_kept) = tokio::join!(wanted_is_kept, recorded_is_kept);
+        wanted_is_kept.and(recorded_is_kept)?;
         self.kept = Some(wanted.clone());
         crash::point("node.machine.kept");
         Ok(())

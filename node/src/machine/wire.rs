@@ -20,19 +20,18 @@ use crate::{Error, Result, error::blocking, switch::Switching};
 const WIRED_WITHIN: Duration = Duration::from_secs(10);
 
 impl Task {
-    /// Notes the ports that the machine is about to have.
-    pub(super) async fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
+    /// Notes the ports that the machine is about to have; written down with whatever else a start has to say.
+    pub(super) fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
         let wanted: Vec<PortId> = nics_of(self.shop.switch.as_ref(), desired).map(|nic| nic.port_id.clone()).collect();
         for port in &wanted {
             self.shop.taps.claim(port)?;
         }
-        let before = self.recorded.ports.len();
         for port in wanted {
             if !self.recorded.ports.contains(&port) {
                 self.recorded.ports.push(port);
             }
         }
-        if self.recorded.ports.len() > before { self.keep_recorded().await } else { Ok(()) }
+        Ok(())
     }
 
     /// The same for one that comes while it runs.

@@ -154,7 +154,10 @@ impl Machines {
                 Wanted::Gone => Generation::default(),
             },
         };
-        self.lock().iter().map(held).collect()
+        let unread = |id: &Uuid| Held { id: ThingId::machine(&ServerId::new(id.to_string())), generation: Generation::default() };
+        let mut all: Vec<Held> = self.lock().iter().map(held).collect();
+        all.extend(self.unread().keys().map(unread));
+        all
     }
 
     /// Rung when anything is wanted anew. One listens: the keeper of the metadata doors.

@@ -20,6 +20,7 @@ mod nics;
 mod pause;
 mod port;
 mod scratch;
+mod seen;
 mod session;
 mod snapshot;
 mod strangers;
