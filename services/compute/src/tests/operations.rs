@@ -44,6 +44,7 @@ async fn what_takes_too_long_is_given_up() {
         (json!({"os-stop": null}), "powering-off", "stop"),
         (json!({"reboot": {"type": "SOFT"}}), "rebooting", "reboot"),
         (json!({"createImage": {"name": "late"}}), "image_snapshot", "createImage"),
+        (json!({"pause": null}), "pausing", "pause"),
     ] {
         cloud.member().post(&action, wish).await.expect(202);
         until_task(&cloud, &id, json!(task)).await;
@@ -53,6 +54,10 @@ async fn what_takes_too_long_is_given_up() {
         assert_eq!(result, "Error", "{name}");
         assert!(message.as_str().unwrap().starts_with("It was not done within"), "{name}: {message}");
     }
+    cloud.member().post(&action, json!({"rescue": null})).await.expect(200);
+    until_task(&cloud, &id, json!("rescuing")).await;
+    until_task(&cloud, &id, Value::Null).await;
+    assert_eq!(outcome(&cloud, &id, "rescue").await.0, "Error");
     assert_eq!(cloud.far.images(), []);
     // The host does not do afterwards what nobody waits for any more.
     cloud.far.set_manner("h1", Manner::Works);

@@ -60,10 +60,9 @@ impl Course for Rescue {
         server.admin_password = None;
     }
 
-    /// A restart that the host has not done it shall not do later; one that it has done is undone by another.
+    /// What the host did, and may have done without being heard, is undone by another restart.
     fn give_up(&self, operation: &Operation, server: &mut Server, _cause: &str) -> Left {
-        let is_done = server.found_reboots >= server.reboots;
-        server.reboots = if is_done { server.reboots + 1 } else { server.found_reboots };
+        server.reboots += 1;
         if operation.stage == Stage::Unrescuing {
             return Left::Stage(Stage::Rescued);
         }
