@@ -42,19 +42,4 @@ pub enum Error {
     Spec(String),
 }
 
-/// Turns an `io::Error` into a sentence about what we were doing.
-pub(crate) trait Doing<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T>;
-}
-
-impl<T> Doing<T> for io::Result<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
-        self.map_err(|source| Error::Io { doing: what(), source })
-    }
-}
-
-impl<T> Doing<T> for nix::Result<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
-        self.map_err(|errno| Error::Io { doing: what(), source: errno.into() })
-    }
-}
+types::doing!(Error);

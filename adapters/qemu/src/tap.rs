@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 
 use nix::net::if_::{if_nameindex, if_nametoindex};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use types::PortId;
 use uuid::Uuid;
 
 use crate::error::{Doing, Error};
@@ -27,7 +28,7 @@ const OFFLOADS: [u32; 6] = [0x15, 0x17, 0x19, 0x1f, 0x24, 0x2c];
 
 /// The name of a port's tap: the same at every start.
 pub fn name_of(port: Uuid) -> String {
-    format!("{PREFIX}{}", &port.to_string()[..LONGEST_NAME - PREFIX.len() - 1])
+    PortId::new(port.to_string()).tap()
 }
 
 /// Makes the tap, or makes it what it should be.

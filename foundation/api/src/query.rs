@@ -51,11 +51,8 @@ impl Query {
     /// `true`, `1`, `yes`, `on`, … as oslo's `bool_from_string` reads them; anything else is a 400.
     pub fn flag(&self, name: &str) -> Result<Option<bool>, Fault> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        match text.to_ascii_lowercase().as_str() {
-            "1" | "t" | "true" | "on" | "y" | "yes" => Ok(Some(true)),
-            "0" | "f" | "false" | "off" | "n" | "no" => Ok(Some(false)),
-            _ => Err(Fault::bad_request(format!("'{name}' is true or false, not '{text}'."))),
-        }
+        let flag = words::flag::oslo(text).map(Some);
+        flag.ok_or_else(|| Fault::bad_request(format!("'{name}' is true or false, not '{text}'.")))
     }
 
     /// The query again, with one name set to another value: for `next` links.

@@ -62,6 +62,16 @@ ids!(dashed_id:
     SubnetId,
 );
 
+impl PortId {
+    /// The name of the port's tap on its host: the same at every start, and as every agent of OpenStack's names it, which is
+    /// what people look for.
+    pub fn tap(&self) -> String {
+        /// `IFNAMSIZ` less the final NUL, and less the prefix and the last character, which Neutron leaves out.
+        const KEPT: usize = 11;
+        format!("tap{}", self.0.chars().take(KEPT).collect::<String>())
+    }
+}
+
 fn dashed_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
@@ -79,5 +89,11 @@ mod tests {
         assert_eq!(ProjectId::generate().as_str().len(), 32);
         assert_eq!(ServerId::generate().as_str().len(), 36);
         assert_ne!(ServerId::generate(), ServerId::generate());
+    }
+
+    #[test]
+    fn a_tap_fits_into_the_name_of_an_interface() {
+        assert_eq!(PortId::from("12345678-9abc-4def-8000-000000000000").tap(), "tap12345678-9a");
+        assert_eq!(PortId::from("x").tap(), "tapx");
     }
 }

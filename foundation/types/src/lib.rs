@@ -3,6 +3,7 @@
 
 mod address;
 mod database;
+mod doing;
 mod id;
 mod secret;
 mod time;

@@ -32,7 +32,7 @@ pub(super) fn network_data<'a>(nics: impl Iterator<Item = &'a NicDesired> + Clon
 
 fn link(nic: &NicDesired) -> Value {
     json!({
-        "id": link_id(nic),
+        "id": nic.port_id.tap(),
         "vif_id": nic.port_id,
         "type": "ovs",
         "mtu": nic.mtu,
@@ -44,7 +44,7 @@ fn network(nic: &NicDesired, fixed: &FixedIp, number: usize) -> Value {
     let family = if fixed.address.is_ipv4() { "ipv4" } else { "ipv6" };
     let mut network = json!({
         "id": format!("network{number}"),
-        "link": link_id(nic),
+        "link": nic.port_id.tap(),
         "network_id": nic.network_id,
     });
     network["type"] = match &fixed.ipv6_address_mode {
@@ -75,9 +75,4 @@ fn mask(address: IpAddr, prefix: u8) -> Option<IpAddr> {
 
 fn dns(address: &IpAddr) -> Value {
     json!({ "type": "dns", "address": address })
-}
-
-/// The name of the port's tap.
-fn link_id(nic: &NicDesired) -> String {
-    format!("tap{}", nic.port_id.as_str().chars().take(11).collect::<String>())
 }

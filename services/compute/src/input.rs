@@ -4,19 +4,25 @@
 //!
 //! A reader takes the fields that it knows out of an [`Object`]; what is left at [`Object::finish`] is refused.
 
-use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    ops::{Deref, DerefMut, RangeInclusive},
+};
 
 use api::{Cx, Fault};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use words::{Tongue, Wrong, shortened};
 
 pub(crate) type Read<T> = Result<T, Fault>;
 
+/// Nova's manner.
+#[derive(Debug)]
+pub(crate) struct Nova;
+
 /// A JSON object on its way to being read.
 #[derive(Debug)]
-pub(crate) struct Object {
-    name: String,
-    fields: Map<String, Value>,
-}
+pub(crate) struct Object(words::Object<Nova>);
 
 /// The body's one object, as in `{"server": {…}}`; other keys beside it are refused.
 pub(crate) async fn document(cx: &mut Cx, key: &str) -> Read<Object> {
@@ -38,35 +44,27 @@ pub(crate) async fn argument(cx: &mut Cx, action: &str) -> Read<Value> {
     Ok(body.take(action).unwrap_or(Value::Null))
 }
 
+impl Deref for Object {
+    type Target = words::Object<Nova>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Object {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
 impl Object {
     pub(crate) fn from_value(name: &str, value: Value) -> Read<Self> {
-        match value {
-            Value::Object(fields) => Ok(Self { name: name.to_owned(), fields }),
-            other => Err(wrong(name, &other, "It is not of type 'object'.")),
-        }
-    }
-
-    pub(crate) fn take(&mut self, key: &str) -> Option<Value> {
-        self.fields.remove(key)
-    }
-
-    /// Like [`take`](Self::take), where `null` means the same as nothing.
-    pub(crate) fn take_some(&mut self, key: &str) -> Option<Value> {
-        self.take(key).filter(|value| !value.is_null())
-    }
-
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.fields.contains_key(key)
-    }
-
-    pub(crate) fn required<T>(&self, key: &str, value: Option<T>) -> Read<T> {
-        value.ok_or_else(|| {
-            Fault::bad_request(format!("Invalid input for field/attribute {}. '{key}' is a required property.", self.name))
-        })
+        words::Object::of(name, value).map(Self)
     }
 
     pub(crate) fn object(&mut self, key: &str) -> Read<Option<Object>> {
-        self.take(key).map(|value| Object::from_value(key, value)).transpose()
+        Ok(self.0.object(key)?.map(Self))
     }
 
     pub(crate) fn required_object(&mut self, key: &str) -> Read<Object> {
@@ -74,49 +72,9 @@ impl Object {
         self.required(key, object)
     }
 
-    pub(crate) fn list(&mut self, key: &str) -> Read<Option<Vec<Value>>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(Value::Array(items)) => Ok(Some(items)),
-            Some(other) => Err(wrong(key, &other, "It is not of type 'array'.")),
-        }
-    }
-
-    /// Text of so many characters.
-    pub(crate) fn text(&mut self, key: &str, length: RangeInclusive<usize>) -> Read<Option<String>> {
-        self.take(key).map(|value| text(key, value, length)).transpose()
-    }
-
-    /// Text, or `null` for none: the outer `Option` says whether the field is there.
-    pub(crate) fn text_or_null(&mut self, key: &str, length: RangeInclusive<usize>) -> Read<Option<Option<String>>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(Value::Null) => Ok(Some(None)),
-            Some(value) => text(key, value, length).map(|text| Some(Some(text))),
-        }
-    }
-
     /// A name as Nova wants it: 1 to 255 printable characters without blanks at its ends.
     pub(crate) fn name(&mut self, key: &str) -> Read<Option<String>> {
         self.take(key).map(|value| name(key, value)).transpose()
-    }
-
-    /// `true`, `"True"`, `"1"` and the other spellings that Nova's schemas list.
-    pub(crate) fn flag(&mut self, key: &str) -> Read<Option<bool>> {
-        const YES: [&str; 10] = ["True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes"];
-        const NO: [&str; 10] = ["False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no"];
-        let Some(value) = self.take(key) else { return Ok(None) };
-        match &value {
-            Value::Bool(flag) => Ok(Some(*flag)),
-            Value::String(text) if YES.contains(&text.as_str()) => Ok(Some(true)),
-            Value::String(text) if NO.contains(&text.as_str()) => Ok(Some(false)),
-            _ => Err(wrong(key, &value, "It is not of type 'boolean'.")),
-        }
-    }
-
-    /// A whole number, or the digits of one.
-    pub(crate) fn whole(&mut self, key: &str, range: RangeInclusive<i64>) -> Read<Option<i64>> {
-        self.take(key).map(|value| whole(key, &value, range)).transpose()
     }
 
     pub(crate) fn ip(&mut self, key: &str) -> Read<Option<IpAddr>> {
@@ -133,11 +91,11 @@ impl Object {
     /// All fields as short texts.
     pub(crate) fn into_texts(self) -> Read<BTreeMap<String, String>> {
         let mut texts = BTreeMap::new();
-        for (key, value) in self.fields {
+        let object = self.0.name().to_owned();
+        for (key, value) in self.0.into_fields() {
             if !is_plain_key(&key) {
                 return Err(Fault::bad_request(format!(
-                    "Invalid input for field/attribute {}. The key '{key}' is not 1 to 255 letters, digits, blanks and -_:.",
-                    self.name
+                    "Invalid input for field/attribute {object}. The key '{key}' is not 1 to 255 letters, digits, blanks and -_:.",
                 )));
             }
             let value = text(&key, value, 0..=255)?;
@@ -146,91 +104,102 @@ impl Object {
         Ok(texts)
     }
 
-    /// Refuses what nobody has taken.
     pub(crate) fn finish(self) -> Read<()> {
-        if self.fields.is_empty() {
-            return Ok(());
+        self.0.finish()
+    }
+}
+
+impl Tongue for Nova {
+    type Fault = Fault;
+
+    fn say(object: &str, wrong: &Wrong<'_>) -> Fault {
+        let of = |field: &str, value: &Value, why: &str| self::wrong(field, value, why);
+        let of_text = |field: &str, text: &str, why: &str| sentence(field, text, why);
+        match wrong {
+            Wrong::NotAnObject { field, value } => of(field, value, "It is not of type 'object'."),
+            Wrong::NotAList { field, value } => of(field, value, "It is not of type 'array'."),
+            Wrong::NotText { field, value } => of(field, value, "It is not of type 'string'."),
+            Wrong::TooShort { field, text } => of_text(field, text, "It is too short."),
+            Wrong::TooLong { field, text, most } => {
+                let why = format!("It is too long: {} characters, where {most} may be.", text.chars().count());
+                of_text(field, text, &why)
+            }
+            Wrong::HoldsNul { field } => of_text(field, "", "It holds the NUL character."),
+            Wrong::NotAFlag { field, value } => of(field, value, "It is not of type 'boolean'."),
+            Wrong::NotWhole { field, value } => of(field, value, "It is not of type 'integer'."),
+            Wrong::OutOfRange { field, value, number, range } if number < range.start() => {
+                of(field, value, &format!("It is less than the minimum of {}.", range.start()))
+            }
+            Wrong::OutOfRange { field, value, range, .. } => {
+                of(field, value, &format!("It is greater than the maximum of {}.", range.end()))
+            }
+            Wrong::Missing { field } => {
+                Fault::bad_request(format!("Invalid input for field/attribute {object}. '{field}' is a required property."))
+            }
+            Wrong::Unknown { fields } => {
+                let fields: Vec<String> = fields.iter().map(|field| format!("'{}'", shortened(field, SHOWN))).collect();
+                let verb = if fields.len() == 1 { "was" } else { "were" };
+                Fault::bad_request(format!(
+                    "Invalid input for field/attribute {object}. Additional properties are not allowed ({} {verb} unexpected).",
+                    fields.join(", ")
+                ))
+            }
         }
-        let keys: Vec<String> = self.fields.keys().map(|key| format!("'{}'", shortened(key))).collect();
-        let verb = if keys.len() == 1 { "was" } else { "were" };
-        Err(Fault::bad_request(format!(
-            "Invalid input for field/attribute {}. Additional properties are not allowed ({} {verb} unexpected).",
-            self.name,
-            keys.join(", ")
-        )))
+    }
+
+    /// `true`, `"True"`, `"1"` and the other spellings that Nova's schemas list.
+    fn flag(value: &Value) -> Option<bool> {
+        value.as_bool().or_else(|| words::flag::nova(value.as_str()?))
+    }
+
+    /// Digits, and a minus before them perhaps: no plus sign, no blanks.
+    fn digits(text: &str) -> Option<i64> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| are_digits)
     }
 }
 
 pub(crate) fn text(key: &str, value: Value, length: RangeInclusive<usize>) -> Read<String> {
-    let Value::String(text) = value else { return Err(wrong(key, &value, "It is not of type 'string'.")) };
-    let count = text.chars().count();
-    if count < *length.start() {
-        return Err(wrong(key, &Value::String(text), "It is too short."));
-    }
-    if count > *length.end() {
-        return Err(wrong(
-            key,
-            &Value::String(text),
-            &format!("It is too long: {count} characters, where {} may be.", length.end()),
-        ));
-    }
-    Ok(text)
+    nameless().text_of(key, value, length)
 }
 
 pub(crate) fn name(key: &str, value: Value) -> Read<String> {
     let name = text(key, value, 1..=255)?;
     if name.trim() != name || name.chars().any(char::is_control) {
         let rule = "A name has no blanks at its ends and no characters that cannot be printed.";
-        return Err(wrong(key, &Value::String(name), rule));
+        return Err(sentence(key, &name, rule));
     }
     Ok(name)
 }
 
 pub(crate) fn whole(key: &str, value: &Value, range: RangeInclusive<i64>) -> Read<i64> {
-    let number = match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) if is_whole(text) => text.parse().ok(),
-        _ => None,
-    };
-    match number {
-        None => Err(wrong(key, value, "It is not of type 'integer'.")),
-        Some(number) if number < *range.start() => {
-            Err(wrong(key, value, &format!("It is less than the minimum of {}.", range.start())))
-        }
-        Some(number) if number > *range.end() => {
-            Err(wrong(key, value, &format!("It is greater than the maximum of {}.", range.end())))
-        }
-        Some(number) => Ok(number),
-    }
+    nameless().whole_of(key, value, &range)
 }
 
-/// Digits, and a minus before them perhaps: no plus sign, no blanks.
-fn is_whole(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+/// For a value that is no field of an object.
+fn nameless() -> words::Object<Nova> {
+    words::Object::new("", serde_json::Map::new())
 }
+
+/// Characters of a value that an answer repeats.
+const SHOWN: usize = 120;
 
 /// Nova's sentence for a value that is not as it must be.
 pub(crate) fn wrong(key: &str, value: &Value, why: &str) -> Fault {
-    let shown = match value {
-        Value::String(text) => shortened(text),
-        other => shortened(&other.to_string()),
-    };
-    Fault::bad_request(format!("Invalid input for field/attribute {key}. Value: {shown}. {why}"))
+    match value {
+        Value::String(text) => sentence(key, text, why),
+        other => sentence(key, &other.to_string(), why),
+    }
+}
+
+fn sentence(key: &str, shown: &str, why: &str) -> Fault {
+    Fault::bad_request(format!("Invalid input for field/attribute {key}. Value: {}. {why}", shortened(shown, SHOWN)))
 }
 
 /// A key of metadata or extra specs.
 pub(crate) fn is_plain_key(key: &str) -> bool {
     (1..=255).contains(&key.chars().count()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:. ".contains(&byte))
-}
-
-/// So that an answer does not repeat a megabyte.
-fn shortened(text: &str) -> String {
-    const SHOWN: usize = 120;
-    match text.char_indices().nth(SHOWN) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
 }
 
 #[cfg(test)]

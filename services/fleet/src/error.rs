@@ -58,13 +58,4 @@ pub(crate) fn forbidden(message: impl Into<String>) -> Error {
     Refusal::new(RefusalKind::Forbidden, message).into()
 }
 
-/// Turns an `io::Error` into a sentence about what we were doing.
-pub(crate) trait Doing<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T>;
-}
-
-impl<T> Doing<T> for std::io::Result<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> crate::Result<T> {
-        self.map_err(|source| Error::Io { doing: what(), source })
-    }
-}
+types::doing!(Error);

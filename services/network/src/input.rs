@@ -11,12 +11,14 @@ use api::Cx;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 use types::{Mac, ProjectId};
+use words::{Object, Tongue, Wrong};
 
 use crate::{Error, Result};
 
-pub struct Input {
-    fields: Map<String, Value>,
-}
+pub struct Input(Object<Neutron>);
+
+/// Neutron's manner.
+pub struct Neutron;
 
 /// Neutron's longest name and description.
 pub const LONGEST: usize = 255;
@@ -45,41 +47,29 @@ pub async fn document(cx: &mut Cx, one: &str) -> Result<Input, api::Fault> {
 
 impl Input {
     pub fn of(name: &str, value: Value) -> Result<Self> {
-        match value {
-            Value::Object(fields) => Ok(Self { fields }),
-            _ => Err(Error::bad(format!("Invalid body: '{name}' is an object of attributes."))),
-        }
+        Object::of(name, value).map(Self)
     }
 
     pub fn new(fields: Map<String, Value>) -> Self {
-        Self { fields }
+        Self(Object::new("", fields))
     }
 
     pub fn has(&self, name: &str) -> bool {
-        self.fields.contains_key(name)
+        self.0.has(name)
     }
 
     pub fn take(&mut self, name: &str) -> Option<Value> {
-        self.fields.remove(name)
+        self.0.take(name)
     }
 
     /// Text of at most `longest` characters; null is not text.
     pub fn text(&mut self, name: &str, longest: usize) -> Result<Option<String>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => checked_text(name, text, longest).map(Some),
-            Some(other) => Err(bad(name, format!("{} is not a valid string", short(&other)))),
-        }
+        self.0.text(name, 0..=longest)
     }
 
     /// Text, or null for "none of it".
     pub fn optional_text(&mut self, name: &str, longest: usize) -> Result<Option<Option<String>>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Null) => Ok(Some(None)),
-            Some(Value::String(text)) => checked_text(name, text, longest).map(|text| Some(Some(text))),
-            Some(other) => Err(bad(name, format!("{} is not a valid string", short(&other)))),
-        }
+        self.0.text_or_null(name, 0..=longest)
     }
 
     pub fn required_text(&mut self, name: &str) -> Result<String> {
@@ -92,37 +82,17 @@ impl Input {
     }
 
     pub fn flag(&mut self, name: &str) -> Result<Option<bool>> {
-        let Some(value) = self.take(name) else { return Ok(None) };
-        let flag = match &value {
-            Value::Bool(flag) => Some(*flag),
-            Value::Number(number) => read_flag(&number.to_string()),
-            Value::String(text) => read_flag(text),
-            _ => None,
-        };
-        flag.map(Some).ok_or_else(|| bad(name, format!("{} cannot be converted to boolean", short(&value))))
+        self.0.flag(name)
     }
 
     /// A whole number within `range`, or null for "none of it".
     pub fn optional_number(&mut self, name: &str, range: RangeInclusive<i64>) -> Result<Option<Option<i64>>> {
-        match self.fields.get(name) {
-            Some(Value::Null) => Ok(self.take(name).map(|_| None)),
-            _ => Ok(self.number(name, range)?.map(Some)),
-        }
+        self.0.whole_or_null(name, range)
     }
 
     /// A whole number within `range`, written as a number or as its digits; null is no number.
     pub fn number(&mut self, name: &str, range: RangeInclusive<i64>) -> Result<Option<i64>> {
-        let Some(value) = self.take(name) else { return Ok(None) };
-        let number = match &value {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let number = number.ok_or_else(|| bad(name, format!("{} is not an integer", short(&value))))?;
-        if !range.contains(&number) {
-            return Err(bad(name, format!("{number} is not between {} and {}", range.start(), range.end())));
-        }
-        Ok(Some(number))
+        self.0.whole(name, range)
     }
 
     /// The id of a thing, in whichever spelling of UUIDs; null is none.
@@ -153,25 +123,21 @@ impl Input {
 
     /// For the lists of which Neutron takes null as the empty one, before they are read.
     pub fn null_is_empty(&mut self, name: &str) {
-        if let Some(value) = self.fields.get_mut(name).filter(|value| value.is_null()) {
+        if let Some(value) = self.0.get_mut(name).filter(|value| value.is_null()) {
             *value = Value::Array(Vec::new());
         }
     }
 
     /// For attributes of which Neutron takes null as if they were not there, before they are read.
     pub fn null_is_absent(&mut self, name: &str) {
-        if self.fields.get(name).is_some_and(Value::is_null) {
-            self.fields.remove(name);
+        if self.0.get_mut(name).is_some_and(|value| value.is_null()) {
+            self.take(name);
         }
     }
 
     /// A list; null is none.
     pub fn list(&mut self, name: &str) -> Result<Option<Vec<Value>>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Array(items)) => Ok(Some(items)),
-            Some(other) => Err(bad(name, format!("{} is not a list", short(&other)))),
-        }
+        self.0.list(name)
     }
 
     /// A list of the ids of different things.
@@ -189,8 +155,7 @@ impl Input {
         let Some(items) = self.list(name)? else { return Ok(None) };
         let mut texts: Vec<String> = Vec::with_capacity(items.len());
         for item in items {
-            let Value::String(text) = item else { return Err(bad(name, format!("{} is not a valid string", short(&item)))) };
-            let text = checked_text(name, text, LONGEST)?;
+            let text = self.0.text_of(name, item, 0..=LONGEST)?;
             if texts.contains(&text) {
                 return Err(bad(name, format!("duplicate items in the list: '{text}'")));
             }
@@ -203,7 +168,7 @@ impl Input {
     pub fn objects(&mut self, name: &str) -> Result<Option<Vec<Input>>> {
         let Some(items) = self.list(name)? else { return Ok(None) };
         let read = |item| match item {
-            Value::Object(fields) => Ok(Self { fields }),
+            Value::Object(fields) => Ok(Self::new(fields)),
             other => Err(bad(name, format!("{} is not a dictionary", short(&other)))),
         };
         items.into_iter().map(read).collect::<Result<_>>().map(Some)
@@ -234,8 +199,42 @@ impl Input {
 
     /// Refuses what nobody took.
     pub fn finish(self) -> Result<()> {
-        let left: Vec<&str> = self.fields.keys().map(String::as_str).collect();
-        if left.is_empty() { Ok(()) } else { Err(Error::bad(format!("Unrecognized attribute(s) '{}'", left.join(", ")))) }
+        self.0.finish()
+    }
+}
+
+impl Tongue for Neutron {
+    type Fault = Error;
+
+    fn say(_: &str, wrong: &Wrong<'_>) -> Error {
+        match wrong {
+            Wrong::NotAnObject { field, .. } => Error::bad(format!("Invalid body: '{field}' is an object of attributes.")),
+            Wrong::NotAList { field, value } => bad(field, format!("{} is not a list", short(value))),
+            Wrong::NotText { field, value } => bad(field, format!("{} is not a valid string", short(value))),
+            Wrong::TooShort { field, .. } => bad(field, "it is too short"),
+            Wrong::TooLong { field, most, .. } => bad(field, format!("it is longer than {most} characters")),
+            Wrong::HoldsNul { field } => bad(field, "it contains a NUL character"),
+            Wrong::NotAFlag { field, value } => bad(field, format!("{} cannot be converted to boolean", short(value))),
+            Wrong::NotWhole { field, value } => bad(field, format!("{} is not an integer", short(value))),
+            Wrong::OutOfRange { field, number, range, .. } => {
+                bad(field, format!("{number} is not between {} and {}", range.start(), range.end()))
+            }
+            Wrong::Missing { field } => missing(field),
+            Wrong::Unknown { fields } => Error::bad(format!("Unrecognized attribute(s) '{}'", fields.join(", "))),
+        }
+    }
+
+    fn flag(value: &Value) -> Option<bool> {
+        match value {
+            Value::Bool(flag) => Some(*flag),
+            Value::Number(number) => read_flag(&number.to_string()),
+            Value::String(text) => read_flag(text),
+            _ => None,
+        }
+    }
+
+    fn digits(text: &str) -> Option<i64> {
+        text.trim().parse().ok()
     }
 }
 
@@ -252,11 +251,7 @@ pub fn missing(name: &str) -> Error {
 
 /// The words that oslo takes for yes and no.
 pub fn read_flag(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
-        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
-        _ => None,
-    }
+    words::flag::oslo(text.trim())
 }
 
 pub fn read_ethertype(text: &str) -> Option<&'static str> {
@@ -288,21 +283,7 @@ pub fn read_mac(name: &str, text: &str) -> Result<Mac> {
     }
 }
 
-fn checked_text(name: &str, text: String, longest: usize) -> Result<String> {
-    if text.chars().count() > longest {
-        return Err(bad(name, format!("it is longer than {longest} characters")));
-    }
-    if text.contains('\0') {
-        return Err(bad(name, "it contains a NUL character"));
-    }
-    Ok(text)
-}
-
 /// A value as an error may show it.
 fn short(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    words::shortened(&value.to_string(), 60)
 }

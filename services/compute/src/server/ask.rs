@@ -9,10 +9,7 @@ use contracts::ports::NicWish;
 use serde_json::{Value, json};
 use types::{FlavorId, ImageId, Microversion, NetworkId, PortId, Secret};
 
-use super::{
-    hostname::{self, WithDomain},
-    tags,
-};
+use super::tags;
 use crate::{
     input::{Object, Read, body, text, wrong},
     versions::{at_least, v},
@@ -299,9 +296,9 @@ pub(super) fn read_hostname(ask: &mut Object, version: Microversion) -> Read<Opt
     if !at_least(version, 90) {
         return Ok(None);
     }
-    let with_domain = if at_least(version, 94) { WithDomain::Yes } else { WithDomain::No };
     let Some(hostname) = ask.text("hostname", 1..=255)? else { return Ok(None) };
-    if !hostname::is_valid(&hostname, with_domain) {
+    let is_valid = if at_least(version, 94) { words::hostname::is_name } else { words::hostname::is_label };
+    if !is_valid(&hostname) {
         return Err(wrong("hostname", &json!(hostname), "It is not a host name."));
     }
     Ok(Some(hostname))

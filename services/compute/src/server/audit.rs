@@ -110,7 +110,7 @@ fn read(tx: &mut Tx) -> Result<BTreeMap<String, Known>> {
         if claim.kind == claim::Kind::Allocation {
             server.consumers.insert(claim.consumer().to_string());
         }
-        server.taps.extend(claim.nic.map(|nic| tap(nic.port_id.as_str())));
+        server.taps.extend(claim.nic.map(|nic| nic.port_id.tap()));
     }
     Ok(known)
 }
@@ -129,11 +129,6 @@ fn broken(tx: &mut Tx) -> Result<Vec<Finding>> {
             Ok(finding("differs", "machine", &id, &host.unwrap_or_default(), &cause))
         })
         .collect()
-}
-
-/// How every agent of OpenStack's, ours too, names the tap of a port.
-fn tap(port: &str) -> String {
-    format!("tap{}", port.chars().take(11).collect::<String>())
 }
 
 fn wanted_on<'a>(known: &'a BTreeMap<String, Known>, node: &str) -> Wanted<'a> {
@@ -192,7 +187,7 @@ mod tests {
     #[test]
     fn what_no_server_wants_is_found() {
         let on = || BTreeSet::from(["h".to_owned()]);
-        let server = Known { nodes: on(), taps: vec![tap("12345678-9abc-4def")], ..Known::default() };
+        let server = Known { nodes: on(), taps: vec!["tap12345678-9a".to_owned()], ..Known::default() };
         let gone = Known { deleted: true, nodes: on(), ..Known::default() };
         let known = BTreeMap::from([("s".to_owned(), server), ("d".to_owned(), gone)]);
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

@@ -7,6 +7,7 @@ use ::store::{Select, Value};
 use access::{Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{Timestamp, UserId};
+use words::{Comparison, conditions};
 
 use super::{NewUser, Password, PasswordChange, User, UserRef, UserUpdate, inactivity, password::Hashed, store};
 use crate::{Identity, assignment, delegation::Delegation, error::Error, filter, group, power::Wielder, project, reply};
@@ -172,23 +173,14 @@ async fn hash_of(room: &Identity, password: Option<&Password>) -> Result<Option<
 /// `?password_expires_at=lt:2026-12-31T23:59:59Z`
 fn by_password_expiry(cx: &Cx, select: Select) -> Result<Select, Fault> {
     let Some(asked) = cx.query().get("password_expires_at") else { return Ok(select) };
-    let (operator, instant) = asked.split_once(':').unwrap_or(("", asked));
-    let condition = match operator {
-        "lt" => "password_expires_at < ",
-        "lte" => "password_expires_at <= ",
-        "gt" => "password_expires_at > ",
-        "gte" => "password_expires_at >= ",
-        "eq" => "password_expires_at = ",
-        "neq" => "password_expires_at <> ",
-        _ => {
-            return Err(Fault::bad_request(
-                "'password_expires_at' is an operator (eq, neq, lt, lte, gt, gte), a colon, and an instant.",
-            ));
-        }
+    let Some((comparison, instant)) = Comparison::read(asked) else {
+        return Err(Fault::bad_request(
+            "'password_expires_at' is an operator (eq, neq, lt, lte, gt, gte), a colon, and an instant.",
+        ));
     };
     let at = Timestamp::parse(instant)
         .ok_or_else(|| Fault::bad_request("The instant in 'password_expires_at' is written as 2026-12-31T23:59:59Z."))?;
-    Ok(select.filter(condition, at))
+    Ok(select.filter(comparison.of(&conditions!("password_expires_at")), at))
 }
 
 /// Those whom an identity provider knows: `?idp_id`, `?protocol_id` and `?unique_id`, which hold together.

@@ -8,6 +8,7 @@ use api::{Cx, Fault, Paging, PagingHabits, Reply, Sort, json};
 use http::StatusCode;
 use serde_json::{Value, json};
 use types::{ProjectId, Timestamp};
+use words::{Comparison, conditions};
 
 use super::{Row, Visibility, store};
 use crate::{Image, member};
@@ -75,20 +76,8 @@ fn page(cx: &Cx, paging: &Paging) -> Result<Select, Fault> {
             "virtual_size" => select.filter("virtual_size = ", number(name, value)?),
             "size_min" => select.filter("size >= ", number(name, value)?),
             "size_max" => select.filter("size <= ", number(name, value)?),
-            "created_at" => select.filter(
-                comparison(
-                    value,
-                    ["created_at = ", "created_at > ", "created_at >= ", "created_at < ", "created_at <= ", "created_at <> "],
-                )?,
-                instant(value)?,
-            ),
-            "updated_at" => select.filter(
-                comparison(
-                    value,
-                    ["updated_at = ", "updated_at > ", "updated_at >= ", "updated_at < ", "updated_at <= ", "updated_at <> "],
-                )?,
-                instant(value)?,
-            ),
+            "created_at" => by_instant(select, value, conditions!("created_at"))?,
+            "updated_at" => by_instant(select, value, conditions!("updated_at"))?,
             // Lists and properties are JSON texts; a member is found by its own spelling in there.
             "tag" => select.filter_contains("tags", &Value::from(value).to_string()),
             "stores" | "store" => select.filter_contains("stores", &Value::from(value).to_string()),
@@ -191,22 +180,9 @@ fn number(name: &str, value: &str) -> Result<i64, Fault> {
     read.ok_or_else(|| Fault::bad_request(format!("'{name}' is a whole number that is not negative, not '{value}'.")))
 }
 
-/// Which comparison `gt:2026-01-01T00:00:00Z` names, of equal, greater, greater or equal, less, less or equal, not equal.
-fn comparison(value: &str, sql: [&'static str; 6]) -> Result<&'static str, Fault> {
-    let place = match value.split_once(':').map(|(operator, _)| operator) {
-        Some("gt") => 1,
-        Some("gte") => 2,
-        Some("lt") => 3,
-        Some("lte") => 4,
-        Some("neq") => 5,
-        _ => 0,
-    };
-    Ok(sql[place])
-}
-
-fn instant(value: &str) -> Result<i64, Fault> {
-    let text =
-        ["gt:", "gte:", "lt:", "lte:", "neq:", "eq:"].iter().find_map(|operator| value.strip_prefix(operator)).unwrap_or(value);
+/// Keeps what was made or changed then: `gt:2026-01-01T00:00:00Z`; without an operator, at this very instant.
+fn by_instant(select: Select, value: &str, conditions: [&'static str; 6]) -> Result<Select, Fault> {
+    let (comparison, text) = Comparison::read(value).unwrap_or((Comparison::Equal, value));
     let read = Timestamp::parse(text).ok_or_else(|| Fault::bad_request(format!("'{text}' is not an ISO 8601 instant.")))?;
-    Ok(read.micros())
+    Ok(select.filter(comparison.of(&conditions), read.micros()))
 }

@@ -65,7 +65,7 @@ impl Ports for Network {
             project: project.clone(),
             server: server.clone(),
             host: node.to_string(),
-            dns_name: dns_name(server_name),
+            dns_name: words::hostname::from_name(server_name),
             ask: ask.clone(),
         };
         Box::pin(async move {
@@ -205,16 +205,4 @@ fn of_servers(tx: &mut Tx, servers: &[ServerId]) -> Result<HashMap<ServerId, Vec
         all.entry(ServerId::new(device)).or_default().push(facts);
     }
     Ok(all)
-}
-
-/// A server's name as a DNS label, as its guest calls itself.
-fn dns_name(server_name: &str) -> String {
-    let plain: String = server_name
-        .to_ascii_lowercase()
-        .chars()
-        .map(|c| if c == ' ' || c == '_' { '-' } else { c })
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(63)
-        .collect();
-    plain.trim_matches('-').to_owned()
 }
