@@ -41,9 +41,9 @@ impl<T> Allowed<T> {
         self.thing
     }
 
-    /// The proof for a part or another name of the same thing.
-    pub fn of<U>(&self, part: impl FnOnce(&T) -> U) -> Allowed<U> {
-        Allowed::new(part(&self.thing), self.to)
+    /// The proof for the same thing under another name: the row that is found under an id, say.
+    pub fn try_of<U, E>(&self, find: impl FnOnce(&T) -> Result<U, E>) -> Result<Allowed<U>, E> {
+        Ok(Allowed::new(find(&self.thing)?, self.to))
     }
 
     /// The policy that said yes, or the name of the work.

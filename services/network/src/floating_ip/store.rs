@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of floating IPs.
 
+use access::Allowed;
 use std::{collections::HashMap, net::IpAddr};
 
 use store::{Tx, params};
@@ -72,7 +73,8 @@ impl Managed for Row {
     type Create = Create;
     type Update = Update;
 
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
+        let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         let network = network::Row::get(tx, &ask.network_id)?;
         if !network.external {
@@ -143,9 +145,10 @@ impl Managed for Row {
         row.with_rest_of_one(tx)
     }
 
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Update) -> Result<Found> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        let mut row = self.clone();
+        let mut row = this.clone();
         if let Some(description) = &ask.description {
             row.description.clone_from(description);
         }
@@ -154,12 +157,13 @@ impl Managed for Row {
             Some(None) => (row.port_id, row.fixed_ip_address, row.router_id) = (None, None, None),
             Some(Some(goal)) => associate(tx, &mut row, goal)?,
         }
-        write(tx, doer, self, &mut row)?;
+        write(tx, doer, this, &mut row)?;
         row.with_rest_of_one(tx)
     }
 
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
-        erase(tx, &by.doer, self)
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
+        let this = allowed.thing();
+        erase(tx, &by.doer, this)
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of networks.
 
+use access::Allowed;
 use std::collections::HashMap;
 
 use store::{Select, Tx, params};
@@ -74,7 +75,8 @@ impl Managed for Row {
     type Create = Create;
     type Update = Update;
 
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
+        let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         quota::take(tx, &ask.project_id, quota::Resource::Network, 1, settings)?;
         security_group::store::ensure_default(tx, doer, &ask.project_id, settings)?;
@@ -128,19 +130,20 @@ impl Managed for Row {
         Ok(Found { row, subnets: Vec::new(), tags: Vec::new() })
     }
 
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Update) -> Result<Found> {
+        let this = allowed.thing();
         let By { doer, settings, .. } = by;
-        if self.shared && ask.shared == Some(false) {
-            refuse_if_others_use(tx, self)?;
+        if this.shared && ask.shared == Some(false) {
+            refuse_if_others_use(tx, this)?;
         }
-        if self.external && ask.external == Some(false) {
+        if this.external && ask.external == Some(false) {
             let sql =
                 "SELECT 1 FROM ports WHERE network_id = $1 AND device_owner IN ('network:router_gateway', 'network:floatingip')";
-            if tx.query_opt(sql, &params![&self.id])?.is_some() {
-                return Err(Error::ExternalNetworkInUse { net_id: self.id.to_string() });
+            if tx.query_opt(sql, &params![&this.id])?.is_some() {
+                return Err(Error::ExternalNetworkInUse { net_id: this.id.to_string() });
             }
         }
-        let mut row = self.clone();
+        let mut row = this.clone();
         let replace = |field: &mut String, value: &Option<String>| {
             if let Some(value) = value {
                 field.clone_from(value);
@@ -176,27 +179,28 @@ impl Managed for Row {
                 row.mtu,
                 row.updated_at,
                 row.generation,
-                self.generation,
+                this.generation,
             ],
         )?;
         keys::mark(tx, &keys::network(&row.id))?;
-        if row.mtu != self.mtu {
+        if row.mtu != this.mtu {
             keys::mark_routers_on(tx, row.id.as_str())?;
         }
-        if row.admin_state_up != self.admin_state_up || row.mtu != self.mtu {
+        if row.admin_state_up != this.admin_state_up || row.mtu != this.mtu {
             keys::mark_ports(tx, "network_id = $1", row.id.as_str())?;
         }
-        doer.changed(tx, self, &row)?;
+        doer.changed(tx, this, &row)?;
         row.with_rest_of_one(tx)
     }
 
     /// Deletes the network with its subnets. The ports that only serve the network itself go with it, and floating addresses
     /// that lead nowhere.
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        floating_ip::store::delete_idle(tx, doer, &self.id)?;
+        floating_ip::store::delete_idle(tx, doer, &this.id)?;
         let sql = "SELECT id, project_id FROM ports WHERE network_id = $1 AND device_owner <> 'network:distributed' LIMIT 20";
-        let ports = tx.query(sql, &params![&self.id])?;
+        let ports = tx.query(sql, &params![&this.id])?;
         if !ports.is_empty() {
             let mut names = Vec::new();
             for port in &ports {
@@ -213,17 +217,17 @@ impl Managed for Row {
                     )
                 }
             };
-            return Err(Error::NetworkInUse { net_id: self.id.to_string(), reason });
+            return Err(Error::NetworkInUse { net_id: this.id.to_string(), reason });
         }
-        for port in port::Row::rows(tx, port::Row::select().filter("network_id = ", &self.id))? {
+        for port in port::Row::rows(tx, port::Row::select().filter("network_id = ", &this.id))? {
             port::store::erase(tx, doer, &port)?;
         }
-        tag::forget_all(tx, "SELECT id FROM subnets WHERE network_id = $1", self.id.as_str())?;
-        tag::forget(tx, self.id.as_str())?;
-        tx.execute("DELETE FROM subnets WHERE network_id = $1", &params![&self.id])?;
-        tx.execute("DELETE FROM networks WHERE id = $1", &params![&self.id])?;
-        keys::mark(tx, &keys::network(&self.id))?;
-        doer.removed(tx, self)?;
+        tag::forget_all(tx, "SELECT id FROM subnets WHERE network_id = $1", this.id.as_str())?;
+        tag::forget(tx, this.id.as_str())?;
+        tx.execute("DELETE FROM subnets WHERE network_id = $1", &params![&this.id])?;
+        tx.execute("DELETE FROM networks WHERE id = $1", &params![&this.id])?;
+        keys::mark(tx, &keys::network(&this.id))?;
+        doer.removed(tx, this)?;
         Ok(())
     }
 }

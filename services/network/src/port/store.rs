@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of ports.
 
+use access::Allowed;
 use std::collections::HashMap;
 
 use access::Scope;
@@ -135,7 +136,8 @@ impl Managed for Row {
     type Create = Create;
     type Update = Update;
 
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
+        let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         let network = network::Row::get(tx, &ask.network_id)?;
         quota::take(tx, &ask.project_id, quota::Resource::Port, 1, settings)?;
@@ -143,9 +145,10 @@ impl Managed for Row {
         insert(tx, doer, &network, ask)
     }
 
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Update) -> Result<Found> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        let mut row = self.clone();
+        let mut row = this.clone();
         let replace = |field: &mut String, value: &Option<String>| {
             if let Some(value) = value {
                 field.clone_from(value);
@@ -160,9 +163,9 @@ impl Managed for Row {
         replace(&mut row.vnic_type, &ask.vnic_type);
         row.admin_state_up = ask.admin_state_up.unwrap_or(row.admin_state_up);
         row.port_security_enabled = ask.port_security_enabled.unwrap_or(row.port_security_enabled);
-        if let Some(mac) = ask.mac_address.filter(|mac| *mac != self.mac_address) {
-            if !self.host_id.is_empty() {
-                return Err(Error::PortBound { port_id: row.id.to_string(), host: self.host_id.clone() });
+        if let Some(mac) = ask.mac_address.filter(|mac| *mac != this.mac_address) {
+            if !this.host_id.is_empty() {
+                return Err(Error::PortBound { port_id: row.id.to_string(), host: this.host_id.clone() });
             }
             refuse_taken_mac(tx, &row.network_id, mac)?;
             row.mac_address = mac;
@@ -176,7 +179,7 @@ impl Managed for Row {
         if let Some(profile) = &ask.profile {
             row.profile.clone_from(profile);
         }
-        let mut extras = self.clone().with_rest_of_one(tx)?;
+        let mut extras = this.clone().with_rest_of_one(tx)?;
         if let Some(wishes) = &ask.fixed_ips {
             let kept = addresses::reassign(tx, &Seeker { doer, port: &row }, &extras.fixed_ips, wishes)?;
             refuse_if_floating_needs(tx, &row.id, &kept)?;
@@ -199,7 +202,7 @@ impl Managed for Row {
                 return Err(Error::AddressPairAndPortSecurityRequired { port_id: row.id.to_string() });
             }
         }
-        write(tx, doer, self, &mut row)?;
+        write(tx, doer, this, &mut row)?;
         if row.is_router_interface() || row.device_owner == ROUTER_GATEWAY {
             keys::mark(tx, &keys::router(&row.device_id))?;
         }
@@ -207,9 +210,10 @@ impl Managed for Row {
     }
 
     /// Deletes a port on a user's wish. What belongs to a router or a floating address goes with that.
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        let holder = match self.device_owner.as_str() {
+        let holder = match this.device_owner.as_str() {
             ROUTER_INTERFACE => Some(("routers", "it is an interface of router")),
             ROUTER_GATEWAY => Some(("routers", "it is the gateway of router")),
             FLOATING_IP => Some(("floating_ips", "it holds the address of floating IP")),
@@ -217,13 +221,13 @@ impl Managed for Row {
         };
         if let Some((table, what)) = holder {
             let sql = format!("SELECT 1 FROM {table} WHERE id = $1");
-            if tx.query_opt(&sql, &params![&self.device_id])?.is_some() {
-                let reason = format!("{what} {}.", self.device_id);
-                return Err(Error::ServicePortInUse { port_id: self.id.to_string(), reason });
+            if tx.query_opt(&sql, &params![&this.device_id])?.is_some() {
+                let reason = format!("{what} {}.", this.device_id);
+                return Err(Error::ServicePortInUse { port_id: this.id.to_string(), reason });
             }
         }
-        erase(tx, doer, self)?;
-        doer.removed(tx, self)?;
+        erase(tx, doer, this)?;
+        doer.removed(tx, this)?;
         Ok(())
     }
 }

@@ -56,13 +56,13 @@ pub async fn show<R: Shown>(room: Arc<Room>, cx: Cx) -> Reply {
 /// One, or in one transaction as many as the request lists.
 pub async fn create<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (inputs, in_bulk) = input::documents(&mut cx, R::ONE, R::MANY).await?;
-    let doer = Doer::of(&cx)?;
+    let by = By::new(&room, Doer::of(&cx)?);
     let mut asks = Vec::with_capacity(inputs.len());
     for input in inputs {
         let (ask, target) = R::read_create(&room, &cx, input).await?;
-        asks.push((By::new(&room, doer.clone(), cx.allow(R::CREATE, &target, String::new())?), ask));
+        asks.push(cx.allow(R::CREATE, &target, ask)?);
     }
-    let made = room.write(move |tx| asks.iter().map(|(by, ask)| R::create(tx, by, ask)).collect::<Result<Vec<_>>>()).await?;
+    let made = room.write(move |tx| asks.iter().map(|ask| R::create(tx, &by, ask)).collect::<Result<Vec<_>>>()).await?;
     let views: Vec<_> = made.into_iter().map(|found| R::view(&room, &cx, found)).collect();
     listing::created(&cx, R::ONE, R::MANY, &views, in_bulk)
 }
@@ -71,12 +71,13 @@ pub async fn update<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
     let input = input::document(&mut cx, R::ONE).await?;
     let ask = row.read_update(&room, &cx, input, &target).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.allow(R::UPDATE, &target, row.id().to_owned())?);
+    let by = By::new(&room, Doer::of(&cx)?);
+    let allowed = cx.allow(R::UPDATE, &target, row.id().to_owned())?;
     let revision = listing::demanded_revision(&cx)?;
     let found = room.write(move |tx| {
-        let row = R::get(tx, row.id())?;
-        check_revision(revision, row.generation())?;
-        row.update(tx, &by, &ask)
+        let row = allowed.try_of(|id| R::get(tx, id))?;
+        check_revision(revision, row.thing().generation())?;
+        R::update(tx, &by, &row, &ask)
     });
     let found = found.await?;
     listing::one(&cx, StatusCode::OK, R::ONE, &R::view(&room, &cx, found))
@@ -84,13 +85,14 @@ pub async fn update<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
 
 pub async fn delete<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
     let (row, target) = visible::<R>(&room, &cx, cx.param("id")).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.allow(R::DELETE, &target, row.id().to_owned())?);
+    let by = By::new(&room, Doer::of(&cx)?);
+    let allowed = cx.allow(R::DELETE, &target, row.id().to_owned())?;
     row.check_delete(&cx)?;
     let revision = listing::demanded_revision(&cx)?;
     let gone = room.write(move |tx| {
-        let row = R::get(tx, row.id())?;
-        check_revision(revision, row.generation())?;
-        row.delete(tx, &by)
+        let row = allowed.try_of(|id| R::get(tx, id))?;
+        check_revision(revision, row.thing().generation())?;
+        R::delete(tx, &by, &row)
     });
     gone.await?;
     no_content()

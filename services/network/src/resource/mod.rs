@@ -59,12 +59,13 @@ pub trait Managed: Gathered {
     type Create: Send + Sync + 'static;
     type Update: Send + Sync + 'static;
 
-    fn create(tx: &mut Tx, by: &By, ask: &Self::Create) -> Result<Self::Found>;
+    /// The proof is of the very thing that shall be made.
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Self::Create>) -> Result<Self::Found>;
 
-    /// `self` is the row as it is in this transaction, of the revision that the request demands.
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Self::Update) -> Result<Self::Found>;
+    /// The proof is of the row as it is in this transaction, of the revision that the request demands.
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Self::Update) -> Result<Self::Found>;
 
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()>;
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()>;
 }
 
 /// How it looks in the API.
@@ -123,15 +124,14 @@ pub fn asked<R: Shown>() -> [&'static Policy; 2] {
     [R::GET, &crate::port::api::GET]
 }
 
-/// By whom something is made or changed, with the proof that he may.
+/// By whom something is made or changed, and under which settings.
 pub struct By {
     pub doer: Doer,
     pub settings: Arc<Settings>,
-    _proof: Allowed<String>,
 }
 
 impl By {
-    pub fn new(room: &Room, doer: Doer, proof: Allowed<String>) -> Self {
-        Self { doer, settings: room.settings.clone(), _proof: proof }
+    pub fn new(room: &Room, doer: Doer) -> Self {
+        Self { doer, settings: room.settings.clone() }
     }
 }

@@ -189,12 +189,13 @@ async fn remove_routes(room: Arc<Room>, cx: Cx) -> Reply {
 /// Adds routes to those that are there, or takes some away, whatever else changes them at the same time.
 async fn edit_routes(room: Arc<Room>, mut cx: Cx, edit: fn(Vec<Route>, &[Route]) -> Vec<Route>) -> Reply {
     let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.allow(&UPDATE, &target, row.id.to_string())?);
+    let by = By::new(&room, Doer::of(&cx)?);
+    let allowed = cx.allow(&UPDATE, &target, row.id)?;
     let named = read_extra_routes(&mut cx).await?;
     let found = room.write(move |tx| {
-        let row = Row::get(tx, &row.id)?;
-        let routes = edit(row.routes.clone(), &named);
-        row.update(tx, &by, &Update { routes: Some(routes), ..Update::default() })
+        let row = allowed.try_of(|id| Row::get(tx, id))?;
+        let routes = edit(row.thing().routes.clone(), &named);
+        Row::update(tx, &by, &row, &Update { routes: Some(routes), ..Update::default() })
     });
     let found = found.await?;
     answer(&room, &cx, found)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of routers.
 
+use access::Allowed;
 use std::collections::HashMap;
 
 use store::{Select, Tx, params};
@@ -70,7 +71,8 @@ impl Managed for Row {
     type Create = Create;
     type Update = Update;
 
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
+        let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         quota::take(tx, &ask.project_id, quota::Resource::Router, 1, settings)?;
         let now = Timestamp::now();
@@ -115,9 +117,10 @@ impl Managed for Row {
         made.with_rest_of_one(tx)
     }
 
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Update) -> Result<Found> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        let mut row = self.clone();
+        let mut row = this.clone();
         if let Some(name) = &ask.name {
             row.name.clone_from(name);
         }
@@ -134,22 +137,23 @@ impl Managed for Row {
             check_routes(tx, &row, routes)?;
             row.routes.clone_from(routes);
         }
-        write(tx, self, &mut row)?;
-        doer.changed(tx, self, &row)?;
+        write(tx, this, &mut row)?;
+        doer.changed(tx, this, &row)?;
         row.with_rest_of_one(tx)
     }
 
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        if !interface::of_router(tx, &self.id)?.is_empty() {
-            return Err(Error::RouterInUse { router_id: self.id.to_string(), reason: "it still has interfaces".to_owned() });
+        if !interface::of_router(tx, &this.id)?.is_empty() {
+            return Err(Error::RouterInUse { router_id: this.id.to_string(), reason: "it still has interfaces".to_owned() });
         }
-        let mut row = self.clone();
+        let mut row = this.clone();
         gateway::clear(tx, doer, &mut row)?;
         tag::forget(tx, row.id.as_str())?;
         tx.execute("DELETE FROM routers WHERE id = $1", &params![&row.id])?;
         keys::mark(tx, &keys::router(&row.id))?;
-        doer.removed(tx, self)?;
+        doer.removed(tx, this)?;
         Ok(())
     }
 }

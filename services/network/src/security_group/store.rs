@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of security groups.
 
+use access::Allowed;
 use std::collections::HashMap;
 
 use store::{Tx, params};
@@ -60,7 +61,8 @@ impl Managed for Row {
     type Create = Create;
     type Update = Update;
 
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
+        let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         ensure_default(tx, doer, &ask.project_id, settings)?;
         if ask.name.eq_ignore_ascii_case(DEFAULT) {
@@ -70,14 +72,15 @@ impl Managed for Row {
         insert(tx, doer, ask, settings)
     }
 
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Update) -> Result<Found> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        let mut row = self.clone();
+        let mut row = this.clone();
         if let Some(name) = &ask.name {
-            if self.is_default && *name != self.name {
+            if this.is_default && *name != this.name {
                 return Err(Error::SecurityGroupCannotUpdateDefault { id: row.id.to_string() });
             }
-            if !self.is_default && name.eq_ignore_ascii_case(DEFAULT) {
+            if !this.is_default && name.eq_ignore_ascii_case(DEFAULT) {
                 return Err(Error::SecurityGroupDefaultAlreadyExists { project: row.project_id.to_string() });
             }
             row.name.clone_from(name);
@@ -85,8 +88,8 @@ impl Managed for Row {
         if let Some(description) = &ask.description {
             row.description.clone_from(description);
         }
-        if let Some(stateful) = ask.stateful.filter(|stateful| *stateful != self.stateful) {
-            refuse_if_used(tx, self)?;
+        if let Some(stateful) = ask.stateful.filter(|stateful| *stateful != this.stateful) {
+            refuse_if_used(tx, this)?;
             row.stateful = stateful;
         }
         row.updated_at = Timestamp::now();
@@ -94,25 +97,26 @@ impl Managed for Row {
         tx.execute_cas(
             "UPDATE security_groups SET name = $2, description = $3, stateful = $4, updated_at = $5, generation = $6 \
              WHERE id = $1 AND generation = $7",
-            &params![&row.id, &row.name, &row.description, row.stateful, row.updated_at, row.generation, self.generation],
+            &params![&row.id, &row.name, &row.description, row.stateful, row.updated_at, row.generation, this.generation],
         )?;
         keys::mark(tx, &keys::security_group(&row.id))?;
-        doer.changed(tx, self, &row)?;
+        doer.changed(tx, this, &row)?;
         row.with_rest_of_one(tx)
     }
 
     /// Deletes a group that no port is in, and with it the rules that name it: they would allow nobody any more.
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        refuse_if_used(tx, self)?;
-        for rule in rule::store::naming(tx, &self.id)? {
+        refuse_if_used(tx, this)?;
+        for rule in rule::store::naming(tx, &this.id)? {
             rule::store::remove(tx, doer, &rule)?;
         }
-        tag::forget(tx, self.id.as_str())?;
-        tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![&self.id])?;
-        tx.execute("DELETE FROM security_groups WHERE id = $1", &params![&self.id])?;
-        keys::mark(tx, &keys::security_group(&self.id))?;
-        doer.removed(tx, self)?;
+        tag::forget(tx, this.id.as_str())?;
+        tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![&this.id])?;
+        tx.execute("DELETE FROM security_groups WHERE id = $1", &params![&this.id])?;
+        keys::mark(tx, &keys::security_group(&this.id))?;
+        doer.removed(tx, this)?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of subnets.
 
+use access::Allowed;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -84,7 +85,8 @@ impl Managed for Row {
     type Create = Create;
     type Update = Update;
 
-    fn create(tx: &mut Tx, by: &By, ask: &Create) -> Result<Found> {
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
+        let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         let network = network::Row::get(tx, &ask.network_id)?;
         quota::take(tx, &ask.project_id, quota::Resource::Subnet, 1, settings)?;
@@ -169,9 +171,10 @@ impl Managed for Row {
         Ok(Found { row, external: network.external, tags: Vec::new() })
     }
 
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Update) -> Result<Found> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        let mut row = self.clone();
+        let mut row = this.clone();
         if let Some(name) = &ask.name {
             row.name.clone_from(name);
         }
@@ -191,9 +194,9 @@ impl Managed for Row {
             row.allocation_pools.clone_from(pools);
         }
         if let Some(gateway) = ask.gateway_ip
-            && gateway != self.gateway_ip
+            && gateway != this.gateway_ip
         {
-            refuse_if_gateway_in_use(tx, self)?;
+            refuse_if_gateway_in_use(tx, this)?;
             if let Some(gateway) = gateway {
                 check::check_gateway(&row.cidr, gateway)?;
             }
@@ -222,33 +225,34 @@ impl Managed for Row {
                 serde_json::json!(row.service_types),
                 row.updated_at,
                 row.generation,
-                self.generation,
+                this.generation,
             ],
         )?;
         keys::mark(tx, &keys::network(&row.network_id))?;
-        if row.enable_dhcp != self.enable_dhcp {
+        if row.enable_dhcp != this.enable_dhcp {
             let network = network::Row::get(tx, &row.network_id)?;
             port::distributed::settle(tx, doer, &network)?;
         }
         // Ports say which DHCP options apply to them, and those with options of their own repeat the subnet's.
         keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", row.id.as_str())?;
         mark_routers(tx, &row.id)?;
-        doer.changed(tx, self, &row)?;
+        doer.changed(tx, this, &row)?;
         row.with_rest_of_one(tx)
     }
 
     /// Deletes the subnet unless somebody still uses its addresses. Those that ports derived from their MACs go with it.
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
         let users = tx.query(
             "SELECT p.id, p.project_id, p.device_owner FROM ports p JOIN port_addresses a ON a.port_id = p.id \
              WHERE a.subnet_id = $1 AND p.device_owner <> 'network:distributed' LIMIT 100",
-            &params![&self.id],
+            &params![&this.id],
         )?;
         let mut names = Vec::new();
         for user in &users {
             let owner: &str = user.get(2)?;
-            if self.is_auto_address() && !owner.starts_with("network:") {
+            if this.is_auto_address() && !owner.starts_with("network:") {
                 continue;
             }
             if doer.sees_project(user.get::<&str>(1)?) {
@@ -260,16 +264,16 @@ impl Managed for Row {
         if !names.is_empty() {
             names.truncate(5);
             let reason = format!("one or more ports have an IP allocation from this subnet ({}).", names.join(", "));
-            return Err(Error::SubnetInUse { subnet_id: self.id.to_string(), reason });
+            return Err(Error::SubnetInUse { subnet_id: this.id.to_string(), reason });
         }
-        keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", self.id.as_str())?;
-        tx.execute("DELETE FROM port_addresses WHERE subnet_id = $1", &params![&self.id])?;
-        tag::forget(tx, self.id.as_str())?;
-        tx.execute("DELETE FROM subnets WHERE id = $1", &params![&self.id])?;
-        keys::mark(tx, &keys::network(&self.network_id))?;
-        let network = network::Row::get(tx, &self.network_id)?;
+        keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", this.id.as_str())?;
+        tx.execute("DELETE FROM port_addresses WHERE subnet_id = $1", &params![&this.id])?;
+        tag::forget(tx, this.id.as_str())?;
+        tx.execute("DELETE FROM subnets WHERE id = $1", &params![&this.id])?;
+        keys::mark(tx, &keys::network(&this.network_id))?;
+        let network = network::Row::get(tx, &this.network_id)?;
         port::distributed::settle(tx, doer, &network)?;
-        doer.removed(tx, self)?;
+        doer.removed(tx, this)?;
         Ok(())
     }
 }

@@ -163,15 +163,16 @@ async fn remove_prefixes(room: Arc<Room>, cx: Cx) -> Reply {
 
 async fn change_prefixes(room: Arc<Room>, mut cx: Cx, change: fn(Vec<IpNet>, Vec<IpNet>) -> Vec<IpNet>) -> Reply {
     let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
-    let by = By::new(&room, Doer::of(&cx)?, cx.allow(&UPDATE, &target, row.id.to_string())?);
+    let by = By::new(&room, Doer::of(&cx)?);
+    let allowed = cx.allow(&UPDATE, &target, row.id)?;
     let mut input = Input::new(cx.json().await?);
     let named = read_prefixes(&mut input)?.unwrap_or_default();
     input.finish()?;
     check_versions(&named, row.ip_version)?;
     let changed = room.write(move |tx| {
-        let row = Row::get(tx, &row.id)?;
-        let ask = Update { prefixes: Some(change(row.prefixes.clone(), named.clone())), ..Update::default() };
-        row.update(tx, &by, &ask)
+        let row = allowed.try_of(|id| Row::get(tx, id))?;
+        let ask = Update { prefixes: Some(change(row.thing().prefixes.clone(), named.clone())), ..Update::default() };
+        Row::update(tx, &by, &row, &ask)
     });
     let (row, _) = changed.await?;
     json(StatusCode::OK, &json!({ "prefixes": row.prefixes }))

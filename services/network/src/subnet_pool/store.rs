@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of subnet pools, and cutting subnets from them.
 
+use access::Allowed;
 use ipnet::IpNet;
 use store::{Tx, params};
 use types::{ProjectId, Timestamp};
@@ -56,7 +57,8 @@ impl Managed for Row {
     type Create = Row;
     type Update = Update;
 
-    fn create(tx: &mut Tx, by: &By, row: &Row) -> Result<Found> {
+    fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Row>) -> Result<Found> {
+        let row = allowed.thing();
         check(row)?;
         refuse_second_default(tx, row)?;
         Row::insert(
@@ -83,9 +85,10 @@ impl Managed for Row {
         Ok((row.clone(), Vec::new()))
     }
 
-    fn update(&self, tx: &mut Tx, by: &By, ask: &Update) -> Result<Found> {
+    fn update(tx: &mut Tx, by: &By, allowed: &Allowed<Self>, ask: &Update) -> Result<Found> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        let mut row = self.clone();
+        let mut row = this.clone();
         if let Some(name) = &ask.name {
             row.name.clone_from(name);
         }
@@ -101,7 +104,7 @@ impl Managed for Row {
         row.default_quota = ask.default_quota.unwrap_or(row.default_quota);
         row.is_default = ask.is_default.unwrap_or(row.is_default);
         check(&row)?;
-        if row.is_default && !self.is_default {
+        if row.is_default && !this.is_default {
             refuse_second_default(tx, &row)?;
         }
         for subnet in subnets_of(tx, &row.id)? {
@@ -129,22 +132,23 @@ impl Managed for Row {
                 row.is_default,
                 row.updated_at,
                 row.generation,
-                self.generation,
+                this.generation,
             ],
         )?;
-        doer.changed(tx, self, &row)?;
+        doer.changed(tx, this, &row)?;
         let tags = tag::of_one(tx, &row.id)?;
         Ok((row, tags))
     }
 
-    fn delete(&self, tx: &mut Tx, by: &By) -> Result<()> {
+    fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
+        let this = allowed.thing();
         let By { doer, .. } = by;
-        if !subnets_of(tx, &self.id)?.is_empty() {
+        if !subnets_of(tx, &this.id)?.is_empty() {
             return Err(Error::SubnetPoolDeleteError { reason: "Subnet pool has existing allocations".to_owned() });
         }
-        tag::forget(tx, self.id.as_str())?;
-        tx.execute("DELETE FROM subnet_pools WHERE id = $1", &params![&self.id])?;
-        doer.removed(tx, self)?;
+        tag::forget(tx, this.id.as_str())?;
+        tx.execute("DELETE FROM subnet_pools WHERE id = $1", &params![&this.id])?;
+        doer.removed(tx, this)?;
         Ok(())
     }
 }

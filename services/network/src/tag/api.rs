@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use access::Allowed;
 use api::{Access, Cx, Fault, Reply, Routes, empty, json, no_content};
 use http::StatusCode;
 use serde_json::json;
@@ -42,41 +43,40 @@ async fn show<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
 }
 
 async fn replace<R: Served>(room: Arc<Room>, mut cx: Cx) -> Reply {
-    let row = changeable::<R>(&room, &cx).await?;
+    let allowed = changeable::<R>(&room, &cx).await?;
     let mut body = input::Input::new(cx.json().await?);
     let Some(tags) = body.texts("tags")? else { return Err(Error::bad("Invalid tags body").into()) };
     body.finish()?;
     tags.iter().try_for_each(|tag| check(tag))?;
     let kept = tags.clone();
-    room.write(move |tx| super::replace(tx, row.id(), &tags)).await?;
+    room.write(move |tx| super::replace(tx, &allowed, &tags)).await?;
     json(StatusCode::OK, &json!({ "tags": kept }))
 }
 
 async fn clear<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
-    let row = changeable::<R>(&room, &cx).await?;
-    room.write(move |tx| super::forget(tx, row.id())).await?;
+    let allowed = changeable::<R>(&room, &cx).await?;
+    room.write(move |tx| super::forget(tx, allowed.thing())).await?;
     no_content()
 }
 
 async fn add<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
-    let row = changeable::<R>(&room, &cx).await?;
+    let allowed = changeable::<R>(&room, &cx).await?;
     let tag = cx.param("tag").to_owned();
     check(&tag)?;
-    room.write(move |tx| super::add(tx, row.id(), &tag)).await?;
+    room.write(move |tx| super::add(tx, &allowed, &tag)).await?;
     Ok(empty(StatusCode::CREATED))
 }
 
 async fn remove<R: Served>(room: Arc<Room>, cx: Cx) -> Reply {
-    let row = changeable::<R>(&room, &cx).await?;
+    let allowed = changeable::<R>(&room, &cx).await?;
     let tag = cx.param("tag").to_owned();
-    room.write(move |tx| super::remove(tx, row.id(), &tag)).await?;
+    room.write(move |tx| super::remove(tx, &allowed, &tag)).await?;
     no_content()
 }
 
-async fn changeable<R: Served>(room: &Arc<Room>, cx: &Cx) -> Result<R, Fault> {
+async fn changeable<R: Served>(room: &Arc<Room>, cx: &Cx) -> Result<Allowed<String>, Fault> {
     let (row, target) = resource::visible::<R>(room, cx, cx.param("id")).await?;
-    cx.check(R::UPDATE, &target)?;
-    Ok(row)
+    cx.allow(R::UPDATE, &target, row.id().to_owned())
 }
 
 fn check(tag: &str) -> crate::Result<()> {

@@ -5,6 +5,7 @@ pub mod api;
 
 use std::collections::HashMap;
 
+use access::Allowed;
 use store::{Direction, Select, Tx, params};
 
 use crate::{Error, Result};
@@ -28,7 +29,9 @@ pub fn of_one(tx: &mut Tx, id: &str) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
 }
 
-pub fn add(tx: &mut Tx, id: &str, tag: &str) -> Result<()> {
+/// The proofs of these three are of the thing that is tagged, by its id.
+pub fn add(tx: &mut Tx, allowed: &Allowed<String>, tag: &str) -> Result<()> {
+    let id = allowed.thing().as_str();
     let sql = "INSERT INTO network_tags (resource_id, tag) VALUES ($1, $2) ON CONFLICT (resource_id, tag) DO NOTHING";
     tx.execute(sql, &params![id, tag])?;
     if of_one(tx, id)?.len() > MOST {
@@ -37,12 +40,13 @@ pub fn add(tx: &mut Tx, id: &str, tag: &str) -> Result<()> {
     Ok(())
 }
 
-pub fn replace(tx: &mut Tx, id: &str, tags: &[String]) -> Result<()> {
-    forget(tx, id)?;
-    tags.iter().try_for_each(|tag| add(tx, id, tag))
+pub fn replace(tx: &mut Tx, allowed: &Allowed<String>, tags: &[String]) -> Result<()> {
+    forget(tx, allowed.thing())?;
+    tags.iter().try_for_each(|tag| add(tx, allowed, tag))
 }
 
-pub fn remove(tx: &mut Tx, id: &str, tag: &str) -> Result<()> {
+pub fn remove(tx: &mut Tx, allowed: &Allowed<String>, tag: &str) -> Result<()> {
+    let id = allowed.thing();
     match tx.execute("DELETE FROM network_tags WHERE resource_id = $1 AND tag = $2", &params![id, tag])? {
         0 => Err(Error::TagNotFound { tag: tag.to_owned() }),
         _ => Ok(()),
