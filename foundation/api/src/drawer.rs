@@ -9,10 +9,13 @@ use std::sync::Arc;
 use access::Policy;
 use store::{Migrations, Step};
 
-use crate::{FaultStyle, Microversions, Route, Routes, Service};
+use crate::{Attribute, FaultStyle, Microversions, Route, Routes, Service};
 
 /// A name for a rule, and the rule: what policies lean on, and `policy.yaml` may override.
 pub type Rule = (&'static str, &'static str);
+
+/// A view by its name, and the tables of its attributes.
+pub type View = (&'static str, &'static [&'static [Attribute]]);
 
 /// One noun of the room `R`. `More` is what only this room asks of its drawers.
 #[derive(Clone, Copy)]
@@ -22,6 +25,8 @@ pub struct Drawer<R: 'static, More: 'static = ()> {
     pub routes: fn() -> Routes<R>,
     /// Its tables. Numbers are of the room: whoever adds a step takes the next.
     pub steps: &'static [Step],
+    /// What its views show, where that differs by version: the tables of each, under its name.
+    pub views: &'static [View],
     /// The named rules that its policies lean on, beyond those that all services share.
     pub rules: &'static [Rule],
     pub more: More,
@@ -29,7 +34,7 @@ pub struct Drawer<R: 'static, More: 'static = ()> {
 
 impl<R: Send + Sync + 'static> Drawer<R> {
     pub const fn new(name: &'static str, routes: fn() -> Routes<R>) -> Self {
-        Self { name, routes, steps: &[], rules: &[], more: () }
+        Self { name, routes, steps: &[], views: &[], rules: &[], more: () }
     }
 
     /// A noun without a part of the API.
@@ -40,7 +45,8 @@ impl<R: Send + Sync + 'static> Drawer<R> {
     /// What this room asks of its drawers beyond that.
     #[must_use]
     pub const fn with<More>(self, more: More) -> Drawer<R, More> {
-        Drawer { name: self.name, routes: self.routes, steps: self.steps, rules: self.rules, more }
+        let Self { name, routes, steps, views, rules, more: () } = self;
+        Drawer { name, routes, steps, views, rules, more }
     }
 }
 
@@ -48,6 +54,11 @@ impl<R: 'static, More: Copy + 'static> Drawer<R, More> {
     #[must_use]
     pub const fn tables(self, steps: &'static [Step]) -> Self {
         Self { steps, ..self }
+    }
+
+    #[must_use]
+    pub const fn shows(self, views: &'static [View]) -> Self {
+        Self { views, ..self }
     }
 
     #[must_use]

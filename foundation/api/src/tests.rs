@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::{BASE_RULES, Enforcer, InForce, Policy};
+use access::{BASE_RULES, Enforcer, InForce, Policy, Target};
 use contracts::{
     BoxFuture,
     caller::{
@@ -15,14 +15,16 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::Step;
 use types::{Microversion, Timestamp};
 
 use crate::{
-    Access, Cx, Door, DoorParts, Fault, FaultStyle, Front, Microversions, Reply, RequestBody, Response, Routes, Service, created,
-    json as reply,
+    Access, Cx, Door, DoorParts, Drawer, Fault, FaultStyle, Front, Microversions, Reply, RequestBody, Response, Routes, Service,
+    created, json as reply,
 };
 
 static LIST: Policy = Policy::new("things:list", "rule:project_reader_api", "List things");
+static SECRET: Policy = Policy::new("things:secret", "@", "See what nobody is to see");
 static CREATE: Policy = Policy::new("things:create", "rule:project_member_api", "Make a thing");
 
 /// A token is `role` or `role@project`: the far side of the authenticator's door.
@@ -77,6 +79,11 @@ async fn start(_: Arc<Room>, _: Cx) -> Reply {
     Err(Fault::conflict("It runs already."))
 }
 
+async fn peek(_: Arc<Room>, cx: Cx) -> Reply {
+    cx.check(&SECRET, &Target::new())?;
+    reply(StatusCode::OK, &json!({}))
+}
+
 async fn fall(_: Arc<Room>, _: Cx) -> Reply {
     panic!("a mistake in a handler")
 }
@@ -88,6 +95,9 @@ fn routes() -> Routes<Room> {
         .get("/new", &LIST, list)
         .since(Microversion::new(2, 5))
         .get("/fall", Access::Public, fall)
+        .get("/peek", &LIST, peek)
+        .get("/peek/openly", &LIST, peek)
+        .asking(&[&SECRET])
         .action("/things/{id}/action", "os-start", &CREATE, start)
         .action("/things/{id}/action", "os-stop", &LIST, start)
 }
@@ -113,7 +123,7 @@ pub(super) fn door_of(service: Service) -> Door {
     Door::new(DoorParts {
         services: vec![service],
         authenticator: Arc::new(Tokens),
-        policies: InForce::new(Enforcer::new(&[&LIST, &CREATE], BASE_RULES, None).unwrap()),
+        policies: InForce::new(Enforcer::new(&[&LIST, &CREATE, &SECRET], BASE_RULES, None).unwrap()),
         public_url: "http://cloud:1".into(),
         front: Front { greeting: "test", metrics: None },
     })
@@ -245,5 +255,35 @@ fn every_route_names_its_access() {
     // A route cannot be made without one: `Routes::on` asks for `impl Into<Access>`, which has no default.
     let list = routes().of(&Arc::new(Room));
     let with_policy = list.iter().filter(|route| matches!(route.access, Access::Policy(_))).count();
-    assert_eq!((list.len(), with_policy), (6, 5));
+    assert_eq!((list.len(), with_policy), (8, 7));
+}
+
+#[tokio::test]
+async fn a_policy_that_the_route_does_not_name_admits_nobody() {
+    let door = door(FaultStyle::Keystone);
+    // Where assertions are compiled in the handler falls, so that its test fails; else it is forbidden.
+    let refused = if cfg!(debug_assertions) { 500 } else { 403 };
+    assert_eq!(ask(&door, "GET", "/compute/peek", "reader@p1", "").await.0, refused);
+    assert_eq!(ask(&door, "GET", "/compute/peek/openly", "reader@p1", "").await.0, 200);
+}
+
+#[test]
+fn a_room_is_its_drawers() {
+    const STEPS: [Step; 2] = [Step { number: 1, name: "first", sql: "" }, Step { number: 2, name: "second", sql: "" }];
+    static ROOM: crate::Room<Room> = crate::Room {
+        name: "things",
+        prefix: "/things",
+        faults: FaultStyle::Nova,
+        versions: None,
+        steps: &[],
+        drawers: &[
+            Drawer::without_routes("plain").tables(&[STEPS[1]]),
+            Drawer::new("thing", routes).tables(&[STEPS[0]]).rules(&[("things", "role:thing")]),
+        ],
+    };
+    let numbers: Vec<u32> = ROOM.migrations().steps.iter().map(|step| step.number).collect();
+    assert_eq!(numbers, [1, 2], "the steps run in the order of their numbers, whichever drawer they are of");
+    assert_eq!(ROOM.policies(), [&LIST, &CREATE, &SECRET], "each policy of a route, once");
+    assert_eq!(ROOM.rules(), [("things", "role:thing")]);
+    assert_eq!(ROOM.service(&Arc::new(Room)).routes.len(), routes().of(&Arc::new(Room)).len());
 }

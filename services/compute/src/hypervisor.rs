@@ -3,12 +3,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes};
-use contracts::{nodes::NodeFacts, placement::Capacity};
+use access::Policy;
+use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes, Shown, attributes};
+use contracts::{node::Hello, nodes::NodeFacts, placement::Capacity};
 use futures_util::future::try_join;
 use http::StatusCode;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use types::NodeId;
+use types::{Microversion, NodeId};
 
 use crate::{
     Compute,
@@ -18,7 +20,7 @@ use crate::{
     versions::{at_least, v},
 };
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("hypervisor", routes);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("hypervisor", routes).shows(&[("hypervisor", &[BRIEF, WHOLE])]);
 
 const LIST: &str = "/v2.1/os-hypervisors";
 const DETAIL: &str = "/v2.1/os-hypervisors/detail";
@@ -216,50 +218,90 @@ fn is_called(cx: &Cx, node: &NodeFacts, text: &str) -> bool {
     if at_least(cx.version, 53) { node.id.as_str() == text } else { number(&node.id).to_string() == text }
 }
 
+/// A hypervisor in the eyes of a request.
+struct View<'a> {
+    cx: &'a Cx,
+    host: &'a Host,
+    is_whole: bool,
+}
+
+impl Shown for View<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
+    }
+
+    fn may(&self, _: &'static Policy) -> bool {
+        true
+    }
+}
+
+attributes! {
+    /// What a plain list tells of a hypervisor.
+    BRIEF, fn briefly(it: &View<'_>);
+    "id" until(v(52)) => number(&it.host.node.id),
+    "id" since(v(53)) => it.host.node.id,
+    "hypervisor_hostname" => it.host.node.hostname,
+    "state" => if it.host.node.up { "up" } else { "down" },
+    "status" => if it.host.node.disabled { "disabled" } else { "enabled" },
+}
+
+attributes! {
+    /// What is told beside that. From 2.88 on the sums are placement's to tell.
+    WHOLE, fn wholly(it: &View<'_>);
+    "hypervisor_type" => "QEMU",
+    "hypervisor_version" => it.hello().map_or(0, |hello| version_number(&hello.hypervisor_version)),
+    "host_ip" => it.hello().map(|hello| hello.encap_ip.to_string()),
+    "service" => service(it.cx, it.host),
+    // The agent does not tell it.
+    "uptime" since(v(88)) => (),
+    "cpu_info" until(v(27)) => cpu(it.host).to_string(),
+    "cpu_info" since(v(28)) until(v(87)) => cpu(it.host),
+    "current_workload" until(v(87)) => 0,
+    "disk_available_least" until(v(87)) => it.host.free("DISK_GB"),
+    "free_disk_gb" until(v(87)) => it.host.free("DISK_GB"),
+    "free_ram_mb" until(v(87)) => it.host.free("MEMORY_MB"),
+    "local_gb" until(v(87)) => it.host.total("DISK_GB"),
+    "local_gb_used" until(v(87)) => it.host.used("DISK_GB"),
+    "memory_mb" until(v(87)) => it.host.total("MEMORY_MB"),
+    "memory_mb_used" until(v(87)) => it.host.used("MEMORY_MB"),
+    "running_vms" until(v(87)) => it.host.servers.len(),
+    "vcpus" until(v(87)) => it.host.total("VCPU"),
+    "vcpus_used" until(v(87)) => it.host.used("VCPU"),
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        briefly(self, &mut map)?;
+        if self.is_whole {
+            wholly(self, &mut map)?;
+        }
+        map.end()
+    }
+}
+
+impl View<'_> {
+    fn hello(&self) -> Option<&Hello> {
+        self.host.node.hello.as_ref()
+    }
+}
+
 fn brief(cx: &Cx, host: &Host) -> Value {
-    json!({
-        "id": id(cx, &host.node),
-        "hypervisor_hostname": host.node.hostname,
-        "state": if host.node.up { "up" } else { "down" },
-        "status": if host.node.disabled { "disabled" } else { "enabled" },
-    })
+    json!(View { cx, host, is_whole: false })
 }
 
 fn full(cx: &Cx, host: &Host) -> Value {
-    let hello = host.node.hello.as_ref();
-    let mut view = brief(cx, host);
-    view["hypervisor_type"] = json!("QEMU");
-    view["hypervisor_version"] = json!(hello.map_or(0, |hello| version_number(&hello.hypervisor_version)));
-    view["host_ip"] = json!(hello.map(|hello| hello.encap_ip.to_string()));
-    view["service"] = json!({
-        "id": id(cx, &host.node),
-        "host": host.node.hostname,
-        "disabled_reason": host.node.disabled_reason,
-    });
-    if at_least(cx.version, 88) {
-        // The agent does not tell it.
-        view["uptime"] = Value::Null;
-        return view;
-    }
-    let arch = hello.map(|hello| hello.cpu_arch.clone()).unwrap_or_default();
-    let cpu = json!({"arch": arch, "model": "", "vendor": "", "topology": {"cores": host.total("VCPU"), "sockets": 1, "threads": 1}, "features": []});
-    view["cpu_info"] = if at_least(cx.version, 28) { cpu } else { json!(cpu.to_string()) };
-    for (name, value) in [
-        ("current_workload", 0),
-        ("disk_available_least", host.free("DISK_GB")),
-        ("free_disk_gb", host.free("DISK_GB")),
-        ("free_ram_mb", host.free("MEMORY_MB")),
-        ("local_gb", host.total("DISK_GB")),
-        ("local_gb_used", host.used("DISK_GB")),
-        ("memory_mb", host.total("MEMORY_MB")),
-        ("memory_mb_used", host.used("MEMORY_MB")),
-        ("running_vms", host.servers.len() as i64),
-        ("vcpus", host.total("VCPU")),
-        ("vcpus_used", host.used("VCPU")),
-    ] {
-        view[name] = json!(value);
-    }
-    view
+    json!(View { cx, host, is_whole: true })
+}
+
+fn service(cx: &Cx, host: &Host) -> Value {
+    json!({"id": id(cx, &host.node), "host": host.node.hostname, "disabled_reason": host.node.disabled_reason})
+}
+
+fn cpu(host: &Host) -> Value {
+    let arch = host.node.hello.as_ref().map(|hello| hello.cpu_arch.clone()).unwrap_or_default();
+    let topology = json!({"cores": host.total("VCPU"), "sockets": 1, "threads": 1});
+    json!({"arch": arch, "model": "", "vendor": "", "topology": topology, "features": []})
 }
 
 /// From 2.53 on the servers come with `with_servers`; an empty list is shown from 2.75 on only.

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Reply, Routes};
+use access::Policy;
+use api::{Cx, Fault, Reply, Routes, Shown, attributes};
 use contracts::nodes::NodeFacts;
 use http::StatusCode;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use types::NodeId;
+use types::{Microversion, NodeId};
 
 use crate::{
     Compute,
@@ -18,7 +20,7 @@ use crate::{
     versions::{at_least, v},
 };
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("service", routes);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("service", routes).shows(&[("service", &[TOLD])]);
 
 const SERVICES: &str = "/v2.1/os-services";
 const SERVICE: &str = "/v2.1/os-services/{id}";
@@ -125,20 +127,45 @@ async fn set(room: &Compute, node: &NodeId, reason: Option<String>, change: Chan
     Ok(())
 }
 
-fn view(cx: &Cx, node: &NodeFacts) -> Value {
-    let id = if at_least(cx.version, 53) { json!(node.id) } else { json!(number(&node.id)) };
-    let mut view = json!({
-        "id": id,
-        "binary": BINARY,
-        "host": node.hostname,
-        "zone": ZONE,
-        "status": if node.disabled { "disabled" } else { "enabled" },
-        "state": if node.up { "up" } else { "down" },
-        "updated_at": node.seen_at.naive_micros(),
-        "disabled_reason": node.disabled_reason,
-    });
-    if at_least(cx.version, 11) {
-        view["forced_down"] = json!(false);
+/// A service in the eyes of a request: the agent of a host.
+struct View<'a> {
+    cx: &'a Cx,
+    node: &'a NodeFacts,
+}
+
+impl Shown for View<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
     }
-    view
+
+    fn may(&self, _: &'static Policy) -> bool {
+        true
+    }
+}
+
+attributes! {
+    /// What is told of a service.
+    TOLD, fn tell(it: &View<'_>);
+    "id" until(v(52)) => number(&it.node.id),
+    "id" since(v(53)) => it.node.id,
+    "binary" => BINARY,
+    "host" => it.node.hostname,
+    "zone" => ZONE,
+    "status" => if it.node.disabled { "disabled" } else { "enabled" },
+    "state" => if it.node.up { "up" } else { "down" },
+    "updated_at" => it.node.seen_at.naive_micros(),
+    "disabled_reason" => it.node.disabled_reason,
+    "forced_down" since(v(11)) => false,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        tell(self, &mut map)?;
+        map.end()
+    }
+}
+
+fn view(cx: &Cx, node: &NodeFacts) -> Value {
+    json!(View { cx, node })
 }

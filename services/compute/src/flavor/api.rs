@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use access::Target;
-use api::{Access, Cx, Fault, Paging, PagingHabits, Reply, Routes, Sort};
+use access::{Policy, Target};
+use api::{Access, Cx, Fault, Paging, PagingHabits, Reply, Routes, Shown, Sort, attributes};
 use http::StatusCode;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use store::{Direction, Event, Select, params};
-use types::{FlavorId, Timestamp};
+use types::{FlavorId, Microversion, Timestamp};
 
 use super::{
     Flavor, Size, access as flavor_access, extra_specs,
@@ -212,34 +213,65 @@ fn render(cx: &Cx, paging: &Paging, views: Vec<Value>, flavors: &[Flavor]) -> Re
     api::json(StatusCode::OK, &document)
 }
 
-fn brief(cx: &Cx, flavor: &Flavor) -> Value {
-    let mut view = json!({
-        "id": flavor.id,
-        "name": flavor.size.name,
-        "links": links::links(cx, "flavors", flavor.id.as_str()),
-    });
-    if at_least(cx.version, 55) {
-        view["description"] = json!(flavor.description);
+/// A flavor in the eyes of a request.
+struct View<'a> {
+    cx: &'a Cx,
+    flavor: &'a Flavor,
+    is_whole: bool,
+}
+
+impl Shown for View<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
     }
-    view
+
+    fn may(&self, _: &'static Policy) -> bool {
+        may_see_extra_specs(self.cx)
+    }
+}
+
+attributes! {
+    /// What a plain list tells of a flavor.
+    BRIEF, fn briefly(it: &View<'_>);
+    "id" => it.flavor.id,
+    "name" => it.flavor.size.name,
+    "links" => links::links(it.cx, "flavors", it.flavor.id.as_str()),
+    "description" since(v(55)) => it.flavor.description,
+}
+
+attributes! {
+    /// What is told beside that.
+    WHOLE, fn wholly(it: &View<'_>);
+    "ram" => it.flavor.size.memory_mb,
+    "disk" => it.flavor.size.disk_gb,
+    "vcpus" => it.flavor.size.vcpus,
+    "OS-FLV-EXT-DATA:ephemeral" => it.flavor.size.ephemeral_gb,
+    "OS-FLV-DISABLED:disabled" => false,
+    "os-flavor-access:is_public" => it.flavor.is_public,
+    "rxtx_factor" => it.flavor.rxtx_milli as f64 / 1000.0,
+    // An absent swap was the empty text once.
+    "swap" until(v(74)) => if it.flavor.size.swap_mb == 0 { json!("") } else { json!(it.flavor.size.swap_mb) },
+    "swap" since(v(75)) => it.flavor.size.swap_mb,
+    "extra_specs" since(v(61)) by(policy::EXTRA_SPECS_INDEX) => it.flavor.size.extra_specs,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        briefly(self, &mut map)?;
+        if self.is_whole {
+            wholly(self, &mut map)?;
+        }
+        map.end()
+    }
+}
+
+fn brief(cx: &Cx, flavor: &Flavor) -> Value {
+    json!(View { cx, flavor, is_whole: false })
 }
 
 fn view(cx: &Cx, flavor: &Flavor) -> Value {
-    let size = &flavor.size;
-    let mut view = brief(cx, flavor);
-    view["ram"] = json!(size.memory_mb);
-    view["disk"] = json!(size.disk_gb);
-    view["vcpus"] = json!(size.vcpus);
-    view["OS-FLV-EXT-DATA:ephemeral"] = json!(size.ephemeral_gb);
-    view["OS-FLV-DISABLED:disabled"] = json!(false);
-    view["os-flavor-access:is_public"] = json!(flavor.is_public);
-    view["rxtx_factor"] = json!(flavor.rxtx_milli as f64 / 1000.0);
-    // An absent swap is the empty text in older versions.
-    view["swap"] = if size.swap_mb == 0 && !at_least(cx.version, 75) { json!("") } else { json!(size.swap_mb) };
-    if at_least(cx.version, 61) && may_see_extra_specs(cx) {
-        view["extra_specs"] = json!(size.extra_specs);
-    }
-    view
+    json!(View { cx, flavor, is_whole: true })
 }
 
 fn may_see_extra_specs(cx: &Cx) -> bool {

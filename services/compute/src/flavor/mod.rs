@@ -16,7 +16,7 @@ use types::{FlavorId, Timestamp};
 pub(crate) use api::{routes, viewer};
 pub(crate) use seed::STANDARD;
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("flavor", routes);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("flavor", routes).shows(&[("flavor", &[api::BRIEF, api::WHOLE])]);
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Flavor {

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use access::Target;
-use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes};
+use access::{Policy, Target};
+use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes, Shown, attributes};
 use http::StatusCode;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use store::{Direction, Row, Select, Tx};
-use types::{ServerId, Timestamp};
+use types::{Microversion, ProjectId, ServerId, Timestamp};
 
 use crate::{
     Compute,
@@ -16,7 +17,7 @@ use crate::{
     input::{Read, wrong},
     links, policy, query,
     server::{Server, store as servers, view},
-    versions::at_least,
+    versions::{at_least, v},
 };
 
 const ACTIONS: &str = "/v2.1/servers/{id}/os-instance-actions";
@@ -149,43 +150,69 @@ fn from_row(row: &Row) -> store::Result<Entry> {
     })
 }
 
-fn brief(cx: &Cx, action: &Entry) -> Value {
-    let mut view = json!({
-        "action": action.action,
-        "instance_uuid": cx.param("id"),
-        "request_id": action.request_id,
-        "project_id": action.project_id,
-        "user_id": action.user_id,
-        "start_time": action.started_at.naive_micros(),
-        "message": action.message,
-    });
-    if at_least(cx.version, 58) {
-        view["updated_at"] = json!(action.updated_at.naive_micros());
+/// An action in the eyes of a request.
+struct View<'a> {
+    cx: &'a Cx,
+    action: &'a Entry,
+    /// Of whose project the server is; none where events are not told.
+    project: Option<&'a ProjectId>,
+    sees_all: bool,
+    sees_details: bool,
+}
+
+impl Shown for View<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
     }
-    view
+
+    fn may(&self, asked: &'static Policy) -> bool {
+        let (all, details) = (&policy::ACTION_EVENTS, &policy::ACTION_EVENTS_DETAILS);
+        (self.sees_all && asked == all) || (self.sees_details && asked == details)
+    }
+}
+
+attributes! {
+    /// What a list tells of an action.
+    ACTION_BRIEF, fn briefly(it: &View<'_>);
+    "action" => it.action.action,
+    "instance_uuid" => it.cx.param("id"),
+    "request_id" => it.action.request_id,
+    "project_id" => it.action.project_id,
+    "user_id" => it.action.user_id,
+    "start_time" => it.action.started_at.naive_micros(),
+    "message" => it.action.message,
+    "updated_at" since(v(58)) => it.action.updated_at.naive_micros(),
+}
+
+attributes! {
+    /// What is told of an event of an action. Tracebacks and hosts are the operator's.
+    EVENT, fn tell_event(it: &View<'_>);
+    "event" => it.action.event,
+    "start_time" => it.action.started_at.naive_micros(),
+    "finish_time" => it.action.finished_at.map(|at| at.naive_micros()),
+    "result" => it.action.result,
+    "traceback" by(policy::ACTION_EVENTS) => (),
+    "host" since(v(62)) by(policy::ACTION_EVENTS) => it.action.host,
+    "hostId" since(v(62)) => it.project.map(|project| view::host_id(project, it.action.host.as_deref())),
+    "details" since(v(84)) by(policy::ACTION_EVENTS_DETAILS) => it.action.message,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.project {
+            None => briefly(self, &mut map)?,
+            Some(_) => tell_event(self, &mut map)?,
+        }
+        map.end()
+    }
+}
+
+fn brief(cx: &Cx, action: &Entry) -> Value {
+    json!(View { cx, action, project: None, sees_all: false, sees_details: false })
 }
 
 fn event(cx: &Cx, server: &Server, action: &Entry, sees_all: bool, sees_details: bool) -> Option<Value> {
-    if action.event.is_empty() {
-        return None;
-    }
-    let mut view = json!({
-        "event": action.event,
-        "start_time": action.started_at.naive_micros(),
-        "finish_time": action.finished_at.map(|at| at.naive_micros()),
-        "result": action.result,
-    });
-    if sees_all {
-        view["traceback"] = Value::Null;
-    }
-    if at_least(cx.version, 62) {
-        if sees_all {
-            view["host"] = json!(action.host);
-        }
-        view["hostId"] = json!(view::host_id(&server.project_id, action.host.as_deref()));
-    }
-    if at_least(cx.version, 84) && sees_details {
-        view["details"] = json!(action.message);
-    }
-    Some(view)
+    let view = View { cx, action, project: Some(&server.project_id), sees_all, sees_details };
+    (!action.event.is_empty()).then(|| json!(view))
 }

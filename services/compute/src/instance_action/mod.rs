@@ -8,7 +8,8 @@ mod store;
 pub(crate) use api::routes;
 pub(crate) use store::{begin, done, fail_open, failed, finish, finish_through};
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("instance_action", routes);
+pub(crate) const DRAWER: crate::Drawer =
+    crate::Drawer::new("instance_action", routes).shows(&[("action", &[api::ACTION_BRIEF]), ("event", &[api::EVENT])]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes};
+use access::Policy;
+use api::{Cx, Fault, Paging, PagingHabits, Reply, Routes, Shown, attributes};
 use http::StatusCode;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use types::{Timestamp, UserId};
+use types::{Microversion, Timestamp, UserId};
 
 use super::{Keypair, key, store as table};
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     input::{Object, Read, document, wrong},
     links, policy, query,
     quota::{self, Resource},
-    versions::at_least,
+    versions::{at_least, v},
 };
 
 const KEYPAIRS: &str = "/v2.1/os-keypairs";
@@ -158,16 +160,41 @@ fn read_name(cx: &Cx, ask: &mut Object) -> Read<String> {
     Ok(name)
 }
 
-fn brief(cx: &Cx, keypair: &Keypair) -> Value {
-    let mut view = json!({
-        "name": keypair.name,
-        "public_key": keypair.public_key,
-        "fingerprint": keypair.fingerprint,
-    });
-    if at_least(cx.version, 2) {
-        view["type"] = json!(keypair.kind);
+/// A keypair in the eyes of a request.
+struct View<'a> {
+    cx: &'a Cx,
+    keypair: &'a Keypair,
+}
+
+impl Shown for View<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
     }
-    view
+
+    fn may(&self, _: &'static Policy) -> bool {
+        true
+    }
+}
+
+attributes! {
+    /// What a list tells of a keypair.
+    BRIEF, fn briefly(it: &View<'_>);
+    "name" => it.keypair.name,
+    "public_key" => it.keypair.public_key,
+    "fingerprint" => it.keypair.fingerprint,
+    "type" since(v(2)) => it.keypair.kind,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        briefly(self, &mut map)?;
+        map.end()
+    }
+}
+
+fn brief(cx: &Cx, keypair: &Keypair) -> Value {
+    json!(View { cx, keypair })
 }
 
 /// A number for the `id` of older clients, the same each time.

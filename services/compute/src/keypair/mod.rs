@@ -10,7 +10,7 @@ use types::{Timestamp, UserId};
 
 pub(crate) use api::routes;
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("keypair", routes);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("keypair", routes).shows(&[("keypair", &[api::BRIEF])]);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Keypair {

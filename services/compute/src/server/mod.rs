@@ -50,13 +50,19 @@ use state::{Facts, Found, Life, Power, Reboot};
 
 pub(crate) use api::routes;
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes).tables(&[
-    crate::Step { number: 2, name: "snapshots", sql: include_str!("../../migrations/0002_snapshots.sql") },
-    crate::Step { number: 3, name: "guest passwords", sql: include_str!("../../migrations/0003_guest_passwords.sql") },
-    crate::Step { number: 4, name: "released machines", sql: include_str!("../../migrations/0004_released_machines.sql") },
-    crate::Step { number: 5, name: "server operations", sql: include_str!("../../migrations/0005_server_operations.sql") },
-    crate::Step { number: 6, name: "finished operations", sql: include_str!("../../migrations/0006_finished_operations.sql") },
-]);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes)
+    .shows(&[("server", &[view::IN_EVERY_ANSWER, view::IN_WHOLE_ANSWERS]), ("flavor of a server", &[view::FLAVOR])])
+    .tables(&[
+        crate::Step { number: 2, name: "snapshots", sql: include_str!("../../migrations/0002_snapshots.sql") },
+        crate::Step { number: 3, name: "guest passwords", sql: include_str!("../../migrations/0003_guest_passwords.sql") },
+        crate::Step { number: 4, name: "released machines", sql: include_str!("../../migrations/0004_released_machines.sql") },
+        crate::Step { number: 5, name: "server operations", sql: include_str!("../../migrations/0005_server_operations.sql") },
+        crate::Step {
+            number: 6,
+            name: "finished operations",
+            sql: include_str!("../../migrations/0006_finished_operations.sql"),
+        },
+    ]);
 
 /// A server as its row has it, and what is being done to it.
 #[derive(Debug, Clone, Serialize)]

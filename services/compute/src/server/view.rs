@@ -4,12 +4,12 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use access::{Policy, Target};
-use api::Cx;
+use api::{Cx, Shown, attributes};
 use contracts::{nodes::NodeFacts, ports::PortFacts};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha224};
-use types::{Mac, ProjectId, ServerId};
+use types::{Mac, Microversion, ProjectId, ServerId};
 
 use super::{FaultNote, Server};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     input::Read,
     links::{self, Link},
     policy,
-    versions::at_least,
+    versions::{at_least, v},
 };
 
 /// What this caller may see, and what the neighbours know: learned once for all servers of an answer.
@@ -55,6 +55,16 @@ impl Sight {
             ports: ports(room, servers).await?,
             nodes: if host_status { room.nodes.list().await? } else { Vec::new() },
         })
+    }
+
+    fn may(&self, policy: &'static Policy) -> bool {
+        [
+            (&policy::SERVER_EXTENDED, self.extended),
+            (&policy::SERVER_SHOW_EXTRA_SPECS, self.extra_specs),
+            (&policy::SERVER_SHOW_HOST_STATUS, self.host_status),
+        ]
+        .iter()
+        .any(|(known, may)| *may && std::ptr::eq(*known, policy))
     }
 
     fn ports(&self, server: &Server) -> &[PortFacts] {
@@ -106,97 +116,101 @@ pub(super) struct Detail<'a> {
 impl Serialize for Detail<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { cx, sight, server, answer } = *self;
-        let v = |minor| at_least(cx.version, minor);
         let ports = sight.ports(server);
+        let it = Whole { cx, sight, server, answer, ports, groups: security_groups(server, ports) };
         let mut view = serializer.serialize_map(None)?;
-        view.serialize_entry("id", &server.id)?;
-        view.serialize_entry("name", &server.name)?;
-        view.serialize_entry("status", &server.status)?;
-        view.serialize_entry("tenant_id", &server.project_id)?;
-        view.serialize_entry("user_id", &server.user_id)?;
-        view.serialize_entry("metadata", &server.metadata)?;
-        view.serialize_entry("hostId", &host_id(&server.project_id, server.host.as_deref()))?;
-        let image = Linked { id: server.image_id.as_str(), links: [links::bookmark(cx, "images", server.image_id.as_str())] };
-        view.serialize_entry("image", &image)?;
-        view.serialize_entry("flavor", &Flavor { cx, server, extra_specs: sight.extra_specs })?;
-        view.serialize_entry("created", &server.created_at.zulu())?;
-        view.serialize_entry("updated", &server.updated_at.zulu())?;
-        view.serialize_entry("addresses", &Addresses(ports))?;
-        view.serialize_entry("accessIPv4", server.access_ip_v4.as_deref().unwrap_or_default())?;
-        view.serialize_entry("accessIPv6", server.access_ip_v6.as_deref().unwrap_or_default())?;
-        view.serialize_entry("links", &links::links(cx, "servers", server.id.as_str()))?;
-        view.serialize_entry("OS-DCF:diskConfig", &server.disk_config)?;
-        if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(&server.status.as_str()) {
-            view.serialize_entry("progress", &0)?;
-        }
-        if let Some(note) = &server.fault
-            && ["ERROR", "DELETED"].contains(&server.status.as_str())
-        {
-            view.serialize_entry("fault", &fault(note, sight.extended))?;
-        }
-        if v(19) {
-            view.serialize_entry("description", &server.description)?;
-        }
-        if v(9) {
-            view.serialize_entry("locked", &server.locked_by.is_some())?;
-        }
-        if v(73) {
-            view.serialize_entry("locked_reason", &server.locked_reason)?;
-        }
-        if v(26) {
-            view.serialize_entry("tags", &server.tags)?;
-        }
-        if v(63) {
-            view.serialize_entry("trusted_image_certificates", &())?;
-        }
-        if v(90) || (v(3) && sight.extended && (answer != Answer::Update || v(75))) {
-            view.serialize_entry("OS-EXT-SRV-ATTR:hostname", &server.hostname)?;
-        }
-        if v(71) && answer != Answer::List {
-            view.serialize_entry("server_groups", &[(); 0])?;
-        }
-        if v(96) {
-            view.serialize_entry("pinned_availability_zone", &server.zone)?;
-        }
-        if answer == Answer::Update && !v(75) {
-            return view.end();
-        }
-        view.serialize_entry("OS-EXT-AZ:availability_zone", zone(server))?;
-        view.serialize_entry("config_drive", if server.config_drive { "True" } else { "" })?;
-        view.serialize_entry("key_name", &server.key_name)?;
-        view.serialize_entry("OS-SRV-USG:launched_at", &server.launched_at.map(|at| at.naive_micros()))?;
-        view.serialize_entry("OS-SRV-USG:terminated_at", &server.deleted_at.map(|at| at.naive_micros()))?;
-        let groups = security_groups(server, ports);
-        if !groups.is_empty() {
-            view.serialize_entry("security_groups", &groups.iter().map(|name| Named { name }).collect::<Vec<_>>())?;
-        }
-        view.serialize_entry("OS-EXT-STS:task_state", &server.task_state)?;
-        view.serialize_entry("OS-EXT-STS:vm_state", &server.vm_state)?;
-        view.serialize_entry("OS-EXT-STS:power_state", &server.power_state)?;
-        view.serialize_entry("os-extended-volumes:volumes_attached", &[(); 0])?;
-        if sight.extended {
-            extended(cx, server, &mut view)?;
-        }
-        if sight.host_status {
-            view.serialize_entry("host_status", host_status(sight, server))?;
+        in_every_answer(&it, &mut view)?;
+        // An update told less before 2.75.
+        if answer != Answer::Update || at_least(cx.version, 75) {
+            in_whole_answers(&it, &mut view)?;
         }
         view.end()
     }
 }
 
-fn extended<M: SerializeMap>(cx: &Cx, server: &Server, view: &mut M) -> Result<(), M::Error> {
-    view.serialize_entry("OS-EXT-SRV-ATTR:host", &server.host)?;
-    view.serialize_entry("OS-EXT-SRV-ATTR:instance_name", &server.instance_name())?;
-    view.serialize_entry("OS-EXT-SRV-ATTR:hypervisor_hostname", &server.host)?;
-    if at_least(cx.version, 3) {
-        view.serialize_entry("OS-EXT-SRV-ATTR:reservation_id", &server.reservation_id)?;
-        view.serialize_entry("OS-EXT-SRV-ATTR:launch_index", &server.launch_index)?;
-        view.serialize_entry("OS-EXT-SRV-ATTR:kernel_id", "")?;
-        view.serialize_entry("OS-EXT-SRV-ATTR:ramdisk_id", "")?;
-        view.serialize_entry("OS-EXT-SRV-ATTR:root_device_name", "/dev/vda")?;
-        view.serialize_entry("OS-EXT-SRV-ATTR:user_data", &server.user_data.as_ref().map(|data| data.reveal()))?;
+/// A server with what is looked up once for all its attributes.
+struct Whole<'a> {
+    cx: &'a Cx,
+    sight: &'a Sight,
+    server: &'a Server,
+    answer: Answer,
+    ports: &'a [PortFacts],
+    groups: Vec<String>,
+}
+
+impl Shown for Whole<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
     }
-    Ok(())
+
+    fn may(&self, policy: &'static Policy) -> bool {
+        self.sight.may(policy)
+    }
+}
+
+attributes! {
+    /// What every answer tells of a server.
+    IN_EVERY_ANSWER, fn in_every_answer(it: &Whole<'_>);
+    "id" => it.server.id,
+    "name" => it.server.name,
+    "status" => it.server.status,
+    "tenant_id" => it.server.project_id,
+    "user_id" => it.server.user_id,
+    "metadata" => it.server.metadata,
+    "hostId" => host_id(&it.server.project_id, it.server.host.as_deref()),
+    "image" => image(it.cx, it.server),
+    "flavor" => Flavor { cx: it.cx, sight: it.sight, server: it.server },
+    "created" => it.server.created_at.zulu(),
+    "updated" => it.server.updated_at.zulu(),
+    "addresses" => Addresses(it.ports),
+    "accessIPv4" => it.server.access_ip_v4.as_deref().unwrap_or_default(),
+    "accessIPv6" => it.server.access_ip_v6.as_deref().unwrap_or_default(),
+    "links" => links::links(it.cx, "servers", it.server.id.as_str()),
+    "OS-DCF:diskConfig" => it.server.disk_config,
+    "progress" if makes_progress(it.server) => 0,
+    "fault" if shows_fault(it.server) => it.server.fault.as_ref().map(|note| fault(note, it.sight.extended)),
+    "description" since(v(19)) => it.server.description,
+    "locked" since(v(9)) => it.server.locked_by.is_some(),
+    "locked_reason" since(v(73)) => it.server.locked_reason,
+    "tags" since(v(26)) => it.server.tags,
+    "trusted_image_certificates" since(v(63)) => (),
+    "OS-EXT-SRV-ATTR:hostname" since(v(90)) => it.server.hostname,
+    "server_groups" since(v(71)) if it.answer != Answer::List => [(); 0],
+    "pinned_availability_zone" since(v(96)) => it.server.zone,
+}
+
+attributes! {
+    /// What all answers tell but those of older updates.
+    IN_WHOLE_ANSWERS, fn in_whole_answers(it: &Whole<'_>);
+    "OS-EXT-AZ:availability_zone" => zone(it.server),
+    "config_drive" => if it.server.config_drive { "True" } else { "" },
+    "key_name" => it.server.key_name,
+    "OS-SRV-USG:launched_at" => it.server.launched_at.map(|at| at.naive_micros()),
+    "OS-SRV-USG:terminated_at" => it.server.deleted_at.map(|at| at.naive_micros()),
+    "security_groups" if !it.groups.is_empty() => it.groups.iter().map(|name| Named { name }).collect::<Vec<_>>(),
+    "OS-EXT-STS:task_state" => it.server.task_state,
+    "OS-EXT-STS:vm_state" => it.server.vm_state,
+    "OS-EXT-STS:power_state" => it.server.power_state,
+    "os-extended-volumes:volumes_attached" => [(); 0],
+    "OS-EXT-SRV-ATTR:host" by(policy::SERVER_EXTENDED) => it.server.host,
+    "OS-EXT-SRV-ATTR:instance_name" by(policy::SERVER_EXTENDED) => it.server.instance_name(),
+    "OS-EXT-SRV-ATTR:hypervisor_hostname" by(policy::SERVER_EXTENDED) => it.server.host,
+    "OS-EXT-SRV-ATTR:hostname" since(v(3)) until(v(89)) by(policy::SERVER_EXTENDED) => it.server.hostname,
+    "OS-EXT-SRV-ATTR:reservation_id" since(v(3)) by(policy::SERVER_EXTENDED) => it.server.reservation_id,
+    "OS-EXT-SRV-ATTR:launch_index" since(v(3)) by(policy::SERVER_EXTENDED) => it.server.launch_index,
+    "OS-EXT-SRV-ATTR:kernel_id" since(v(3)) by(policy::SERVER_EXTENDED) => "",
+    "OS-EXT-SRV-ATTR:ramdisk_id" since(v(3)) by(policy::SERVER_EXTENDED) => "",
+    "OS-EXT-SRV-ATTR:root_device_name" since(v(3)) by(policy::SERVER_EXTENDED) => "/dev/vda",
+    "OS-EXT-SRV-ATTR:user_data" since(v(3)) by(policy::SERVER_EXTENDED) => it.server.user_data.as_ref().map(|data| data.reveal()),
+    "host_status" since(v(16)) by(policy::SERVER_SHOW_HOST_STATUS) => host_status(it.sight, it.server),
+}
+
+fn makes_progress(server: &Server) -> bool {
+    ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(&server.status.as_str())
+}
+
+fn shows_fault(server: &Server) -> bool {
+    server.fault.is_some() && ["ERROR", "DELETED"].contains(&server.status.as_str())
 }
 
 #[derive(Serialize)]
@@ -210,30 +224,46 @@ struct Linked<'a> {
     links: [Link; 1],
 }
 
-/// Until 2.46 where the flavor is, from 2.47 on what it was when the server was made.
+fn image<'a>(cx: &Cx, server: &'a Server) -> Linked<'a> {
+    let id = server.image_id.as_str();
+    Linked { id, links: [links::bookmark(cx, "images", id)] }
+}
+
+/// What the server's flavor is, or was when it was made.
 struct Flavor<'a> {
     cx: &'a Cx,
+    sight: &'a Sight,
     server: &'a Server,
-    extra_specs: bool,
+}
+
+impl Shown for Flavor<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
+    }
+
+    fn may(&self, policy: &'static Policy) -> bool {
+        self.sight.may(policy)
+    }
+}
+
+attributes! {
+    /// Of the flavor within a server: until 2.46 where it is, later what it was when the server was made.
+    FLAVOR, fn flavor(it: &Flavor<'_>);
+    "id" until(v(46)) => it.server.flavor_id,
+    "links" until(v(46)) => [links::bookmark(it.cx, "flavors", it.server.flavor_id.as_str())],
+    "vcpus" since(v(47)) => it.server.flavor.vcpus,
+    "ram" since(v(47)) => it.server.flavor.memory_mb,
+    "disk" since(v(47)) => it.server.flavor.disk_gb,
+    "ephemeral" since(v(47)) => it.server.flavor.ephemeral_gb,
+    "swap" since(v(47)) => it.server.flavor.swap_mb,
+    "original_name" since(v(47)) => it.server.flavor.name,
+    "extra_specs" since(v(47)) by(policy::SERVER_SHOW_EXTRA_SPECS) => it.server.flavor.extra_specs,
 }
 
 impl Serialize for Flavor<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (server, size) = (self.server, &self.server.flavor);
-        if !at_least(self.cx.version, 47) {
-            let id = server.flavor_id.as_str();
-            return Linked { id, links: [links::bookmark(self.cx, "flavors", id)] }.serialize(serializer);
-        }
         let mut view = serializer.serialize_map(None)?;
-        view.serialize_entry("vcpus", &size.vcpus)?;
-        view.serialize_entry("ram", &size.memory_mb)?;
-        view.serialize_entry("disk", &size.disk_gb)?;
-        view.serialize_entry("ephemeral", &size.ephemeral_gb)?;
-        view.serialize_entry("swap", &size.swap_mb)?;
-        view.serialize_entry("original_name", &size.name)?;
-        if self.extra_specs {
-            view.serialize_entry("extra_specs", &size.extra_specs)?;
-        }
+        flavor(self, &mut view)?;
         view.end()
     }
 }

@@ -82,7 +82,7 @@ async fn a_private_flavor_is_for_those_who_have_access() {
     assert_eq!(list["flavors"].as_array().unwrap().len(), 1);
 }
 
-const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJJ9bxqUoKzGEHBZzFDrTzPwLSSpKTu4Nq8YMYgHYYtd a@b";
+pub(super) const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJJ9bxqUoKzGEHBZzFDrTzPwLSSpKTu4Nq8YMYgHYYtd a@b";
 
 #[tokio::test]
 async fn keypairs_belong_to_their_user() {

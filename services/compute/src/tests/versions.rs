@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What each microversion shows. The attributes are those of Nova's own samples of that version.
 
+use api::Attribute;
 use serde_json::{Value, json};
 
 use super::{Cloud, IMAGE, server};
@@ -97,6 +98,48 @@ async fn a_server_shows_what_its_version_had() {
         expected.retain(|key| key != "server_groups");
         assert_eq!(keys(&list["servers"][0]), expected, "2.{minor} in a list");
     }
+}
+
+/// The tables of a view, by its name.
+fn table(view: &str) -> Vec<Attribute> {
+    let mut views = crate::ROOM.drawers.iter().flat_map(|drawer| drawer.views);
+    let (_, tables) = views.find(|(name, _)| *name == view).unwrap();
+    tables.iter().copied().flatten().copied().collect()
+}
+
+#[tokio::test]
+async fn views_show_what_their_tables_say() {
+    let cloud = Cloud::with_hosts(&["h1"]).await;
+    let id = cloud.create("web").await;
+    cloud.until(&id, "ACTIVE").await;
+    let key = json!({"keypair": {"name": "k", "public_key": super::flavors::KEY}});
+    cloud.admin().version("compute 2.96").post("/compute/v2.1/os-keypairs", key).await.expect(201);
+    let views = [
+        ("server", format!("servers/{id}"), "/server"),
+        ("flavor of a server", format!("servers/{id}"), "/server/flavor"),
+        ("flavor", "flavors/detail".to_owned(), "/flavors/0"),
+        ("keypair", "os-keypairs".to_owned(), "/keypairs/0/keypair"),
+        ("hypervisor", "os-hypervisors/detail".to_owned(), "/hypervisors/0"),
+        ("service", "os-services".to_owned(), "/services/0"),
+        ("action", format!("servers/{id}/os-instance-actions"), "/instanceActions/0"),
+    ];
+    for minor in 1..=96 {
+        let version = types::Microversion::new(2, minor);
+        for (view, path, pointer) in &views {
+            let talk = cloud.admin().version(&format!("compute 2.{minor}"));
+            let told = talk.get(&format!("/compute/v2.1/{path}")).await.expect(200);
+            let shown = keys(told.pointer(pointer).unwrap());
+            let there: Vec<Attribute> = table(view).into_iter().filter(|attribute| attribute.is_in(version)).collect();
+            let unsaid: Vec<_> = shown.iter().filter(|key| !there.iter().any(|it| it.name == **key)).collect();
+            assert!(unsaid.is_empty(), "{view} in 2.{minor} shows {unsaid:?}, which its table does not");
+            let missing: Vec<_> = there.iter().filter(|it| !it.is_optional && !shown.iter().any(|key| key == it.name)).collect();
+            assert!(missing.is_empty(), "{view} in 2.{minor} lacks {missing:?}");
+        }
+    }
+    let printed = api::reference(&table("server"));
+    assert!(printed.contains("locked_reason, since 2.73\n"), "{printed}");
+    let status = "host_status, since 2.16, for whom os_compute_api:servers:show:host_status admits\n";
+    assert!(printed.contains(status), "{printed}");
 }
 
 #[tokio::test]
