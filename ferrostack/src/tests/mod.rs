@@ -4,6 +4,7 @@
 
 mod fetch;
 mod kept;
+mod migrations;
 mod served;
 mod sweep;
 

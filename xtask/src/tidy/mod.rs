@@ -2,6 +2,7 @@
 //! The rules of the house that a machine can check. ARCHITECTURE.md states them; this keeps them.
 
 mod dependencies;
+mod drawers;
 mod files;
 mod invariants;
 
@@ -14,6 +15,7 @@ pub fn run() -> anyhow::Result<()> {
     let mut complaints = dependencies::check(&top)?;
     let sources = files::read(&top)?;
     complaints.extend(files::check(&sources));
+    complaints.extend(drawers::check(&sources));
     complaints.extend(invariants::check(&top, &sources)?);
     if complaints.is_empty() {
         println!("tidy: {} files, nothing to complain about", sources.len());
