@@ -258,6 +258,16 @@ pub fn read_ethertype(text: &str) -> Option<&'static str> {
     ["IPv4", "IPv6"].into_iter().find(|known| known.eq_ignore_ascii_case(text))
 }
 
+/// A prefix that names a network: no bit of its host part is set.
+pub fn read_cidr(name: &str, text: &str) -> Result<IpNet> {
+    let is_prefix = text.contains('/');
+    let cidr = read_prefix(text).filter(|_| is_prefix).ok_or_else(|| bad(name, format!("'{text}' is not a valid IP subnet")))?;
+    if cidr.trunc() != cidr {
+        return Err(bad(name, format!("'{text}' isn't a recognized IP subnet cidr, '{}' is recommended", cidr.trunc())));
+    }
+    Ok(cidr)
+}
+
 /// A prefix, with its length or its mask; a lone address is one, too.
 pub fn read_prefix(text: &str) -> Option<IpNet> {
     match text.split_once('/') {

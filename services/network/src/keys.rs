@@ -156,6 +156,9 @@ pub fn after(tx: &mut Tx, key: &str, most: i64) -> Result<Vec<String>> {
     let mut all: Vec<String> = Vec::new();
     for Kind { name, table, .. } in kinds {
         let left = most - i64::try_from(all.len()).unwrap_or(most);
+        if left == 0 {
+            break;
+        }
         let from = if *name == last_kind { last_id } else { "" };
         let rows = tx.query(&format!("SELECT id FROM {table} WHERE id > $1 ORDER BY id LIMIT $2"), &params![from, left])?;
         for row in rows {

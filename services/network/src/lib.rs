@@ -6,7 +6,7 @@
 //! is lost while OVN cannot be reached.
 //!
 //! One drawer a noun: [`network`], [`subnet`], [`port`], [`router`], [`floating_ip`], [`security_group`] (with its rules);
-//! beside them [`ipam`], which hands out addresses, and [`door`], what compute asks of this room.
+//! beside them [`ipam`], which hands out the addresses of [`range`]s, and [`door`], what compute asks of this room.
 
 mod agent;
 mod availability;
@@ -23,6 +23,7 @@ mod northbound;
 mod pick;
 mod port;
 mod quota;
+mod range;
 mod resource;
 mod room;
 mod router;

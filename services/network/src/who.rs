@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who makes a change and how far he sees, as the store functions need it.
 
-use access::Scope;
+use access::{Policy, Scope};
 use api::Cx;
 use store::{Actor, Event, Result, Select, Tx};
 use types::ProjectId;
 
 use crate::resource::Kept;
+
+/// A port is named to whom it may show itself, in whatever drawer that comes up.
+pub static SEE_PORTS: Policy = Policy::new(
+    "get_port",
+    "rule:project_reader_or_admin or rule:service_api",
+    "See ports: one's own and those on one's own networks",
+);
 
 /// The author of a change.
 #[derive(Clone)]
@@ -18,7 +25,7 @@ pub struct Doer {
 
 impl Doer {
     pub fn of(cx: &Cx) -> std::result::Result<Self, api::Fault> {
-        let sees = cx.scope(&crate::port::api::GET)?.scope().clone();
+        let sees = cx.scope(&SEE_PORTS)?.scope().clone();
         Ok(Self { actor: cx.actor(), sees })
     }
 

@@ -15,11 +15,9 @@ use store::{Tx, params};
 use types::{NetworkId, PortId, ProjectId, SecurityGroupId};
 
 use crate::{
-    Error, Result,
-    ipam::range,
-    network,
+    Error, Result, network,
     port::{self, addresses::Wish},
-    quota,
+    quota, range,
     resource::Kept,
     security_group::DEFAULT,
     settings::Settings,

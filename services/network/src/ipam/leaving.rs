@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use store::{Result, Select, Tx, params};
 use types::{PortId, SubnetId};
 
-use super::range;
+use crate::range;
 
 /// The port is about to give back all its addresses; OVN knows them under this key.
 pub fn leave_all(tx: &mut Tx, port: &PortId, key: &str) -> Result<()> {

@@ -6,11 +6,13 @@ use std::{collections::HashSet, net::IpAddr};
 use store::{Tx, Value, params};
 use types::{PortId, SubnetId};
 
-use super::{
-    leaving,
+use super::leaving;
+use crate::{
+    Error, Result,
     range::{self, Pool},
+    subnet,
+    who::Doer,
 };
-use crate::{Error, Result, subnet, who::Doer};
 
 /// Addresses are handed out at random from the low end of the pools, so that whoever chooses addresses for himself finds
 /// the rest free, and one that was given back is not at once another's. When the low end is crowded the next window is

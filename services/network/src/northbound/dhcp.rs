@@ -11,7 +11,7 @@ use ovn::{
 };
 use types::SubnetId;
 
-use crate::{ipam::range, network, port::DhcpOption, subnet};
+use crate::{network, port::DhcpOption, range, subnet};
 
 /// Twelve hours.
 const LEASE_SECONDS: u32 = 43_200;

@@ -32,6 +32,8 @@ pub struct Sweep {
     room: Arc<Room>,
     /// How far the slow look at everything is.
     cursor: String,
+    /// What was touched and could not be looked at yet.
+    open: BTreeSet<String>,
 }
 
 /// How often the slow look goes on, …
@@ -62,7 +64,7 @@ enum Repair {
 
 impl Sweep {
     pub fn new(room: Arc<Room>) -> Self {
-        Self { room, cursor: String::new() }
+        Self { room, cursor: String::new(), open: BTreeSet::new() }
     }
 
     /// Runs until it is dropped.
@@ -108,14 +110,17 @@ impl Sweep {
 
     /// Looks at what somebody else changed.
     pub async fn heed(&mut self, touched: Touched) -> Result<usize, ConvergeError> {
-        let Touched::These(keys) = touched else {
-            self.cursor.clear();
-            return Ok(0);
-        };
-        let keys: Vec<String> = keys.into_iter().collect();
+        match touched {
+            Touched::All => self.cursor.clear(),
+            Touched::These(mut keys) => self.open.append(&mut keys),
+        }
         let mut repaired = 0;
-        for some in keys.chunks(CHUNK) {
-            let differences = self.room.judge(some.to_vec()).await?;
+        while !self.open.is_empty() {
+            let some: Vec<String> = self.open.iter().take(CHUNK).cloned().collect();
+            let differences = self.room.judge(some.clone()).await?;
+            some.iter().for_each(|key| {
+                self.open.remove(key);
+            });
             repaired += self.remove(differences).await;
         }
         Ok(repaired)
@@ -126,6 +131,7 @@ impl Sweep {
         if !self.room.northbound.client().is_current() {
             return Ok(false);
         }
+        self.heed(Touched::These(BTreeSet::new())).await?;
         let prefixes = self.room.prefixes_after(&self.cursor, KEYS_A_STEP).await?;
         match prefixes.last() {
             Some(last) => self.cursor.clone_from(last),

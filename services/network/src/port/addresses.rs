@@ -7,7 +7,7 @@ use store::{Tx, params};
 use types::{Mac, PortId, SubnetId};
 
 use super::{FixedIp, ROUTER_INTERFACE, Row};
-use crate::{Error, Result, ipam, keys, resource::Kept, subnet, who::Doer};
+use crate::{Error, Result, ipam, keys, range, resource::Kept, subnet, who::Doer};
 
 /// An entry of `fixed_ips` as a client writes it; at least one of the two is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub fn derive_for_all(tx: &mut Tx, subnet: &subnet::Row) -> Result<()> {
     let mut derived: Vec<(PortId, IpAddr)> = Vec::new();
     for row in tx.query(sql, &params![&subnet.network_id])? {
         if let Ok(mac) = row.get::<&str>(1)?.parse()
-            && let Some(address) = ipam::eui64(&subnet.cidr, mac)
+            && let Some(address) = range::eui64(&subnet.cidr, mac)
         {
             derived.push((row.get(0)?, address));
         }
@@ -116,7 +116,7 @@ fn grant(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], wish: &Wish)
     match wish.address {
         Some(address) => {
             if subnet.is_auto_address() && !super::is_trusted(&seeker.port.device_owner) {
-                let derived = ipam::eui64(&subnet.cidr, seeker.port.mac_address);
+                let derived = range::eui64(&subnet.cidr, seeker.port.mac_address);
                 if derived != Some(address) {
                     let (address, subnet_id) = (address.to_string(), subnet.id.to_string());
                     return Err(Error::AllocationOnAutoAddressSubnet { address, subnet_id });
@@ -161,9 +161,9 @@ fn one_of(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], is_v4: bool
 
 /// The address that follows from the MAC, unless another port has it.
 fn derive(tx: &mut Tx, port: &PortId, mac: Mac, subnet: &subnet::Row) -> Result<Option<FixedIp>> {
-    let Some(ip_address) = ipam::eui64(&subnet.cidr, mac) else { return Ok(None) };
+    let Some(ip_address) = range::eui64(&subnet.cidr, mac) else { return Ok(None) };
     let sql = "SELECT 1 FROM port_addresses WHERE subnet_id = $1 AND place = $2";
-    if tx.query_opt(sql, &params![&subnet.id, ipam::range::place(ip_address)])?.is_some() {
+    if tx.query_opt(sql, &params![&subnet.id, range::place(ip_address)])?.is_some() {
         return Ok(None);
     }
     ipam::store::insert(tx, &subnet.id, port, ip_address)?;

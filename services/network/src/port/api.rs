@@ -17,6 +17,7 @@ use super::{
     Row, STATUS, View, check, is_trusted,
     store::{Create, Found, Update},
 };
+pub use crate::who::SEE_PORTS as GET;
 use crate::{
     Error, Room,
     input::{self, Input, LONGEST, READ_ONLY},
@@ -29,11 +30,6 @@ use crate::{
 /// Admins, and members of the project that owns the network.
 const NETWORK_OWNER: &str = "rule:admin_only or rule:service_api or (role:member and project_id:%(network:project_id)s)";
 
-pub static GET: Policy = Policy::new(
-    "get_port",
-    "rule:project_reader_or_admin or rule:service_api",
-    "See ports: one's own and those on one's own networks",
-);
 pub static GET_BINDING: Policy =
     Policy::new("get_port:binding:host_id", "rule:admin_only or rule:service_api", "See where a port is plugged");
 pub static CREATE: Policy = Policy::new("create_port", "rule:project_member_or_admin or rule:service_api", "Make a port");

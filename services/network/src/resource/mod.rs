@@ -33,7 +33,7 @@ use crate::{
     input::Input,
     listing::{Attribute, Listing, TAG_FILTERS},
     settings::Settings,
-    who::Doer,
+    who::{self, Doer},
 };
 
 /// What the tables hold of it.
@@ -121,7 +121,7 @@ pub trait Served: Shown + Managed {
 
 /// What the handlers here ask on every route of a kind: whether one sees the thing, and whose ports an error may name to him.
 pub fn asked<R: Shown>() -> [&'static Policy; 2] {
-    [R::GET, &crate::port::api::GET]
+    [R::GET, &who::SEE_PORTS]
 }
 
 /// By whom something is made or changed, and under which settings.

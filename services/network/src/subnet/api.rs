@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Room,
-    input::{Input, LONGEST, READ_ONLY},
+    input::{Input, LONGEST, READ_ONLY, read_cidr},
     listing::{Attribute, address, flag, number, prefix, text},
     network,
     resource::{self, Kept, Served, Shown},
@@ -182,7 +182,7 @@ fn read_source(input: &mut Input) -> crate::Result<Source> {
     let use_default = input.flag("use_default_subnetpool")?.unwrap_or(false);
     let prefixlen = input.number("prefixlen", 0..=128)?.and_then(|length| u16::try_from(length).ok());
     let cidr = match input.optional_text("cidr", LONGEST)?.flatten() {
-        Some(text) => Some(check::read_cidr("cidr", &text)?),
+        Some(text) => Some(read_cidr("cidr", &text)?),
         None => None,
     };
     let version = input.number("ip_version", i64::MIN..=i64::MAX)?;

@@ -10,22 +10,12 @@ use ipnet::IpNet;
 use super::Route;
 use crate::{
     Error, Result,
-    input::{Input, LONGEST, bad, read_address, read_prefix},
-    ipam::{Pool, range},
+    input::{Input, LONGEST, bad, read_address, read_cidr},
+    range::{self, Pool},
 };
 
 const MOST_NAME_SERVERS: usize = 5;
 const MOST_HOST_ROUTES: usize = 20;
-
-/// A prefix that names a network: no bit of its host part is set.
-pub fn read_cidr(name: &str, text: &str) -> Result<IpNet> {
-    let is_prefix = text.contains('/');
-    let cidr = read_prefix(text).filter(|_| is_prefix).ok_or_else(|| bad(name, format!("'{text}' is not a valid IP subnet")))?;
-    if cidr.trunc() != cidr {
-        return Err(bad(name, format!("'{text}' isn't a recognized IP subnet cidr, '{}' is recommended", cidr.trunc())));
-    }
-    Ok(cidr)
-}
 
 /// A prefix that guests can live in.
 pub fn check_cidr(cidr: &IpNet) -> Result<()> {

@@ -14,7 +14,7 @@ use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
 use crate::{
     Error,
-    ipam::Pool,
+    range::Pool,
     resource::{Kept, common_columns},
 };
 

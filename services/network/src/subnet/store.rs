@@ -10,9 +10,8 @@ use types::{NetworkId, PortId, ProjectId, SubnetId, Timestamp};
 
 use super::{Route, Row, check};
 use crate::{
-    Error, Result,
-    ipam::{Pool, range},
-    keys, network, port, quota,
+    Error, Result, keys, network, port, quota,
+    range::{self, Pool},
     resource::{By, Gathered, Kept, Managed},
     subnet_pool, tag,
 };

@@ -16,10 +16,9 @@ use super::{
 };
 use crate::{
     Error, Room,
-    input::{Input, LONGEST, READ_ONLY, bad, missing},
+    input::{Input, LONGEST, READ_ONLY, bad, missing, read_cidr},
     listing::{Attribute, flag, number, text},
     resource::{self, By, Kept, Managed, Served, Shown},
-    subnet::check::read_cidr,
     tag,
     who::Doer,
 };

@@ -3,7 +3,7 @@
 
 use ipnet::IpNet;
 
-use crate::ipam::range::{from_number, number};
+use crate::range::{from_number, number};
 
 /// The lowest prefix of this length within `prefixes` that overlaps none of `taken`.
 pub fn first_free(prefixes: &[IpNet], taken: &[IpNet], length: u8) -> Option<IpNet> {
