@@ -3,6 +3,7 @@
 //! holds only what was chosen for this host.
 
 mod database;
+mod events;
 mod image;
 mod limits;
 
@@ -16,6 +17,8 @@ use anyhow::{Context, bail};
 use identity::{LimitModel, SecurityCompliance, Totp};
 use serde::{Deserialize, Serialize};
 
+pub use events::Events;
+
 use crate::{federation::Federation, home::Home};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
@@ -24,6 +27,7 @@ pub struct Config {
     pub api: Api,
     pub identity: Identity,
     pub database: database::Database,
+    pub events: Events,
     pub federation: Federation,
     pub fleet: Fleet,
     pub network: Network,
@@ -289,6 +293,7 @@ impl Config {
         if self.node.first_uid.is_some_and(|first| !(1000..=i32::MAX as u32 - 65_536).contains(&first)) {
             bail!("node.first_uid begins a range of 65,536 users: from 1000 to {}", i32::MAX - 65_536);
         }
+        self.events.check()?;
         self.image.check()?;
         self.limits.check()?;
         for (name, range) in &self.network.physical_networks {

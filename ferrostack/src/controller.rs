@@ -2,6 +2,7 @@
 //! The wiring: opens the store and the rooms, plugs their doors together, and serves until told to stop.
 
 mod database;
+mod forget;
 mod lead;
 
 use std::{fs, future::Future, sync::Arc, time::Duration};
@@ -242,7 +243,7 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     let myself = lead::controller(config);
     tokio::select! {
         () = stop => {}
-        () = lead::whenever_it_is_ours(&rooms, &myself) => {}
+        () = lead::whenever_it_is_ours(&rooms, &myself, &config.events) => {}
     }
     tracing::info!("the controller was asked to stop");
     let _ = ask_to_stop.send(true);

@@ -12,7 +12,7 @@ pub struct NodeConfig {
     /// Machines, images and the node's certificate live below it. Machines' users must be able to walk through it.
     pub state_dir: PathBuf,
     /// Needed once, to join; ignored afterwards.
-    #[serde(default)]
+    #[serde(default, serialize_with = "types::secret::plain")]
     pub join_token: Option<Secret<String>>,
     /// `host:port` of controllers, instead of those that the join token named.
     #[serde(default)]

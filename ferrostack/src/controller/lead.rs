@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use store::{
-    Actor, Event,
+    Actor, Change, Event,
     lead::{Controller, Lead},
 };
 use work::Tasks;
 
-use super::Rooms;
-use crate::config::Config;
+use super::{Rooms, forget};
+use crate::config::{Config, Events};
 
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -23,17 +23,17 @@ pub(super) fn controller(config: &Config) -> Controller {
 }
 
 /// Waits for the lead, works until it is lost, and waits again. Ends when it is dropped, and the work with it.
-pub(super) async fn whenever_it_is_ours(rooms: &Rooms, controller: &Controller) {
+pub(super) async fn whenever_it_is_ours(rooms: &Rooms, controller: &Controller, events: &Events) {
     loop {
         match rooms.store.take_lead(controller).await {
-            Ok(lead) => work_while_ours(rooms, controller, lead).await,
+            Ok(lead) => work_while_ours(rooms, controller, events, lead).await,
             Err(error) => tracing::error!(%error, "the lead cannot be taken; trying again"),
         }
         tokio::time::sleep(RETRY).await;
     }
 }
 
-async fn work_while_ours(rooms: &Rooms, controller: &Controller, mut lead: Lead) {
+async fn work_while_ours(rooms: &Rooms, controller: &Controller, events: &Events, mut lead: Lead) {
     let generation = lead.generation();
     let led = rooms.led(rooms.store.led(&lead));
     tracing::info!(generation, "this controller has the lead");
@@ -44,6 +44,7 @@ async fn work_while_ours(rooms: &Rooms, controller: &Controller, mut lead: Lead)
     led.image.spawn(&mut work);
     led.network.spawn(&mut work);
     led.compute.spawn_reconcilers(&mut work);
+    work.spawn(forget::keep_forgetting(led.store.clone(), events.clone()));
     work.spawn(record(led, controller.name.clone(), generation));
     lead.lost().await;
     tracing::warn!(generation, "this controller has lost the lead");
@@ -53,15 +54,9 @@ async fn work_while_ours(rooms: &Rooms, controller: &Controller, mut lead: Lead)
 /// Leaves the event of a lead that was taken.
 async fn record(led: Rooms, controller: String, generation: i64) {
     let recorded = led.store.write(move |tx| {
-        tx.record(Event {
-            actor: Actor::system("controller"),
-            action: "lead.take".to_owned(),
-            resource_type: "lead",
-            resource_id: generation.to_string(),
-            project_id: None,
-            before: None,
-            after: Some(json!({"controller": controller, "generation": generation})),
-        })
+        let taken = Change::made(json!({"controller": controller, "generation": generation}));
+        let lead = ("lead", &*generation.to_string());
+        tx.record(Event::of(&Actor::system("controller"), "lead.take", lead, &taken)?)
     });
     if let Err(error) = recorded.await {
         tracing::warn!(%error, "that this controller took the lead left no event");

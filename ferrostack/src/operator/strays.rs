@@ -10,7 +10,7 @@ use contracts::audit::{Audit, Finding, STRAY};
 use http::StatusCode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use store::Event;
+use store::{Change, Event};
 
 use super::{ADMIN, Drawer, Operator};
 
@@ -37,15 +37,7 @@ async fn remove(operator: Arc<Operator>, cx: Cx) -> Reply {
     let found = strays(&operator).await?.into_iter().find(|(_, stray)| name(stray) == wanted);
     let (room, stray) = found.ok_or_else(|| Fault::not_found(format!("There is no stray {wanted}.")))?;
     // Whoever asks later where it went finds who said so.
-    let event = Event {
-        actor: cx.actor(),
-        action: "stray.remove".to_owned(),
-        resource_type: "stray",
-        resource_id: stray.id.clone(),
-        project_id: None,
-        before: Some(json!(stray)),
-        after: None,
-    };
+    let event = Event::of(&cx.actor(), "stray.remove", ("stray", &stray.id), &Change::removed(&stray))?;
     operator.store.write(move |tx| tx.record(event.clone())).await?;
     room.remove_stray(&stray).await?;
     no_content()

@@ -5,6 +5,7 @@
 mod fetch;
 mod kept;
 mod migrations;
+mod secrets;
 mod served;
 mod sweep;
 

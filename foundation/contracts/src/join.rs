@@ -22,6 +22,7 @@ pub struct JoinToken {
     /// Hex SHA-256 of the authority's certificate (DER).
     pub authority: String,
     /// Presented to the controller; valid once.
+    #[serde(serialize_with = "types::secret::plain")]
     pub secret: Secret<String>,
 }
 

@@ -5,7 +5,7 @@ mod address;
 mod database;
 mod doing;
 mod id;
-mod secret;
+pub mod secret;
 mod time;
 mod version;
 

@@ -59,12 +59,13 @@ impl Fleet {
     async fn heed_other_controllers(&self, led: &Led) {
         let mut wake = led.store.watch_others(&["node"]);
         loop {
-            wake.wait().await;
+            let touched = wake.wait().await.ids::<NodeId>("node");
             match led.store.list(node::all).await {
                 Ok(rows) => {
                     let known = |id: &NodeId| rows.iter().any(|row| row.id == *id);
                     self.inner.sessions.end_those(|id| !known(id));
-                    rows.into_iter().for_each(|row| led.changed(row.id));
+                    let changed = |id: &NodeId| touched.as_ref().is_none_or(|touched| touched.contains(id));
+                    rows.into_iter().filter(|row| changed(&row.id)).for_each(|row| led.changed(row.id));
                 }
                 Err(error) => tracing::warn!(%error, "changes of nodes by other controllers are heeded with the next one"),
             }

@@ -9,7 +9,7 @@ use contracts::{
 use store::{Actor, Tx};
 use types::NodeId;
 
-use crate::{Error, Fleet, Result, node, room::event};
+use crate::{Error, Fleet, Result, node};
 
 impl Nodes for Fleet {
     fn list(&self) -> BoxFuture<'_, Result<Vec<NodeFacts>, Refusal>> {
@@ -73,11 +73,10 @@ impl Fleet {
     async fn write_disabled(&self, id: &NodeId, reason: Option<String>, disabled: bool) -> Result<()> {
         let node = id.clone();
         let write = move |tx: &mut Tx| -> Result<()> {
-            let before = node::get(tx, &node)?;
-            node::set_disabled(tx, &node, reason.as_deref(), disabled)?;
-            let view = |disabled: bool, reason: Option<&str>| Some(serde_json::json!({ "disabled": disabled, "reason": reason }));
-            let (was, is) = (view(before.disabled, before.disabled_reason.as_deref()), view(disabled, reason.as_deref()));
-            Ok(tx.record(event(&Actor::system("fleet"), "node.update", "node", node.as_str(), was, is))?)
+            node::get(tx, &node)?;
+            node::changing(tx, &Actor::system("fleet"), "node.update", &node, |tx| {
+                node::set_disabled(tx, &node, reason.as_deref(), disabled)
+            })
         };
         self.inner.store.write(write).await?;
         self.changed(id.clone());

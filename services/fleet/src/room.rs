@@ -14,7 +14,7 @@ use contracts::{
     nodes::{NodeFacts, NodeNeighbours},
     placement::Placement,
 };
-use store::{Actor, Event, Store, Tx};
+use store::{Actor, Change, Event, Store, Tx};
 use tokio::net::TcpListener;
 use types::{NodeId, Timestamp};
 
@@ -114,8 +114,8 @@ impl Fleet {
         let write = move |tx: &mut Tx| -> Result<()> {
             token::remove_expired(tx)?;
             token::insert(tx, &row, expires_at)?;
-            let after = serde_json::json!({ "expires_at": expires_at.zulu() });
-            Ok(tx.record(event(&actor, "node.token.create", "node_token", &row.id, None, Some(after)))?)
+            let change = Change::made(serde_json::json!({ "expires_at": expires_at.zulu() }));
+            Ok(tx.record(Event::of(&actor, "node.token.create", ("node_token", &row.id), &change)?)?)
         };
         self.inner.store.write(write).await?;
         Ok(JoinToken {
@@ -143,11 +143,9 @@ impl Fleet {
         self.inner.placement.release_provider(id).await?;
         let node = id.clone();
         let write = move |tx: &mut Tx| -> Result<()> {
-            let row = node::get(tx, &node)?;
+            node::get(tx, &node)?;
             certificate::revoke_all(tx, &node)?;
-            node::delete(tx, &node)?;
-            let before = serde_json::json!({ "hostname": row.hostname });
-            Ok(tx.record(event(&actor, "node.remove", "node", node.as_str(), Some(before), None))?)
+            node::changing(tx, &actor, "node.remove", &node, |tx| node::delete(tx, &node))
         };
         self.inner.store.write(write).await?;
         if let Some(session) = self.inner.sessions.of(id) {
@@ -174,15 +172,4 @@ impl Fleet {
         addresses.retain(|address| known.insert(address.clone()));
         Ok(addresses)
     }
-}
-
-pub(crate) fn event(
-    actor: &Actor,
-    action: &str,
-    resource_type: &'static str,
-    id: &str,
-    before: Option<serde_json::Value>,
-    after: Option<serde_json::Value>,
-) -> Event {
-    Event { actor: actor.clone(), action: action.into(), resource_type, resource_id: id.into(), project_id: None, before, after }
 }

@@ -2,7 +2,7 @@
 //! The event that every change of identity leaves.
 
 use serde::Serialize;
-use store::{Actor, Event, Tx};
+use store::{Actor, Change, Event, Tx};
 
 use crate::error::Result;
 
@@ -15,20 +15,7 @@ pub fn record<T: Serialize>(
     before: Option<&T>,
     after: Option<&T>,
 ) -> Result<()> {
-    let verb = match (before, after) {
-        (None, _) => "create",
-        (Some(_), Some(_)) => "update",
-        (Some(_), None) => "delete",
-    };
-    let state = |item: &T| serde_json::to_value(item).unwrap_or_default();
-    tx.record(Event {
-        actor: actor.clone(),
-        action: format!("{kind}.{verb}"),
-        resource_type: kind,
-        resource_id: id.to_owned(),
-        project_id: None,
-        before: before.map(state),
-        after: after.map(state),
-    })?;
-    Ok(())
+    let change = Change { before, after };
+    let event = Event::of(actor, format!("{kind}.{}", change.verb()), (kind, id), &change)?;
+    Ok(tx.record(event)?)
 }

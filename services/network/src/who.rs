@@ -3,7 +3,7 @@
 
 use access::{Policy, Scope};
 use api::Cx;
-use store::{Actor, Event, Result, Select, Tx};
+use store::{Actor, Change, Event, Result, Select, Tx};
 use types::ProjectId;
 
 use crate::resource::Kept;
@@ -47,28 +47,21 @@ impl Doer {
     }
 
     pub fn made<R: Kept>(&self, tx: &mut Tx, row: &R) -> Result<()> {
-        self.record(tx, "create", row, None, Some(row))
+        self.record(tx, row, &Change::made(row))
     }
 
     pub fn changed<R: Kept>(&self, tx: &mut Tx, before: &R, after: &R) -> Result<()> {
-        self.record(tx, "update", after, Some(before), Some(after))
+        self.record(tx, after, &Change::changed(before, after))
     }
 
     pub fn removed<R: Kept>(&self, tx: &mut Tx, row: &R) -> Result<()> {
-        self.record(tx, "delete", row, Some(row), None)
+        self.record(tx, row, &Change::removed(row))
     }
 
-    fn record<R: Kept>(&self, tx: &mut Tx, verb: &str, row: &R, before: Option<&R>, after: Option<&R>) -> Result<()> {
-        let state = |row: Option<&R>| row.and_then(|row| serde_json::to_value(row).ok());
-        tx.record(Event {
-            actor: self.actor.clone(),
-            action: format!("{}.{verb}", R::KIND),
-            resource_type: R::KIND,
-            resource_id: row.id().to_owned(),
-            project_id: Some(row.project_id().to_string()),
-            before: state(before),
-            after: state(after),
-        })
+    fn record<R: Kept>(&self, tx: &mut Tx, row: &R, change: &Change<&R>) -> Result<()> {
+        let action = format!("{}.{}", R::KIND, change.verb());
+        let event = Event::of(&self.actor, action, (R::KIND, row.id()), change)?;
+        tx.record(event.of_project(row.project_id().to_string()))
     }
 }
 

@@ -44,9 +44,10 @@ impl Door for Placement {
                     return Ok::<_, Error>(());
                 }
                 providers::raise_generation(tx, &id, provider.generation)?;
-                inventories::replace(tx, &id, &wanted)?;
-                names::replace_traits(tx, &id, &traits)?;
-                providers::record(tx, &actor, "resource_provider.inventories", &id)
+                providers::changing(tx, &actor, "resource_provider.inventories", &id, |tx| {
+                    inventories::replace(tx, &id, &wanted)?;
+                    names::replace_traits(tx, &id, &traits)
+                })
             });
             Ok(write.await?)
         })

@@ -7,6 +7,7 @@
 mod cloud;
 mod floor;
 mod http;
+mod hub;
 mod image;
 mod list;
 mod load;
@@ -64,6 +65,8 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Measure {
+    /// CPU of an event that 200 listeners hear of, over one that nobody hears of, on both engines
+    Hub,
     /// Durable writes a second with 64 writers, over one INSERT a transaction
     Writes,
     /// Start of the controller until its first answer
@@ -89,8 +92,16 @@ enum Measure {
 }
 
 /// What takes minutes, or a cloud, is taken when it is named.
-const WITHOUT_A_CLOUD: &[Measure] =
-    &[Measure::Writes, Measure::Start, Measure::Memory, Measure::Token, Measure::Login, Measure::List, Measure::Image];
+const WITHOUT_A_CLOUD: &[Measure] = &[
+    Measure::Writes,
+    Measure::Hub,
+    Measure::Start,
+    Measure::Memory,
+    Measure::Token,
+    Measure::Login,
+    Measure::List,
+    Measure::Image,
+];
 
 /// How the measures are to be taken.
 struct Plan {
@@ -145,6 +156,7 @@ fn take_all(arguments: Arguments) -> anyhow::Result<()> {
 fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         match measure {
+            Measure::Hub => hub::measure(plan, report).await,
             Measure::Writes => writes::measure(plan, report).await,
             Measure::Start => start::measure(plan, report).await,
             Measure::Memory => memory::measure(plan, report).await,

@@ -10,6 +10,7 @@ use super::Versions;
 pub struct JoinRequest {
     #[serde(flatten)]
     pub speaks: Versions,
+    #[serde(serialize_with = "types::secret::plain")]
     pub token: Secret<String>,
     pub hostname: String,
     /// PEM.

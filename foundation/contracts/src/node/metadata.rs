@@ -17,10 +17,12 @@ pub struct InstanceMetadata {
     pub public_keys: BTreeMap<String, String>,
     pub meta: BTreeMap<String, String>,
     /// Base64, as the user sent it.
+    #[serde(serialize_with = "types::secret::plain")]
     pub user_data: Option<Secret<String>>,
+    #[serde(serialize_with = "types::secret::plain")]
     pub admin_password: Option<Secret<String>>,
     /// What the guest itself said, for its owner.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "types::secret::plain")]
     pub guest_password: Option<Secret<String>>,
     pub floating_ips: Vec<IpAddr>,
     /// EC2's `reservation-id`.
@@ -31,6 +33,7 @@ pub struct InstanceMetadata {
 /// The password that a guest made for its administrator, encrypted by itself with its owner's public key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestPassword {
+    #[serde(serialize_with = "types::secret::plain")]
     pub password: Secret<String>,
 }
 

@@ -13,6 +13,7 @@
 mod redact;
 mod stored;
 
+use serde::Serialize;
 use types::Timestamp;
 
 pub(crate) use stored::{COLUMNS, Top, event, page, read, top};
@@ -34,10 +35,67 @@ pub struct Event {
     pub resource_id: String,
     /// The project that owns the resource.
     pub project_id: Option<String>,
-    /// The resource before, if it was there. Secrets are blanked when the event is recorded.
+    /// The resource before, if it was there.
     pub before: Option<serde_json::Value>,
     /// The resource after, if it is still there.
     pub after: Option<serde_json::Value>,
+}
+
+/// What a thing was and what it is, in its own type: who writes the thing says both, whole, so that who reads the stream can
+/// show the difference and take it back. Secrets are fields of type `Secret`, which are written as blanks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<R> {
+    /// None: it was not there.
+    pub before: Option<R>,
+    /// None: it is there no more.
+    pub after: Option<R>,
+}
+
+impl<R> Change<R> {
+    pub fn made(after: R) -> Self {
+        Self { before: None, after: Some(after) }
+    }
+
+    pub fn changed(before: R, after: R) -> Self {
+        Self { before: Some(before), after: Some(after) }
+    }
+
+    pub fn removed(before: R) -> Self {
+        Self { before: Some(before), after: None }
+    }
+
+    /// What was done, in a word.
+    pub fn verb(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "create",
+            (Some(_), Some(_)) => "update",
+            (Some(_), None) => "delete",
+        }
+    }
+}
+
+impl Event {
+    /// The event of a change of this thing, of nobody's project.
+    pub fn of<R: Serialize>(
+        actor: &Actor,
+        action: impl Into<String>,
+        (resource_type, id): (&'static str, &str),
+        change: &Change<R>,
+    ) -> Result<Self> {
+        let state = |state: &Option<R>| state.as_ref().map(serde_json::to_value).transpose();
+        let states = state(&change.before).and_then(|before| Ok((before, state(&change.after)?)));
+        // Left out it would look as if the thing had not been there.
+        let (before, after) =
+            states.map_err(|error| Error::Constraint { rule: format!("a state is written as JSON: {error}") })?;
+        let (actor, action, resource_id) = (actor.clone(), action.into(), id.to_owned());
+        Ok(Self { actor, action, resource_type, resource_id, project_id: None, before, after })
+    }
+
+    /// The thing belongs to this project.
+    #[must_use]
+    pub fn of_project(self, project: impl Into<String>) -> Self {
+        Self { project_id: Some(project.into()), ..self }
+    }
 }
 
 /// Who made a change, and in which request.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::{Cx, Reply, Routes};
 use http::StatusCode;
 use serde_json::json;
-use store::{Event, Tx, params};
+use store::{Tx, params};
 use types::{FlavorId, ProjectId};
 
 use super::{
@@ -39,7 +39,7 @@ async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
             if table::get(tx, &Viewer::Operator, &id)?.is_public {
                 return Err(Error::not_found("Access list not available for public flavors."));
             }
-            projects(tx, &id)
+            table::projects(tx, &id)
         })
         .await?;
     render(&cx, &projects)
@@ -92,27 +92,11 @@ async fn change(
         .store
         .write(move |tx| -> Result<_> {
             let flavor = table::get(tx, &Viewer::Operator, &id)?;
-            let before = projects(tx, &id)?;
-            edit(tx, &flavor)?;
-            let after = projects(tx, &id)?;
-            tx.record(Event {
-                actor: actor.clone(),
-                action: action.to_owned(),
-                resource_type: "flavor",
-                resource_id: id.to_string(),
-                project_id: None,
-                before: Some(json!({"projects": before})),
-                after: Some(json!({"projects": after})),
-            })?;
-            Ok(after)
+            table::changing(tx, &actor, action, &id, |tx| edit(tx, &flavor))?;
+            table::projects(tx, &id)
         })
         .await?;
     render(cx, &after)
-}
-
-fn projects(tx: &mut Tx, id: &FlavorId) -> Result<Vec<ProjectId>> {
-    let rows = tx.query("SELECT project_id FROM flavor_access WHERE flavor_id = $1 ORDER BY project_id", &params![id])?;
-    Ok(rows.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?)
 }
 
 fn render(cx: &Cx, projects: &[ProjectId]) -> Reply {

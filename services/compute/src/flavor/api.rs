@@ -8,7 +8,7 @@ use api::{Access, Cx, Fault, Paging, PagingHabits, Reply, Routes, Shown, Sort, a
 use http::StatusCode;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use store::{Direction, Event, Select, params};
+use store::{Direction, Select, params};
 use types::{FlavorId, Microversion, Timestamp};
 
 use super::{
@@ -73,19 +73,7 @@ async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let flavor = read_flavor(&mut cx).await?;
     let (made, actor) = (flavor.clone(), cx.actor());
     room.store
-        .write(move |tx| -> Result<()> {
-            table::insert(tx, &made)?;
-            tx.record(Event {
-                actor: actor.clone(),
-                action: "flavor.create".to_owned(),
-                resource_type: "flavor",
-                resource_id: made.id.to_string(),
-                project_id: None,
-                before: None,
-                after: Some(json!({"id": made.id, "is_public": made.is_public, "size": made.size})),
-            })?;
-            Ok(())
-        })
+        .write(move |tx| -> Result<()> { table::changing(tx, &actor, "flavor.create", &made.id, |tx| table::insert(tx, &made)) })
         .await?;
     api::json(StatusCode::OK, &json!({"flavor": view(&cx, &flavor)}))
 }
@@ -100,16 +88,10 @@ async fn update(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let flavor = room
         .store
         .write(move |tx| -> Result<_> {
-            let before = table::get(tx, &Viewer::Operator, &id)?;
-            tx.execute("UPDATE flavors SET description = $1 WHERE id = $2", &params![description.clone(), &id])?;
-            tx.record(Event {
-                actor: actor.clone(),
-                action: "flavor.update".to_owned(),
-                resource_type: "flavor",
-                resource_id: id.to_string(),
-                project_id: None,
-                before: Some(json!({"description": before.description})),
-                after: Some(json!({"description": description})),
+            table::get(tx, &Viewer::Operator, &id)?;
+            table::changing(tx, &actor, "flavor.update", &id, |tx| {
+                tx.execute("UPDATE flavors SET description = $1 WHERE id = $2", &params![description.clone(), &id])?;
+                Ok(())
             })?;
             table::get(tx, &Viewer::Operator, &id)
         })
@@ -121,18 +103,11 @@ async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
     let (id, actor) = (FlavorId::new(cx.param("id")), cx.actor());
     room.store
         .write(move |tx| -> Result<_> {
-            let before = table::get(tx, &Viewer::Operator, &id)?;
-            tx.execute("DELETE FROM flavors WHERE id = $1", &params![&id])?;
-            tx.record(Event {
-                actor: actor.clone(),
-                action: "flavor.delete".to_owned(),
-                resource_type: "flavor",
-                resource_id: id.to_string(),
-                project_id: None,
-                before: Some(json!({"id": before.id, "is_public": before.is_public, "size": before.size})),
-                after: None,
-            })?;
-            Ok(())
+            table::get(tx, &Viewer::Operator, &id)?;
+            table::changing(tx, &actor, "flavor.delete", &id, |tx| {
+                tx.execute("DELETE FROM flavors WHERE id = $1", &params![&id])?;
+                Ok(())
+            })
         })
         .await?;
     Ok(api::empty(StatusCode::ACCEPTED))

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use api::{Cx, Fault, Reply, Routes};
 use http::StatusCode;
 use serde_json::json;
-use store::{Event, params};
+use store::params;
 use types::FlavorId;
 
 use super::{
@@ -98,20 +98,12 @@ async fn change(room: &Compute, cx: &Cx, edit: impl Fn(&mut Specs) -> Result<()>
     let (id, actor) = (FlavorId::new(cx.param("id")), cx.actor());
     room.store
         .write(move |tx| -> Result<_> {
-            let before = table::get(tx, &Viewer::Operator, &id)?.size.extra_specs;
-            let mut after = before.clone();
-            edit(&mut after)?;
-            tx.execute("UPDATE flavors SET extra_specs = $1 WHERE id = $2", &params![json!(after), &id])?;
-            tx.record(Event {
-                actor: actor.clone(),
-                action: "flavor.update".to_owned(),
-                resource_type: "flavor",
-                resource_id: id.to_string(),
-                project_id: None,
-                before: Some(json!({"extra_specs": before})),
-                after: Some(json!({"extra_specs": after})),
-            })?;
-            Ok(())
+            let mut specs = table::get(tx, &Viewer::Operator, &id)?.size.extra_specs;
+            edit(&mut specs)?;
+            table::changing(tx, &actor, "flavor.update", &id, |tx| {
+                tx.execute("UPDATE flavors SET extra_specs = $1 WHERE id = $2", &params![json!(specs), &id])?;
+                Ok(())
+            })
         })
         .await?;
     Ok(())

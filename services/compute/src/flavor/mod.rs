@@ -18,7 +18,7 @@ pub(crate) use seed::STANDARD;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("flavor", routes).shows(&[("flavor", &[api::BRIEF, api::WHOLE])]);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Flavor {
     pub id: FlavorId,
     pub is_public: bool,

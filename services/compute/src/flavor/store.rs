@@ -2,7 +2,8 @@
 //! The flavors' tables. What a tenant may see: public flavors and those to which its project has access.
 
 use access::Scope;
-use store::{Row, Select, Tx, params};
+use serde::Serialize;
+use store::{Actor, Change, Event, Row, Select, Tx, params};
 use types::{FlavorId, ProjectId, Timestamp};
 
 use super::{Flavor, STANDARD, Size};
@@ -95,6 +96,41 @@ pub(crate) fn insert(tx: &mut Tx, flavor: &Flavor) -> Result<()> {
     } else {
         Error::conflict(format!("Flavor with name {} already exists.", size.name))
     })
+}
+
+/// Makes a change of a flavor, or of who may use it, and records the whole before and after.
+pub(super) fn changing<T>(
+    tx: &mut Tx,
+    actor: &Actor,
+    action: &str,
+    id: &FlavorId,
+    change: impl FnOnce(&mut Tx) -> Result<T>,
+) -> Result<T> {
+    let before = whole(tx, id)?;
+    let done = change(tx)?;
+    let change = Change { before, after: whole(tx, id)? };
+    tx.record(Event::of(actor, action, ("flavor", id.as_str()), &change)?)?;
+    Ok(done)
+}
+
+/// A flavor and the projects that may use it though it is not public, as events show it.
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    flavor: Flavor,
+    projects: Vec<ProjectId>,
+}
+
+fn whole(tx: &mut Tx, id: &FlavorId) -> Result<Option<Whole>> {
+    let rows = Select::new("flavors", COLUMNS).filter("id = ", id).rows(tx)?;
+    let Some(flavor) = rows.first().map(from_row).transpose()? else { return Ok(None) };
+    Ok(Some(Whole { flavor, projects: projects(tx, id)? }))
+}
+
+/// The projects that may use a flavor though it is not public.
+pub(super) fn projects(tx: &mut Tx, id: &FlavorId) -> Result<Vec<ProjectId>> {
+    let rows = tx.query("SELECT project_id FROM flavor_access WHERE flavor_id = $1 ORDER BY project_id", &params![id])?;
+    Ok(rows.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?)
 }
 
 /// Makes the flavors of a new cloud; those that were deleted or changed since stay so, as long as one is there.

@@ -6,13 +6,14 @@ mod api;
 mod key;
 pub(crate) mod store;
 
+use serde::Serialize;
 use types::{Timestamp, UserId};
 
 pub(crate) use api::routes;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("keypair", routes).shows(&[("keypair", &[api::BRIEF])]);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Keypair {
     /// A number of Nova's that older versions show; never used to find one.
     pub id: String,

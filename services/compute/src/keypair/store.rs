@@ -2,8 +2,7 @@
 //! The table of keypairs.
 
 use access::{Allowed, Scope};
-use serde_json::json;
-use store::{Actor, Event, Row, Select, Tx, params};
+use store::{Actor, Change, Event, Row, Select, Tx, params};
 use types::UserId;
 
 use super::Keypair;
@@ -64,31 +63,19 @@ pub(super) fn insert(tx: &mut Tx, actor: &Actor, keypair: &Keypair) -> Result<()
     if inserted == 0 {
         return Err(Error::conflict(format!("Key pair '{}' already exists.", keypair.name)));
     }
-    record(tx, actor, "keypair.create", keypair)
+    record(tx, actor, &keypair.id, &Change::made(keypair))
 }
 
 pub(super) fn delete(tx: &mut Tx, actor: &Actor, user: &UserId, name: &str) -> Result<()> {
     let keypair = get(tx, user, name)?;
     tx.execute("DELETE FROM keypairs WHERE user_id = $1 AND name = $2", &params![user, name])?;
-    record(tx, actor, "keypair.delete", &keypair)
+    record(tx, actor, &keypair.id, &Change::removed(&keypair))
 }
 
 fn missing(user: &UserId, name: &str) -> Error {
     Error::not_found(format!("Keypair {name} not found for user {user}"))
 }
 
-fn record(tx: &mut Tx, actor: &Actor, action: &str, keypair: &Keypair) -> Result<()> {
-    let facts =
-        json!({"name": keypair.name, "user_id": keypair.user_id, "type": keypair.kind, "fingerprint": keypair.fingerprint});
-    let (before, after) = if action == "keypair.delete" { (Some(facts), None) } else { (None, Some(facts)) };
-    tx.record(Event {
-        actor: actor.clone(),
-        action: action.to_owned(),
-        resource_type: "keypair",
-        resource_id: keypair.id.clone(),
-        project_id: None,
-        before,
-        after,
-    })?;
-    Ok(())
+fn record(tx: &mut Tx, actor: &Actor, id: &str, change: &Change<&Keypair>) -> Result<()> {
+    Ok(tx.record(Event::of(actor, format!("keypair.{}", change.verb()), ("keypair", id), change)?)?)
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use api::{Cx, Fault, Reply, Routes};
 use http::StatusCode;
 use serde_json::{Value, json};
-use store::Event;
+use store::{Change, Event};
 use types::ProjectId;
 
 use super::{RESOURCES, Resource, store as table};
@@ -92,15 +92,8 @@ async fn update(room: Arc<Compute>, mut cx: Cx) -> Reply {
             let before = table::limits(tx, &project)?;
             table::set(tx, &project, &changes)?;
             let after = table::limits(tx, &project)?;
-            tx.record(Event {
-                actor: actor.clone(),
-                action: "quota.update".to_owned(),
-                resource_type: "quota",
-                resource_id: project.to_string(),
-                project_id: Some(project.to_string()),
-                before: Some(json!(before)),
-                after: Some(json!(after)),
-            })?;
+            let event = Event::of(&actor, "quota.update", ("quota", project.as_str()), &Change::changed(&before, &after))?;
+            tx.record(event.of_project(project.to_string()))?;
             Ok(after)
         })
         .await?;
@@ -113,15 +106,8 @@ async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
         .write(move |tx| -> Result<()> {
             let before = table::limits(tx, &project)?;
             table::clear(tx, &project)?;
-            tx.record(Event {
-                actor: actor.clone(),
-                action: "quota.delete".to_owned(),
-                resource_type: "quota",
-                resource_id: project.to_string(),
-                project_id: Some(project.to_string()),
-                before: Some(json!(before)),
-                after: None,
-            })?;
+            let event = Event::of(&actor, "quota.delete", ("quota", project.as_str()), &Change::removed(&before))?;
+            tx.record(event.of_project(project.to_string()))?;
             Ok(())
         })
         .await?;

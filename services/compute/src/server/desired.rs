@@ -151,12 +151,30 @@ impl Compute {
         }
     }
 
-    /// Tells every node when floating addresses changed; a session sends only what differs.
+    /// Tells the nodes of the machines that are reached from outside by other addresses than before.
     pub(crate) async fn heed_floating_ips(self: Arc<Self>) {
-        let mut wake = self.store.watch(&["floatingip"]);
+        const ADDRESSES: &str = "device_addresses";
+        let mut wake = self.store.watch(&[ADDRESSES]);
         loop {
-            wake.wait().await;
-            self.wake_all_nodes().await;
+            match wake.wait().await.ids(ADDRESSES) {
+                Some(servers) => self.tell_nodes_of(servers).await,
+                None => self.wake_all_nodes().await,
+            }
+        }
+    }
+
+    async fn tell_nodes_of(&self, servers: Vec<ServerId>) {
+        let found = self.store.list(move |tx| {
+            let machines = Select::new("server_claims", "server_id, node_id").filter("kind = ", "machine");
+            let rows = machines.filter_in("server_id", &servers).rows(tx)?;
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<::store::Result<Vec<(ServerId, NodeId)>>>()
+        });
+        match found.await {
+            Ok(found) => found.iter().for_each(|(server, node)| self.nodes.tell(node, &[ThingId::machine(server)])),
+            Err(error) => {
+                tracing::warn!(%error, "which machines have other addresses is not known; all are looked at");
+                self.wake_all_nodes().await;
+            }
         }
     }
 

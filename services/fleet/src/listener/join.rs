@@ -14,7 +14,6 @@ use crate::{
     Fleet, Result,
     authority::{CheckedRequest, Issued},
     certificate, node,
-    room::event,
     token::{self, Opened},
 };
 
@@ -37,9 +36,8 @@ pub(super) async fn join(fleet: &Fleet, request: JoinRequest) -> Result<Response
         match token::open(tx, &request.token, &key)? {
             Opened::Fresh => {
                 token::mark_used(tx, &request.token, &key, &id)?;
-                node::insert(tx, &id, &request.hostname)?;
-                let after = serde_json::json!({ "hostname": request.hostname });
-                tx.record(event(&Actor::system("fleet"), "node.join", "node", id.as_str(), None, Some(after)))?;
+                let actor = Actor::system("fleet");
+                node::changing(tx, &actor, "node.join", &id, |tx| node::insert(tx, &id, &request.hostname))?;
             }
             Opened::Again { node } if node == id => drop(node::get(tx, &id)?),
             Opened::Again { .. } => return Err(Refusal::conflict("the token was used at this moment: try again").into()),

@@ -18,7 +18,6 @@ use crate::{
     Error, Fleet, Result,
     leading::Led,
     node,
-    room::event,
     session::{Lines, drive},
 };
 
@@ -106,11 +105,8 @@ async fn notice_a_copy(led: &Led, hello: &Hello) -> Result<()> {
 async fn record_hello(led: &Led, id: &NodeId, hello: Hello) -> Result<()> {
     let id = id.clone();
     let write = move |tx: &mut Tx| -> Result<()> {
-        let before = node::get(tx, &id)?;
-        node::set_hello(tx, &id, &hello)?;
-        let view = |hello: &Hello| serde_json::to_value(hello).unwrap_or_default();
-        let (was, is) = (before.hello.as_ref().map(view), Some(view(&hello)));
-        Ok(tx.record(event(&Actor::system("fleet"), "node.connect", "node", id.as_str(), was, is))?)
+        node::get(tx, &id)?;
+        node::changing(tx, &Actor::system("fleet"), "node.connect", &id, |tx| node::set_hello(tx, &id, &hello))
     };
     led.store.write(write).await
 }
@@ -119,10 +115,10 @@ async fn record_loss(led: &Led, id: &NodeId) -> Result<()> {
     let id = id.clone();
     let write = move |tx: &mut Tx| -> Result<()> {
         // A node that was removed is lost because of that, which is written down already.
-        if node::set_lost(tx, &id)? {
-            tx.record(event(&Actor::system("fleet"), "node.disconnect", "node", id.as_str(), None, None))?;
+        if node::find(tx, &id)?.is_none() {
+            return Ok(());
         }
-        Ok(())
+        node::changing(tx, &Actor::system("fleet"), "node.disconnect", &id, |tx| node::set_lost(tx, &id).map(drop))
     };
     led.store.write(write).await
 }

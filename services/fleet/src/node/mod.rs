@@ -5,7 +5,7 @@ mod provider;
 mod store;
 
 pub(crate) use provider::{inventories, traits};
-pub(crate) use store::{Row, all, delete, find, get, insert, set_disabled, set_hello, set_lost};
+pub(crate) use store::{Row, all, changing, delete, find, get, insert, set_disabled, set_hello, set_lost};
 
 use contracts::Refusal;
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table `nodes`.
 
-use ::store::{Row as StoreRow, Tx, params};
+use ::store::{Actor, Change, Event, Row as StoreRow, Tx, params};
 use contracts::{
     Refusal,
     node::{Hello, ThingId},
     nodes::NodeFacts,
 };
+use serde::Serialize;
 use types::{NodeId, Timestamp};
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// A node without what only the live session knows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Row {
     pub id: NodeId,
     pub hostname: String,
@@ -28,7 +29,8 @@ pub(crate) struct Row {
 }
 
 /// What the tables say of a node's session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum SessionSaid {
     /// The controller that leads now has it.
     Held,
@@ -100,6 +102,21 @@ impl Row {
             hello: self.hello,
         }
     }
+}
+
+/// Makes a change of a node, and records the whole before and after.
+pub(crate) fn changing<T>(
+    tx: &mut Tx,
+    actor: &Actor,
+    action: &str,
+    id: &NodeId,
+    change: impl FnOnce(&mut Tx) -> Result<T>,
+) -> Result<T> {
+    let before = find(tx, id)?;
+    let done = change(tx)?;
+    let change = Change { before, after: find(tx, id)? };
+    tx.record(Event::of(actor, action, ("node", id.as_str()), &change)?)?;
+    Ok(done)
 }
 
 pub(crate) fn all(tx: &mut Tx) -> Result<Vec<Row>> {

@@ -43,6 +43,8 @@ pub struct Credential {
     pub project_id: Option<ProjectId>,
     #[serde(rename = "type")]
     pub kind: String,
+    /// Its owner is shown it.
+    #[serde(serialize_with = "types::secret::plain")]
     pub blob: Secret<String>,
     #[serde(flatten)]
     pub extra: Extra,

@@ -164,7 +164,7 @@ fn view(cx: &Cx, key: &Credential) -> Result<Value> {
         "user_id": key.user_id,
         "tenant_id": key.project_id,
         "access": keys.access(),
-        "secret": keys.secret(),
+        "secret": keys.secret().map(|secret| secret.reveal().clone()),
         "trust_id": keys.trust_id(),
         "links": {"self": own},
     }))

@@ -84,7 +84,7 @@ fn basic(authorization: &str) -> Option<(String, String)> {
 
 impl Identity {
     async fn grant_to(&self, client: Client, asking: &Asking) -> Result<Issued> {
-        let credential = json!({"id": client.id, "secret": client.secret});
+        let credential = json!({"id": client.id, "secret": client.secret.reveal()});
         let identity = json!({"methods": ["application_credential"], "application_credential": credential});
         let login = serde_json::from_value(json!({"identity": identity})).map_err(|cause| Error::Invalid(cause.to_string()))?;
         match self.log_in(login, asking).await {

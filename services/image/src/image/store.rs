@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use store::{Actor, Event, Row as Columns, Tx, params};
+use store::{Actor, Change, Event, Row as Columns, Tx, params};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
 use super::{DataFacts, Place, Reach, Row, Status, Visibility};
@@ -217,14 +217,7 @@ fn record(tx: &mut Tx, actor: &Actor, action: &str, before: Option<&Row>, after:
         }
         view
     };
-    tx.record(Event {
-        actor: actor.clone(),
-        action: action.to_owned(),
-        resource_type: "image",
-        resource_id: image.id.to_string(),
-        project_id: Some(image.owner.to_string()),
-        before: before.map(view),
-        after: after.map(view),
-    })?;
-    Ok(())
+    let change = Change { before: before.map(view), after: after.map(view) };
+    let event = Event::of(actor, action, ("image", image.id.as_str()), &change)?;
+    Ok(tx.record(event.of_project(image.owner.to_string()))?)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of members.
 
-use store::{Actor, Event, Row as Columns, Tx, params};
+use store::{Actor, Change, Event, Row as Columns, Tx, params};
 use types::{ImageId, ProjectId, Timestamp};
 
 use super::{Row, Status};
@@ -81,14 +81,7 @@ fn record(
     before: Option<&Row>,
     after: Option<&Row>,
 ) -> Result<(), Error> {
-    tx.record(Event {
-        actor: actor.clone(),
-        action: action.to_owned(),
-        resource_type: "image_member",
-        resource_id: image.id.to_string(),
-        project_id: Some(image.owner.to_string()),
-        before: before.map(super::view),
-        after: after.map(super::view),
-    })?;
-    Ok(())
+    let change = Change { before: before.map(super::view), after: after.map(super::view) };
+    let event = Event::of(actor, action, ("image_member", image.id.as_str()), &change)?;
+    Ok(tx.record(event.of_project(image.owner.to_string()))?)
 }

@@ -128,9 +128,8 @@ async fn insert(room: Arc<Image>, cx: &Cx, kind: Kind, body: Body) -> Reply {
     let (viewer, namespace, actor) = (viewer(cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
-        let found = store::get(tx, &viewer, &of)?;
-        store::record(tx, &actor, "metadef.update", Some(&found), Some(&found))?;
-        store::insert_item(tx, &of, kind, &body.name, &body.rest)
+        store::get(tx, &viewer, &of)?;
+        store::changing(tx, &actor, &of, |tx| store::insert_item(tx, &of, kind, &body.name, &body.rest))
     });
     created(&item_view(&namespace, kind, &write.await?))
 }
@@ -148,15 +147,16 @@ async fn create_tags(room: Arc<Image>, mut cx: Cx) -> Reply {
     let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let names: Vec<Value> = bodies.iter().map(|body| json!({"name": body.name})).collect();
     let write = room.store.write(move |tx| {
-        let found = store::get(tx, &viewer, &namespace)?;
-        store::record(tx, &actor, "metadef.update", Some(&found), Some(&found))?;
-        if !appends {
-            store::delete_items(tx, &namespace, Kind::Tag)?;
-        }
-        for body in &bodies {
-            store::insert_item(tx, &namespace, Kind::Tag, &body.name, &body.rest)?;
-        }
-        Ok::<_, Error>(())
+        store::get(tx, &viewer, &namespace)?;
+        store::changing(tx, &actor, &namespace, |tx| {
+            if !appends {
+                store::delete_items(tx, &namespace, Kind::Tag)?;
+            }
+            for body in &bodies {
+                store::insert_item(tx, &namespace, Kind::Tag, &body.name, &body.rest)?;
+            }
+            Ok::<_, Error>(())
+        })
     });
     write.await?;
     created(&json!({"tags": names}))
@@ -168,11 +168,10 @@ async fn update(room: Arc<Image>, mut cx: Cx, kind: Kind) -> Reply {
         (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
-        let found = store::get(tx, &viewer, &of)?;
-        store::record(tx, &actor, "metadef.update", Some(&found), Some(&found))?;
+        store::get(tx, &viewer, &of)?;
         let before = store::item(tx, &of, kind, &name)?;
         let after = Item { name: body.name.clone(), body: body.rest.clone(), ..before.clone() };
-        store::update_item(tx, &of, kind, &before, &after)
+        store::changing(tx, &actor, &of, |tx| store::update_item(tx, &of, kind, &before, &after))
     });
     json(StatusCode::OK, &item_view(&namespace, kind, &write.await?))
 }
@@ -181,9 +180,8 @@ async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
     let (viewer, namespace, name, actor) =
         (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        let found = store::get_unprotected(tx, &viewer, &namespace)?;
-        store::record(tx, &actor, "metadef.update", Some(&found), Some(&found))?;
-        store::delete_item(tx, &namespace, kind, &name)
+        store::get_unprotected(tx, &viewer, &namespace)?;
+        store::changing(tx, &actor, &namespace, |tx| store::delete_item(tx, &namespace, kind, &name))
     });
     write.await?;
     no_content()
@@ -192,9 +190,8 @@ async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
 async fn delete_all(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
     let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        let found = store::get_unprotected(tx, &viewer, &namespace)?;
-        store::record(tx, &actor, "metadef.update", Some(&found), Some(&found))?;
-        store::delete_items(tx, &namespace, kind)
+        store::get_unprotected(tx, &viewer, &namespace)?;
+        store::changing(tx, &actor, &namespace, |tx| store::delete_items(tx, &namespace, kind))
     });
     write.await?;
     no_content()

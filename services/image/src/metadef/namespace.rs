@@ -111,12 +111,14 @@ impl NewAssociation {
 
 impl Whole {
     pub fn insert(&self, tx: &mut ::store::Tx, actor: &::store::Actor) -> Result<(), Error> {
-        store::insert(tx, actor, &self.namespace)?;
-        self.associations.iter().try_for_each(|association| store::associate(tx, association))?;
-        for (kind, body) in &self.items {
-            store::insert_item(tx, &self.namespace.name, *kind, &body.name, &body.rest)?;
-        }
-        Ok(())
+        store::changing(tx, actor, &self.namespace.name, |tx| {
+            store::insert(tx, &self.namespace)?;
+            self.associations.iter().try_for_each(|association| store::associate(tx, association))?;
+            for (kind, body) in &self.items {
+                store::insert_item(tx, &self.namespace.name, *kind, &body.name, &body.rest)?;
+            }
+            Ok(())
+        })
     }
 }
 

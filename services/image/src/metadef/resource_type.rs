@@ -46,22 +46,22 @@ async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
         check_text("a resource type", text)?;
     }
     let (viewer, name) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned());
-    let association = new.of(&name);
+    let (association, actor) = (new.of(&name), cx.actor());
     let kept = association.clone();
     let write = room.store.write(move |tx| {
         store::get(tx, &viewer, &name)?;
-        store::associate(tx, &kept)
+        store::changing(tx, &actor, &name, |tx| store::associate(tx, &kept))
     });
     write.await?;
     created(&association_view(&association))
 }
 
 async fn dissociate(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name, kind) =
-        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
+    let (viewer, name, kind, actor) =
+        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         let found = store::get_unprotected(tx, &viewer, &name)?;
-        if store::dissociate(tx, &found.name, &kind)? {
+        if store::changing(tx, &actor, &found.name, |tx| store::dissociate(tx, &found.name, &kind))? {
             return Ok(());
         }
         Err(Error::NoSuch(format!("The namespace {name} is not associated with the resource type {kind}.")))

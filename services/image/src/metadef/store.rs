@@ -2,10 +2,10 @@
 //! The tables of metadata definitions.
 
 use serde_json::{Map, Value, json};
-use store::{Actor, Event, Row as Columns, Tx, params};
+use store::{Actor, Change, Event, Row as Columns, Tx, params};
 use types::{Generation, Timestamp};
 
-use super::{Association, Item, Kind, Namespace, namespace_view};
+use super::{Association, Item, Kind, Namespace, association_view, item_view, namespace_view};
 use crate::Error;
 
 pub const COLUMNS: &str =
@@ -70,7 +70,7 @@ pub fn get_unprotected(tx: &mut Tx, viewer: &Viewer, name: &str) -> Result<Names
     Ok(found)
 }
 
-pub fn insert(tx: &mut Tx, actor: &Actor, namespace: &Namespace) -> Result<(), Error> {
+pub fn insert(tx: &mut Tx, namespace: &Namespace) -> Result<(), Error> {
     let done = tx.execute(
         "INSERT INTO metadef_namespaces (namespace, display_name, description, visibility, protected, owner, generation, \
          created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -82,11 +82,12 @@ pub fn insert(tx: &mut Tx, actor: &Actor, namespace: &Namespace) -> Result<(), E
         }
         other => other?,
     };
-    record(tx, actor, "metadef.create", None, Some(namespace))
+    Ok(())
 }
 
 /// Writes the namespace as it shall be, under another name if it shall have one.
 pub fn update(tx: &mut Tx, actor: &Actor, before: &Namespace, after: &Namespace) -> Result<Namespace, Error> {
+    let was = state(tx, &before.name)?;
     let after = Namespace { generation: before.generation.next(), updated_at: Timestamp::now(), ..after.clone() };
     if after.name != before.name {
         for table in ["metadef_items", "metadef_resource_types"] {
@@ -107,15 +108,18 @@ pub fn update(tx: &mut Tx, actor: &Actor, before: &Namespace, after: &Namespace)
         }
         other => other?,
     }
-    record(tx, actor, "metadef.update", Some(before), Some(&after))?;
+    let is = state(tx, &after.name)?;
+    record(tx, actor, &after.name, Change { before: was, after: is })?;
     Ok(after)
 }
 
 pub fn delete(tx: &mut Tx, actor: &Actor, namespace: &Namespace) -> Result<(), Error> {
-    for table in ["metadef_items", "metadef_resource_types", "metadef_namespaces"] {
-        tx.execute(&format!("DELETE FROM {table} WHERE namespace = $1"), &params![namespace.name.as_str()])?;
-    }
-    record(tx, actor, "metadef.delete", Some(namespace), None)
+    changing(tx, actor, &namespace.name, |tx| {
+        for table in ["metadef_items", "metadef_resource_types", "metadef_namespaces"] {
+            tx.execute(&format!("DELETE FROM {table} WHERE namespace = $1"), &params![namespace.name.as_str()])?;
+        }
+        Ok(())
+    })
 }
 
 pub fn items(tx: &mut Tx, namespace: &str, kind: Kind) -> Result<Vec<Item>, Error> {
@@ -248,22 +252,38 @@ fn taken(namespace: &str, kind: Kind, name: &str) -> Error {
     Error::Conflict(format!("A metadata definition {} with name={name} already exists in namespace={namespace}.", kind.as_str()))
 }
 
-pub fn record(
+/// Makes a change of a namespace that keeps its name, or of what belongs to it, and records the whole before and after.
+pub fn changing<T>(
     tx: &mut Tx,
     actor: &Actor,
-    action: &str,
-    before: Option<&Namespace>,
-    after: Option<&Namespace>,
-) -> Result<(), Error> {
-    let Some(namespace) = after.or(before) else { return Ok(()) };
-    tx.record(Event {
-        actor: actor.clone(),
-        action: action.to_owned(),
-        resource_type: "metadef",
-        resource_id: namespace.name.clone(),
-        project_id: Some(namespace.owner.clone()),
-        before: before.map(namespace_view),
-        after: after.map(namespace_view),
+    namespace: &str,
+    change: impl FnOnce(&mut Tx) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let before = state(tx, namespace)?;
+    let done = change(tx)?;
+    let after = state(tx, namespace)?;
+    record(tx, actor, namespace, Change { before, after })?;
+    Ok(done)
+}
+
+fn record(tx: &mut Tx, actor: &Actor, namespace: &str, change: Change<Value>) -> Result<(), Error> {
+    let owner = change.after.as_ref().or(change.before.as_ref()).map(|state| state["owner"].clone());
+    let event = Event::of(actor, format!("metadef.{}", change.verb()), ("metadef", namespace), &change)?;
+    tx.record(match owner {
+        Some(Value::String(owner)) => event.of_project(owner),
+        _ => event,
     })?;
     Ok(())
+}
+
+/// A namespace with all that belongs to it.
+fn state(tx: &mut Tx, name: &str) -> Result<Option<Value>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM metadef_namespaces WHERE namespace = $1");
+    let Some(row) = tx.query_opt(&sql, &params![name])? else { return Ok(None) };
+    let mut state = namespace_view(&from_columns(&row)?);
+    for (kind, called) in [(Kind::Object, "objects"), (Kind::Property, "properties"), (Kind::Tag, "tags")] {
+        state[called] = items(tx, name, kind)?.iter().map(|item| item_view(name, kind, item)).collect();
+    }
+    state["resource_types"] = associations(tx, &[name])?.iter().map(association_view).collect();
+    Ok(Some(state))
 }

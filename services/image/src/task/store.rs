@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use store::{Actor, Event, Row as Columns, Tx, params};
+use store::{Actor, Change, Event, Row as Columns, Tx, params};
 use types::{Generation, Timestamp};
 
 use super::{Kind, Row, Status, summary};
@@ -121,14 +121,7 @@ pub fn forget_expired(tx: &mut Tx) -> Result<(), Error> {
 
 fn record(tx: &mut Tx, actor: &Actor, action: &str, before: Option<&Row>, after: Option<&Row>) -> Result<(), Error> {
     let Some(task) = after.or(before) else { return Ok(()) };
-    tx.record(Event {
-        actor: actor.clone(),
-        action: action.to_owned(),
-        resource_type: "image_task",
-        resource_id: task.id.clone(),
-        project_id: Some(task.owner.clone()),
-        before: before.map(summary),
-        after: after.map(summary),
-    })?;
-    Ok(())
+    let change = Change { before: before.map(summary), after: after.map(summary) };
+    let event = Event::of(actor, action, ("image_task", &task.id), &change)?;
+    Ok(tx.record(event.of_project(task.owner.clone()))?)
 }

@@ -2,6 +2,7 @@
 //! Floating IPs: addresses of an external network that a tenant holds, and leads to one of his ports and to another later.
 
 pub mod api;
+mod reached;
 pub mod store;
 
 use std::net::IpAddr;

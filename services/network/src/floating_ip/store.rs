@@ -7,7 +7,7 @@ use std::{collections::HashMap, net::IpAddr};
 use store::{Tx, params};
 use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, SubnetId, Timestamp};
 
-use super::Row;
+use super::{Row, reached};
 use crate::{
     Error, Result, keys, network,
     port::{self, FLOATING_IP, addresses::Wish},
@@ -142,6 +142,7 @@ impl Managed for Row {
         )?;
         keys::mark(tx, &keys::floating_ip(&row.id))?;
         doer.made(tx, &row)?;
+        reached::record(tx, doer, None, Some(&row))?;
         row.with_rest_of_one(tx)
     }
 
@@ -212,6 +213,7 @@ pub fn delete_idle(tx: &mut Tx, doer: &Doer, network: &NetworkId) -> Result<()> 
 
 fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     tag::forget(tx, row.id.as_str())?;
+    reached::record(tx, doer, Some(row), None)?;
     tx.execute("DELETE FROM floating_ips WHERE id = $1", &params![&row.id])?;
     let holder = port::Row::get(tx, &row.floating_port_id)?;
     port::store::erase(tx, doer, &holder)?;
@@ -239,7 +241,7 @@ fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()> {
     )?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
     doer.changed(tx, before, row)?;
-    Ok(())
+    reached::record(tx, doer, Some(before), Some(row))
 }
 
 /// Leads the address to a port, through a router that reaches both.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contracts::placement::Resources;
-use store::{Actor, Event, Tx, params};
+use store::{Actor, Change, Event, Tx, params};
 
 use crate::{
     error::Error,
@@ -79,15 +79,11 @@ pub fn replace(tx: &mut Tx, actor: &Actor, wanted: &Consumer, allocations: &Allo
             )?;
         }
     }
-    tx.record(Event {
-        actor: actor.clone(),
-        action: if allocations.is_empty() { "allocation.delete" } else { "allocation.replace" }.to_owned(),
-        resource_type: "allocation",
-        resource_id: wanted.id.clone(),
-        project_id: Some(wanted.project.clone()).filter(|project| !project.is_empty()),
-        before: Some(serde_json::json!(before)),
-        after: Some(serde_json::json!(allocations)),
-    })?;
+    let there = |allocations| Some(allocations).filter(|held: &&Allocations| !held.is_empty());
+    let change = Change { before: there(&before), after: there(allocations) };
+    let action = if allocations.is_empty() { "allocation.delete" } else { "allocation.replace" };
+    let event = Event::of(actor, action, ("allocation", &wanted.id), &change)?;
+    tx.record(if wanted.project.is_empty() { event } else { event.of_project(wanted.project.clone()) })?;
     Ok(())
 }
 

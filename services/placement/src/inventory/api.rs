@@ -91,6 +91,8 @@ impl AskOne {
     }
 }
 
+const INVENTORIES: &str = "resource_provider.inventories";
+
 async fn list(room: Arc<Placement>, cx: Cx) -> Reply {
     let id = cx.param("uuid").to_owned();
     let read = room.store.read(move |tx| {
@@ -116,8 +118,7 @@ async fn replace(room: Arc<Placement>, mut cx: Cx) -> Reply {
         for class in wanted.keys() {
             names::store::check_class(tx, class)?;
         }
-        store::replace(tx, &id, &wanted)?;
-        provider::store::record(tx, &actor, "resource_provider.inventories", &id)?;
+        provider::store::changing(tx, &actor, INVENTORIES, &id, |tx| store::replace(tx, &id, &wanted))?;
         Ok::<_, Error>((generation, wanted.clone()))
     });
     let (generation, inventories) = written.await?;
@@ -129,8 +130,7 @@ async fn delete_all(room: Arc<Placement>, cx: Cx) -> Reply {
     let write = room.store.write(move |tx| {
         let provider = provider::store::get(tx, &id)?;
         provider::store::raise_generation(tx, &id, provider.generation)?;
-        store::replace(tx, &id, &Inventories::new())?;
-        provider::store::record(tx, &actor, "resource_provider.inventories", &id)
+        provider::store::changing(tx, &actor, INVENTORIES, &id, |tx| store::replace(tx, &id, &Inventories::new()))
     });
     write.await?;
     no_content()

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::placement::{Capacity, Resources};
+use serde::Serialize;
 use store::{Row, Tx, params};
 use types::ProviderId;
 
 use crate::{error::Error, provider};
 
 /// One inventory, with the names of the API. The ratio is kept in millionths.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inventory {
     pub total: i64,
     pub reserved: i64,

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use ::store::{Change, Event};
 use api::{Cx, Fault, Reply, Routes, empty, json, no_content};
 use http::StatusCode;
 use serde::Deserialize;
@@ -64,7 +65,16 @@ async fn ensure(room: Arc<Placement>, cx: Cx, kind: &'static str) -> Reply {
             "'{name}' cannot be made: a name of your own is CUSTOM_ and then A-Z, 0-9 and _."
         )));
     }
-    let made = room.store.write(move |tx| store::ensure(tx, kind, &name)).await?;
+    let actor = cx.actor();
+    let made = room.store.write(move |tx| {
+        let made = store::ensure(tx, kind, &name)?;
+        if made {
+            let change = Change::made(json!({"name": name}));
+            tx.record(Event::of(&actor, format!("placement_{kind}.create"), ("placement_name", &name), &change)?)?;
+        }
+        Ok::<_, Error>(made)
+    });
+    let made = made.await?;
     if made { Ok(empty(StatusCode::CREATED)) } else { no_content() }
 }
 
@@ -94,8 +104,8 @@ async fn replace_of_provider(room: Arc<Placement>, mut cx: Cx) -> Reply {
         for name in &ask.traits {
             store::check_trait(tx, name)?;
         }
-        store::replace_traits(tx, &id, &ask.traits)?;
-        provider::store::record(tx, &actor, "resource_provider.traits", &id)?;
+        let action = "resource_provider.traits";
+        provider::store::changing(tx, &actor, action, &id, |tx| store::replace_traits(tx, &id, &ask.traits))?;
         Ok::<_, Error>((generation, ask.traits.clone()))
     });
     let (generation, traits) = write.await?;

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of providers.
 
-use store::{Actor, Event, Row, Tx, params};
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use store::{Actor, Change, Event, Row, Tx, params};
 use types::{ProviderId, Timestamp};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    inventory::{self, store::Inventories},
+    names,
+};
 
 #[derive(Debug, Clone)]
 pub struct Provider {
@@ -30,29 +37,24 @@ pub fn get(tx: &mut Tx, id: &str) -> Result<Provider, Error> {
 }
 
 pub fn insert(tx: &mut Tx, actor: &Actor, id: &str, name: &str) -> Result<Provider, Error> {
-    let now = Timestamp::now().micros();
-    let done = tx.execute(
-        "INSERT INTO placement_providers (id, name, generation, created_at, updated_at) VALUES ($1, $2, 0, $3, $3)",
-        &params![id, name, now],
-    );
-    match done {
-        Err(store::Error::Unique { .. }) => return Err(Error::NameTaken(name.to_owned())),
-        other => other?,
-    };
-    record(tx, actor, "resource_provider.create", id)?;
+    changing(tx, actor, "resource_provider.create", id, |tx| {
+        let sql = "INSERT INTO placement_providers (id, name, generation, created_at, updated_at) VALUES ($1, $2, 0, $3, $3)";
+        match tx.execute(sql, &params![id, name, Timestamp::now().micros()]) {
+            Err(store::Error::Unique { .. }) => Err(Error::NameTaken(name.to_owned())),
+            done => Ok(done.map(drop)?),
+        }
+    })?;
     get(tx, id)
 }
 
 pub fn rename(tx: &mut Tx, actor: &Actor, id: &str, name: &str) -> Result<Provider, Error> {
-    let done = tx.execute(
-        "UPDATE placement_providers SET name = $2, updated_at = $3 WHERE id = $1",
-        &params![id, name, Timestamp::now().micros()],
-    );
-    match done {
-        Err(store::Error::Unique { .. }) => return Err(Error::NameTaken(name.to_owned())),
-        other => other?,
-    };
-    record(tx, actor, "resource_provider.update", id)?;
+    changing(tx, actor, "resource_provider.update", id, |tx| {
+        let sql = "UPDATE placement_providers SET name = $2, updated_at = $3 WHERE id = $1";
+        match tx.execute(sql, &params![id, name, Timestamp::now().micros()]) {
+            Err(store::Error::Unique { .. }) => Err(Error::NameTaken(name.to_owned())),
+            done => Ok(done.map(drop)?),
+        }
+    })?;
     get(tx, id)
 }
 
@@ -61,10 +63,12 @@ pub fn delete(tx: &mut Tx, actor: &Actor, id: &str) -> Result<(), Error> {
     if tx.query_opt("SELECT 1 FROM placement_allocations WHERE provider_id = $1 LIMIT 1", &params![id])?.is_some() {
         return Err(Error::ProviderInUse(id.to_owned()));
     }
-    tx.execute("DELETE FROM placement_inventories WHERE provider_id = $1", &params![id])?;
-    tx.execute("DELETE FROM placement_traits WHERE provider_id = $1", &params![id])?;
-    tx.execute("DELETE FROM placement_providers WHERE id = $1", &params![id])?;
-    record(tx, actor, "resource_provider.delete", id)
+    changing(tx, actor, "resource_provider.delete", id, |tx| {
+        tx.execute("DELETE FROM placement_inventories WHERE provider_id = $1", &params![id])?;
+        tx.execute("DELETE FROM placement_traits WHERE provider_id = $1", &params![id])?;
+        tx.execute("DELETE FROM placement_providers WHERE id = $1", &params![id])?;
+        Ok(())
+    })
 }
 
 /// Raises the generation that the writer read; if another raised it first, nothing of this transaction stands.
@@ -77,14 +81,35 @@ pub fn raise_generation(tx: &mut Tx, id: &str, read: i64) -> Result<i64, Error> 
     Ok(read + 1)
 }
 
-pub fn record(tx: &mut Tx, actor: &Actor, action: &str, id: &str) -> Result<(), Error> {
-    Ok(tx.record(Event {
-        actor: actor.clone(),
-        action: action.to_owned(),
-        resource_type: "resource_provider",
-        resource_id: id.to_owned(),
-        project_id: None,
-        before: None,
-        after: None,
-    })?)
+/// Makes a change of a provider, or of what belongs to it, and records the whole before and after.
+pub fn changing<T>(
+    tx: &mut Tx,
+    actor: &Actor,
+    action: &str,
+    id: &str,
+    change: impl FnOnce(&mut Tx) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let before = whole(tx, id)?;
+    let done = change(tx)?;
+    let change = Change { before, after: whole(tx, id)? };
+    tx.record(Event::of(actor, action, ("resource_provider", id), &change)?)?;
+    Ok(done)
+}
+
+/// A provider with all that belongs to it, as events show it.
+#[derive(Serialize)]
+struct Whole {
+    id: ProviderId,
+    name: String,
+    inventories: Inventories,
+    traits: BTreeSet<String>,
+}
+
+fn whole(tx: &mut Tx, id: &str) -> Result<Option<Whole>, Error> {
+    let Provider { id, name, .. } = match get(tx, id) {
+        Err(Error::NoProvider(_)) => return Ok(None),
+        found => found?,
+    };
+    let (inventories, traits) = (inventory::store::of_provider(tx, id.as_str())?, names::store::traits_of(tx, id.as_str())?);
+    Ok(Some(Whole { id, name, inventories, traits }))
 }

@@ -49,7 +49,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let consumer = Consumer { id: new_word(), description: new.description, extra };
     let secret = Secret::new(new_word());
     let mut view = serde_json::to_value(reply::linked(&cx, &consumer)).map_err(Fault::internal)?;
-    view["secret"] = json!(secret);
+    view["secret"] = json!(secret.reveal());
     let (ring, allowed, actor) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor());
     room.store.write(move |tx| store::create(tx, &ring, &allowed, &actor, &consumer, &secret)).await?;
     created(&json!({"consumer": view}))

@@ -82,7 +82,7 @@ async fn authorize(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let (ring, allowed, actor) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor());
     let (user_id, id) = (cx.caller()?.user.id.clone(), cx.param("request_token_id").to_owned());
     let verifier = Secret::new(new_verifier()?);
-    let answer = json!({"token": {"oauth_verifier": verifier}});
+    let answer = json!({"token": {"oauth_verifier": verifier.reveal()}});
     room.store
         .write(move |tx| {
             let token = store::find(tx, &ring, &id)?.ok_or_else(|| Error::not_found("request token", id.as_str()))?;
