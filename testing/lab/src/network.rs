@@ -29,12 +29,17 @@ impl Host {
         self.in_network(|| TcpListener::bind(address).with_context(|| format!("listening on {address} of {}", self.name())))
     }
 
+    /// Brings this thread into the host's network, where it stays.
+    pub fn enter_network(&self) -> Result<()> {
+        let namespace = File::open(format!("/proc/{}/ns/net", self.pid())).context("opening the host's network namespace")?;
+        setns(namespace, CloneFlags::CLONE_NEWNET).context("entering the host's network")
+    }
+
     /// Does something in this host's network. A namespace is a thread's own: another one goes there, works, and ends.
     pub(crate) fn in_network<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let namespace = File::open(format!("/proc/{}/ns/net", self.pid())).context("opening the host's network namespace")?;
         thread::scope(|scope| {
             let there = scope.spawn(|| {
-                setns(&namespace, CloneFlags::CLONE_NEWNET).context("entering the host's network")?;
+                self.enter_network()?;
                 work()
             });
             there.join().map_err(|_| anyhow!("a thread in the host's network panicked"))?

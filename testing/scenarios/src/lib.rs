@@ -6,6 +6,7 @@
 
 mod api;
 mod cloud;
+mod crowd;
 mod guest;
 mod openstack;
 mod pair;
@@ -14,6 +15,7 @@ mod settings;
 mod things;
 
 pub use api::{Account, Answer, Api};
+pub use crowd::Crowd;
 pub use cloud::{Agent, Cloud};
 pub use openstack::OpenStack;
 pub use pair::Pair;

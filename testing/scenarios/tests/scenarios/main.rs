@@ -7,6 +7,7 @@ mod client_walk;
 mod federated_login;
 mod identity_walk;
 mod killed;
+mod many_hosts;
 mod place;
 mod provider_vlan;
 mod reach;
