@@ -138,9 +138,10 @@ async fn page(room: &Compute, cx: &Cx) -> Result<(Paging, Vec<Flavor>), Fault> {
     let keys: Vec<_> = paging.sort.iter().map(|(key, sort)| Ok((column(key)?, direction(*sort)))).collect::<Read<_>>()?;
     select = select.sort(&keys, "id");
     select = query::page(select, &paging);
+    // A cloud has dozens of flavors: reading them here costs less than to have another thread do it.
     let flavors = room
         .store
-        .list(move |tx| -> Result<_> {
+        .read(move |tx| -> Result<_> {
             let rows = select.rows(tx)?;
             Ok::<_, crate::error::Error>(rows.iter().map(table::from_row).collect::<store::Result<Vec<_>>>()?)
         })
