@@ -62,6 +62,7 @@ pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes)
             name: "finished operations",
             sql: include_str!("../../migrations/0006_finished_operations.sql"),
         },
+        crate::Step { number: 7, name: "quota sums", sql: include_str!("../../migrations/0007_quota_sums.sql") },
     ]);
 
 /// A server as its row has it, and what is being done to it.
