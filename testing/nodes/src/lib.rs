@@ -19,7 +19,7 @@ pub use manner::{Manner, Offer};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 /// Joins at once: more would only wait for a place at the controller's port.
-const JOINS: usize = 16;
+const JOINS: usize = 8;
 
 /// As many hosts as there are join tokens, each with a session.
 pub async fn join(words: &[String], offer: &Offer, manner: &Manner) -> anyhow::Result<Vec<Host>> {

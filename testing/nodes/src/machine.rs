@@ -2,7 +2,7 @@
 //! The way of one machine to where it is wanted, step by step; it ends when something newer is wanted.
 
 use bytes::Bytes;
-use contracts::node::{MachineDesired, MachineState, Power, Role, RootDisk};
+use contracts::node::{Failure, MachineDesired, MachineState, Power, Role, RootDisk};
 use http_body_util::{BodyExt, Full};
 use node::link::Client;
 
@@ -40,6 +40,11 @@ async fn run(host: &Inner, machines: &Machines, client: &Client, wanted: &Machin
     let runs = |state: &MachineState| matches!(state, MachineState::Running | MachineState::Paused);
     let here = machines.get(&wanted.server_id).filter(|here| here.generation == wanted.generation);
     let Some(here) = here else { return Ok(MachineState::Stopped) };
+    if wanted.root().is_some_and(|root| root.made) && !here.has_disk {
+        // As an agent: an empty system in the place of a tenant's data would be no repair.
+        let cause = "the machine's disk is not on this host any more".to_owned();
+        return Ok(MachineState::Failed { cause, transient: false, how: Failure::Unmade });
+    }
     if wanted.power != Power::Stopped && (!runs(&here.state) || here.reboots < wanted.reboots) {
         for step in ["image", "disk", "ports", "start"] {
             // Of a reboot an agent says nothing until it is done.
@@ -47,7 +52,7 @@ async fn run(host: &Inner, machines: &Machines, client: &Client, wanted: &Machin
                 let preparing = MachineState::Preparing { step: step.to_owned() };
                 machines.found(&wanted.server_id, wanted.generation, here.reboots, preparing);
             }
-            if let ("image", Some(root)) = (step, wanted.root()) {
+            if let ("image", Some(root), false) = (step, wanted.root(), here.has_disk) {
                 ensure_image(host, client, root).await?;
             }
             tokio::time::sleep(host.manner().step).await;
@@ -62,7 +67,7 @@ async fn run(host: &Inner, machines: &Machines, client: &Client, wanted: &Machin
 
 /// Fetches the image if this host has none of it yet.
 async fn ensure_image(host: &Inner, client: &Client, root: &RootDisk) -> anyhow::Result<()> {
-    if root.made || host.images().contains(&root.sha512) {
+    if host.images().contains(&root.sha512) {
         return Ok(());
     }
     let path = root.ticket.as_ref().map_or_else(|| format!("/v1/images/{}", root.sha512), |ticket| ticket.path());

@@ -23,6 +23,8 @@ pub struct Machine {
     /// How many it has done.
     pub reboots: u32,
     pub state: MachineState,
+    /// It has a root disk.
+    pub(crate) has_disk: bool,
     role: Role,
     snapshot: Option<ImageId>,
     devices: Vec<DeviceId>,
@@ -79,6 +81,7 @@ impl Machines {
             power: wanted.power,
             reboots: before.map_or(wanted.reboots, |machine| machine.reboots),
             state: before.map_or(MachineState::Preparing { step: "image".to_owned() }, |machine| machine.state.clone()),
+            has_disk: before.is_some_and(|machine| machine.has_disk),
             role: wanted.role.clone(),
             snapshot,
             devices: wanted.devices.iter().map(contracts::node::Device::id).collect(),
@@ -92,7 +95,8 @@ impl Machines {
         let mut here = self.lock();
         let before = here.get(id).filter(|machine| machine.generation == generation).cloned();
         let Some(before) = before else { return false };
-        self.set(&mut here, id, Machine { reboots, state, ..before });
+        let has_disk = before.has_disk || is_whole(&state);
+        self.set(&mut here, id, Machine { reboots, state, has_disk, ..before });
         true
     }
 
@@ -124,8 +128,12 @@ impl Machines {
 
 impl Machine {
     fn is_at_rest(&self) -> bool {
-        !matches!(self.state, MachineState::Preparing { .. } | MachineState::Failed { .. })
+        is_whole(&self.state)
     }
+}
+
+fn is_whole(state: &MachineState) -> bool {
+    !matches!(state, MachineState::Preparing { .. } | MachineState::Failed { .. })
 }
 
 fn observed(id: &ServerId, machine: &Machine) -> MachineObserved {

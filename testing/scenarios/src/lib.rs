@@ -15,8 +15,8 @@ mod settings;
 mod things;
 
 pub use api::{Account, Answer, Api};
-pub use crowd::Crowd;
 pub use cloud::{Agent, Cloud};
+pub use crowd::Crowd;
 pub use openstack::OpenStack;
 pub use pair::Pair;
 pub use remains::machines;

@@ -14,6 +14,7 @@ use database::Server as Postgres;
 use crate::{
     Plan,
     floor::Floor,
+    http::Connection,
     load::{self, Target},
     process,
     report::{Line, Report},
@@ -81,6 +82,8 @@ async fn full(cloud: &mut Cloud, engine: &str, plan: &Plan, report: &mut Report)
         headers: vec![("x-auth-token", cloud.token.clone()), ("openstack-api-version", "compute 2.79".to_owned())],
         post: None,
     });
+    // The one that was open has been silent for longer than the controller waits.
+    cloud.admin = Connection::open(cloud.authority()).await?.with_token(&cloud.token);
     let size = load::ask(&mut cloud.admin, &ours).await?.len();
     let floor = Floor::start(size)?;
     let (mut times, mut floor_times) = (Vec::new(), Vec::new());
