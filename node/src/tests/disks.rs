@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use contracts::node::{
@@ -23,9 +24,17 @@ use crate::NodeConfig;
 /// Where the guests of these tests never write.
 const MARK: &str = "1M 64k";
 
+/// A process that was killed is seen no more a moment before the kernel has given back its locks.
 pub(super) fn disk_says(path: &Path, command: &str) -> String {
-    let told = Command::new("qemu-io").args(["-f", "qcow2", "-c", command]).arg(path).output().unwrap();
-    String::from_utf8(told.stdout).unwrap()
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let told = Command::new("qemu-io").args(["-f", "qcow2", "-c", command]).arg(path).output().unwrap();
+        let refusal = String::from_utf8(told.stderr).unwrap();
+        if !refusal.contains("lock") || Instant::now() > until {
+            return format!("{}{refusal}", String::from_utf8(told.stdout).unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 pub(super) fn mark(path: &Path, byte: u8) {

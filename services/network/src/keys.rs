@@ -32,9 +32,12 @@ pub struct Kind {
 #[derive(Clone, Copy)]
 pub enum Read {
     One(fn(&mut Tx, &Surroundings, &str) -> crate::Result<Rows>),
-    /// In as many statements for many as for one. What is not in the table is not in the answer.
-    Many(fn(&mut Tx, &Surroundings, &[&str]) -> crate::Result<HashMap<String, Rows>>),
+    /// In as many statements for many as for one.
+    Many(fn(&mut Tx, &Surroundings, &[&str]) -> crate::Result<RowsById>),
 }
+
+/// What is not in the table is not in here.
+pub type RowsById = HashMap<String, Rows>;
 
 /// All kinds that there are.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {

@@ -146,9 +146,8 @@ fn not_here(tx: &mut Tx, seeker: &Seeker<'_>, id: &SubnetId) -> Result<Error> {
 
 /// An address of the first subnet of this version that has one; none where the network has no such subnet.
 fn one_of(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], is_v4: bool) -> Result<Option<FixedIp>> {
-    let serves = |subnet: &subnet::Row| {
-        subnet.service_types.is_empty() || subnet.service_types.iter().any(|kind| *kind == seeker.port.device_owner)
-    };
+    let serves =
+        |subnet: &subnet::Row| subnet.service_types.is_empty() || subnet.service_types.contains(&seeker.port.device_owner);
     let fitting: Vec<&subnet::Row> =
         subnets.iter().filter(|subnet| subnet.is_v4() == is_v4 && !subnet.is_auto_address() && serves(subnet)).collect();
     for subnet in &fitting {
