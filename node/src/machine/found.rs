@@ -61,17 +61,21 @@ impl Task {
         }
     }
 
-    /// Devices that the process has and that are not wanted any more.
+    /// Devices that the process has and that are not wanted any more. What was not asked yet what it has may have them all:
+    /// who hears that a NIC is gone gives its address to another.
     fn leaving(&self, desired: &MachineDesired, has: Option<&Devices>) -> Vec<DeviceObserved> {
-        let Some(has) = has else { return Vec::new() };
-        let is_there = |name: Option<DeviceName>| name.is_some_and(|name| has.nics.contains(&name));
+        if self.process.is_none() {
+            return Vec::new();
+        }
+        let is_there = |name: Option<DeviceName>| name.is_some_and(|name| has.is_none_or(|has| has.nics.contains(&name)));
         let ports = self.recorded.ports.iter().filter(|port| is_there(name_of(port)));
         let ports = ports.filter(|port| desired.nics().all(|nic| nic.port_id != **port));
         let nics = ports.map(|port| DeviceObserved {
             id: DeviceId::nic(port),
             state: self.nics.state_of(port).cloned().unwrap_or(DeviceState::Unplugging),
         });
-        let rescue = (desired.rescue().is_none() && has_disk(has, RESCUE) && has_disk(has, ROOT))
+        let has_both = has.is_some_and(|has| has_disk(has, RESCUE) && has_disk(has, ROOT));
+        let rescue = (desired.rescue().is_none() && has_both)
             .then(|| DeviceObserved { id: DeviceId::rescue(), state: DeviceState::Unplugging });
         nics.chain(rescue).collect()
     }

@@ -46,7 +46,7 @@ fn document(cx: &Cx) -> Value {
 /// What of Nova's former extensions is here.
 const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("AdminActions", "os-admin-actions", "Actions of the operator on servers, such as os-resetState."),
-    ("AttachInterfaces", "os-attach-interfaces", "Shows the interfaces of a server."),
+    ("AttachInterfaces", "os-attach-interfaces", "Shows the interfaces of a server, attaches and detaches them."),
     ("AvailabilityZone", "os-availability-zone", "Lists availability zones."),
     ("ConsoleOutput", "os-console-output", "Reads the console of a server."),
     ("ConfigDrive", "os-config-drive", "Config drive for servers."),

@@ -82,6 +82,8 @@ pub struct Patience {
     pub returning_node: Duration,
     /// How long a host may take to do what it was told: start, stop, reboot.
     pub node: Duration,
+    /// How long a guest may take to let go of a device.
+    pub guest: Duration,
     /// How long a server may take to be built.
     pub build: Duration,
     /// How long a disk may be on its way.
@@ -96,6 +98,7 @@ impl Default for Patience {
             dead_node: Duration::from_secs(300),
             returning_node: Duration::from_secs(30),
             node: Duration::from_secs(600),
+            guest: Duration::from_secs(160),
             build: Duration::from_secs(3600),
             transfer: Duration::from_secs(6 * 3600),
             shadow: Duration::from_secs(7 * 24 * 3600),

@@ -60,6 +60,8 @@ access::policies! {
     SERVER_IPS_SHOW = "os_compute_api:ips:show", READER, "Show the addresses of a server in one network.";
     SERVER_INTERFACES_LIST = "os_compute_api:os-attach-interfaces:list", READER, "List the interfaces of a server.";
     SERVER_INTERFACES_SHOW = "os_compute_api:os-attach-interfaces:show", READER, "Show an interface of a server.";
+    SERVER_INTERFACES_CREATE = "os_compute_api:os-attach-interfaces:create", MEMBER, "Attach an interface to a server.";
+    SERVER_INTERFACES_DELETE = "os_compute_api:os-attach-interfaces:delete", MEMBER, "Detach an interface from a server.";
     SERVER_VOLUMES_INDEX = "os_compute_api:os-volumes-attachments:index", READER, "List the volumes of a server.";
     ACTION_LIST = "os_compute_api:os-instance-actions:list", READER, "List what was done to a server.";
     ACTION_SHOW = "os_compute_api:os-instance-actions:show", READER, "Show one thing that was done to a server.";

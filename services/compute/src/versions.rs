@@ -71,7 +71,7 @@ pub const HISTORY: &[(u16, &str)] = &[
     (46, "the request id is in X-OpenStack-Request-ID; it is in every version here"),
     (47, "servers embed their flavor"),
     (48, "diagnostics: not served"),
-    (49, "attaching of interfaces and volumes: not served"),
+    (49, "an interface is attached with a tag; attaching of volumes: not served"),
     (50, "quota classes: not served"),
     (51, "owners see the events of actions"),
     (52, "tags in the create request"),

@@ -109,6 +109,7 @@ const BODIES: &[(&str, &str)] = &[
     ("PUT /network/v2.0/subnetpools/{id}/remove_prefixes", r#"{"prefixes": ["11.0.0.0/8"]}"#),
     ("PUT /compute/v2.1/servers/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
     ("POST /compute/v2.1/servers/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("POST /compute/v2.1/servers/{id}/os-interface", r#"{"interfaceAttachment": {"net_id": "$networks"}}"#),
     ("PUT /compute/v2.1/servers/{id}/metadata/{key}", r#"{"meta": {"a": "b"}}"#),
     ("PUT /compute/v2.1/os-quota-sets/{project}", r#"{"quota_set": {"cores": 50}}"#),
     ("PUT /compute/v2.1/flavors/{id}", r#"{"flavor": {"description": "new"}}"#),

@@ -100,16 +100,30 @@ pub(super) async fn begin(
     action: Action,
     ask: impl Fn(&mut Server) -> Result<(Ask, Stage)> + Send + Sync + 'static,
 ) -> Read<Server> {
+    begin_with(room, cx, act, action, move |_, server| ask(server)).await
+}
+
+/// The same where claims are written with it.
+pub(super) async fn begin_with(
+    room: &Compute,
+    cx: &Cx,
+    act: Act,
+    action: Action,
+    ask: impl Fn(&mut Tx, &mut Server) -> Result<(Ask, Stage)> + Send + Sync + 'static,
+) -> Read<Server> {
     let (guard, actor, patience) = (Guard::of(cx)?, cx.actor(), room.patience);
     let saved = room
         .store
         .write(move |tx| -> Result<_> {
             let before = guard.admit(tx, act)?;
             let mut after = before.clone();
-            let (ask, stage) = ask(&mut after)?;
+            let (ask, stage) = ask(tx, &mut after)?;
             after.operation = Some(Operation::begin(ask, stage, &actor, &patience));
             let saved = save(tx, &actor, action.verb(), &before, after)?;
-            instance_action::begin(tx, &actor, &saved.server, action, Some(saved.server.generation))?;
+            // That a machine is as wanted says nothing of a NIC of which it has not heard.
+            let is_of_a_nic = matches!(action, Action::AttachInterface | Action::DetachInterface);
+            let generation = (!is_of_a_nic).then_some(saved.server.generation);
+            instance_action::begin(tx, &actor, &saved.server, action, generation)?;
             Ok(saved)
         })
         .await?;

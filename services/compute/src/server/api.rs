@@ -8,7 +8,8 @@ use http::StatusCode;
 use types::ServerId;
 
 use super::{
-    action, console, create, guest_password, interfaces, list, metadata, rescue, resize, snapshot, store as table, tags, update,
+    action, attach, console, create, guest_password, interfaces, list, metadata, rescue, resize, snapshot, store as table, tags,
+    update,
     view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, policy, versions::v};
@@ -81,6 +82,8 @@ pub(crate) fn routes() -> Routes<Compute> {
         .get(NETWORK_IPS, &policy::SERVER_IPS_SHOW, interfaces::ips_of_network)
         .get(INTERFACES, &policy::SERVER_INTERFACES_LIST, interfaces::list)
         .get(INTERFACE, &policy::SERVER_INTERFACES_SHOW, interfaces::show)
+        .post(INTERFACES, &policy::SERVER_INTERFACES_CREATE, attach::attach)
+        .delete(INTERFACE, &policy::SERVER_INTERFACES_DELETE, attach::detach)
         .get(VOLUMES, &policy::SERVER_VOLUMES_INDEX, interfaces::volumes)
         .get(PASSWORD, &policy::GUEST_PASSWORD_SHOW, guest_password::show)
         .delete(PASSWORD, &policy::GUEST_PASSWORD_CLEAR, guest_password::clear)

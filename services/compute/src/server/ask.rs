@@ -175,7 +175,7 @@ const DEVICE_KEYS: [&str; 16] = [
     "connection_info",
 ];
 
-fn read_tag(device: &mut Object) -> Read<Option<String>> {
+pub(super) fn read_tag(device: &mut Object) -> Read<Option<String>> {
     device.take("tag").map(|tag| tags::check(text("tag", tag, 1..=60)?)).transpose()
 }
 

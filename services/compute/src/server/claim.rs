@@ -68,11 +68,29 @@ pub(crate) fn from_row(row: &Row) -> store::Result<Claim> {
 /// The claims that a new server begins with: whatever may be made for it before its next write.
 pub(crate) fn insert_first(tx: &mut Tx, server: &ServerId, nics: &[NicAsk]) -> Result<()> {
     insert(tx, server, Kind::Allocation, None, None)?;
-    for (position, nic) in nics.iter().enumerate() {
-        tx.execute(
-            "INSERT INTO server_claims (id, server_id, kind, position, ask) VALUES ($1, $2, 'port', $3, $4)",
-            &params![new_id(), server, position, json!(nic)],
-        )?;
+    nics.iter().enumerate().try_for_each(|(position, nic)| insert_nic(tx, server, position, nic))
+}
+
+fn insert_nic(tx: &mut Tx, server: &ServerId, position: usize, nic: &NicAsk) -> Result<()> {
+    tx.execute(
+        "INSERT INTO server_claims (id, server_id, kind, position, ask) VALUES ($1, $2, 'port', $3, $4)",
+        &params![new_id(), server, position, json!(nic)],
+    )?;
+    Ok(())
+}
+
+/// A NIC that comes later, after those that there are.
+pub(crate) fn add_nic(tx: &mut Tx, server: &ServerId, nic: &NicAsk) -> Result<()> {
+    let sql = "SELECT coalesce(max(position), -1) + 1 FROM server_claims WHERE server_id = $1 AND kind = 'port'";
+    let position = tx.query_one(sql, &params![server])?.get::<i64>(0)?;
+    insert_nic(tx, server, usize::try_from(position).unwrap_or_default(), nic)
+}
+
+/// The port of this NIC was given back.
+pub(crate) fn remove_nic(tx: &mut Tx, server: &ServerId, port: &PortId) -> Result<()> {
+    let is_its = |claim: &Claim| claim.nic.as_ref().is_some_and(|nic| nic.port_id == *port);
+    for claim in of_server(tx, server)?.into_iter().filter(is_its) {
+        tx.execute("DELETE FROM server_claims WHERE id = $1", &params![claim.id])?;
     }
     Ok(())
 }

@@ -186,8 +186,12 @@ async fn plan_nics(room: &Compute, cx: &Cx, ask: &Ask) -> Read<Vec<NicAsk>> {
     let Networks::Wishes(list) = &ask.networks else { return Ok(Vec::new()) };
     let wishes: Vec<NicWish> = list.iter().map(|(wish, _)| wish.clone()).collect();
     let planned = room.ports.plan(cx.caller()?, &wishes, &ask.security_groups).await;
+    // An address that is taken is a wrong body to Nova; a port that is taken is not.
+    let names_port = wishes.iter().any(|wish| matches!(wish, NicWish::Port(_)));
+    let names_address = wishes.iter().any(|wish| matches!(wish, NicWish::Network { fixed_ip: Some(_), .. }));
     let mut nics = planned.map_err(|refusal| match refusal.kind {
         RefusalKind::NotFound => Fault::bad_request(refusal.message),
+        RefusalKind::Conflict if names_address && !names_port => Fault::bad_request(refusal.message),
         _ => refusal.into(),
     })?;
     for (nic, (_, tag)) in nics.iter_mut().zip(list) {

@@ -241,9 +241,13 @@ fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Serv
     let claims = Select::new("server_claims", claim::COLUMNS).filter("kind = ", "port");
     let claims = claims.filter_in("server_id", servers.iter().map(|server| &server.id));
     let rows = claims.sort(&[("server_id", Direction::Asc), ("position", Direction::Asc)], "id").rows(tx)?;
+    let leaving_nics: Vec<_> = servers.iter().filter_map(|server| Some((&server.id, server.open()?.leaving_nic()?))).collect();
     let mut ports = PortsByServer::new();
     for row in &rows {
         let claim = claim::from_row(row)?;
+        if claim.nic.as_ref().is_some_and(|nic| leaving_nics.contains(&(&claim.server_id, &nic.port_id))) {
+            continue;
+        }
         let tag = claim.nic.and_then(|nic| nic.tag);
         ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag }));
     }

@@ -12,6 +12,7 @@ use types::ServerId;
 use super::{
     Server,
     claim::{self, Claim},
+    operation::Operation,
     state::Found,
     store as table,
     view::{self, Address},
@@ -66,15 +67,14 @@ async fn claims(room: &Compute, server: &Server) -> Result<Vec<Claim>> {
     room.store.read(move |tx| claim::of_server(tx, &id)).await
 }
 
-fn interface(cx: &Cx, server: &Server, port: &PortFacts, claims: &[Claim]) -> Value {
+pub(super) fn interface(cx: &Cx, server: &Server, port: &PortFacts, claims: &[Claim]) -> Value {
     let fixed: Vec<Value> =
         port.fixed_ips.iter().map(|ip| json!({"ip_address": ip.address.to_string(), "subnet_id": ip.subnet_id})).collect();
     let mut view = json!({
         "port_id": port.id,
         "net_id": port.network_id,
         "mac_addr": port.mac.to_string(),
-        // A NIC carries traffic while its machine runs.
-        "port_state": if server.found == Some(Found::Running) { "ACTIVE" } else { "DOWN" },
+        "port_state": if carries_traffic(server, port) { "ACTIVE" } else { "DOWN" },
         "fixed_ips": fixed,
     });
     if at_least(cx.version, 70) {
@@ -82,6 +82,12 @@ fn interface(cx: &Cx, server: &Server, port: &PortFacts, claims: &[Claim]) -> Va
         view["tag"] = json!(nic.and_then(|nic| nic.tag.clone()));
     }
     view
+}
+
+/// A NIC does while its machine runs and has it.
+fn carries_traffic(server: &Server, port: &PortFacts) -> bool {
+    let changes = server.open().and_then(Operation::nic) == Some(&port.id);
+    server.found == Some(Found::Running) && !changes
 }
 
 /// `/ips` tells of addresses only.

@@ -8,6 +8,7 @@
 mod action;
 mod api;
 mod ask;
+mod attach;
 pub(crate) mod audit;
 pub(crate) mod claim;
 mod console;

@@ -23,6 +23,8 @@ const MOVES: &str = "COMPUTE_CRASH_MOVES";
 const STAYS: &str = "COMPUTE_CRASH_STAYS";
 /// With it the server is paused, rescued and resized, or goes on alone.
 const CHANGES: &str = "COMPUTE_CRASH_CHANGES";
+/// With it interfaces come to the server and go from it.
+const INTERFACES: &str = "COMPUTE_CRASH_INTERFACES";
 /// With it the server is made into images.
 const SNAPSHOTS: &str = "COMPUTE_CRASH_SNAPSHOTS";
 
@@ -48,6 +50,9 @@ async fn a_life_in_a_process_of_its_own() {
     cloud.until(&id, "ACTIVE").await;
     if std::env::var_os(SNAPSHOTS).is_some() {
         take_snapshots(&cloud, &id).await;
+    }
+    if std::env::var_os(INTERFACES).is_some() {
+        change_interfaces(&cloud, &id).await;
     }
     if std::env::var_os(CHANGES).is_some() {
         change_it(&cloud, &id).await;
@@ -91,6 +96,55 @@ async fn change_it(cloud: &Cloud, id: &str) {
         let done = cloud.member().post(&action, wish.clone()).await.status;
         assert!(done.is_success(), "{wish}: {done}");
         cloud.until(id, status).await;
+    }
+}
+
+/// One comes and goes, and one comes to nothing.
+async fn change_interfaces(cloud: &Cloud, id: &str) {
+    let path = format!("/compute/v2.1/servers/{id}/os-interface");
+    let made = cloud.member().post(&path, json!({})).await.expect(200);
+    until_task(cloud, id, Value::Null).await;
+    let port = made["interfaceAttachment"]["port_id"].as_str().unwrap();
+    cloud.member().delete(&format!("{path}/{port}")).await.expect(202);
+    until_task(cloud, id, Value::Null).await;
+    for host in ["h1", "h2"] {
+        cloud.far.set_manner(host, Manner::CannotPlug("no slot is free".to_owned()));
+    }
+    cloud.member().post(&path, json!({})).await.expect(200);
+    until_task(cloud, id, Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_crash_while_interfaces_come_and_go_leaves_none_half_way() {
+    let points = crate::server::operation::interface::CRASH_POINTS.iter().map(|point| (*point).to_owned());
+    let again = ["compute.interface.released:2", "compute.interface.forgotten:2"].map(str::to_owned);
+    let recorded = (1..=3).map(|time| format!("compute.operation.recorded:{time}"));
+    let observed = (2..=5).map(|time| format!("compute.server.observed:{time}"));
+    for point in points.chain(again).chain(recorded).chain(observed) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database::new_database(folder.path()).await;
+        die_at(&point, INTERFACES, folder.path(), &database);
+        let cloud = cloud_in(folder.path(), &database).await;
+        cloud.far.bring_back("h1");
+        cloud.far.bring_back("h2");
+        let list = cloud.admin().get("/compute/v2.1/servers").await.expect(200);
+        let id = list["servers"][0]["id"].as_str().unwrap();
+        until_task(&cloud, id, Value::Null).await;
+        // What is shown is plugged in, and nothing else is.
+        let shown = cloud.member().get(&format!("/compute/v2.1/servers/{id}/os-interface")).await.expect(200);
+        let shown: Vec<String> = shown["interfaceAttachments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["port_id"].as_str().unwrap().to_owned())
+            .collect();
+        let mut plugged = cloud.far.nics(id).iter().map(ToString::to_string).collect::<Vec<_>>();
+        plugged.sort();
+        assert!(shown.iter().all(|port| plugged.iter().any(|nic| nic.contains(port.as_str()))), "{point}: {shown:?} {plugged:?}");
+        assert_eq!((shown.len(), cloud.far.ports().len()), (plugged.len(), plugged.len()), "{point}: {shown:?} {plugged:?}");
+        cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
+        cloud.until_gone(id).await;
+        cloud.assert_clean().await;
     }
 }
 

@@ -18,8 +18,9 @@ use contracts::{
     caller::Caller,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, Failure, Feature, Found, Hello, MachineDesired, MachineObserved, MachineState, PROTOCOL, Power,
-        Role, SnapshotObserved, SnapshotStep, Spec, Stream, Thing, ThingId, Ticket, Versions, Want,
+        Accelerator, Answer, Ask, DeviceId, DeviceObserved, DeviceState, Failure, Feature, Found, Hello, MachineDesired,
+        MachineObserved, MachineState, PROTOCOL, Power, Role, SnapshotObserved, SnapshotStep, Spec, Stream, Thing, ThingId,
+        Ticket, Versions, Want,
     },
     nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink, Report, SnapshotSink},
     ports::{FixedIp, FloatingIp, NicAsk, NicWish, PortFacts, Ports},
@@ -86,12 +87,15 @@ struct MachineKept {
     /// A copy of its disk is kept, and whether it went back to it.
     #[serde(default)]
     kept: Option<bool>,
+    /// Its NICs.
+    #[serde(default)]
+    nics: Vec<DeviceObserved>,
 }
 
 impl MachineKept {
     fn off(generation: i64, reboots: u32) -> Self {
-        let (role, memory_mb) = (String::new(), 0);
-        Self { generation, reboots, running: false, paused: false, role, memory_mb, rescued: false, kept: None }
+        let (role, memory_mb, nics) = (String::new(), 0, Vec::new());
+        Self { generation, reboots, running: false, paused: false, role, memory_mb, rescued: false, kept: None, nics }
     }
 }
 
@@ -111,6 +115,10 @@ pub(super) enum Manner {
     Copies,
     /// It cannot copy disks, for this cause.
     CannotCopy(String),
+    /// It plugs in no NIC, for this cause.
+    CannotPlug(String),
+    /// Its guests let go of no NIC while they run.
+    KeepsCards,
     /// It does nothing and reports nothing.
     Sleeps,
 }
@@ -264,6 +272,21 @@ impl Far {
         .collect()
     }
 
+    /// The NICs that this server's machines have.
+    pub fn nics(&self, server: &str) -> Vec<DeviceId> {
+        let kept = self.kept.lock().unwrap();
+        let machines = kept.machines.values().filter_map(|all| all.get(server));
+        let nics =
+            machines.flat_map(|machine| machine.nics.iter()).filter(|nic| !matches!(nic.state, DeviceState::Failed { .. }));
+        nics.map(|nic| nic.id.clone()).collect()
+    }
+
+    /// The host can no longer do this.
+    pub fn forget(&self, host: &str, feature: Feature) {
+        let mut hosts = self.hosts.lock().unwrap();
+        hosts.get_mut(host).unwrap().facts.hello.as_mut().unwrap().features.remove(&feature);
+    }
+
     /// Servers of which two hosts had a machine that ran.
     pub fn ran_twice(&self) -> Vec<String> {
         self.kept.lock().unwrap().ran_twice.clone()
@@ -324,7 +347,8 @@ impl Far {
                 }
                 let elsewhere = others.iter().filter(|(known, _)| *known == id).map(|(_, machine)| machine);
                 let was = here.get(&id).cloned();
-                let new = take_part(&machine, was.as_ref(), elsewhere.clone());
+                let nics = nics(&machine, was.as_ref(), &manner);
+                let new = MachineKept { nics, ..take_part(&machine, was.as_ref(), elsewhere.clone()) };
                 if new.running && elsewhere.clone().any(|other| other.running) {
                     kept.ran_twice.push(id.clone());
                 }
@@ -363,6 +387,24 @@ fn take_part<'a>(
     }
 }
 
+/// What becomes of its NICs.
+fn nics(machine: &MachineDesired, was: Option<&MachineKept>, manner: &Manner) -> Vec<DeviceObserved> {
+    let had = was.map_or(&[][..], |was| &was.nics);
+    let has = |id: &DeviceId| had.iter().any(|nic| nic.id == *id && nic.state == DeviceState::Plugged);
+    let wanted = machine.nics().map(|nic| DeviceId::nic(&nic.port_id));
+    let plugged = wanted.clone().map(|id| {
+        let state = match manner {
+            Manner::CannotPlug(cause) if was.is_some() && !has(&id) => DeviceState::Failed { cause: cause.clone() },
+            _ => DeviceState::Plugged,
+        };
+        DeviceObserved { id, state }
+    });
+    let keeps = *manner == Manner::KeepsCards && machine.power != Power::Stopped;
+    let leaving = had.iter().filter(|nic| keeps && wanted.clone().all(|id| id != nic.id));
+    let leaving = leaving.map(|nic| DeviceObserved { state: DeviceState::Unplugging, ..nic.clone() });
+    plugged.chain(leaving).collect()
+}
+
 fn observed(id: &str, machine: &MachineKept) -> MachineObserved {
     MachineObserved {
         server_id: ServerId::new(id),
@@ -377,7 +419,7 @@ fn observed(id: &str, machine: &MachineKept) -> MachineObserved {
             _ => MachineState::Stopped,
         },
         snapshot: None,
-        devices: vec![],
+        devices: machine.nics.clone(),
     }
 }
 
@@ -412,7 +454,7 @@ fn facts(host: &str) -> NodeFacts {
         strays: vec![],
         hello: Some(Hello {
             speaks: Versions::only(PROTOCOL),
-            features: BTreeSet::from([Feature::Pause, Feature::Rescue, Feature::MoveDisk, Feature::KeepDisk]),
+            features: BTreeSet::from([Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk]),
             holds: vec![],
             version: "1".to_owned(),
             hostname: host.to_owned(),

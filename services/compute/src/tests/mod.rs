@@ -8,6 +8,7 @@ mod crash;
 mod far;
 mod flavors;
 mod guests;
+mod interfaces;
 mod life;
 mod lists;
 mod moves;

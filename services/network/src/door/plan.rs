@@ -101,7 +101,7 @@ impl<'a> Planner<'a> {
         let row = match port::Row::find(tx, &self.ports, id.as_str()) {
             Ok(row) => row,
             Err(Error::PortNotFound { .. }) => {
-                return Err(Refusal::invalid(format!("Port id {id} could not be found.")).into());
+                return Err(Refusal::not_found(format!("Port id {id} could not be found.")).into());
             }
             Err(error) => return Err(error.into()),
         };
@@ -129,7 +129,7 @@ impl<'a> Planner<'a> {
         let row = match network::Row::find(tx, &self.networks, id.as_str()) {
             Ok(row) => row,
             Err(Error::NetworkNotFound { .. }) => {
-                return Err(Refusal::invalid(format!("Network {id} could not be found.")).into());
+                return Err(Refusal::not_found(format!("Network {id} could not be found.")).into());
             }
             Err(error) => return Err(error.into()),
         };
@@ -215,7 +215,7 @@ fn check_address(tx: &mut Tx, network: &network::Row, address: Option<IpAddr>) -
     };
     let sql = "SELECT 1 FROM port_addresses WHERE subnet_id = $1 AND place = $2";
     if tx.query_opt(sql, &params![&subnet.id, range::place(address)])?.is_some() {
-        return Err(Refusal::invalid(format!("Fixed IP address {address} is already in use.")).into());
+        return Err(Refusal::conflict(format!("Fixed IP address {address} is already in use.")).into());
     }
     Ok(())
 }

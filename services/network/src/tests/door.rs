@@ -148,14 +148,14 @@ async fn wishes_that_cannot_be_are_refused_before_anything_is_made() {
     assert_eq!(refusal.kind, RefusalKind::Conflict);
     assert_eq!(refusal.message, "Multiple possible networks found, use a Network ID to be more specific.");
     let kind = async |wish: NicWish, groups: &[&str]| plan(&[wish], groups).await.unwrap_err().kind;
-    assert_eq!(kind(on("nothing", None), &[]).await, RefusalKind::Invalid);
+    assert_eq!(kind(on("nothing", None), &[]).await, RefusalKind::NotFound);
     assert_eq!(kind(on(&network, Some("10.9.0.1")), &[]).await, RefusalKind::Invalid);
     assert_eq!(kind(on(&network, None), &["no such group"]).await, RefusalKind::Invalid);
-    assert_eq!(kind(NicWish::Port("nothing".into()), &[]).await, RefusalKind::Invalid);
+    assert_eq!(kind(NicWish::Port("nothing".into()), &[]).await, RefusalKind::NotFound);
     let (public, _) = cloud.external("172.24.4.0/24").await;
     assert_eq!(kind(on(&public, None), &[]).await, RefusalKind::Forbidden);
     let theirs = create(&cloud.other(), "networks", "network", json!({})).await;
-    assert_eq!(kind(on(&id(&theirs), None), &[]).await, RefusalKind::Invalid);
+    assert_eq!(kind(on(&id(&theirs), None), &[]).await, RefusalKind::NotFound);
     let bare = create(&cloud.member(), "networks", "network", json!({})).await;
     assert_eq!(kind(on(&id(&bare), None), &[]).await, RefusalKind::Invalid);
 }
@@ -204,7 +204,7 @@ async fn a_server_goes_around_no_policy_of_ports() {
 async fn an_administrator_boots_on_the_networks_of_others_as_he_sees_them() {
     let cloud = Cloud::quiet().await;
     let (network, _) = cloud.network("10.0.0.0/24").await;
-    assert_eq!(plan(&cloud, "member@p2", on(&network, None)).await.unwrap_err().kind, RefusalKind::Invalid);
+    assert_eq!(plan(&cloud, "member@p2", on(&network, None)).await.unwrap_err().kind, RefusalKind::NotFound);
     let ask = plan(&cloud, "admin@p2", on(&network, None)).await.unwrap();
     let (server, p2) = (ServerId::generate(), ProjectId::new("p2"));
     cloud.network.ensure(&p2, &server, "s", &NodeId::new("n"), &ask).await.unwrap();

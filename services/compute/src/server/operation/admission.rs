@@ -23,6 +23,8 @@ pub(crate) enum Act {
     ConfirmResize,
     RevertResize,
     CreateImage,
+    AttachInterface,
+    DetachInterface,
     ChangePassword,
     UpdateMetadata,
     DeleteMetadata,
@@ -58,6 +60,7 @@ pub(crate) enum States {
 /// No task is under way.
 const REST: States = States::These(&[""]);
 const ACTIVE: States = States::These(&["active"]);
+const PLUGGABLE: States = States::These(&["active", "paused", "stopped"]);
 const USUAL: States = States::These(&["active", "paused", "suspended", "stopped"]);
 /// Nova's `ALLOW_REBOOT`, as far as there are such tasks here.
 const REBOOTABLE: States = States::These(&["", "rebooting", "rebooting_hard", "pausing", "unpausing", "resuming", "suspending"]);
@@ -92,6 +95,8 @@ pub(crate) static TABLE: &[Rule] = &[
     rule(Act::ConfirmResize, "confirmResize", LOCKED, States::These(&["resized"]), REST, true),
     rule(Act::RevertResize, "revertResize", LOCKED, States::These(&["resized"]), REST, true),
     rule(Act::CreateImage, "createImage", UNLOCKED, USUAL, REST, true),
+    rule(Act::AttachInterface, "attach_interface", LOCKED, PLUGGABLE, REST, true),
+    rule(Act::DetachInterface, "detach_interface", LOCKED, PLUGGABLE, REST, true),
     rule(Act::ChangePassword, "changePassword", LOCKED, ACTIVE, REST, true),
     rule(Act::UpdateMetadata, "update metadata", LOCKED, USUAL, States::Any, true),
     rule(Act::DeleteMetadata, "delete metadata", LOCKED, USUAL, States::Any, true),
@@ -180,6 +185,8 @@ mod tests {
         ConfirmResize   ......x... x..... lock ran
         RevertResize    ......x... x..... lock ran
         CreateImage     x.xxx..... x..... ran
+        AttachInterface x.x.x..... x..... lock ran
+        DetachInterface x.x.x..... x..... lock ran
         ChangePassword  x......... x..... lock ran
         UpdateMetadata  x.xxx..... xxxxxx lock ran
         DeleteMetadata  x.xxx..... xxxxxx lock ran

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use contracts::images::NewSnapshot;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use types::{FlavorId, ImageId, ProjectId, UserId};
+use types::{FlavorId, ImageId, PortId, ProjectId, UserId};
 
 use super::{
     super::{
@@ -31,6 +31,8 @@ pub(crate) enum Ask {
     Rescue(RescueAsk),
     Resize(Box<ResizeAsk>),
     CreateImage(ImageAsk),
+    Attach(InterfaceAsk),
+    Detach(InterfaceAsk),
 }
 
 /// What was wanted before, to go back to.
@@ -84,6 +86,12 @@ pub(crate) struct ImageAsk {
     pub image: Snapshot,
 }
 
+/// The NIC that comes or goes; what it is stands in its claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InterfaceAsk {
+    pub port_id: PortId,
+}
+
 /// The image that a snapshot becomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
@@ -118,6 +126,8 @@ impl Ask {
             Self::Rescue(_) => Kind::Rescue,
             Self::Resize(_) => Kind::Resize,
             Self::CreateImage(_) => Kind::CreateImage,
+            Self::Attach(_) => Kind::Attach,
+            Self::Detach(_) => Kind::Detach,
         }
     }
 
@@ -129,6 +139,7 @@ impl Ask {
             Self::Rescue(ask) => json!(ask),
             Self::Resize(ask) => json!(ask),
             Self::CreateImage(ask) => json!(ask),
+            Self::Attach(ask) | Self::Detach(ask) => json!(ask),
         };
         value["version"] = json!(VERSION);
         value
@@ -148,6 +159,8 @@ impl Ask {
             Kind::Rescue => Self::Rescue(of(text)?),
             Kind::Resize => Self::Resize(of(text)?),
             Kind::CreateImage => Self::CreateImage(of(text)?),
+            Kind::Attach => Self::Attach(of(text)?),
+            Kind::Detach => Self::Detach(of(text)?),
         })
     }
 }
@@ -203,6 +216,8 @@ pub(super) fn one_of_each() -> Vec<Ask> {
     };
     vec![
         Ask::Rescue(rescue),
+        Ask::Attach(InterfaceAsk { port_id: PortId::new("p") }),
+        Ask::Detach(InterfaceAsk { port_id: PortId::new("p") }),
         Ask::Resize(Box::new(resize)),
         Ask::Pause(PowerAsk { was: Power::Running }),
         Ask::Unpause(PowerAsk { was: Power::Paused }),

@@ -20,6 +20,7 @@
 pub(crate) mod admission;
 mod ask;
 pub(crate) mod build;
+pub(crate) mod interface;
 mod power;
 mod reboot;
 mod rescue;
@@ -36,7 +37,7 @@ use store::Actor;
 use types::{ImageId, NodeId, OperationId, Timestamp};
 use work::Step;
 
-pub(crate) use ask::{Ask, ImageAsk, Kept, PowerAsk, RebootAsk, RescueAsk, ResizeAsk, Snapshot};
+pub(crate) use ask::{Ask, ImageAsk, InterfaceAsk, Kept, PowerAsk, RebootAsk, RescueAsk, ResizeAsk, Snapshot};
 
 use super::{
     Server,
@@ -58,6 +59,8 @@ words! {
     Rescue = "rescue",
     Resize = "resize",
     CreateImage = "create_image",
+    Attach = "attach_interface",
+    Detach = "detach_interface",
 }
 
 words! {
@@ -105,6 +108,13 @@ words! {
     /// It becomes what it was, of either.
     Restoring = "restoring",
     Returning = "returning",
+
+    /// The port of a NIC is being made, and bound to the host.
+    Wiring = "wiring",
+    Plugging = "plugging",
+    Unplugging = "unplugging",
+    /// The machine is without the NIC: its port is being given back.
+    Unwiring = "unwiring",
 }
 
 /// Who moves an operation on from a stage.
@@ -232,6 +242,8 @@ pub(crate) fn course(kind: Kind) -> &'static dyn Course {
         Kind::Rescue => &rescue::Rescue,
         Kind::Resize => &resize::Resize,
         Kind::CreateImage => &CreateImage,
+        Kind::Attach => &interface::Attach,
+        Kind::Detach => &interface::Detach,
     }
 }
 
@@ -336,8 +348,10 @@ impl Stage {
         match self {
             Self::Told | Self::Spawning | Self::Unrescuing => Turn::Nodes,
             Self::Moving | Self::Finishing | Self::Restoring | Self::Returning => Turn::Nodes,
+            Self::Plugging | Self::Unplugging => Turn::Nodes,
             Self::Rescued | Self::Verify => Turn::Users,
             Self::Placing | Self::Received | Self::Confirming | Self::Reverting | Self::Abandoning => Turn::Ours,
+            Self::Wiring | Self::Unwiring => Turn::Ours,
             Self::Scheduling | Self::Networking | Self::Leaving | Self::Failing => Turn::Ours,
             // Whether the image has its data is asked of the image room, too.
             Self::ImageAsked | Self::Copying | Self::Copied | Self::Uploading | Self::ImageFailing => Turn::Ours,
