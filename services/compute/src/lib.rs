@@ -180,7 +180,7 @@ impl Compute {
 
     /// Makes the customary flavors where there are none yet.
     pub async fn ensure_standard_flavors(&self) -> Result<(), Refusal> {
-        self.store.write(flavor::store::seed).await?;
+        self.store.write(flavor::table::seed).await?;
         Ok(())
     }
 }

@@ -9,19 +9,19 @@ use types::{ProjectId, RoleId, Secret, ServiceId, UserId};
 
 use crate::{
     Identity,
-    assignment::{Assignment, Holder, Place, store as assignments},
+    assignment::{Assignment, Holder, Place, table as assignments},
     body::Extra,
     catalog::{
-        endpoint::{Interface, NewEndpoint, store as endpoints},
-        region::{NewRegion, store as regions},
-        service::{NewService, store as services},
+        endpoint::{Interface, NewEndpoint, table as endpoints},
+        region::{NewRegion, table as regions},
+        service::{NewService, table as services},
     },
-    domain::{self, NewDomain, store as domains},
+    domain::{self, NewDomain, table as domains},
     error::{Error, Result},
     power::{Cloud, Over},
-    project::{NewProject, store as projects},
-    role::{NewRole, store as roles},
-    user::{Account, DomainRef, NewUser, UserRef, password::Hashed, store as users},
+    project::{NewProject, table as projects},
+    role::{NewRole, table as roles},
+    user::{Account, DomainRef, NewUser, UserRef, password::Hashed, table as users},
 };
 
 /// A service of this cloud, and where below the cloud's address it answers.

@@ -229,7 +229,7 @@ impl Identity {
         }
         if let Some(parent) = parent {
             let id = ProjectId::from(parent);
-            let found = self.read(move |tx| project::store::find(tx, &id)).await?;
+            let found = self.read(move |tx| project::table::find(tx, &id)).await?;
             return Ok(found.map_or_else(|| DomainId::from(parent), |project| project.domain_id));
         }
         Ok(match &cx.caller()?.scope {

@@ -17,7 +17,7 @@ use types::Timestamp;
 
 use crate::{
     Error, Image,
-    image::{Reach, Row, Status, store},
+    image::{Reach, Row, Status, table},
     policy,
 };
 
@@ -78,7 +78,7 @@ async fn list(room: Arc<Image>, _: Cx) -> Reply {
 
 async fn queue(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::CACHE_IMAGE)?);
-    let image = room.store.read(move |tx| store::get(tx, &reach, &id)).await?;
+    let image = room.store.read(move |tx| table::get(tx, &reach, &id)).await?;
     if image.status != Status::Active {
         return Err(Fault::bad_request(format!("Image {} has no data that could be cached.", image.id)));
     }
@@ -117,7 +117,7 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     // Of an image that was deleted meanwhile an entry may be left, which nobody but the operator hears of.
     if reach.allowed().is_err() {
         let wanted = id.to_owned();
-        room.store.read(move |tx| store::get(tx, &reach, &wanted)).await?;
+        room.store.read(move |tx| table::get(tx, &reach, &wanted)).await?;
     }
     match room.cache.lock().remove(id) {
         Some(_) => no_content(),

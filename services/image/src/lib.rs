@@ -9,13 +9,13 @@
 
 mod cache;
 mod data;
-mod door;
 mod error;
 mod image;
 mod import;
 mod location;
 mod member;
 mod metadef;
+mod neighbour;
 mod policy;
 mod quota;
 mod root;

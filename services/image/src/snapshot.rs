@@ -11,7 +11,7 @@ use types::ImageId;
 use crate::{
     Error, Image,
     data::{self, api::take},
-    image::{Row, Status, Visibility, check_created_by, check_property_name, check_text, store},
+    image::{Row, Status, Visibility, check_created_by, check_property_name, check_text, table},
     quota,
 };
 
@@ -40,12 +40,12 @@ pub async fn ensure(room: &Image, snapshot: &NewSnapshot) -> Result<(), Error> {
     };
     let limits = room.settings.quota;
     let write = room.store.write(move |tx| {
-        if store::find(tx, image.id.as_str())?.is_some() {
+        if table::find(tx, image.id.as_str())?.is_some() {
             return Ok(());
         }
         quota::check_count(tx, &limits, &image.owner)?;
         quota::check_uploading(tx, &limits, &image.owner, &image.id)?;
-        store::insert(tx, &actor, &image)
+        table::insert(tx, &actor, &image)
     });
     write.await
 }
@@ -73,11 +73,11 @@ pub async fn receive(room: &Image, id: &ImageId, chunks: Chunks) -> Result<(), E
 pub async fn release(room: &Image, id: &ImageId) -> Result<(), Error> {
     let wanted = id.clone();
     let write = room.store.write(move |tx| {
-        let found = store::find(tx, wanted.as_str())?;
+        let found = table::find(tx, wanted.as_str())?;
         let Some(image) = found.filter(|image| !matches!(image.status, Status::Active | Status::Deactivated)) else {
             return Ok(None);
         };
-        store::delete(tx, &Actor::system("image.snapshot"), &image)?;
+        table::delete(tx, &Actor::system("image.snapshot"), &image)?;
         Ok::<_, Error>(Some(image))
     });
     if let Some(image) = write.await? {
@@ -90,12 +90,12 @@ pub async fn release(room: &Image, id: &ImageId) -> Result<(), Error> {
 async fn begin(room: &Image, actor: &Actor, id: &ImageId) -> Result<Option<Row>, Error> {
     let (id, actor) = (id.clone(), actor.clone());
     let write = room.store.write(move |tx| {
-        let image = store::find(tx, id.as_str())?.ok_or(Error::Gone)?;
+        let image = table::find(tx, id.as_str())?.ok_or(Error::Gone)?;
         match image.status {
             Status::Saving => Ok(Some(image)),
             Status::Queued => {
                 let saving = Row { status: Status::Saving, ..image.clone() };
-                store::update(tx, &actor, &image, &saving).map(Some)
+                table::update(tx, &actor, &image, &saving).map(Some)
             }
             Status::Active | Status::Deactivated => Ok(None),
             Status::Uploading | Status::Importing => {

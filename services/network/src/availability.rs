@@ -69,7 +69,7 @@ async fn show(room: Arc<Room>, cx: Cx) -> Reply {
 fn availabilities(tx: &mut Tx, select: Select) -> Result<Vec<Value>> {
     let networks = network::Row::rows(tx, select)?;
     let mut subnets: HashMap<NetworkId, Vec<subnet::Row>> = HashMap::new();
-    for row in subnet::store::of_networks(tx, networks.iter().map(|network| &network.id))? {
+    for row in subnet::table::of_networks(tx, networks.iter().map(|network| &network.id))? {
         subnets.entry(row.network_id.clone()).or_default().push(row);
     }
     let mut used: HashMap<SubnetId, i64> = HashMap::new();

@@ -6,11 +6,10 @@
 //! is lost while OVN cannot be reached.
 //!
 //! One drawer a noun: [`network`], [`subnet`], [`port`], [`router`], [`floating_ip`], [`security_group`] (with its rules);
-//! beside them [`ipam`], which hands out the addresses of [`range`]s, and [`door`], what compute asks of this room.
+//! beside them [`ipam`], which hands out the addresses of [`range`]s, and [`neighbour`], what compute asks of this room.
 
 mod agent;
 mod availability;
-mod door;
 mod error;
 mod extension;
 mod floating_ip;
@@ -18,6 +17,7 @@ mod input;
 mod ipam;
 mod keys;
 mod listing;
+mod neighbour;
 mod network;
 mod northbound;
 mod pick;

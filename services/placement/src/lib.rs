@@ -8,10 +8,10 @@
 
 mod allocation;
 mod candidate;
-mod door;
 mod error;
 mod inventory;
 mod names;
+mod neighbour;
 mod policy;
 mod provider;
 mod root;

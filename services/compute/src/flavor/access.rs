@@ -11,7 +11,7 @@ use types::{FlavorId, ProjectId};
 
 use super::{
     Flavor,
-    store::{self as table, Viewer},
+    table::{self as table, Viewer},
 };
 use crate::{
     Compute,

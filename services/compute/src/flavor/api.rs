@@ -13,7 +13,7 @@ use types::{FlavorId, Microversion, Timestamp};
 
 use super::{
     Flavor, Size, access as flavor_access, extra_specs,
-    store::{self as table, Viewer},
+    table::{self as table, Viewer},
 };
 use crate::{
     Compute,

@@ -11,7 +11,7 @@ use types::FlavorId;
 
 use super::{
     api::viewer,
-    store::{self as table, Viewer},
+    table::{self as table, Viewer},
 };
 use crate::{
     Compute,

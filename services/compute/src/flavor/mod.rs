@@ -6,7 +6,7 @@ mod access;
 mod api;
 mod extra_specs;
 mod seed;
-pub(crate) mod store;
+pub(crate) mod table;
 
 use std::collections::BTreeMap;
 

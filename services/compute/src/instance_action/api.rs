@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     input::{Read, wrong},
     links, policy, query,
-    server::{Server, store as servers, view},
+    server::{Server, table as servers, view},
     versions::{at_least, v},
 };
 

@@ -3,10 +3,10 @@
 //! that does it and finished in the one that learns how it went; it outlives its server for a while.
 
 mod api;
-mod store;
+mod table;
 
 pub(crate) use api::routes;
-pub(crate) use store::{begin, done, fail_open, failed, finish, finish_through};
+pub(crate) use table::{begin, done, fail_open, failed, finish, finish_through};
 
 pub(crate) const DRAWER: crate::Drawer =
     crate::Drawer::new("instance_action", routes).shows(&[("action", &[api::ACTION_BRIEF]), ("event", &[api::EVENT])]);

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use types::{Microversion, Timestamp, UserId};
 
-use super::{Keypair, key, store as table};
+use super::{Keypair, key, table};
 use crate::{
     Compute,
     error::{Error, Result},

@@ -4,7 +4,7 @@
 
 mod api;
 mod key;
-pub(crate) mod store;
+pub(crate) mod table;
 
 use serde::Serialize;
 use types::{Timestamp, UserId};

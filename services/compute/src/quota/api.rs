@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use store::{Change, Event};
 use types::ProjectId;
 
-use super::{RESOURCES, Resource, store as table};
+use super::{RESOURCES, Resource, table};
 use crate::{
     Compute,
     error::{Error, Result},

@@ -5,10 +5,10 @@
 //! Invariant: the servers of a project never exceed its quota, however many requests race (test: `racing_creates_stay_within_the_quota`).
 
 mod api;
-mod store;
+mod table;
 
 pub(crate) use api::routes;
-pub(crate) use store::{Usage, check_growth, fitting, limit, limits, usage};
+pub(crate) use table::{Usage, check_growth, fitting, limit, limits, usage};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("quota", routes);
 

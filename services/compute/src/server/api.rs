@@ -8,8 +8,7 @@ use http::StatusCode;
 use types::ServerId;
 
 use super::{
-    action, attach, console, create, guest_password, interfaces, list, metadata, rescue, resize, snapshot, store as table, tags,
-    update,
+    action, attach, console, create, guest_password, interfaces, list, metadata, rescue, resize, snapshot, table, tags, update,
     view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, policy, versions::v};

@@ -12,7 +12,7 @@ use contracts::{
 use store::Tx;
 use types::ServerId;
 
-use super::{FaultNote, claim, released, store as table};
+use super::{FaultNote, claim, released, table};
 use crate::{
     Compute,
     error::{Error, Result},

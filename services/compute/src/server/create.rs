@@ -164,8 +164,8 @@ async fn find_ours(room: &Compute, cx: &Cx, ask: &Ask) -> Read<(Flavor, Option<K
     let found = room
         .store
         .read(move |tx| -> Result<_> {
-            let flavor = flavor::store::get(tx, &viewer, &flavor_id)?;
-            let keypair = key_name.as_deref().map(|name| keypair::store::get(tx, &user, name)).transpose();
+            let flavor = flavor::table::get(tx, &viewer, &flavor_id)?;
+            let keypair = key_name.as_deref().map(|name| keypair::table::get(tx, &user, name)).transpose();
             let keypair = keypair.map_err(|error| match (error, &key_name) {
                 (Error::Refused(refusal), Some(_)) if refusal.kind == RefusalKind::NotFound => {
                     Error::invalid("Invalid key_name provided.")

@@ -25,7 +25,7 @@ use super::{
     operation::{Ask, Operation, Role},
     released,
     state::{Life, Power, Reboot},
-    store as table, view,
+    table, view,
 };
 use crate::{Compute, availability_zone::ZONE, error::Result};
 

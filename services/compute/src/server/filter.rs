@@ -13,7 +13,7 @@ use super::{
     pattern::{Pattern, is_plain},
     row::COLUMNS,
     state::{FOREIGN_STATUSES, STATUSES},
-    store as table,
+    table,
 };
 use crate::{
     availability_zone::ZONE,

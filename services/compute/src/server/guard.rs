@@ -10,7 +10,7 @@ use types::ServerId;
 use super::{
     Server,
     operation::admission::{self, Act},
-    store as table,
+    table,
 };
 use crate::{error::Result, input::Read, policy};
 

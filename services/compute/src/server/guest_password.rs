@@ -13,7 +13,7 @@ use serde_json::json;
 use store::Actor;
 use types::{NodeId, Secret, ServerId};
 
-use super::{Server, guard::Guard, save::save, store as table};
+use super::{Server, guard::Guard, save::save, table};
 use crate::{
     Compute,
     error::{Error, Result},

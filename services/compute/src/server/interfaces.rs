@@ -14,7 +14,7 @@ use super::{
     claim::{self, Claim},
     operation::Operation,
     state::Found,
-    store as table,
+    table,
     view::{self, Address},
 };
 use crate::{Compute, error::Result, input::Read, versions::at_least};

@@ -12,7 +12,7 @@ use serde_json::json;
 use store::Direction;
 
 use super::{
-    Server, filter, store as table,
+    Server, filter, table,
     view::{self, Answer, Detail, Sight},
 };
 use crate::{

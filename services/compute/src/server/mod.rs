@@ -35,7 +35,7 @@ pub(crate) mod save;
 pub(crate) mod schedule;
 pub(crate) mod snapshot;
 pub(crate) mod state;
-pub(crate) mod store;
+pub(crate) mod table;
 mod tags;
 mod update;
 pub(crate) mod view;

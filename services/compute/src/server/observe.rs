@@ -20,7 +20,7 @@ use super::{
     released,
     save::{beyond, save},
     state::{Found, Life, Power},
-    store as table,
+    table,
 };
 use crate::{
     Compute, Patience,

@@ -19,7 +19,7 @@ use super::{
     operation::{Left, Operation, Role, Taken, Turn, stages},
     released,
     save::{Saved, save},
-    store as table,
+    table,
 };
 use crate::{
     Compute,

@@ -43,7 +43,7 @@ pub(super) async fn resize(room: Arc<Compute>, mut cx: Cx) -> Reply {
     // A link to a flavor is as good as its id.
     let id = FlavorId::new(flavor.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
     let viewer = flavor::viewer(&cx);
-    let found = room.store.read(move |tx| flavor::store::get(tx, &viewer, &id)).await.map_err(|error| match error {
+    let found = room.store.read(move |tx| flavor::table::get(tx, &viewer, &id)).await.map_err(|error| match error {
         Error::Refused(refusal) if refusal.kind == RefusalKind::NotFound => Fault::bad_request(refusal.message),
         error => error.into(),
     });

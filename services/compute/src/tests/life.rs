@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Patience,
-    server::{Server, save::save, state::Power, store as table},
+    server::{Server, save::save, state::Power, table},
 };
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::{Cloud, far::Far, far::Manner, snapshots::until_task};
 use crate::{
     Patience,
     error::{Error, Result},
-    server::{Server, row::COLUMNS, save::save, store as table},
+    server::{Server, row::COLUMNS, save::save, table},
 };
 
 async fn impatient(hosts: &[&str]) -> Cloud {

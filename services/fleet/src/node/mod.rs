@@ -2,10 +2,10 @@
 //! A node as the fleet remembers it, and what placement is told of it.
 
 mod provider;
-mod store;
+mod table;
 
 pub(crate) use provider::{inventories, traits};
-pub(crate) use store::{Row, all, changing, delete, find, get, insert, set_disabled, set_hello, set_lost};
+pub(crate) use table::{Row, all, changing, delete, find, get, insert, set_disabled, set_hello, set_lost};
 
 use contracts::Refusal;
 

@@ -3,14 +3,14 @@
 //!
 //! The secret is `id.random`: the row is found by the id, and the random part is compared in constant time.
 
-mod store;
+mod table;
 
 use sha2::{Digest, Sha256};
 use types::{NodeId, Secret};
 
 use crate::{Error, Result};
 
-pub(crate) use store::{insert, mark_used, open, remove_expired};
+pub(crate) use table::{insert, mark_used, open, remove_expired};
 
 /// A token as it is made: the row, and the secret that only its receiver learns.
 pub(crate) struct NewToken {

@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use types::UserId;
 
-use super::store;
+use super::table;
 use crate::{Identity, reply};
 
 // Not an administrator of a project: what programs of a user may do is for him, and for the system's own people.
@@ -30,7 +30,7 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, user) = (cx.allowed()?.clone(), user_id(&cx));
-    let rules = room.list(move |tx| store::list(tx, &allowed, &user)).await?;
+    let rules = room.list(move |tx| table::list(tx, &allowed, &user)).await?;
     let is_asked = |name: &str, value: &str| cx.query().get(name).is_none_or(|asked| asked == value);
     let views: Vec<Value> = rules
         .iter()
@@ -42,14 +42,14 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, user, id) = (cx.allowed()?.clone(), user_id(&cx), cx.param("rule_id").to_owned());
-    let rule = room.read(move |tx| store::get(tx, &allowed, &user, &id)).await?;
+    let rule = room.read(move |tx| table::get(tx, &allowed, &user, &id)).await?;
     json(StatusCode::OK, &json!({"access_rule": view(&cx, &rule)}))
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, user) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let id = cx.param("rule_id").to_owned();
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &user, &id)).await?;
+    room.change(move |tx| table::delete(tx, &allowed, &actor, &user, &id)).await?;
     no_content()
 }
 

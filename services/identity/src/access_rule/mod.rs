@@ -3,7 +3,7 @@
 //! `access::access_rule`.
 
 pub mod api;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use types::{RoleId, Secret, Timestamp, UserId};
 
-use super::{ApplicationCredential, NewCredential, store};
+use super::{ApplicationCredential, NewCredential, table};
 use crate::{
     Identity,
     access_rule::{self, RuleRequest},
@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result as Outcome},
     power::Wielder,
     reply,
-    role::store::AllRoles,
+    role::table::AllRoles,
 };
 
 static LIST: Policy = Policy::new("identity:list_application_credentials", READ, "List a user's application credentials");
@@ -48,14 +48,14 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, user) = (cx.allowed()?.clone(), user_id(&cx));
     let name = cx.query().get("name").map(str::to_owned);
     let (credentials, roles) =
-        room.list(move |tx| Ok((store::list(tx, &allowed, &user, name.as_deref())?, AllRoles::load(tx)?))).await?;
+        room.list(move |tx| Ok((table::list(tx, &allowed, &user, name.as_deref())?, AllRoles::load(tx)?))).await?;
     let views: Vec<Value> = credentials.iter().map(|credential| view(&cx, credential, &roles)).collect();
     reply::collection(&cx, "application_credentials", &views)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, user, id) = (cx.allowed()?.clone(), user_id(&cx), cx.param("credential_id").to_owned());
-    let (credential, roles) = room.read(move |tx| Ok((store::get(tx, &allowed, &user, &id)?, AllRoles::load(tx)?))).await?;
+    let (credential, roles) = room.read(move |tx| Ok((table::get(tx, &allowed, &user, &id)?, AllRoles::load(tx)?))).await?;
     json(StatusCode::OK, &json!({"application_credential": view(&cx, &credential, &roles)}))
 }
 
@@ -89,8 +89,8 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         .change(move |tx| {
             let row =
                 ApplicationCredential { expires_at: within_the_life_of(tx, delegation.as_ref(), row.expires_at)?, ..row.clone() };
-            store::create(tx, &allowed, &actor, &row)?;
-            let rules = access_rule::store::confine(tx, &actor, &row.user_id, &row.id, &rules)?;
+            table::create(tx, &allowed, &actor, &row)?;
+            let rules = access_rule::table::confine(tx, &actor, &row.user_id, &row.id, &rules)?;
             refuse_beyond(caller.access_rules.as_deref(), &rules)?;
             Ok((row.expires_at, rules, AllRoles::load(tx)?))
         })
@@ -110,9 +110,9 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         // Power is asked about its owner, whom the path need not name.
-        let credential = store::get(tx, &allowed, &user, &id)?;
+        let credential = table::get(tx, &allowed, &user, &id)?;
         let over = wielder.over_keys_of(tx, &credential.user_id)?;
-        store::delete(tx, &over.with(credential), &actor)
+        table::delete(tx, &over.with(credential), &actor)
     })
     .await?;
     no_content()
@@ -128,7 +128,7 @@ async fn refuse_restricted(room: &Identity, cx: &Cx) -> Result<Option<Delegation
 /// What an unrestricted credential makes ends with it at the latest.
 fn within_the_life_of(tx: &mut Tx, delegation: Option<&Delegation>, asked: Option<Timestamp>) -> Outcome<Option<Timestamp>> {
     let Some(Delegation { by: DelegatedBy::ApplicationCredential { id, .. }, .. }) = delegation else { return Ok(asked) };
-    let maker = store::find(tx, id)?.ok_or_else(|| Error::not_found("Application Credential", id))?;
+    let maker = table::find(tx, id)?.ok_or_else(|| Error::not_found("Application Credential", id))?;
     match (asked, maker.expires_at) {
         (Some(asked), Some(end)) if asked > end => {
             Err(Error::Forbidden("An application credential makes none that outlives it: ask for an earlier expires_at.".into()))

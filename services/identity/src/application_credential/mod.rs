@@ -3,7 +3,7 @@
 //! the owner's roles.
 
 pub mod api;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -7,10 +7,10 @@ use types::{DomainId, GroupId, ProjectId, RoleId, Timestamp, UserId};
 
 use super::Place;
 use crate::{
-    domain::{Domain, store as domains},
+    domain::{Domain, table as domains},
     error::Result,
-    project::{Project, store as projects},
-    role::store::AllRoles,
+    project::{Project, table as projects},
+    role::table::AllRoles,
 };
 
 /// Whatever was given to the user, to a group that the user is in, or to one of `groups`. The user is `$1`; `next` is

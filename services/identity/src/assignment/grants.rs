@@ -11,17 +11,17 @@ use contracts::caller::Caller;
 use http::Method;
 use types::{DomainId, RoleId};
 
-use super::{Assignment, Holder, Place, store};
+use super::{Assignment, Holder, Place, table};
 use crate::{
     Identity,
-    domain::store as domains,
+    domain::table as domains,
     error::{Error, Result},
-    group::store as groups,
+    group::table as groups,
     power::Wielder,
-    project::store as projects,
+    project::table as projects,
     reply,
-    role::{Role, store as roles},
-    user::store as users,
+    role::{Role, table as roles},
+    user::table as users,
 };
 
 /// Holder and place both in the domain of the token.
@@ -191,7 +191,7 @@ async fn list_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let policy = policies(&holder, &place).list;
     let target = target(room, cx, policy, Asked { holder: &holder, place: &place, role: None, inherited }).await?;
     let allowed = cx.allow(policy, &target, (holder, place))?;
-    let roles = room.list(move |tx| store::granted(tx, &allowed, inherited)).await?;
+    let roles = room.list(move |tx| table::granted(tx, &allowed, inherited)).await?;
     reply::list(cx, &roles)
 }
 
@@ -201,8 +201,8 @@ async fn check_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let target = target(room, cx, policy, Asked::about(&assignment)).await?;
     let allowed = cx.allow(policy, &target, assignment)?;
     room.read(move |tx| {
-        let is_granted = store::is_granted(tx, &allowed)?;
-        if is_granted { Ok(()) } else { Err(store::not_found(allowed.thing())) }
+        let is_granted = table::is_granted(tx, &allowed)?;
+        if is_granted { Ok(()) } else { Err(table::not_found(allowed.thing())) }
     })
     .await?;
     no_content()
@@ -216,7 +216,7 @@ async fn create_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
     room.change(move |tx| {
         let over = wielder.over_assignment(tx, allowed.thing().clone())?;
-        store::grant(tx, &allowed, &over, &actor)
+        table::grant(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()
@@ -230,7 +230,7 @@ async fn revoke_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
     room.change(move |tx| {
         let over = wielder.over_assignment(tx, allowed.thing().clone())?;
-        store::revoke(tx, &allowed, &over, &actor)
+        table::revoke(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()

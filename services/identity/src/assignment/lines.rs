@@ -12,7 +12,7 @@ use store::{Row, Tx, Value};
 use types::{DomainId, GroupId, ProjectId, RoleId, UserId};
 
 use super::{Assignment, Holder, Place};
-use crate::{error::Result, role::store::AllRoles};
+use crate::{error::Result, role::table::AllRoles};
 
 /// What a client asks for.
 #[derive(Debug, Clone, Default)]

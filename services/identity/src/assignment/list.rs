@@ -12,7 +12,7 @@ use super::{
     Assignment, Holder, Place,
     lines::{self, Line, Named, Wanted},
 };
-use crate::{Identity, error::Error, filter, project::store as projects, reply, role::store::AllRoles};
+use crate::{Identity, error::Error, filter, project::table as projects, reply, role::table::AllRoles};
 
 static LIST: Policy = Policy::new(
     "identity:list_role_assignments",

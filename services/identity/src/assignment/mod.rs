@@ -5,7 +5,7 @@ pub mod effective;
 pub mod grants;
 mod lines;
 pub mod list;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -10,7 +10,7 @@ use types::{EndpointId, ProjectId};
 
 use super::{
     endpoint::Endpoint,
-    endpoint_group::{Filters, store as groups},
+    endpoint_group::{Filters, table as groups},
 };
 use crate::error::Result;
 

@@ -18,7 +18,7 @@ use serde::Serialize;
 use store::Tx;
 use types::{EndpointId, ServiceId};
 
-use self::endpoint::store as endpoints;
+use self::endpoint::table as endpoints;
 use crate::{Identity, error::Result};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("catalog", routes).tables(&[crate::Step {

@@ -11,7 +11,7 @@ use types::CredentialId;
 use super::{
     Credential, CredentialUpdate, NewCredential,
     blob::{self, Ec2Blob, is_within, without_secret},
-    store,
+    table,
 };
 use crate::{
     Identity,
@@ -43,11 +43,11 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("user_id", "user_id = "), ("type", "type = ")]);
+    let select = filter::by_text(&cx, table::select(cx.allowed()?), &[("user_id", "user_id = "), ("type", "type = ")]);
     let ring = room.credential_ring();
     let credentials = room
         .list(move |tx| {
-            let found = store::list(tx, &ring, &select)?;
+            let found = table::list(tx, &ring, &select)?;
             told(tx, &wielder, found)
         })
         .await?;
@@ -59,7 +59,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (ring, allowed, id) = (room.credential_ring(), cx.allowed()?.clone(), credential_id(&cx));
     let credential = room
         .read(move |tx| {
-            let found = store::get(tx, &ring, &allowed, &id)?;
+            let found = table::get(tx, &ring, &allowed, &id)?;
             told(tx, &wielder, vec![found])?.pop().ok_or_else(outside)
         })
         .await?;
@@ -93,7 +93,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     room.store
         .write(move |tx| {
             let over = wielder.over_credential(tx, made.clone())?;
-            store::create(tx, &ring, &allowed, &over, &actor)
+            table::create(tx, &ring, &allowed, &over, &actor)
         })
         .await?;
     reply::created(&cx, &credential)
@@ -106,11 +106,11 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let credential = room
         .store
         .write(move |tx| {
-            let before = store::get(tx, &ring, &allowed, &id)?;
+            let before = table::get(tx, &ring, &allowed, &id)?;
             let after = updated(&before, &update)?;
             let (before, after) = (wielder.over_credential(tx, before)?, wielder.over_credential(tx, after)?);
             refuse_move(&allowed, before.subject(), after.subject())?;
-            store::update(tx, &ring, &actor, &before, &after)?;
+            table::update(tx, &ring, &actor, &before, &after)?;
             Ok::<_, Error>(after.subject().clone())
         })
         .await?;
@@ -122,9 +122,9 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (ring, allowed, actor, id) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor(), credential_id(&cx));
     room.store
         .write(move |tx| {
-            let credential = store::get(tx, &ring, &allowed, &id)?;
+            let credential = table::get(tx, &ring, &allowed, &id)?;
             let over = wielder.over_credential(tx, credential)?;
-            store::delete(tx, &actor, &over)
+            table::delete(tx, &actor, &over)
         })
         .await?;
     no_content()

@@ -9,7 +9,7 @@ pub mod api;
 pub mod blob;
 #[cfg(test)]
 mod rotation_tests;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 
@@ -97,7 +97,7 @@ impl Identity {
     /// The seeds of a user's one-time passwords, in base32 as they were given.
     pub async fn totp_secrets(&self, user: &UserId) -> Result<Vec<Secret<String>>> {
         let (ring, user) = (self.credential_ring(), user.clone());
-        self.list(move |tx| store::totp_secrets(tx, &ring, &user)).await
+        self.list(move |tx| table::totp_secrets(tx, &ring, &user)).await
     }
 
     /// Makes the staged key of credentials primary, and seals all of them anew under it. After a crash anywhere on the
@@ -118,8 +118,8 @@ impl Identity {
         let ring = self.credential_ring();
         self.store
             .write(move |tx| {
-                store::seal_anew(tx, &ring)?;
-                domain_config::store::seal_anew(tx, &ring)?;
+                table::seal_anew(tx, &ring)?;
+                domain_config::table::seal_anew(tx, &ring)?;
                 oauth1::seal_anew(tx, &ring)
             })
             .await

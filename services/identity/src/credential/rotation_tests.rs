@@ -64,7 +64,7 @@ async fn a_rotation_in_a_process_of_its_own() {
     };
     let (ring, allowed) = (room.credential_ring(), Allowed::for_work("test"));
     room.store
-        .write(move |tx| super::store::create(tx, &ring, &allowed, &Over::for_work("test", seed.clone()), &Actor::system("test")))
+        .write(move |tx| super::table::create(tx, &ring, &allowed, &Over::for_work("test", seed.clone()), &Actor::system("test")))
         .await
         .unwrap();
     room.rotate_credential_keys().await.unwrap();

@@ -7,7 +7,7 @@ use access::{Allowed, Policy};
 use api::{Cx, Fault, Reply, Routes, no_content};
 use types::DomainId;
 
-use super::{DomainUpdate, NewDomain, store};
+use super::{DomainUpdate, NewDomain, table};
 use crate::{Identity, filter, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
@@ -39,15 +39,15 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = store::select(&filter::within_domain_of_token(&cx)?);
+    let select = table::select(&filter::within_domain_of_token(&cx)?);
     let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, select)?)?;
-    let domains = room.list(move |tx| store::list(tx, &select)).await?;
+    let domains = room.list(move |tx| table::list(tx, &select)).await?;
     reply::page(&cx, &domains)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), DomainId::from(cx.param("domain_id")));
-    let domain = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let domain = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &domain)
 }
 
@@ -58,7 +58,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let domain = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::create(tx, &allowed, &over, &actor, id.clone(), &new)
+            table::create(tx, &allowed, &over, &actor, id.clone(), &new)
         })
         .await?;
     reply::created(&cx, &domain)
@@ -71,7 +71,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let domain = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::update(tx, &allowed, &over, &actor, &id, &update)
+            table::update(tx, &allowed, &over, &actor, &id, &update)
         })
         .await?;
     reply::show(&cx, &domain)
@@ -82,7 +82,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_cloud(tx)?;
-        store::delete(tx, &allowed, &over, &actor, &id)
+        table::delete(tx, &allowed, &over, &actor, &id)
     })
     .await?;
     no_content()
@@ -91,7 +91,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>> + use<> {
     let id = DomainId::from(cx.param("domain_id"));
     async move {
-        room.read(move |tx| store::get(tx, &Allowed::for_work("say whether a domain is there"), &id)).await?;
+        room.read(move |tx| table::get(tx, &Allowed::for_work("say whether a domain is there"), &id)).await?;
         Ok(())
     }
 }

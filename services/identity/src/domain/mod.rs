@@ -2,7 +2,7 @@
 //! Domains: the realms in which the names of users, groups and projects are unique.
 
 pub mod api;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use types::DomainId;
 
-use super::{Config, Part, invalid, options, store};
+use super::{Config, Part, invalid, options, table};
 use crate::{Identity, domain, error::Result};
 
 static GET: Policy = Policy::new(
@@ -86,8 +86,8 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let of = part.clone();
     let config = room
         .read(move |tx| {
-            domain::store::get(tx, &allowed, &domain)?;
-            store::get(tx, &allowed, &domain, &of)
+            domain::table::get(tx, &allowed, &domain)?;
+            table::get(tx, &allowed, &domain, &of)
         })
         .await?;
     match part {
@@ -102,8 +102,8 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let (allowed, actor, domain, ring) = (cx.allowed()?.clone(), cx.actor(), domain_id(&cx), room.credential_ring());
     let (config, was_there) = room
         .write(move |tx| {
-            domain::store::get(tx, &allowed, &domain)?;
-            store::replace(tx, &ring, &allowed, &actor, &domain, &config)
+            domain::table::get(tx, &allowed, &domain)?;
+            table::replace(tx, &ring, &allowed, &actor, &domain, &config)
         })
         .await?;
     answer(if was_there { StatusCode::OK } else { StatusCode::CREATED }, &json!(config))
@@ -115,8 +115,8 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let (allowed, actor, domain, ring) = (cx.allowed()?.clone(), cx.actor(), domain_id(&cx), room.credential_ring());
     let config = room
         .write(move |tx| {
-            domain::store::get(tx, &allowed, &domain)?;
-            store::update(tx, &ring, &allowed, &actor, (&domain, &part), &config)
+            domain::table::get(tx, &allowed, &domain)?;
+            table::update(tx, &ring, &allowed, &actor, (&domain, &part), &config)
         })
         .await?;
     answer(StatusCode::OK, &json!(config))
@@ -125,8 +125,8 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, domain, part) = (cx.allowed()?.clone(), cx.actor(), domain_id(&cx), part(&cx)?);
     room.write(move |tx| {
-        domain::store::get(tx, &allowed, &domain)?;
-        store::delete(tx, &allowed, &actor, &domain, &part)
+        domain::table::get(tx, &allowed, &domain)?;
+        table::delete(tx, &allowed, &actor, &domain, &part)
     })
     .await?;
     no_content()

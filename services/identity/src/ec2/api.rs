@@ -17,13 +17,13 @@ use crate::{
         Credential, EC2,
         api::{READ, told},
         blob::{self, Ec2Blob},
-        store as credentials,
+        table as credentials,
     },
     delegation::Delegation,
     error::{Error, Result},
     power::{Wielder, outside},
     reply,
-    user::store as users,
+    user::table as users,
 };
 
 static LIST: Policy = Policy::new(

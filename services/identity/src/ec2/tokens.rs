@@ -17,8 +17,8 @@ use types::{Timestamp, UserId};
 use super::signature::{self, BadSignature, Dated, SignedRequest};
 use crate::{
     Identity,
-    application_credential::store as application_credentials,
-    credential::{Credential, blob, blob::Ec2Blob, store},
+    application_credential::table as application_credentials,
+    credential::{Credential, blob, blob::Ec2Blob, table},
     error::{Error, Result},
     token::{
         self,
@@ -26,8 +26,8 @@ use crate::{
         proved::{Bound, Proved},
         scope::ScopeRequest,
     },
-    trust::store as trusts,
-    user::{Account, UserRef, store as users},
+    trust::table as trusts,
+    user::{Account, UserRef, table as users},
 };
 
 // Not for domains: what somebody signed is good for whatever he may, and who rules one domain rules him not.
@@ -75,7 +75,7 @@ async fn signed_request(cx: &mut Cx) -> Result<SignedRequest, Fault> {
 async fn key_of(room: &Identity, request: &SignedRequest) -> Result<(Credential, Ec2Blob)> {
     let access = request.access.as_deref().ok_or(Error::Unauthorized)?;
     let (ring, id) = (room.credential_ring(), blob::id_of_access_key(access));
-    let key = room.read(move |tx| store::find(tx, &ring, &id)).await?;
+    let key = room.read(move |tx| table::find(tx, &ring, &id)).await?;
     let key = key.filter(Credential::is_ec2).ok_or_else(|| Error::not_found("EC2 access key", access))?;
     let keys = Ec2Blob::parse(&key.blob)?;
     Ok((key, keys))

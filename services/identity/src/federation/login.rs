@@ -6,17 +6,17 @@ use store::{Actor, Tx, params};
 use types::{DomainId, GroupId, Timestamp};
 
 use super::{
-    mapping::store as mappings,
-    protocol::store as protocols,
-    provider::{IdentityProvider, store as providers},
+    mapping::table as mappings,
+    protocol::table as protocols,
+    provider::{IdentityProvider, table as providers},
     rules::{Assertion, Mapped, MappedUser, UserKind},
-    shadow::{provision, store as shadows, store::Link},
+    shadow::{provision, table as shadows, table::Link},
 };
 use crate::{
     Identity,
     error::{Error, Result},
     token::proved::{Bound, Proved},
-    user::{Account, DomainRef, UserRef, store as users},
+    user::{Account, DomainRef, UserRef, table as users},
 };
 
 /// What a token has room for.

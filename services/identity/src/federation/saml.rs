@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use types::Secret;
 
-use super::service_provider::store as service_providers;
+use super::service_provider::table as service_providers;
 use crate::{Identity, error::Error};
 
 pub fn routes() -> Routes<Identity> {

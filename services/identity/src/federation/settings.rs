@@ -9,7 +9,7 @@ use http::StatusCode;
 use super::{
     login::denied,
     oidc::{Connection, OidcSettings, SettingsError},
-    service_provider::{Advertised, store as service_providers},
+    service_provider::{Advertised, table as service_providers},
 };
 use crate::{
     Identity,

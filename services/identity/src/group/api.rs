@@ -7,7 +7,7 @@ use access::{Allowed, Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{GroupId, UserId};
 
-use super::{GroupUpdate, NewGroup, store};
+use super::{GroupUpdate, NewGroup, table};
 use crate::{Identity, error::Error, filter, power::Wielder, reply, user};
 
 static LIST: Policy = Policy::new("identity:list_groups", READ, "List groups").also_for_domains();
@@ -51,14 +51,14 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let filters = [("name", "name = "), ("domain_id", "domain_id = ")];
-    let select = reply::paged(&cx, filter::by_text(&cx, store::select(&filter::within_domain_of_token(&cx)?), &filters))?;
-    let groups = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = reply::paged(&cx, filter::by_text(&cx, table::select(&filter::within_domain_of_token(&cx)?), &filters))?;
+    let groups = room.list(move |tx| table::list(tx, &select)).await?;
     reply::page(&cx, &groups)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), group_id(&cx));
-    let group = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let group = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &group)
 }
 
@@ -70,7 +70,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let group = room
         .change(move |tx| {
             let over = wielder.over_domain(tx, &domain_id)?;
-            store::create(tx, &allowed, &over, &actor, &new)
+            table::create(tx, &allowed, &over, &actor, &new)
         })
         .await?;
     reply::created(&cx, &group)
@@ -82,9 +82,9 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     let group = room
         .change(move |tx| {
-            store::get(tx, &allowed, &id)?;
+            table::get(tx, &allowed, &id)?;
             let over = wielder.over_group(tx, &id)?;
-            store::update(tx, &allowed, &over, &actor, &update)
+            table::update(tx, &allowed, &over, &actor, &update)
         })
         .await?;
     reply::show(&cx, &group)
@@ -95,9 +95,9 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
-        store::get(tx, &allowed, &id)?;
+        table::get(tx, &allowed, &id)?;
         let over = wielder.over_group(tx, &id)?;
-        store::delete(tx, &allowed, &over, &actor)
+        table::delete(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()
@@ -108,20 +108,20 @@ async fn list_members(room: Arc<Identity>, cx: Cx) -> Reply {
     // Whoever may see the group sees who is in it; with the token of a domain, those of the domain.
     let everyone = Allowed::for_work("list the users of a group");
     let admitted = filter::domain_of_token(&cx)?.map_or_else(|| everyone.clone(), |own| everyone.at_most_domain(own));
-    let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, user::store::select(&admitted))?)?;
+    let select = reply::paged(&cx, filter::by_name_and_enabled(&cx, user::table::select(&admitted))?)?;
     let users = room
         .list(move |tx| {
-            store::get(tx, &allowed, &id)?;
-            store::members(tx, &id, select.clone())
+            table::get(tx, &allowed, &id)?;
+            table::members(tx, &id, select.clone())
         })
         .await?;
     reply::page(&cx, &users)
 }
 
 async fn check_member(room: Arc<Identity>, cx: Cx) -> Reply {
-    let store::Member { group, user } = allowed_pair(&room, &cx, &CHECK_MEMBER).await?.into_thing();
+    let table::Member { group, user } = allowed_pair(&room, &cx, &CHECK_MEMBER).await?.into_thing();
     let name = user.to_string();
-    if room.read(move |tx| store::is_member(tx, &group, &user)).await? {
+    if room.read(move |tx| table::is_member(tx, &group, &user)).await? {
         return no_content();
     }
     Err(Error::NotFound { kind: "user in group", id: name }.into())
@@ -132,7 +132,7 @@ async fn add_member(room: Arc<Identity>, cx: Cx) -> Reply {
     let (actor, wielder) = (cx.actor(), Wielder::of(&room, &cx).await?);
     room.change(move |tx| {
         let over = wielder.over_group(tx, &allowed.thing().group)?;
-        store::add(tx, &allowed, &over, &actor)
+        table::add(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()
@@ -143,21 +143,21 @@ async fn remove_member(room: Arc<Identity>, cx: Cx) -> Reply {
     let (actor, wielder) = (cx.actor(), Wielder::of(&room, &cx).await?);
     room.change(move |tx| {
         let over = wielder.over_group(tx, &allowed.thing().group)?;
-        store::remove(tx, &allowed, &over, &actor)
+        table::remove(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()
 }
 
 /// Asks the policy about a user and a group. Who may not is told so before learning whether the two exist.
-async fn allowed_pair(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<Allowed<store::Member>, Fault> {
+async fn allowed_pair(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<Allowed<table::Member>, Fault> {
     let (group_id, user_id) = (group_id(cx), UserId::from(cx.param("user_id")));
     let (wanted_group, wanted_user) = (group_id.clone(), user_id.clone());
-    let (group, user) = room.read(move |tx| Ok((store::find(tx, &wanted_group)?, user::store::find(tx, &wanted_user)?))).await?;
+    let (group, user) = room.read(move |tx| Ok((table::find(tx, &wanted_group)?, user::table::find(tx, &wanted_user)?))).await?;
     let target = Target::new()
         .with_optional("target.group.domain_id", group.as_ref().map(|group| group.domain_id.as_str()))
         .with_optional("target.user.domain_id", user.as_ref().map(|user| user.domain_id.as_str()));
-    let allowed = cx.allow(policy, &target, store::Member { group: group_id.clone(), user: user_id.clone() })?;
+    let allowed = cx.allow(policy, &target, table::Member { group: group_id.clone(), user: user_id.clone() })?;
     group.ok_or_else(|| Error::not_found("group", group_id.as_str()))?;
     user.ok_or_else(|| Error::not_found("user", user_id.as_str()))?;
     Ok(allowed)
@@ -167,7 +167,7 @@ fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>>
     let id = group_id(cx);
     async move {
         let wanted = id.clone();
-        let found = room.read(move |tx| store::find(tx, &wanted)).await?;
+        let found = room.read(move |tx| table::find(tx, &wanted)).await?;
         found.map(|_| ()).ok_or_else(|| Error::not_found("group", id.as_str()).into())
     }
 }

@@ -2,7 +2,7 @@
 //! Groups: users who get roles together.
 
 pub mod api;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

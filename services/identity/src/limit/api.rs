@@ -12,13 +12,13 @@ use serde_json::json;
 use super::{
     Limit, LimitUpdate, NewLimit,
     changes::{self, Changeable},
-    store, two_levels,
+    table, two_levels,
 };
 use crate::{
     Identity,
     error::{Error, Result},
     filter,
-    project::store as projects,
+    project::table as projects,
     reply,
     settings::LimitModel,
 };
@@ -66,8 +66,8 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
         ("project_id", "project_id = "),
         ("domain_id", "domain_id = "),
     ];
-    let select = filter::by_text(&cx, store::select(cx.allowed()?, cx.caller()?), &filters);
-    let limits = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_text(&cx, table::select(cx.allowed()?, cx.caller()?), &filters);
+    let limits = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &limits)
 }
 
@@ -75,7 +75,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let id = changes::id::<Limit>(&cx);
     let (limit, domain_of_project) = room
         .read(move |tx| {
-            let limit = store::find(tx, &id)?;
+            let limit = table::find(tx, &id)?;
             let project = limit.as_ref().and_then(|limit| limit.project_id.clone());
             let project = project.map(|id| projects::find(tx, &id)).transpose()?.flatten();
             Ok((limit, project.map(|project| project.domain_id)))
@@ -99,7 +99,7 @@ fn look(room: Arc<Identity>, cx: &Cx) -> impl Future<Output = Result<(), Fault>>
     let id = changes::id::<Limit>(cx);
     async move {
         let wanted = id.clone();
-        let found = room.read(move |tx| store::find(tx, &wanted)).await?;
+        let found = room.read(move |tx| table::find(tx, &wanted)).await?;
         found.map(|_| ()).ok_or_else(|| Error::not_found("limit", id).into())
     }
 }
@@ -110,15 +110,15 @@ impl Changeable for Limit {
     type Update = LimitUpdate;
 
     fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewLimit) -> Result<Self> {
-        store::create(tx, allowed, actor, new)
+        table::create(tx, allowed, actor, new)
     }
 
     fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, update: &LimitUpdate) -> Result<Self> {
-        store::update(tx, allowed, actor, id, update)
+        table::update(tx, allowed, actor, id, update)
     }
 
     fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) -> Result<()> {
-        store::delete(tx, allowed, actor, id)
+        table::delete(tx, allowed, actor, id)
     }
 
     fn check(&self, tx: &mut Tx, model: LimitModel) -> Result<()> {

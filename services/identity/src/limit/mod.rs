@@ -4,7 +4,7 @@
 
 pub mod api;
 pub mod changes;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod two_levels;

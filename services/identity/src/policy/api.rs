@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 
-use super::{DocumentUpdate, NewDocument, store};
+use super::{DocumentUpdate, NewDocument, table};
 use crate::{Identity, filter, reply};
 
 static LIST: Policy = Policy::new("identity:list_policies", READ, "List policies");
@@ -27,34 +27,34 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("type", "type = ")]);
-    let documents = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_text(&cx, table::select(cx.allowed()?), &[("type", "type = ")]);
+    let documents = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &documents)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), policy_id(&cx));
-    let document = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let document = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &document)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewDocument = cx.document("policy").await?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let document = room.write(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
+    let document = room.write(move |tx| table::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &document)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: DocumentUpdate = cx.document("policy").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), policy_id(&cx));
-    let document = room.write(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let document = room.write(move |tx| table::update(tx, &allowed, &actor, &id, &update)).await?;
     reply::show(&cx, &document)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), policy_id(&cx));
-    room.write(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.write(move |tx| table::delete(tx, &allowed, &actor, &id)).await?;
     no_content()
 }
 

@@ -4,7 +4,7 @@
 
 pub mod api;
 pub mod association;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -37,7 +37,7 @@ use types::{DomainId, ProjectId, RoleId};
 
 use crate::{
     assignment::{Place, grants},
-    role::{Role, store::AllRoles},
+    role::{Role, table::AllRoles},
 };
 
 pub use over::{Cloud, Over};

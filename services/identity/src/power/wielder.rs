@@ -19,7 +19,7 @@ use crate::{
     credential::{Credential, blob::is_within},
     delegation::Delegation,
     error::{Error, Result},
-    role::store::AllRoles,
+    role::table::AllRoles,
     token::{Through, ValidToken},
 };
 

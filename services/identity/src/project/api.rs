@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use store::Select;
 use types::{DomainId, ProjectId};
 
-use super::{NewProject, Project, ProjectUpdate, Tag, Tags, as_domain, hierarchy, store as projects};
+use super::{NewProject, Project, ProjectUpdate, Tag, Tags, as_domain, hierarchy, table as projects};
 use crate::{
     Identity,
     assignment::effective,
-    domain::store as domains,
+    domain::table as domains,
     error::{Error, Result},
     filter,
-    limit::{store as limits, two_levels},
+    limit::{table as limits, two_levels},
     power::Wielder,
     reply::{self, linked},
     settings::LimitModel,

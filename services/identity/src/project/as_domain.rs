@@ -10,7 +10,7 @@ use types::{DomainId, ProjectId};
 use super::{NewProject, ProjectUpdate};
 use crate::{
     body::Extra,
-    domain::{Domain, DomainUpdate, NewDomain, store as domains},
+    domain::{Domain, DomainUpdate, NewDomain, table as domains},
     error::{Error, Result},
     power::{Cloud, Over},
     reply::Resource,

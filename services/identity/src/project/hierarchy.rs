@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use store::{Tx, params};
 use types::{DomainId, ProjectId};
 
-use super::{DEEPEST, Project, store as projects};
+use super::{DEEPEST, Project, table as projects};
 use crate::error::{Error, Result};
 
 /// The projects above this one, nearest first.

@@ -4,7 +4,7 @@
 pub mod api;
 pub mod as_domain;
 pub mod hierarchy;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

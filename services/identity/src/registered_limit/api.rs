@@ -7,7 +7,7 @@ use ::store::{Actor, Tx};
 use access::{Allowed, Policy, Scope};
 use api::{Cx, Reply, Routes};
 
-use super::{NewRegisteredLimit, RegisteredLimit, RegisteredLimitUpdate, store};
+use super::{NewRegisteredLimit, RegisteredLimit, RegisteredLimitUpdate, table};
 use crate::{
     Identity,
     error::Result,
@@ -33,14 +33,14 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let filters = [("service_id", "service_id = "), ("region_id", "region_id = "), ("resource_name", "resource_name = ")];
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &filters);
-    let limits = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_text(&cx, table::select(cx.allowed()?), &filters);
+    let limits = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &limits)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), changes::id::<RegisteredLimit>(&cx));
-    let limit = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let limit = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &limit)
 }
 
@@ -50,14 +50,14 @@ impl Changeable for RegisteredLimit {
     type Update = RegisteredLimitUpdate;
 
     fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewRegisteredLimit) -> Result<Self> {
-        store::create(tx, allowed, actor, new)
+        table::create(tx, allowed, actor, new)
     }
 
     fn update(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str, update: &RegisteredLimitUpdate) -> Result<Self> {
-        store::update(tx, allowed, actor, id, update)
+        table::update(tx, allowed, actor, id, update)
     }
 
     fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) -> Result<()> {
-        store::delete(tx, allowed, actor, id)
+        table::delete(tx, allowed, actor, id)
     }
 }

@@ -2,7 +2,7 @@
 //! Registered limits: of each resource of a service, how much a project may have that nothing else was said about.
 
 pub mod api;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -7,7 +7,7 @@ use access::{Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::RoleId;
 
-use super::{NewRole, Role, RoleUpdate, store};
+use super::{NewRole, Role, RoleUpdate, table};
 use crate::{Identity, filter, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
@@ -55,9 +55,9 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     // Without a domain in the query, the roles of the whole cloud.
     let domain = cx.query().get("domain_id").unwrap_or_default();
     let allowed = cx.scope(if domain.is_empty() { &LIST } else { &LIST_OWN })?;
-    let select = filter::by_text(&cx, store::select(&allowed), &[("name", "name = ")]).filter("domain_id = ", domain);
+    let select = filter::by_text(&cx, table::select(&allowed), &[("name", "name = ")]).filter("domain_id = ", domain);
     let select = reply::paged(&cx, select)?;
-    let roles = room.list(move |tx| store::list(tx, &select)).await?;
+    let roles = room.list(move |tx| table::list(tx, &select)).await?;
     reply::page(&cx, &roles)
 }
 
@@ -73,7 +73,7 @@ async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewRole = cx.document("role").await?;
     let (allowed, actor) = (cx.scope(if new.domain_id.is_none() { &CREATE } else { &CREATE_OWN })?, cx.actor());
-    let role = room.change(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
+    let role = room.change(move |tx| table::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &role)
 }
 
@@ -85,7 +85,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let role = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::update(tx, &allowed, &over, &actor, &id, &update)
+            table::update(tx, &allowed, &over, &actor, &id, &update)
         })
         .await?;
     reply::show(&cx, &role)
@@ -97,7 +97,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_cloud(tx)?;
-        store::delete(tx, &allowed, &over, &actor, &id)
+        table::delete(tx, &allowed, &over, &actor, &id)
     })
     .await?;
     no_content()
@@ -105,7 +105,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn known(room: &Identity, cx: &Cx) -> Result<Role, Fault> {
     let id = role_id(cx);
-    Ok(room.read(move |tx| store::get(tx, &id)).await?)
+    Ok(room.read(move |tx| table::get(tx, &id)).await?)
 }
 
 fn role_id(cx: &Cx) -> RoleId {

@@ -11,7 +11,7 @@ use types::RoleId;
 
 use super::{
     Role,
-    store::{self, AllRoles},
+    table::{self, AllRoles},
 };
 use crate::{Identity, error::Error, power::Wielder, reply::Resource};
 
@@ -89,12 +89,12 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let (prior, implied) = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            let pair = (store::get(tx, &prior)?, store::get(tx, &implied)?);
+            let pair = (table::get(tx, &prior)?, table::get(tx, &implied)?);
             // Keystone's `prohibited_implied_role`: nothing may make someone an administrator unawares.
             if pair.1.name == "admin" || AllRoles::load(tx)?.closure([implied.clone()]).contains(&prior) {
                 return Err(Error::Forbidden(format!("{implied} cannot be an implied role of {prior}.")));
             }
-            store::imply(tx, &allowed, &over, &actor, &prior, &implied)?;
+            table::imply(tx, &allowed, &over, &actor, &prior, &implied)?;
             Ok(pair)
         })
         .await?;
@@ -107,7 +107,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_cloud(tx)?;
-        store::imply_no_more(tx, &allowed, &over, &actor, &prior, &implied)
+        table::imply_no_more(tx, &allowed, &over, &actor, &prior, &implied)
     })
     .await?;
     no_content()
@@ -119,7 +119,7 @@ fn known<'a>(all: &'a AllRoles, id: &str) -> Result<&'a Role, Fault> {
 
 fn refuse_not_implied(all: &AllRoles, (prior, implied): (&Role, &Role)) -> Result<(), Fault> {
     let is_there = all.implications.iter().any(|(a, b)| *a == prior.id && *b == implied.id);
-    if is_there { Ok(()) } else { Err(store::not_implied(&prior.id, &implied.id).into()) }
+    if is_there { Ok(()) } else { Err(table::not_implied(&prior.id, &implied.id).into()) }
 }
 
 fn implied_by(cx: &Cx, all: &AllRoles, prior: &RoleId) -> Vec<Value> {

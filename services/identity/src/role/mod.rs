@@ -3,7 +3,7 @@
 
 pub mod api;
 pub mod implied;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

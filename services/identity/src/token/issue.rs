@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Identity,
     error::{Error, Result},
-    user::store as users,
+    user::table as users,
 };
 
 pub struct Issued {

@@ -16,7 +16,7 @@ use crate::{
     trust::{
         Trust,
         delegate::{Delegated, delegated},
-        store as trusts,
+        table as trusts,
     },
     user::{Account, DomainRef},
 };

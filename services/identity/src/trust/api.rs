@@ -12,14 +12,14 @@ use types::{RoleId, Timestamp};
 use super::{
     Trust,
     request::NewTrust,
-    store::{self, Whose},
+    table::{self, Whose},
 };
 use crate::{
     Identity,
     delegation::{DelegatedBy, Delegation},
     error::Error,
     reply::{self, linked},
-    role::{Role, store::AllRoles},
+    role::{Role, table::AllRoles},
 };
 
 static CREATE: Policy =
@@ -80,8 +80,8 @@ async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
         (None, None) => cx.allow(&LIST, &Target::new(), Whose::Everybodys)?,
     };
     refuse_programs(&room, &cx).await?;
-    let select = store::select(&allowed);
-    let trusts = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = table::select(&allowed);
+    let trusts = room.list(move |tx| table::list(tx, &select)).await?;
     let views: Vec<Value> = trusts.iter().map(|trust| brief(&cx, trust)).collect();
     reply::collection(&cx, "trusts", &views)
 }
@@ -99,7 +99,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let (trust, roles) = room
         .change(move |tx| {
             let trust = new.made(tx, delegation.as_ref())?;
-            store::create(tx, &allowed, &actor, &trust)?;
+            table::create(tx, &allowed, &actor, &trust)?;
             Ok((trust, AllRoles::load(tx)?))
         })
         .await?;
@@ -126,7 +126,7 @@ async fn show_role(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (trust, _) = asked_for(&room, &cx, &DELETE).await?;
     let actor = cx.actor();
-    room.change(move |tx| store::delete(tx, &trust, &actor)).await?;
+    room.change(move |tx| table::delete(tx, &trust, &actor)).await?;
     no_content()
 }
 
@@ -134,7 +134,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
 /// as good as gone.
 async fn asked_for(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<(Allowed<Trust>, AllRoles), Fault> {
     let id = cx.param("trust_id").to_owned();
-    let (found, roles) = room.read(move |tx| Ok((store::find(tx, &id)?, AllRoles::load(tx)?))).await?;
+    let (found, roles) = room.read(move |tx| Ok((table::find(tx, &id)?, AllRoles::load(tx)?))).await?;
     let trust = found.filter(Trust::is_usable).ok_or_else(|| Error::not_found("trust", cx.param("trust_id")))?;
     let target = Target::new()
         .with("target.trust.trustor_user_id", trust.trustor.as_str())

@@ -9,7 +9,7 @@ use super::{Trust, chain::Chain};
 use crate::{
     assignment::{Place, effective},
     error::{Error, Result},
-    role::store::AllRoles,
+    role::table::AllRoles,
 };
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ pub mod api;
 pub mod chain;
 pub mod delegate;
 pub mod request;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

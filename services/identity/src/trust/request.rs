@@ -5,13 +5,13 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use store::{Tx, params};
 use types::{ProjectId, RoleId, Timestamp, UserId};
 
-use super::{DEEPEST, Trust, chain::Chain, store as trusts};
+use super::{DEEPEST, Trust, chain::Chain, table as trusts};
 use crate::{
     assignment::{Place, effective},
     delegation::{DelegatedBy, Delegation},
     error::{Error, Result},
-    role::store::AllRoles,
-    user::store as users,
+    role::table::AllRoles,
+    user::table as users,
 };
 
 #[derive(Debug, Clone, Deserialize)]

@@ -9,7 +9,7 @@ use api::{Access, Cx, Fault, Reply, Routes, no_content};
 use types::{Timestamp, UserId};
 use words::{Comparison, conditions};
 
-use super::{NewUser, Password, PasswordChange, User, UserRef, UserUpdate, inactivity, password::Hashed, store};
+use super::{NewUser, Password, PasswordChange, User, UserRef, UserUpdate, inactivity, password::Hashed, table};
 use crate::{Identity, assignment, delegation::Delegation, error::Error, filter, group, power::Wielder, project, reply};
 
 static LIST: Policy = Policy::new(
@@ -60,11 +60,11 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_name_and_enabled(&cx, store::select(&filter::within_domain_of_token(&cx)?))?;
+    let select = filter::by_name_and_enabled(&cx, table::select(&filter::within_domain_of_token(&cx)?))?;
     let select = filter::by_text(&cx, select, &[("domain_id", "domain_id = ")]);
     let select = by_federation(&cx, by_password_expiry(&cx, select)?);
     let select = reply::paged(&cx, select)?;
-    let users = room.list(move |tx| store::list(tx, &select)).await?;
+    let users = room.list(move |tx| table::list(tx, &select)).await?;
     reply::page(&cx, &users)
 }
 
@@ -81,7 +81,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let user = room
         .change(move |tx| {
             let over = wielder.over_domain(tx, &domain_id)?;
-            store::create(tx, &allowed, &over, &actor, &new, hash.as_ref())
+            table::create(tx, &allowed, &over, &actor, &new, hash.as_ref())
         })
         .await?;
     reply::created(&cx, &user)
@@ -97,12 +97,12 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let rules = Arc::clone(&room.settings.security_compliance);
     let user = room
         .change(move |tx| {
-            store::get(tx, &allowed, &id)?;
+            table::get(tx, &allowed, &id)?;
             let over = wielder.over_user(tx, &id)?;
-            store::update(tx, &allowed, &over, &actor, &update, hash.as_ref())?;
+            table::update(tx, &allowed, &over, &actor, &update, hash.as_ref())?;
             // Its options may exempt it from the rule for inactive users, or no longer.
             inactivity::settle(tx, &rules, &id)?;
-            store::get(tx, &allowed, &id)
+            table::get(tx, &allowed, &id)
         })
         .await?;
     reply::show(&cx, &user)
@@ -112,9 +112,9 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), user_id(&cx));
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
-        store::get(tx, &allowed, &id)?;
+        table::get(tx, &allowed, &id)?;
         let over = wielder.over_user(tx, &id)?;
-        store::delete(tx, &allowed, &over, &actor)
+        table::delete(tx, &allowed, &over, &actor)
     })
     .await?;
     no_content()
@@ -130,7 +130,7 @@ async fn change_password(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let mut actor = cx.actor();
     actor.user_id = Some(account.id.to_string());
     actor.name = account.name.clone();
-    room.change(move |tx| store::change_password(tx, &actor, &account.id, &hash)).await?;
+    room.change(move |tx| table::change_password(tx, &actor, &account.id, &hash)).await?;
     no_content()
 }
 
@@ -142,7 +142,7 @@ async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn list_groups(room: Arc<Identity>, cx: Cx) -> Reply {
     let id = asked_for(&room, &cx, &LIST_GROUPS).await?.id;
-    let mut groups: Vec<group::Membership> = room.list(move |tx| group::store::of_user(tx, &id)).await?;
+    let mut groups: Vec<group::Membership> = room.list(move |tx| group::table::of_user(tx, &id)).await?;
     if let Some(own) = filter::domain_of_token(&cx)? {
         groups.retain(|membership| membership.group.domain_id == *own);
     }
@@ -153,7 +153,7 @@ async fn list_groups(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn asked_for(room: &Identity, cx: &Cx, policy: &'static Policy) -> Result<User, Fault> {
     let id = user_id(cx);
     let wanted = id.clone();
-    let found = room.read(move |tx| store::find(tx, &wanted)).await?;
+    let found = room.read(move |tx| table::find(tx, &wanted)).await?;
     let target = Target::new().with("user_id", id.as_str());
     let target = match &found {
         None => target,

@@ -6,7 +6,7 @@
 use store::{Actor, Event, Tx, params};
 use types::{Secret, Timestamp, UserId};
 
-use super::{Account, UserRef, store as users};
+use super::{Account, UserRef, table as users};
 use crate::{
     Identity,
     error::{Error, Result},

@@ -12,7 +12,7 @@ use std::{
 use store::{Actor, Tx, params};
 use types::{Timestamp, UserId};
 
-use super::{options::UserOptions, store as users};
+use super::{options::UserOptions, table as users};
 use crate::{Identity, change, error::Result, settings::SecurityCompliance};
 
 /// A login asks the rule itself; this is how long tokens and lists may lag behind midnight.

@@ -9,7 +9,7 @@ pub mod password;
 mod reset;
 #[cfg(test)]
 mod rules_tests;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@
 use store::{Actor, Tx, params};
 use types::{Secret, UserId};
 
-use super::{DomainRef, UserRef, password::Hashed, store as users};
+use super::{DomainRef, UserRef, password::Hashed, table as users};
 use crate::{
     Identity, domain,
     error::{Error, Result},

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::{Judge, Meter, give_up, keep, range, receive};
 use crate::{
     Error, Image, StoreSettings,
-    image::{Reach, Row, Status, store},
+    image::{Reach, Row, Status, table},
     policy, quota,
     settings::Transfers,
 };
@@ -83,7 +83,7 @@ async fn stage(room: Arc<Image>, mut cx: Cx) -> Reply {
 /// Who may not send this image its data does not wait for his turn to be told so.
 async fn check_may(room: &Image, cx: &Cx, reach: &Reach) -> Result<(), Error> {
     let (id, reach) = (cx.param("id").to_owned(), reach.clone());
-    room.store.read(move |tx| store::get_own(tx, &reach, &id).map(drop)).await
+    room.store.read(move |tx| table::get_own(tx, &reach, &id).map(drop)).await
 }
 
 /// Waits, before the image is told of anything, until this project's turn has come to send data.
@@ -122,7 +122,7 @@ fn announced(cx: &Cx) -> Result<Option<u64>, Fault> {
 async fn begin(room: &Image, cx: &Cx, reach: Reach, status: Status) -> Result<Row, Error> {
     let (id, actor, limits) = (cx.param("id").to_owned(), cx.actor(), room.settings.quota);
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &reach, &id)?;
+        let before = table::get_own(tx, &reach, &id)?;
         match before.status {
             Status::Queued => {}
             Status::Saving | Status::Uploading | Status::Importing => {
@@ -137,7 +137,7 @@ async fn begin(room: &Image, cx: &Cx, reach: Reach, status: Status) -> Result<Ro
         quota::check_uploading(tx, &limits, &before.owner, &before.id)?;
         let mut after = Row { status, ..before.clone() };
         after.forget_locations();
-        store::update(tx, &actor, &before, &after)
+        table::update(tx, &actor, &before, &after)
     });
     let image = write.await?;
     work::crash::point("image.data.begun");
@@ -163,12 +163,12 @@ pub async fn take(
     let (id, actor, to, limits) = (image.id.clone(), actor.clone(), to.id.clone(), room.settings.quota);
     let write = room.store.write(move |tx| {
         // Its name may have been changed meanwhile; only that it still waits for this data matters.
-        let before = store::find(tx, id.as_str())?.filter(|image| image.status == Status::Saving).ok_or(Error::Gone)?;
+        let before = table::find(tx, id.as_str())?.filter(|image| image.status == Status::Saving).ok_or(Error::Gone)?;
         quota::check_bytes(tx, &limits, &before.owner, &id, facts.size.unsigned_abs())?;
         let mut after = Row { status: Status::Active, data: Some(facts.clone()), ..before.clone() };
         after.place.stores.insert(to.clone());
-        store::reserve(tx, &id, 0)?;
-        store::update(tx, &actor, &before, &after).map(drop)
+        table::reserve(tx, &id, 0)?;
+        table::update(tx, &actor, &before, &after).map(drop)
     });
     write.await?;
     work::crash::point("image.data.active");
@@ -194,11 +194,11 @@ async fn take_staged(
     Threads::for_bytes().run(image.owner.as_str(), move || received.publish(&path)).await??;
     work::crash::point("image.stage.kept");
     let write = room.store.write(move |tx| {
-        let before = store::find(tx, id.as_str())?.filter(|image| image.status == Status::Uploading).ok_or(Error::Gone)?;
+        let before = table::find(tx, id.as_str())?.filter(|image| image.status == Status::Uploading).ok_or(Error::Gone)?;
         let mut after = before.clone();
         after.place.staged = Some(size);
-        store::reserve(tx, &id, 0)?;
-        store::update(tx, &actor, &before, &after).map(drop)
+        table::reserve(tx, &id, 0)?;
+        table::update(tx, &actor, &before, &after).map(drop)
     });
     write.await
 }
@@ -227,7 +227,7 @@ pub fn disk(image: &Row) -> Format {
 
 async fn download(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::DOWNLOAD)?);
-    let image = room.store.read(move |tx| store::get(tx, &reach, &id)).await?;
+    let image = room.store.read(move |tx| table::get(tx, &reach, &id)).await?;
     if image.status == Status::Deactivated {
         let target = access::Target::in_project(&image.owner);
         cx.check(&policy::DOWNLOAD_DEACTIVATED, &target)

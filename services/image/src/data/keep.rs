@@ -10,7 +10,7 @@ use types::ImageId;
 use super::{Received, released};
 use crate::{
     Error, Image, StoreSettings,
-    image::{Row, Status, store},
+    image::{Row, Status, table},
 };
 
 /// Keeps what was received as the data of `image` in `store`. The row is told first that the blob is held, and is told
@@ -20,14 +20,14 @@ pub async fn keep(room: &Image, actor: &Actor, image: &ImageId, to: &StoreSettin
     let _one_at_a_time = room.locks.lock(&blob).await;
     let (id, actor, store_id) = (image.clone(), actor.clone(), to.id.clone());
     let write = room.store.write(move |tx| {
-        let before = store::find(tx, id.as_str())?.ok_or(Error::Gone)?;
+        let before = table::find(tx, id.as_str())?.ok_or(Error::Gone)?;
         let mut after = before.clone();
         if after.place.blob.as_ref().is_some_and(|known| *known != blob) {
             return Err(Error::Conflict("The image has other data already.".into()));
         }
         after.place.blob = Some(blob.clone());
         after.place.holds.insert(store_id.clone());
-        store::update(tx, &actor, &before, &after).map(|image| image.owner.to_string())
+        table::update(tx, &actor, &before, &after).map(|image| image.owner.to_string())
     });
     let owner = write.await?;
     work::crash::point("image.data.held");
@@ -50,12 +50,12 @@ pub async fn forget(room: &Image, image: &Row) {
 pub async fn give_up(room: &Image, actor: &Actor, id: &ImageId) {
     let (wanted, actor) = (id.clone(), actor.clone());
     let write = room.store.write(move |tx| {
-        let Some(before) = store::find(tx, wanted.as_str())? else { return Ok(None) };
+        let Some(before) = table::find(tx, wanted.as_str())? else { return Ok(None) };
         if matches!(before.status, Status::Active | Status::Deactivated) {
             return Ok(None);
         }
-        store::reserve(tx, &before.id, 0)?;
-        store::update(tx, &actor, &before, &before.without_data())?;
+        table::reserve(tx, &before.id, 0)?;
+        table::update(tx, &actor, &before, &before.without_data())?;
         Ok::<_, Error>(Some(before))
     });
     match write.await {

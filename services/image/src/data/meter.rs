@@ -7,7 +7,7 @@ use types::ImageId;
 
 use crate::{
     Error, Image,
-    image::{Status, store},
+    image::{Status, table},
     quota, task,
 };
 
@@ -57,7 +57,7 @@ impl Meter {
         let (id, waits, quota) = (self.image.clone(), self.waits, self.room.settings.quota);
         let progress = self.task.clone().filter(|_| self.granted > 0).map(|task| (task, self.granted >> 20));
         let write = self.room.store.write(move |tx| {
-            let image = store::find(tx, id.as_str())?.filter(|image| image.status == waits).ok_or(Error::Gone)?;
+            let image = table::find(tx, id.as_str())?.filter(|image| image.status == waits).ok_or(Error::Gone)?;
             let granted = if waits == Status::Uploading {
                 quota::grant_staged(tx, &quota, &image.owner, &id, total, likes)?
             } else {
@@ -65,9 +65,9 @@ impl Meter {
                 quota::grant_bytes(tx, &quota, &image.owner, &id, kept + total, kept + likes)? - kept
             };
             if let Some((task, done)) = &progress {
-                task::store::note(tx, task, &format!("Copied {done} MiB"))?;
+                task::table::note(tx, task, &format!("Copied {done} MiB"))?;
             }
-            store::reserve(tx, &id, i64::try_from(granted).unwrap_or(i64::MAX))?;
+            table::reserve(tx, &id, i64::try_from(granted).unwrap_or(i64::MAX))?;
             Ok::<_, Error>(granted)
         });
         self.granted = write.await?.min(stretch);

@@ -12,7 +12,7 @@ use types::{ImageId, Timestamp};
 
 use crate::{
     Error, Image,
-    image::{Row, Status, store},
+    image::{Row, Status, table},
     stores::place::{Place, remove_file},
 };
 
@@ -147,12 +147,12 @@ pub async fn remove(room: &Image, named: &Named) -> Result<(), Error> {
 
 pub fn is_wanted(tx: &mut Tx, named: &Named) -> Result<bool, Error> {
     match &named.place {
-        Where::Store(id) => store::is_held(tx, id, &named.name),
-        Where::Near => store::is_known(tx, &named.name),
+        Where::Store(id) => table::is_held(tx, id, &named.name),
+        Where::Near => table::is_known(tx, &named.name),
         Where::Staging => {
             let is_staged =
                 |image: Row| image.place.staged.is_some() || matches!(image.status, Status::Uploading | Status::Importing);
-            Ok(store::find(tx, &named.name)?.is_some_and(is_staged))
+            Ok(table::find(tx, &named.name)?.is_some_and(is_staged))
         }
     }
 }

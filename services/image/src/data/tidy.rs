@@ -8,7 +8,7 @@ use ::store::Actor;
 use super::released::{self, Named, Where};
 use crate::{
     Error, Image, StoreSettings,
-    image::{Row, Status, store},
+    image::{Row, Status, table},
     stores::place::Place,
     task,
 };
@@ -27,13 +27,13 @@ pub async fn prepare(room: &Image) -> Result<(), Error> {
 /// would be taken for broken ones.
 pub async fn tidy(room: &Image) -> Result<(), Error> {
     let write = room.store.write(move |tx| {
-        task::store::forget_expired(tx)?;
-        let mut broken = store::with_status(tx, Status::Saving)?;
-        let uploading = store::with_status(tx, Status::Uploading)?;
+        task::table::forget_expired(tx)?;
+        let mut broken = table::with_status(tx, Status::Saving)?;
+        let uploading = table::with_status(tx, Status::Uploading)?;
         broken.extend(uploading.into_iter().filter(|image| image.place.staged.is_none()));
         for before in broken {
-            store::reserve(tx, &before.id, 0)?;
-            store::update(tx, &Actor::system("image.tidy"), &before, &before.without_data())?;
+            table::reserve(tx, &before.id, 0)?;
+            table::update(tx, &Actor::system("image.tidy"), &before, &before.without_data())?;
         }
         Ok::<_, Error>(())
     });
@@ -79,7 +79,7 @@ fn is_partial(name: &str) -> bool {
 /// What lies in a store, or waits or is near by, of which these tables know nothing. A bucket that does not answer is passed
 /// over: the cloud goes on without it.
 pub async fn strays(room: &Image) -> Result<Vec<Named>, Error> {
-    let known = |tx: &mut ::store::Tx| Ok::<_, Error>((store::held(tx)?, store::with_data_on_its_way(tx)?, released::all(tx)?));
+    let known = |tx: &mut ::store::Tx| Ok::<_, Error>((table::held(tx)?, table::with_data_on_its_way(tx)?, released::all(tx)?));
     let (held, staged, released) = room.store.list(known).await?;
     let mut expected: HashSet<Named> = released.into_iter().collect();
     let staged = staged.into_iter().map(|image| Named { place: Where::Staging, name: image.into_string() });
@@ -115,7 +115,7 @@ async fn adopt(room: &Image) -> Result<(), Error> {
     let Some((store, folder)) = folders.into_iter().next() else { return Ok(()) };
     let old: Vec<Row> = room
         .store
-        .list(|tx| store::with_status(tx, Status::Active))
+        .list(|tx| table::with_status(tx, Status::Active))
         .await?
         .into_iter()
         .filter(|image| image.place.blob.is_none())
@@ -137,7 +137,7 @@ async fn adopt(room: &Image) -> Result<(), Error> {
             after.place.blob = Some(sha512.clone());
             after.place.holds.insert(id.clone());
             after.place.stores.insert(id.clone());
-            store::update(tx, &Actor::system("image.adopt"), &image, &after).map(drop)
+            table::update(tx, &Actor::system("image.adopt"), &image, &after).map(drop)
         });
         write.await?;
         tokio::fs::remove_file(&from).await.map_err(|cause| Error::file(&from, cause))?;

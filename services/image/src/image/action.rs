@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::Policy;
 use api::{Access, Cx, Reply, Routes, no_content};
 
-use super::{Reach, Row, Status, store};
+use super::{Reach, Row, Status, table};
 use crate::{Error, Image, policy};
 
 pub fn routes() -> Routes<Image> {
@@ -28,7 +28,7 @@ async fn reactivate(room: Arc<Image>, cx: Cx) -> Reply {
 async fn turn(room: Arc<Image>, cx: Cx, policy: &'static Policy, status: Status) -> Reply {
     let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, policy)?, cx.actor());
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &reach, &id)?;
+        let before = table::get_own(tx, &reach, &id)?;
         match before.status {
             // Asked twice, it is as it shall be.
             same if same == status => return Ok(()),
@@ -38,7 +38,7 @@ async fn turn(room: Arc<Image>, cx: Cx, policy: &'static Policy, status: Status)
                 return Err(Error::Forbidden(format!("Not allowed to turn an image that is {from} into one that is {to}.")));
             }
         }
-        store::update(tx, &actor, &before, &Row { status, ..before.clone() }).map(drop)
+        table::update(tx, &actor, &before, &Row { status, ..before.clone() }).map(drop)
     });
     write.await?;
     no_content()

@@ -7,7 +7,7 @@ use api::{Access, Cx, Fault, Reply, Routes, created, json, no_content};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::{Reach, Row, action, attributes::Attributes, list, patch, store, tag};
+use super::{Reach, Row, action, attributes::Attributes, list, patch, table, tag};
 use crate::{Error, Image, data, location, policy, quota};
 
 pub fn routes() -> Routes<Image> {
@@ -42,7 +42,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
     let (actor, kept, limits) = (cx.actor(), image.clone(), room.settings.quota);
     let write = room.store.write(move |tx| {
         quota::check_count(tx, &limits, &kept.owner)?;
-        store::insert(tx, &actor, &kept)
+        table::insert(tx, &actor, &kept)
     });
     write.await?;
     let mut response = created(&room.view(&cx, image.clone())?)?;
@@ -60,7 +60,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::SHOW)?);
-    let image = room.store.read(move |tx| store::get(tx, &reach, &id)).await?;
+    let image = room.store.read(move |tx| table::get(tx, &reach, &id)).await?;
     json(StatusCode::OK, &room.view(&cx, image)?)
 }
 
@@ -68,7 +68,7 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     let (edits, changes) = patch::read(&mut cx).await?;
     let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::MODIFY)?, cx.actor());
     let asked = reach.clone();
-    let before = room.store.read(move |tx| store::get_own(tx, &asked, &id)).await?;
+    let before = room.store.read(move |tx| table::get_own(tx, &asked, &id)).await?;
     let mut after = before.clone();
     if !edits.is_empty() {
         location::check_may(&room, &cx, &before, &edits)?;
@@ -88,18 +88,18 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     for change in changes {
         change.apply(&attributes, &mut after)?;
     }
-    let image = room.store.write(move |tx| store::update(tx, &actor, &before, &after)).await?;
+    let image = room.store.write(move |tx| table::update(tx, &actor, &before, &after)).await?;
     json(StatusCode::OK, &room.view(&cx, image)?)
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::DELETE)?, cx.actor());
     let write = room.store.write(move |tx| {
-        let image = store::get_own(tx, &reach, &id)?;
+        let image = table::get_own(tx, &reach, &id)?;
         if image.protected {
             return Err(Error::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
         }
-        store::delete(tx, &actor, &image)?;
+        table::delete(tx, &actor, &image)?;
         Ok(image)
     });
     let image = write.await?;

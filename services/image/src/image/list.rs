@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use types::{ProjectId, Timestamp};
 use words::{Comparison, conditions};
 
-use super::{Row, Visibility, store};
+use super::{Row, Visibility, table};
 use crate::{Image, member};
 
 const HABITS: PagingHabits =
@@ -26,7 +26,7 @@ pub async fn list(room: Arc<Image>, cx: Cx) -> Reply {
         ::store::Error::MarkerNotFound => Fault::bad_request("Invalid marker: no image that you see has this id."),
         other => other.into(),
     })?;
-    let images: Vec<Row> = rows.iter().map(store::from_columns).collect::<Result<_, _>>()?;
+    let images: Vec<Row> = rows.iter().map(table::from_columns).collect::<Result<_, _>>()?;
     let full = paging.limit.is_some_and(|limit| limit > 0 && images.len() >= limit);
     let last = images.last().filter(|_| full).map(|last| last.id.to_string());
     let views: Vec<Value> = images.into_iter().map(|image| room.view(&cx, image)).collect::<Result<_, _>>()?;
@@ -127,7 +127,7 @@ fn visible(cx: &Cx) -> Result<Select, Fault> {
         )));
     }
     let member_status: Sql = if asked == "all" { "%".into() } else { asked.into() };
-    let select = Select::new("images", store::COLUMNS);
+    let select = Select::new("images", table::COLUMNS);
     // What was shared with this project, and taken as the query says.
     macro_rules! shared {
         ($rest:literal) => {

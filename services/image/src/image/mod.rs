@@ -20,7 +20,7 @@ mod list;
 mod patch;
 mod protect;
 mod reach;
-pub mod store;
+pub mod table;
 mod tag;
 mod view;
 

@@ -53,7 +53,7 @@ impl Reach {
             return Ok(true);
         }
         match sees.scope().project() {
-            Some(project) if image.visibility == Visibility::Shared => member::store::is_member(tx, &image.id, project),
+            Some(project) if image.visibility == Visibility::Shared => member::table::is_member(tx, &image.id, project),
             _ => Ok(false),
         }
     }

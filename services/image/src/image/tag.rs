@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use api::{Access, Cx, Reply, Routes, no_content};
 
-use super::{Reach, check_text, store};
+use super::{Reach, check_text, table};
 use crate::{Error, Image, policy};
 
 pub fn routes() -> Routes<Image> {
@@ -47,10 +47,10 @@ async fn change(
 ) -> Reply {
     let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(cx, &policy::MODIFY)?, cx.actor());
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &reach, &id)?;
+        let before = table::get_own(tx, &reach, &id)?;
         let mut after = before.clone();
         change(&mut after.tags)?;
-        store::update(tx, &actor, &before, &after)
+        table::update(tx, &actor, &before, &after)
     });
     write.await?;
     no_content()

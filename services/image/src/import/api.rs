@@ -56,7 +56,7 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
         let is_copy = ask.method.name == METHODS[2];
         let read = room
             .store
-            .read(move |tx| if is_copy { image::store::get(tx, &reach, &id) } else { image::store::get_own(tx, &reach, &id) });
+            .read(move |tx| if is_copy { image::table::get(tx, &reach, &id) } else { image::table::get_own(tx, &reach, &id) });
         read.await?
     };
     let method = read_method(&room, ask.method)?;
@@ -81,9 +81,9 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
         "import_req": {"method": {"name": name}, "all_stores": ask.all_stores, "all_stores_must_succeed": order.all_must_succeed},
     });
     let write = room.store.write(move |tx| {
-        let before = image::store::get(tx, &reach, &id)?;
+        let before = image::table::get(tx, &reach, &id)?;
         check_state(&before, &order.method)?;
-        if task::store::is_busy(tx, &id)? {
+        if task::table::is_busy(tx, &id)? {
             return Err(Error::Conflict(format!("Image {id} has an import under way already; wait for it to end.")));
         }
         quota::check_uploading(tx, &limits, &before.owner, &before.id)?;
@@ -93,8 +93,8 @@ async fn import(room: Arc<Image>, mut cx: Cx) -> Reply {
         } else {
             after.properties.extend(injected.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
         }
-        image::store::update(tx, &actor, &before, &after)?;
-        task::store::insert(tx, &actor, &task::Row::new(task::Kind::Import, &before, &actor, input.clone()))
+        image::table::update(tx, &actor, &before, &after)?;
+        task::table::insert(tx, &actor, &task::Row::new(task::Kind::Import, &before, &actor, input.clone()))
     });
     write.await?;
     Ok(empty(StatusCode::ACCEPTED))

@@ -134,8 +134,8 @@ async fn tell(room: &Image, task: &task::Row, image: &Row, mut percent: watch::R
         let message = format!("Converted {} %", *percent.borrow_and_update());
         let (id, task, waits) = (image.id.to_string(), task.id.clone(), image.status);
         let write = room.store.write(move |tx| {
-            image::store::find(tx, &id)?.filter(|image| image.status == waits).ok_or(Error::Gone)?;
-            task::store::note(tx, &task, &message)
+            image::table::find(tx, &id)?.filter(|image| image.status == waits).ok_or(Error::Gone)?;
+            task::table::note(tx, &task, &message)
         });
         if let Err(error) = write.await {
             return error;
@@ -160,12 +160,12 @@ mod tests {
         let talk = it.member();
         let id = create(&talk, "qcow2").await;
         let key = id.clone();
-        let image = it.room.store.read(move |tx| image::store::find(tx, &key)).await.unwrap().unwrap();
+        let image = it.room.store.read(move |tx| image::table::find(tx, &key)).await.unwrap().unwrap();
         // Of a kind that no reconciler takes up: it is over already.
         let mut task = task::Row::new(Kind::Import, &image, &store::Actor::system("test"), json!({}));
         task.status = task::Status::Success;
         let kept = task.clone();
-        let insert = move |tx: &mut store::Tx| task::store::insert(tx, &store::Actor::system("test"), &kept);
+        let insert = move |tx: &mut store::Tx| task::table::insert(tx, &store::Actor::system("test"), &kept);
         it.room.store.write(insert).await.unwrap();
 
         let (told, heard) = watch::channel(0);

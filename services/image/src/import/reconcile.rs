@@ -32,12 +32,12 @@ impl KeyedReconciler for Importer {
         let after = after.to_owned();
         // So many of each project, so that the imports of one do not fill all that is under way.
         let each = (self.room.transfers.each() / 2).max(1);
-        self.room.store.list(move |tx| task::store::unfinished(tx, each, &after, limit)).await.map_err(|error| error.to_string())
+        self.room.store.list(move |tx| task::table::unfinished(tx, each, &after, limit)).await.map_err(|error| error.to_string())
     }
 
     async fn converge(&self, key: &str) -> Result<Step, String> {
         let id = key.to_owned();
-        let found = self.room.store.read(move |tx| task::store::find(tx, &id)).await.map_err(|error| error.to_string())?;
+        let found = self.room.store.read(move |tx| task::table::find(tx, &id)).await.map_err(|error| error.to_string())?;
         let Some(task) = found.filter(|task| !task.status.is_over()) else { return Ok(Step::Settled) };
         let task = self.set(&task, |task| task.status = task::Status::Processing).await?;
         let _turn = self.room.transfers.turn(&task.owner).await;
@@ -90,9 +90,9 @@ impl Importer {
         let mut wanted = task.clone();
         change(&mut wanted);
         let write = self.room.store.write(move |tx| {
-            let Some(before) = task::store::find(tx, &wanted.id)? else { return Ok(wanted.clone()) };
+            let Some(before) = task::table::find(tx, &wanted.id)? else { return Ok(wanted.clone()) };
             if before.status != wanted.status {
-                task::store::update(tx, &wanted.actor(), &before, &wanted)?;
+                task::table::update(tx, &wanted.actor(), &before, &wanted)?;
             }
             Ok::<_, Error>(wanted.clone())
         });
@@ -107,14 +107,14 @@ impl Importer {
         let label_stays = order.is_some_and(|order| order.label_stays);
         let (kind, actor) = (task.kind, task.actor());
         let write = self.room.store.write(move |tx| {
-            let Some(before) = image::store::find(tx, &id)? else { return Ok(None) };
-            image::store::reserve(tx, &before.id, 0)?;
+            let Some(before) = image::table::find(tx, &id)? else { return Ok(None) };
+            image::table::reserve(tx, &before.id, 0)?;
             if kind == Kind::Whole && before.status == Status::Importing {
-                image::store::delete(tx, &actor, &before)?;
+                image::table::delete(tx, &actor, &before)?;
                 return Ok(Some(before));
             }
             let after = if is_copy { copy_undone(&before, &targets) } else { import_undone(&before, &targets, label_stays) };
-            image::store::update(tx, &actor, &before, &after)?;
+            image::table::update(tx, &actor, &before, &after)?;
             Ok::<_, Error>(Some(before))
         });
         if let Some(before) = write.await? {

@@ -99,7 +99,7 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
     let limits = room.settings.quota;
     let actor = task.actor();
     let write = room.store.write(move |tx| {
-        let before = image::store::find(tx, &id)?.ok_or(Error::Gone)?;
+        let before = image::table::find(tx, &id)?.ok_or(Error::Gone)?;
         let mut after = Row { data: Some(facts.clone()), ..before.clone() }.in_formats(formats.clone());
         after.place.declared = before.place.declared.clone().or_else(|| Some(before.formats()).filter(|said| *said != formats));
         if let Some(said) = &said {
@@ -112,8 +112,8 @@ async fn fill(room: &Image, task: &task::Row, order: &Order, image: &Row, to: &S
             after.place.declared = None;
         }
         quota::check_bytes(tx, &limits, &before.owner, &before.id, after.bytes_kept())?;
-        image::store::reserve(tx, &before.id, 0)?;
-        image::store::update(tx, &actor, &before, &after).map(drop)
+        image::table::reserve(tx, &before.id, 0)?;
+        image::table::update(tx, &actor, &before, &after).map(drop)
     });
     write.await?;
     work::crash::point("image.import.kept");
@@ -201,7 +201,7 @@ async fn of_owner(room: &Image, task: &task::Row, id: &str) -> Result<Row, Error
     let owner = ProjectId::new(task.owner.as_str());
     let allowed = Allowed::<Scope>::for_work("image.import").in_project(&owner).ok_or(Error::Gone)?;
     let (id, reach) = (id.to_owned(), image::Reach::of_work(allowed));
-    room.store.read(move |tx| image::store::get(tx, &reach, &id)).await
+    room.store.read(move |tx| image::table::get(tx, &reach, &id)).await
 }
 
 fn no_data(id: &str) -> Error {
@@ -210,7 +210,7 @@ fn no_data(id: &str) -> Error {
 
 async fn find(room: &Image, id: &str) -> Result<Row, Error> {
     let id = id.to_owned();
-    room.store.read(move |tx| image::store::find(tx, &id)?.ok_or(Error::Gone)).await
+    room.store.read(move |tx| image::table::find(tx, &id)?.ok_or(Error::Gone)).await
 }
 
 async fn change(
@@ -221,10 +221,10 @@ async fn change(
 ) -> Result<(), Error> {
     let (id, actor) = (id.to_owned(), task.actor());
     let write = room.store.write(move |tx| {
-        let before = image::store::find(tx, &id)?.ok_or(Error::Gone)?;
+        let before = image::table::find(tx, &id)?.ok_or(Error::Gone)?;
         let mut after = before.clone();
         change(&mut after);
-        image::store::update(tx, &actor, &before, &after).map(drop)
+        image::table::update(tx, &actor, &before, &after).map(drop)
     });
     write.await
 }

@@ -44,7 +44,7 @@ async fn add(room: Arc<Image>, mut cx: Cx) -> Reply {
     let New { url, validation_data } = cx.json().await?;
     let (id, reach, actor) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::ADD_LOCATION)?, cx.actor());
     let (wanted, asked) = (id.clone(), reach.clone());
-    room.store.read(move |tx| image::store::get_own(tx, &asked, &wanted)).await?;
+    room.store.read(move |tx| image::table::get_own(tx, &asked, &wanted)).await?;
     // Where locations are not for tenants, they are still for the operator and for services: those see all images.
     if !room.settings.show_multiple_locations && !reach.allowed()?.scope().is_all() {
         return Err(Fault::forbidden("It's not allowed to add locations if locations are invisible."));
@@ -66,7 +66,7 @@ fn read_validation(data: ValidationData) -> Result<Option<Expected>, Fault> {
 
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::GET_LOCATION)?);
-    let image = room.store.read(move |tx| image::store::get(tx, &reach, &id)).await?;
+    let image = room.store.read(move |tx| image::table::get(tx, &reach, &id)).await?;
     let blob = image.place.blob.clone().unwrap_or_default();
     let location = |store: String| -> Option<Value> {
         let url = room.settings.store(&store)?.place.url(&blob);

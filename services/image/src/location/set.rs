@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{Edited, Expected, Label, Said, say::Asked};
 use crate::{
     Error, Image,
-    image::{Reach, Row, Status, store},
+    image::{Reach, Row, Status, table},
     import::{self, Method, Order},
     quota, task,
 };
@@ -45,14 +45,14 @@ pub async fn set(room: &Arc<Image>, reach: Reach, actor: Actor, before: Row, edi
     work::crash::point("image.location.compared");
     labels.insert(place, Label { url: asked.url, metadata: asked.metadata, store: None });
     let write = room.store.write(move |tx| {
-        let now = store::get_own(tx, &reach, before.id.as_str())?;
+        let now = table::get_own(tx, &reach, before.id.as_str())?;
         // What else became of it meanwhile is no hindrance.
         if now.locations != before.locations || now.place.stores != before.place.stores || now.status != Status::Active {
             return Err(Error::Store(::store::Error::Conflict));
         }
         let mut after = now.clone();
         after.locations.clone_from(&labels);
-        store::update(tx, &actor, &now, &after)
+        table::update(tx, &actor, &now, &after)
     });
     Ok(write.await?)
 }
@@ -68,7 +68,7 @@ async fn give(room: &Arc<Image>, reach: Reach, actor: Actor, before: Row, asked:
     let mut wake = room.store.watch(&["image_task"]);
     let ended = loop {
         let task_id = begun.clone();
-        let found = room.store.read(move |tx| task::store::find(tx, &task_id)).await?;
+        let found = room.store.read(move |tx| task::table::find(tx, &task_id)).await?;
         match found.filter(|task| task.status.is_over()) {
             Some(task) => break Some(task),
             None if Instant::now() >= deadline => break None,
@@ -80,7 +80,7 @@ async fn give(room: &Arc<Image>, reach: Reach, actor: Actor, before: Row, asked:
         let status = status.and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok());
         return Err(Fault::new(status.unwrap_or(StatusCode::BAD_REQUEST), task.message));
     }
-    Ok(room.store.read(move |tx| store::get_own(tx, &reach, &id)).await?)
+    Ok(room.store.read(move |tx| table::get_own(tx, &reach, &id)).await?)
 }
 
 /// Records that an image gets its data from a location. Answers the id of the task that sees to it.
@@ -90,7 +90,7 @@ pub async fn begin(room: &Image, reach: Reach, actor: Actor, id: String, gift: G
     let method = Method::WebDownload { uri: url.clone() };
     let order = Order { method, stores: vec![store.clone()], all_must_succeed: true, expected, label_stays };
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &reach, &id)?;
+        let before = table::get_own(tx, &reach, &id)?;
         if before.status != Status::Queued {
             let word = before.status.as_str();
             return Err(Error::Conflict(format!("It's not allowed to add locations if image status is {word}.")));
@@ -100,10 +100,10 @@ pub async fn begin(room: &Image, reach: Reach, actor: Actor, id: String, gift: G
         let mut after = import::begun(&before, &order);
         after.locations = vec![Label { url: url.clone(), metadata: metadata.clone(), store: Some(store.clone()) }];
         after.said.clone_from(&said);
-        store::update(tx, &actor, &before, &after)?;
+        table::update(tx, &actor, &before, &after)?;
         let input = json!({"image_id": id, "loc_url": url, "order": order});
         let task = task::Row::new(task::Kind::Location, &before, &actor, input);
-        task::store::insert(tx, &actor, &task)?;
+        task::table::insert(tx, &actor, &task)?;
         Ok(task.id)
     });
     write.await

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Status, store, view};
+use super::{Status, table, view};
 use crate::{
     Error, Image,
     image::{self, Reach, Visibility, check_text},
@@ -39,7 +39,7 @@ struct Answer {
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::MEMBERS)?);
     let read = room.store.list(move |tx| {
-        let image = image::store::get(tx, &reach, &id)?;
+        let image = image::table::get(tx, &reach, &id)?;
         let is_owner = reach.admits(&image);
         if image.visibility != Visibility::Shared {
             if is_owner {
@@ -47,7 +47,7 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
             }
             return Err(Error::NotFound(id.clone()));
         }
-        let mut members = store::list(tx, &image.id)?;
+        let mut members = table::list(tx, &image.id)?;
         // A member does not learn who else has the image.
         if !is_owner {
             let own = reach.allowed()?.scope().project().map(|project| project.as_str().to_owned());
@@ -75,17 +75,17 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
     let reach = Reach::of(&cx, &policy::MEMBER_ADD)?;
     let (id, actor, most) = (cx.param("id").to_owned(), cx.actor(), room.settings.limits.members);
     let write = room.store.write(move |tx| {
-        let image = image::store::get_own(tx, &reach, &id)?;
+        let image = image::table::get_own(tx, &reach, &id)?;
         if image.visibility != Visibility::Shared {
             return Err(Error::Forbidden("Only shared images have members.".into()));
         }
-        if store::find(tx, &image.id, &member)?.is_some() {
+        if table::find(tx, &image.id, &member)?.is_some() {
             return Err(Error::Conflict(format!("The image {id} is shared with {member} already.")));
         }
-        if store::list(tx, &image.id)?.len() >= most {
+        if table::list(tx, &image.id)?.len() >= most {
             return Err(Error::OverLimit(format!("The limit has been exceeded: an image has at most {most} members.")));
         }
-        store::insert(tx, &actor, &image, &member)
+        table::insert(tx, &actor, &image, &member)
     });
     json(StatusCode::OK, &view(&write.await?))
 }
@@ -103,7 +103,7 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
         if !scope.is_all() && !is_member {
             return Err(Error::Forbidden("Only the project that an image is shared with accepts or rejects it.".into()));
         }
-        store::set_status(tx, &actor, &image, &before, status)
+        table::set_status(tx, &actor, &image, &before, status)
     });
     json(StatusCode::OK, &view(&write.await?))
 }
@@ -112,9 +112,9 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, member, actor) = (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.actor());
     let reach = Reach::of(&cx, &policy::MEMBER_DELETE)?;
     let write = room.store.write(move |tx| {
-        let image = image::store::get_own(tx, &reach, &id)?;
-        let found = store::find(tx, &image.id, &member)?.ok_or_else(|| missing(&id, &member))?;
-        store::delete(tx, &actor, &image, &found)
+        let image = image::table::get_own(tx, &reach, &id)?;
+        let found = table::find(tx, &image.id, &member)?.ok_or_else(|| missing(&id, &member))?;
+        table::delete(tx, &actor, &image, &found)
     });
     write.await?;
     no_content()
@@ -122,12 +122,12 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
 
 /// A member that the caller may see: of his own image, or himself.
 fn find(tx: &mut Tx, reach: &Reach, id: &str, member: &str) -> Result<(image::Row, super::Row), Error> {
-    let image = image::store::get(tx, reach, id)?;
+    let image = image::table::get(tx, reach, id)?;
     let is_member = reach.allowed()?.scope().project().is_some_and(|project| project.as_str() == member);
     if !is_member && !reach.admits(&image) {
         return Err(missing(id, member));
     }
-    let found = store::find(tx, &image.id, member)?.ok_or_else(|| missing(id, member))?;
+    let found = table::find(tx, &image.id, member)?.ok_or_else(|| missing(id, member))?;
     Ok((image, found))
 }
 

@@ -3,7 +3,7 @@
 //! has taken it.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde_json::{Value, json};
 use types::{ImageId, Timestamp};

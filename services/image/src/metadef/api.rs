@@ -6,7 +6,7 @@ use api::{Cx, Fault, Routes};
 
 use super::{
     item, namespace, resource_type,
-    store::{Seen, Viewer},
+    table::{Seen, Viewer},
 };
 use crate::{Image, policy};
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Item, Kind, api::viewer, item_view, store};
+use super::{Item, Kind, api::viewer, item_view, table};
 use crate::{Error, Image, image::check_text, policy};
 
 pub fn routes() -> Routes<Image> {
@@ -86,8 +86,8 @@ async fn list(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
     let (viewer, namespace) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
     let name = namespace.clone();
     let read = room.store.list(move |tx| {
-        store::get(tx, &viewer, &name)?;
-        store::items(tx, &name, kind)
+        table::get(tx, &viewer, &name)?;
+        table::items(tx, &name, kind)
     });
     let items = read.await?;
     let views: Value = match kind {
@@ -108,8 +108,8 @@ async fn show(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
         (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
     let of = namespace.clone();
     let read = room.store.read(move |tx| {
-        store::get(tx, &viewer, &of)?;
-        store::item(tx, &of, kind, &name)
+        table::get(tx, &viewer, &of)?;
+        table::item(tx, &of, kind, &name)
     });
     json(StatusCode::OK, &item_view(&namespace, kind, &read.await?))
 }
@@ -128,8 +128,8 @@ async fn insert(room: Arc<Image>, cx: &Cx, kind: Kind, body: Body) -> Reply {
     let (viewer, namespace, actor) = (viewer(cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
-        store::get(tx, &viewer, &of)?;
-        store::changing(tx, &actor, &of, |tx| store::insert_item(tx, &of, kind, &body.name, &body.rest))
+        table::get(tx, &viewer, &of)?;
+        table::changing(tx, &actor, &of, |tx| table::insert_item(tx, &of, kind, &body.name, &body.rest))
     });
     created(&item_view(&namespace, kind, &write.await?))
 }
@@ -147,13 +147,13 @@ async fn create_tags(room: Arc<Image>, mut cx: Cx) -> Reply {
     let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let names: Vec<Value> = bodies.iter().map(|body| json!({"name": body.name})).collect();
     let write = room.store.write(move |tx| {
-        store::get(tx, &viewer, &namespace)?;
-        store::changing(tx, &actor, &namespace, |tx| {
+        table::get(tx, &viewer, &namespace)?;
+        table::changing(tx, &actor, &namespace, |tx| {
             if !appends {
-                store::delete_items(tx, &namespace, Kind::Tag)?;
+                table::delete_items(tx, &namespace, Kind::Tag)?;
             }
             for body in &bodies {
-                store::insert_item(tx, &namespace, Kind::Tag, &body.name, &body.rest)?;
+                table::insert_item(tx, &namespace, Kind::Tag, &body.name, &body.rest)?;
             }
             Ok::<_, Error>(())
         })
@@ -168,10 +168,10 @@ async fn update(room: Arc<Image>, mut cx: Cx, kind: Kind) -> Reply {
         (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
-        store::get(tx, &viewer, &of)?;
-        let before = store::item(tx, &of, kind, &name)?;
+        table::get(tx, &viewer, &of)?;
+        let before = table::item(tx, &of, kind, &name)?;
         let after = Item { name: body.name.clone(), body: body.rest.clone(), ..before.clone() };
-        store::changing(tx, &actor, &of, |tx| store::update_item(tx, &of, kind, &before, &after))
+        table::changing(tx, &actor, &of, |tx| table::update_item(tx, &of, kind, &before, &after))
     });
     json(StatusCode::OK, &item_view(&namespace, kind, &write.await?))
 }
@@ -180,8 +180,8 @@ async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
     let (viewer, namespace, name, actor) =
         (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        store::get_unprotected(tx, &viewer, &namespace)?;
-        store::changing(tx, &actor, &namespace, |tx| store::delete_item(tx, &namespace, kind, &name))
+        table::get_unprotected(tx, &viewer, &namespace)?;
+        table::changing(tx, &actor, &namespace, |tx| table::delete_item(tx, &namespace, kind, &name))
     });
     write.await?;
     no_content()
@@ -190,8 +190,8 @@ async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
 async fn delete_all(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
     let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        store::get_unprotected(tx, &viewer, &namespace)?;
-        store::changing(tx, &actor, &namespace, |tx| store::delete_items(tx, &namespace, kind))
+        table::get_unprotected(tx, &viewer, &namespace)?;
+        table::changing(tx, &actor, &namespace, |tx| table::delete_items(tx, &namespace, kind))
     });
     write.await?;
     no_content()

@@ -8,7 +8,7 @@ mod item;
 mod namespace;
 mod resource_type;
 mod stock;
-pub mod store;
+pub mod table;
 
 use serde_json::{Map, Value, json};
 use types::{Generation, Timestamp};

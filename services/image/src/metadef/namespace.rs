@@ -16,7 +16,7 @@ use super::{
     association_view,
     item::{Body, read_body},
     item_view, namespace_view,
-    store::{self, Seen},
+    table::{self, Seen},
 };
 use crate::{Error, Image, image::check_text, policy};
 
@@ -111,11 +111,11 @@ impl NewAssociation {
 
 impl Whole {
     pub fn insert(&self, tx: &mut ::store::Tx, actor: &::store::Actor) -> Result<(), Error> {
-        store::changing(tx, actor, &self.namespace.name, |tx| {
-            store::insert(tx, &self.namespace)?;
-            self.associations.iter().try_for_each(|association| store::associate(tx, association))?;
+        table::changing(tx, actor, &self.namespace.name, |tx| {
+            table::insert(tx, &self.namespace)?;
+            self.associations.iter().try_for_each(|association| table::associate(tx, association))?;
             for (kind, body) in &self.items {
-                store::insert_item(tx, &self.namespace.name, *kind, &body.name, &body.rest)?;
+                table::insert_item(tx, &self.namespace.name, *kind, &body.name, &body.rest)?;
             }
             Ok(())
         })
@@ -141,7 +141,7 @@ const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(25), defaul
 
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let paging = Paging::read(cx.query(), &HABITS)?;
-    let mut select = Select::new("metadef_namespaces", store::COLUMNS);
+    let mut select = Select::new("metadef_namespaces", table::COLUMNS);
     select = match viewer(&cx, &policy::METADEF_GET)?.sees {
         Seen::None => select.condition("1 = 0"),
         Seen::OwnAndPublic(project) => select.condition_with("(visibility = 'public' OR owner = ?)", vec![project.into()]),
@@ -189,9 +189,9 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
             }
             rows => rows?,
         };
-        let found: Vec<Namespace> = rows.iter().map(store::from_columns).collect::<Result<_, ::store::Error>>()?;
+        let found: Vec<Namespace> = rows.iter().map(table::from_columns).collect::<Result<_, ::store::Error>>()?;
         let names: Vec<&str> = found.iter().map(|namespace| namespace.name.as_str()).collect();
-        let associations = store::associations(tx, &names)?;
+        let associations = table::associations(tx, &names)?;
         Ok((found, associations))
     });
     let (found, associations) = read.await?;
@@ -223,7 +223,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
     let (viewer, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
-    let found = room.store.read(move |tx| store::get(tx, &viewer, &name)).await?;
+    let found = room.store.read(move |tx| table::get(tx, &viewer, &name)).await?;
     json(StatusCode::OK, &whole_view(&room, &cx, &found).await?)
 }
 
@@ -231,9 +231,9 @@ async fn show(room: Arc<Image>, cx: Cx) -> Reply {
 async fn whole_view(room: &Image, cx: &Cx, namespace: &Namespace) -> Result<Value, Fault> {
     let name = namespace.name.clone();
     let read = room.store.list(move |tx| {
-        let lists = [Kind::Property, Kind::Object, Kind::Tag].map(|kind| store::items(tx, &name, kind));
+        let lists = [Kind::Property, Kind::Object, Kind::Tag].map(|kind| table::items(tx, &name, kind));
         let [properties, objects, tags] = lists;
-        Ok::<_, Error>((store::associations(tx, &[&name])?, properties?, objects?, tags?))
+        Ok::<_, Error>((table::associations(tx, &[&name])?, properties?, objects?, tags?))
     });
     let (associations, properties, objects, tags) = read.await?;
     let wanted = cx.query().get("resource_type");
@@ -262,10 +262,10 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     // Nobody's, where none is said: the namespace keeps its owner then.
     let wanted = new.check("")?.namespace;
     let write = room.store.write(move |tx| {
-        let before = store::get(tx, &viewer, &name)?;
+        let before = table::get(tx, &viewer, &name)?;
         let owner = if keep_owner { before.owner.clone() } else { wanted.owner.clone() };
         let after = Namespace { owner, created_at: before.created_at, ..wanted.clone() };
-        store::update(tx, &actor, &before, &after)
+        table::update(tx, &actor, &before, &after)
     });
     json(StatusCode::OK, &namespace_view(&write.await?))
 }
@@ -273,8 +273,8 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     let (viewer, name, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        let found = store::get_unprotected(tx, &viewer, &name)?;
-        store::delete(tx, &actor, &found)
+        let found = table::get_unprotected(tx, &viewer, &name)?;
+        table::delete(tx, &actor, &found)
     });
     write.await?;
     no_content()

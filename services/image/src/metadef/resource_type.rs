@@ -7,7 +7,7 @@ use api::{Access, Cx, Fault, Reply, Routes, created, json, no_content};
 use http::StatusCode;
 use serde_json::json;
 
-use super::{api::viewer, association_view, namespace::NewAssociation, store};
+use super::{api::viewer, association_view, namespace::NewAssociation, table};
 use crate::{Error, Image, image::check_text, policy};
 
 pub fn routes() -> Routes<Image> {
@@ -19,7 +19,7 @@ pub fn routes() -> Routes<Image> {
 }
 
 async fn list(room: Arc<Image>, _: Cx) -> Reply {
-    let found = room.store.list(store::resource_types).await?;
+    let found = room.store.list(table::resource_types).await?;
     let view = |(name, since): &(String, types::Timestamp)| json!({"name": name, "created_at": since.zulu(), "updated_at": since.zulu()});
     json(
         StatusCode::OK,
@@ -30,8 +30,8 @@ async fn list(room: Arc<Image>, _: Cx) -> Reply {
 async fn list_of_namespace(room: Arc<Image>, cx: Cx) -> Reply {
     let (viewer, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
     let read = room.store.list(move |tx| {
-        let found = store::get(tx, &viewer, &name)?;
-        store::associations(tx, &[&found.name])
+        let found = table::get(tx, &viewer, &name)?;
+        table::associations(tx, &[&found.name])
     });
     let views: Vec<_> = read.await?.iter().map(association_view).collect();
     json(StatusCode::OK, &json!({"resource_type_associations": views}))
@@ -49,8 +49,8 @@ async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
     let (association, actor) = (new.of(&name), cx.actor());
     let kept = association.clone();
     let write = room.store.write(move |tx| {
-        store::get(tx, &viewer, &name)?;
-        store::changing(tx, &actor, &name, |tx| store::associate(tx, &kept))
+        table::get(tx, &viewer, &name)?;
+        table::changing(tx, &actor, &name, |tx| table::associate(tx, &kept))
     });
     write.await?;
     created(&association_view(&association))
@@ -60,8 +60,8 @@ async fn dissociate(room: Arc<Image>, cx: Cx) -> Reply {
     let (viewer, name, kind, actor) =
         (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        let found = store::get_unprotected(tx, &viewer, &name)?;
-        if store::changing(tx, &actor, &found.name, |tx| store::dissociate(tx, &found.name, &kind))? {
+        let found = table::get_unprotected(tx, &viewer, &name)?;
+        if table::changing(tx, &actor, &found.name, |tx| table::dissociate(tx, &found.name, &kind))? {
             return Ok(());
         }
         Err(Error::NoSuch(format!("The namespace {name} is not associated with the resource type {kind}.")))

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     Error, Image,
     data::released::{self, Named, Where},
-    image::{Reach, Status, store},
+    image::{Reach, Status, table},
     import, policy, quota,
     settings::StoreSettings,
     stores::place::Place,
@@ -85,7 +85,7 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     }
     let from = name.clone();
     let write = room.store.write(move |tx| {
-        let before = store::get_own(tx, &reach, &id)?;
+        let before = table::get_own(tx, &reach, &id)?;
         if before.protected {
             return Err(Error::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
         }
@@ -104,7 +104,7 @@ async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
         }
         after.place.holds.remove(&from);
         after.locations.retain(|label| label.store.as_ref() != Some(&from));
-        store::update(tx, &actor, &before, &after)?;
+        table::update(tx, &actor, &before, &after)?;
         Ok(before.place.blob)
     });
     let blob = write.await?;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use types::ProjectId;
 
-use super::{Kind, Row, Status, row_view, store, summary, view};
+use super::{Kind, Row, Status, row_view, summary, table, view};
 use crate::{
     Error, Image,
     image::{self, Attributes, Reach},
@@ -35,8 +35,8 @@ const HABITS: PagingHabits =
 async fn of_image(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::TASKS_OF_IMAGE)?);
     let read = room.store.list(move |tx| {
-        let image = image::store::get(tx, &reach, &id)?;
-        let mut tasks = store::of_image(tx, image.id.as_str())?;
+        let image = image::table::get(tx, &reach, &id)?;
+        let mut tasks = table::of_image(tx, image.id.as_str())?;
         // Whoever sees an image sees of its tasks those of his own project, for they tell who asked for what.
         let scope = reach.allowed()?.scope();
         tasks.retain(|task| scope.admits(&ProjectId::new(task.owner.as_str()), None));
@@ -48,7 +48,7 @@ async fn of_image(room: Arc<Image>, cx: Cx) -> Reply {
 
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let paging = Paging::read(cx.query(), &HABITS)?;
-    let mut select = Select::new("image_tasks", store::COLUMNS);
+    let mut select = Select::new("image_tasks", table::COLUMNS);
     for (name, value) in cx.query().pairs() {
         select = match name {
             "type" => select.filter("type = ", value),
@@ -83,7 +83,7 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
         ::store::Error::MarkerNotFound => Fault::bad_request("Invalid marker: there is no task with this id."),
         other => other.into(),
     })?;
-    let tasks: Vec<Row> = rows.iter().map(store::from_columns).collect::<Result<_, _>>()?;
+    let tasks: Vec<Row> = rows.iter().map(table::from_columns).collect::<Result<_, _>>()?;
     let mut document =
         json!({"tasks": tasks.iter().map(summary).collect::<Vec<_>>(), "first": "/v2/tasks", "schema": "/v2/schemas/tasks"});
     if let (Some(last), Some(limit)) = (tasks.last(), paging.limit)
@@ -97,13 +97,13 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
     let id = cx.param("id").to_owned();
-    let found = room.store.read(move |tx| store::find(tx, &id)).await?;
+    let found = room.store.read(move |tx| table::find(tx, &id)).await?;
     json(StatusCode::OK, &view(&found.ok_or_else(|| missing(&cx))?))
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     let id = cx.param("id").to_owned();
-    room.store.read(move |tx| store::find(tx, &id)).await?.ok_or_else(|| missing(&cx))?;
+    room.store.read(move |tx| table::find(tx, &id)).await?.ok_or_else(|| missing(&cx))?;
     let allow = HeaderValue::from_static("GET");
     Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, "Tasks go by themselves when they expire.").header(header::ALLOW, allow))
 }
@@ -154,8 +154,8 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
     let write = room.store.write(move |tx| {
         quota::check_count(tx, &limits, &wanted.owner)?;
         quota::check_uploading(tx, &limits, &wanted.owner, &wanted.id)?;
-        image::store::insert(tx, &actor, &import::begun(&wanted, &order))?;
-        store::insert(tx, &actor, &kept)
+        image::table::insert(tx, &actor, &import::begun(&wanted, &order))?;
+        table::insert(tx, &actor, &kept)
     });
     write.await?;
     let mut response = created(&view(&task))?;

@@ -8,7 +8,7 @@ use api::{Access, Cx, Fault, Routes};
 
 use super::{
     Row, STATUS, View,
-    store::{Create, Found, Goal, Update},
+    table::{Create, Found, Goal, Update},
 };
 use crate::{
     Error, Room,

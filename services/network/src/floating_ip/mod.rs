@@ -3,7 +3,7 @@
 
 pub mod api;
 mod reached;
-pub mod store;
+pub mod table;
 
 use std::net::IpAddr;
 
@@ -110,8 +110,8 @@ pub struct View {
 }
 
 impl View {
-    pub fn new(found: store::Found) -> Self {
-        let store::Found { row, port, tags } = found;
+    pub fn new(found: table::Found) -> Self {
+        let table::Found { row, port, tags } = found;
         Self {
             status: row.status(),
             id: row.id,

@@ -5,4 +5,4 @@
 //! kept by a unique key, not by this code.
 
 pub mod leaving;
-pub mod store;
+pub mod table;

@@ -9,7 +9,7 @@ use api::{Access, Cx, Fault, Routes};
 use super::{
     Row, View,
     segment::Wish,
-    store::{Create, Found, Update},
+    table::{Create, Found, Update},
 };
 use crate::{
     Room,

@@ -4,7 +4,7 @@
 
 pub mod api;
 mod segment;
-pub mod store;
+pub mod table;
 
 use ::store::Row as Stored;
 use serde::Serialize;
@@ -133,8 +133,8 @@ struct ProviderView {
 }
 
 impl View {
-    pub fn new(found: store::Found, settings: &Settings) -> Self {
-        let store::Found { row, subnets, tags } = found;
+    pub fn new(found: table::Found, settings: &Settings) -> Self {
+        let table::Found { row, subnets, tags } = found;
         Self {
             id: row.id,
             name: row.name,

@@ -37,7 +37,7 @@ pub fn group(tx: &mut Tx, id: &SecurityGroupId) -> Result<Rows> {
     let mut rows = vec![DesiredRow::new(Table::PortGroup, group_key(id)).set("name", group_name(id))];
     let mut needs = Vec::new();
     let group = security_group::Row::get(tx, id)?;
-    for rule in rule::store::of_groups(tx, [id])? {
+    for rule in rule::table::of_groups(tx, [id])? {
         let Some(expression) = expression(id, &rule.says) else { continue };
         if let Some(remote) = rule.says.remote_group_id.as_ref().filter(|remote| *remote != id) {
             needs.push(keys::security_group(remote));

@@ -8,7 +8,7 @@ use contracts::audit::Finding;
 use store::{Select, Tx};
 
 use super::reconcile::ConvergeError;
-use crate::{Room, door::PLUGGED};
+use crate::{Room, neighbour::PLUGGED};
 
 /// How many ports are looked up at once.
 const CHUNK: usize = 500;

@@ -25,10 +25,10 @@ pub fn rows(tx: &mut Tx, id: &NetworkId) -> Result<Rows> {
     rows.extend(localnet(&network));
     rows.extend(acl::drop_group(id));
     let metadata = match port::distributed::find(tx, id)? {
-        Some(port) => port::store::addresses_of(tx, &port)?,
+        Some(port) => port::table::addresses_of(tx, &port)?,
         None => Vec::new(),
     };
-    for subnet in subnet::store::of_network(tx, id)? {
+    for subnet in subnet::table::of_network(tx, id)? {
         let door = metadata.iter().find(|fixed| fixed.subnet_id == subnet.id).map(|fixed| fixed.ip_address);
         if let Some(options) = dhcp::of_subnet(&network, &subnet, door) {
             rows.push(options.row(dhcp_key(id, &subnet.id)));

@@ -21,7 +21,7 @@ use crate::{
     keys, network,
     port::{
         DISTRIBUTED, FLOATING_IP, FixedIp, ROUTER_GATEWAY, ROUTER_INTERFACE, Row, distributed,
-        store::{self, Found},
+        table::{self, Found},
     },
     resource::{Gathered, Kept},
     subnet,
@@ -63,11 +63,11 @@ impl Ground {
         let ids: HashSet<&NetworkId> = found.iter().map(|port| &port.row.network_id).collect();
         let networks = network::Row::rows(tx, network::Row::select().filter_in("id", ids.iter().copied()))?;
         let mut subnets: HashMap<NetworkId, Vec<subnet::Row>> = HashMap::new();
-        for subnet in subnet::store::of_networks(tx, ids.iter().copied())? {
+        for subnet in subnet::table::of_networks(tx, ids.iter().copied())? {
             subnets.entry(subnet.network_id.clone()).or_default().push(subnet);
         }
         let ports = distributed::of_networks(tx, ids.iter().copied())?;
-        let mut addresses = store::addresses_of_many(tx, ports.values())?;
+        let mut addresses = table::addresses_of_many(tx, ports.values())?;
         let doors = ports.into_iter().map(|(network, port)| (network, addresses.remove(&port).unwrap_or_default())).collect();
         let held = found.iter().flat_map(|port| port.fixed_ips.iter().map(|fixed| (&fixed.subnet_id, fixed.ip_address)));
         let leaving = Leaving::among(tx, held)?;

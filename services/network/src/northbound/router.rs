@@ -107,7 +107,7 @@ fn former_holders(tx: &mut Tx, held: &[FixedIp], own: &str) -> Result<Vec<String
 /// The gateway, if it has an address.
 fn gateway(tx: &mut Tx, router: &router::Row) -> Result<Option<Interface>> {
     let Some(id) = &router.gateway_port_id else { return Ok(None) };
-    let fixed_ips = port::store::addresses_of(tx, id)?;
+    let fixed_ips = port::table::addresses_of(tx, id)?;
     Ok((!fixed_ips.is_empty()).then_some(Interface { port: port::Row::get(tx, id)?, fixed_ips }))
 }
 
@@ -118,7 +118,7 @@ pub fn floating_ip(tx: &mut Tx, around: &Surroundings, id: &FloatingIpId) -> Res
         return Ok(Rows::default());
     };
     let mut needs = vec![keys::router(router)];
-    let outside = port::store::addresses_of(tx, &row.floating_port_id)?;
+    let outside = port::table::addresses_of(tx, &row.floating_port_id)?;
     needs.extend(former_holders(tx, &outside, &keys::floating_ip(id))?);
     let mut nat = DesiredRow::new(Table::Nat, format!("{}/nat", keys::floating_ip(id)))
         .set("type", "dnat_and_snat")

@@ -24,7 +24,7 @@ pub struct Seeker<'a> {
 
 /// Gives a new port its addresses.
 pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Result<Vec<FixedIp>> {
-    let subnets = subnet::store::of_network(tx, &seeker.port.network_id)?;
+    let subnets = subnet::table::of_network(tx, &seeker.port.network_id)?;
     let mut fixed = match wishes {
         Some(wishes) => {
             let mut fixed = Vec::with_capacity(wishes.len());
@@ -54,7 +54,7 @@ pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Re
 
 /// Changes the addresses of a port to what is wished: what it has already stays, what is not named goes.
 pub fn reassign(tx: &mut Tx, seeker: &Seeker<'_>, current: &[FixedIp], wishes: &[Wish]) -> Result<Vec<FixedIp>> {
-    let subnets = subnet::store::of_network(tx, &seeker.port.network_id)?;
+    let subnets = subnet::table::of_network(tx, &seeker.port.network_id)?;
     let mut spare: Vec<FixedIp> = current.to_vec();
     let mut fixed: Vec<Option<FixedIp>> = vec![None; wishes.len()];
     let fits = |wish: &Wish, has: &FixedIp| {
@@ -71,7 +71,7 @@ pub fn reassign(tx: &mut Tx, seeker: &Seeker<'_>, current: &[FixedIp], wishes: &
         }
     }
     for gone in &spare {
-        ipam::store::release(tx, &gone.subnet_id, gone.ip_address, &seeker.port.key_of_addresses())?;
+        ipam::table::release(tx, &gone.subnet_id, gone.ip_address, &seeker.port.key_of_addresses())?;
     }
     let mut all = Vec::with_capacity(wishes.len());
     for (wish, kept) in wishes.iter().zip(fixed) {
@@ -95,7 +95,7 @@ pub fn derive_for_all(tx: &mut Tx, subnet: &subnet::Row) -> Result<()> {
             derived.push((row.get(0)?, address));
         }
     }
-    ipam::store::insert_many(tx, &subnet.id, &derived)?;
+    ipam::table::insert_many(tx, &subnet.id, &derived)?;
     keys::mark_ports(tx, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = $1)", subnet.id.as_str())?;
     Ok(())
 }
@@ -122,13 +122,13 @@ fn grant(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], wish: &Wish)
                     return Err(Error::AllocationOnAutoAddressSubnet { address, subnet_id });
                 }
             }
-            ipam::store::take(tx, seeker.doer, subnet, &seeker.port.id, address)?;
+            ipam::table::take(tx, seeker.doer, subnet, &seeker.port.id, address)?;
             Ok(fixed(address))
         }
         None if subnet.is_auto_address() && !super::is_trusted(&seeker.port.device_owner) => {
             derive(tx, &seeker.port.id, seeker.port.mac_address, subnet)?.ok_or_else(|| exhausted(seeker, &[subnet]))
         }
-        None => match ipam::store::take_any(tx, subnet, &seeker.port.id)? {
+        None => match ipam::table::take_any(tx, subnet, &seeker.port.id)? {
             Some(address) => Ok(fixed(address)),
             None => Err(exhausted(seeker, &[subnet])),
         },
@@ -151,7 +151,7 @@ fn one_of(tx: &mut Tx, seeker: &Seeker<'_>, subnets: &[subnet::Row], is_v4: bool
     let fitting: Vec<&subnet::Row> =
         subnets.iter().filter(|subnet| subnet.is_v4() == is_v4 && !subnet.is_auto_address() && serves(subnet)).collect();
     for subnet in &fitting {
-        if let Some(ip_address) = ipam::store::take_any(tx, subnet, &seeker.port.id)? {
+        if let Some(ip_address) = ipam::table::take_any(tx, subnet, &seeker.port.id)? {
             return Ok(Some(FixedIp { subnet_id: subnet.id.clone(), ip_address }));
         }
     }
@@ -165,7 +165,7 @@ fn derive(tx: &mut Tx, port: &PortId, mac: Mac, subnet: &subnet::Row) -> Result<
     if tx.query_opt(sql, &params![&subnet.id, range::place(ip_address)])?.is_some() {
         return Ok(None);
     }
-    ipam::store::insert(tx, &subnet.id, port, ip_address)?;
+    ipam::table::insert(tx, &subnet.id, port, ip_address)?;
     Ok(Some(FixedIp { subnet_id: subnet.id.clone(), ip_address }))
 }
 

@@ -15,7 +15,7 @@ use types::{ProjectId, SecurityGroupId};
 pub use super::check::read_fixed_ips;
 use super::{
     Row, STATUS, View, check, is_trusted,
-    store::{Create, Found, Update},
+    table::{Create, Found, Update},
 };
 pub use crate::who::SEE_PORTS as GET;
 use crate::{

@@ -10,23 +10,23 @@ use types::{NetworkId, PortId};
 use super::{
     DISTRIBUTED,
     addresses::{Seeker, Wish, reassign},
-    store::{self, Create},
+    table::{self, Create},
 };
 use crate::{Result, ipam, keys, network, resource::Kept, subnet, who::Doer};
 
 /// Makes sure that the port is there if a subnet of the network has DHCP, and has an address in each that does.
 pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
-    let subnets = subnet::store::of_network(tx, &network.id)?;
+    let subnets = subnet::table::of_network(tx, &network.id)?;
     let found = find(tx, &network.id)?;
     let current = match &found {
-        Some(id) => store::addresses_of(tx, id)?,
+        Some(id) => table::addresses_of(tx, id)?,
         None => Vec::new(),
     };
     let mut wanted = Vec::new();
     for subnet in subnets.iter().filter(|subnet| subnet.has_dhcp_v4()) {
         let has_one = current.iter().any(|fixed| fixed.subnet_id == subnet.id);
         // At the end, out of the way of those who choose addresses for their machines.
-        let address = if has_one { None } else { ipam::store::last(tx, subnet)? };
+        let address = if has_one { None } else { ipam::table::last(tx, subnet)? };
         wanted.push(Wish { subnet: Some(subnet.id.clone()), address });
     }
     match found {
@@ -38,7 +38,7 @@ pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
                 fixed_ips: Some(wanted),
                 ..Create::on(network.project_id.clone(), network.id.clone())
             };
-            store::insert(tx, doer, network, &ask)?;
+            table::insert(tx, doer, network, &ask)?;
             Ok(())
         }
         Some(id) => {

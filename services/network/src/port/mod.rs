@@ -6,7 +6,7 @@ pub mod api;
 mod check;
 pub mod distributed;
 mod filter;
-pub mod store;
+pub mod table;
 
 use std::net::IpAddr;
 
@@ -232,8 +232,8 @@ struct BindingView {
 }
 
 impl View {
-    pub fn new(found: store::Found, settings: &Settings) -> Self {
-        let store::Found { row, fixed_ips, security_groups, tags } = found;
+    pub fn new(found: table::Found, settings: &Settings) -> Self {
+        let table::Found { row, fixed_ips, security_groups, tags } = found;
         let is_bound = !row.host_id.is_empty();
         let assignment = |fixed: &FixedIp| dns_assignment(&row.dns_name, fixed.ip_address, &settings.dns_domain);
         Self {

@@ -13,7 +13,7 @@ use super::{
     Row, View,
     gateway::GatewayWish,
     interface::{self, Named},
-    store::{Create, Found, Update},
+    table::{Create, Found, Update},
 };
 use crate::{
     Room,

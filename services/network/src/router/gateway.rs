@@ -33,20 +33,20 @@ pub fn set(tx: &mut Tx, doer: &Doer, row: &mut Row, wish: &GatewayWish) -> Resul
     match current {
         Some(port) if port.network_id == network.id => {
             if let Some(wishes) = &wish.external_fixed_ips {
-                let current = port::store::addresses_of(tx, &port.id)?;
+                let current = port::table::addresses_of(tx, &port.id)?;
                 addresses::reassign(tx, &addresses::Seeker { doer, port: &port }, &current, wishes)?;
                 crate::keys::mark(tx, &crate::keys::port(&port.id))?;
             }
         }
         _ => {
             clear(tx, doer, row)?;
-            let ask = port::store::Create {
+            let ask = port::table::Create {
                 device_id: row.id.to_string(),
                 device_owner: ROUTER_GATEWAY.to_owned(),
                 fixed_ips: wish.external_fixed_ips.clone(),
-                ..port::store::Create::on(ProjectId::new(""), network.id.clone())
+                ..port::table::Create::on(ProjectId::new(""), network.id.clone())
             };
-            row.gateway_port_id = Some(port::store::insert(tx, doer, &network, &ask)?.row.id);
+            row.gateway_port_id = Some(port::table::insert(tx, doer, &network, &ask)?.row.id);
         }
     }
     // Neutron's default comes back with every request that does not say otherwise.
@@ -65,7 +65,7 @@ pub fn clear(tx: &mut Tx, doer: &Doer, row: &mut Row) -> Result<()> {
     }
     // The router's row points to the port, so it lets go first.
     tx.execute("UPDATE routers SET gateway_port_id = NULL WHERE id = $1", &params![&row.id])?;
-    port::store::erase(tx, doer, &gateway)?;
+    port::table::erase(tx, doer, &gateway)?;
     doer.removed(tx, &gateway)?;
     row.enable_snat = true;
     Ok(())

@@ -48,7 +48,7 @@ pub struct Interface {
 pub fn of_router(tx: &mut Tx, router: &RouterId) -> Result<Vec<Interface>> {
     let select = port::Row::select().filter("device_id = ", router).filter("device_owner = ", ROUTER_INTERFACE);
     let ports = port::Row::rows(tx, select.sort(&[], "id"))?;
-    let mut addresses = port::store::addresses_of_many(tx, ports.iter().map(|port| &port.id))?;
+    let mut addresses = port::table::addresses_of_many(tx, ports.iter().map(|port| &port.id))?;
     let with = |port: port::Row| Interface { fixed_ips: addresses.remove(&port.id).unwrap_or_default(), port };
     Ok(ports.into_iter().map(with).collect())
 }
@@ -57,7 +57,7 @@ pub fn of_router(tx: &mut Tx, router: &RouterId) -> Result<Vec<Interface>> {
 pub fn connected_subnets(tx: &mut Tx, router: &Row) -> Result<Vec<subnet::Row>> {
     let mut fixed: Vec<FixedIp> = of_router(tx, &router.id)?.into_iter().flat_map(|interface| interface.fixed_ips).collect();
     if let Some(gateway) = &router.gateway_port_id {
-        fixed.extend(port::store::addresses_of(tx, gateway)?);
+        fixed.extend(port::table::addresses_of(tx, gateway)?);
     }
     subnet::Row::rows(tx, subnet::Row::select().filter_in("id", fixed.iter().map(|fixed| &fixed.subnet_id)))
 }
@@ -65,7 +65,7 @@ pub fn connected_subnets(tx: &mut Tx, router: &Row) -> Result<Vec<subnet::Row>> 
 pub fn own_addresses(tx: &mut Tx, router: &Row) -> Result<Vec<IpAddr>> {
     let mut fixed: Vec<FixedIp> = of_router(tx, &router.id)?.into_iter().flat_map(|interface| interface.fixed_ips).collect();
     if let Some(gateway) = &router.gateway_port_id {
-        fixed.extend(port::store::addresses_of(tx, gateway)?);
+        fixed.extend(port::table::addresses_of(tx, gateway)?);
     }
     Ok(fixed.into_iter().map(|fixed| fixed.ip_address).collect())
 }
@@ -95,20 +95,20 @@ fn add_subnet(tx: &mut Tx, doer: &Doer, router: &Row, id: &SubnetId) -> Result<C
         interface.port.network_id == subnet.network_id && interface.fixed_ips.iter().all(|fixed| fixed.ip_address.is_ipv6())
     });
     if let Some(interface) = shared.filter(|_| !subnet.is_v4()) {
-        ipam::store::take(tx, doer, &subnet, &interface.port.id, gateway)?;
+        ipam::table::take(tx, doer, &subnet, &interface.port.id, gateway)?;
         keys::mark(tx, &keys::port(&interface.port.id))?;
         let mut all = interface.fixed_ips.clone();
         all.push(fixed);
         return connection(tx, router, &interface.port, Some(&subnet.id), &all);
     }
     let network = network::Row::get(tx, &subnet.network_id)?;
-    let ask = port::store::Create {
+    let ask = port::table::Create {
         device_id: router.id.to_string(),
         device_owner: ROUTER_INTERFACE.to_owned(),
         fixed_ips: Some(vec![Wish { subnet: Some(subnet.id.clone()), address: Some(gateway) }]),
-        ..port::store::Create::on(router.project_id.clone(), subnet.network_id.clone())
+        ..port::table::Create::on(router.project_id.clone(), subnet.network_id.clone())
     };
-    let made = port::store::insert(tx, doer, &network, &ask)?;
+    let made = port::table::insert(tx, doer, &network, &ask)?;
     connection(tx, router, &made.row, Some(&subnet.id), &made.fixed_ips)
 }
 
@@ -117,7 +117,7 @@ fn add_port(tx: &mut Tx, doer: &Doer, router: &Row, id: &PortId) -> Result<Conne
     if !before.device_id.is_empty() {
         return Err(Error::PortInUse { port_id: id.to_string(), device_id: before.device_id });
     }
-    let fixed = port::store::addresses_of(tx, id)?;
+    let fixed = port::table::addresses_of(tx, id)?;
     let Some(first) = fixed.first() else {
         return Err(Error::bad("Bad router request: Router port must have at least one fixed IP."));
     };
@@ -134,7 +134,7 @@ fn add_port(tx: &mut Tx, doer: &Doer, router: &Row, id: &PortId) -> Result<Conne
     row.port_security_enabled = false;
     row.allowed_address_pairs.clear();
     tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![id])?;
-    port::store::write(tx, doer, &before, &mut row)?;
+    port::table::write(tx, doer, &before, &mut row)?;
     connection(tx, router, &row, Some(&first.subnet_id), &fixed)
 }
 
@@ -164,7 +164,7 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
     for subnet in &subnets {
         let row = subnet::Row::get(tx, subnet)?;
         let (router_id, subnet_id) = (router.id.to_string(), subnet.to_string());
-        if floating_ip::store::any_behind(tx, &router.id, subnet)? {
+        if floating_ip::table::any_behind(tx, &router.id, subnet)? {
             return Err(Error::RouterInterfaceInUseByFloatingIP { router_id, subnet_id });
         }
         if router.routes.iter().any(|route| row.cidr.contains(&route.nexthop)) {
@@ -174,11 +174,11 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
     let answer = connection(tx, &router, &interface.port, subnets.first(), &interface.fixed_ips)?;
     let rest: Vec<&FixedIp> = interface.fixed_ips.iter().filter(|fixed| !subnets.contains(&fixed.subnet_id)).collect();
     if rest.is_empty() {
-        port::store::erase(tx, doer, &interface.port)?;
+        port::table::erase(tx, doer, &interface.port)?;
         doer.removed(tx, &interface.port)?;
     } else {
         for gone in interface.fixed_ips.iter().filter(|fixed| subnets.contains(&fixed.subnet_id)) {
-            ipam::store::release(tx, &gone.subnet_id, gone.ip_address, &keys::router(&router.id))?;
+            ipam::table::release(tx, &gone.subnet_id, gone.ip_address, &keys::router(&router.id))?;
         }
         keys::mark(tx, &keys::port(&interface.port.id))?;
     }
@@ -205,7 +205,7 @@ fn refuse_overlap(tx: &mut Tx, router: &Row, subnet: &subnet::Row) -> Result<()>
 
 /// The router changed by what hangs on it.
 fn touch(tx: &mut Tx, before: &Row) -> Result<()> {
-    super::store::write(tx, before, &mut before.clone())
+    super::table::write(tx, before, &mut before.clone())
 }
 
 fn connection(tx: &mut Tx, router: &Row, port: &port::Row, subnet: Option<&SubnetId>, fixed: &[FixedIp]) -> Result<Connection> {

@@ -5,7 +5,7 @@
 pub mod api;
 mod gateway;
 pub mod interface;
-pub mod store;
+pub mod table;
 
 use ::store::Row as Stored;
 use serde::Serialize;
@@ -103,8 +103,8 @@ pub struct View {
 }
 
 impl View {
-    pub fn new(found: store::Found, settings: &Settings) -> Self {
-        let store::Found { row, gateway, tags } = found;
+    pub fn new(found: table::Found, settings: &Settings) -> Self {
+        let table::Found { row, gateway, tags } = found;
         let enable_snat = row.enable_snat;
         let gateway = gateway.map(|gateway| {
             json!({

@@ -8,7 +8,7 @@ use api::{Access, Cx, Fault, Reply, Routes};
 
 use super::{
     Row, View,
-    store::{self, Create, Found, Update},
+    table::{self, Create, Found, Update},
 };
 use crate::{
     Error, Room,
@@ -107,9 +107,9 @@ pub async fn ensure_default(room: &Arc<Room>, cx: &Cx) -> Result<(), Fault> {
     let (Ok(project), Ok(_)) = (cx.project(), cx.scope(&GET)) else { return Ok(()) };
     let project = project.clone();
     let looked_for = project.clone();
-    if room.read(move |tx| store::has_default(tx, &looked_for)).await? {
+    if room.read(move |tx| table::has_default(tx, &looked_for)).await? {
         return Ok(());
     }
     let (doer, settings) = (Doer::of(cx)?, room.settings.clone());
-    room.write(move |tx| store::ensure_default(tx, &doer, &project, &settings)).await
+    room.write(move |tx| table::ensure_default(tx, &doer, &project, &settings)).await
 }

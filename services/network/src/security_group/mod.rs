@@ -3,7 +3,7 @@
 
 pub mod api;
 pub mod rule;
-pub mod store;
+pub mod table;
 
 use ::store::Row as Stored;
 use serde::Serialize;
@@ -81,8 +81,8 @@ pub struct View {
 }
 
 impl View {
-    pub fn new(found: store::Found) -> Self {
-        let store::Found { row, rules, tags } = found;
+    pub fn new(found: table::Found) -> Self {
+        let table::Found { row, rules, tags } = found;
         Self {
             id: row.id,
             name: row.name,

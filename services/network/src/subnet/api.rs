@@ -9,7 +9,7 @@ use api::{Access, Cx, Fault, Routes};
 
 use super::{
     Row, View, check,
-    store::{Create, Found, Source, Update},
+    table::{Create, Found, Source, Update},
 };
 use crate::{
     Error, Room,
@@ -17,7 +17,7 @@ use crate::{
     listing::{Attribute, address, flag, number, prefix, text},
     network,
     resource::{self, Kept, Served, Shown},
-    subnet_pool::store::{Choice, Wish},
+    subnet_pool::table::{Choice, Wish},
     tag,
 };
 

@@ -3,7 +3,7 @@
 
 pub mod api;
 pub mod check;
-pub mod store;
+pub mod table;
 
 use std::net::IpAddr;
 
@@ -138,8 +138,8 @@ pub struct View {
 }
 
 impl View {
-    pub fn new(found: store::Found) -> Self {
-        let store::Found { row, external, tags } = found;
+    pub fn new(found: table::Found) -> Self {
+        let table::Found { row, external, tags } = found;
         Self {
             id: row.id,
             name: row.name,

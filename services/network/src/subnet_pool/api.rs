@@ -12,7 +12,7 @@ use types::Timestamp;
 
 use super::{
     Row, View,
-    store::{self, Found, Update},
+    table::{self, Found, Update},
 };
 use crate::{
     Error, Room,
@@ -106,7 +106,7 @@ impl Served for Row {
             name,
             description,
             ip_version,
-            prefixes: store::merged(&prefixes),
+            prefixes: table::merged(&prefixes),
             default_prefixlen: default.unwrap_or(min_prefixlen),
             min_prefixlen,
             max_prefixlen: max.unwrap_or(if ip_version == 4 { 32 } else { 128 }),

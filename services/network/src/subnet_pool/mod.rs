@@ -4,7 +4,7 @@
 
 pub mod api;
 mod cut;
-pub mod store;
+pub mod table;
 
 use ::store::Row as Stored;
 use ipnet::IpNet;

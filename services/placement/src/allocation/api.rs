@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use types::Microversion;
 use uuid::Uuid;
 
-use super::store::{self, Allocations, Consumer};
+use super::table::{self, Allocations, Consumer};
 use crate::{Placement, error::Error, policy, provider};
 
 pub fn routes() -> Routes<Placement> {
@@ -48,11 +48,11 @@ async fn show(room: Arc<Placement>, cx: Cx) -> Reply {
     let id = cx.param("consumer").to_owned();
     let read = room.store.read(move |tx| {
         let mut generations = BTreeMap::new();
-        let allocations = store::of_consumer(tx, &id)?;
+        let allocations = table::of_consumer(tx, &id)?;
         for provider in allocations.keys() {
-            generations.insert(provider.clone(), provider::store::get(tx, provider)?.generation);
+            generations.insert(provider.clone(), provider::table::get(tx, provider)?.generation);
         }
-        Ok::<_, Error>((store::consumer(tx, &id)?, allocations, generations))
+        Ok::<_, Error>((table::consumer(tx, &id)?, allocations, generations))
     });
     let (consumer, allocations, generations) = read.await?;
     let of_one = |(provider, resources): (&String, &Resources)| {
@@ -101,7 +101,7 @@ async fn replace(room: Arc<Placement>, mut cx: Cx) -> Reply {
     let actor = cx.actor();
     let expected = if version(28) { ask.consumer_generation } else { None };
     let write = room.store.write(move |tx| {
-        let consumer = store::consumer(tx, &id)?;
+        let consumer = table::consumer(tx, &id)?;
         let got = consumer.as_ref().map(|consumer| consumer.generation);
         if let Some(expected) = expected
             && expected != got
@@ -116,7 +116,7 @@ async fn replace(room: Arc<Placement>, mut cx: Cx) -> Reply {
             kind: ask.consumer_type.clone(),
             generation: 0,
         };
-        store::replace(tx, &actor, &wanted, &allocations)
+        table::replace(tx, &actor, &wanted, &allocations)
     });
     write.await?;
     no_content()
@@ -125,8 +125,8 @@ async fn replace(room: Arc<Placement>, mut cx: Cx) -> Reply {
 async fn delete(room: Arc<Placement>, cx: Cx) -> Reply {
     let (id, actor) = (cx.param("consumer").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        let Some(consumer) = store::consumer(tx, &id)? else { return Ok::<_, Error>(false) };
-        store::replace(tx, &actor, &consumer, &Allocations::new())?;
+        let Some(consumer) = table::consumer(tx, &id)? else { return Ok::<_, Error>(false) };
+        table::replace(tx, &actor, &consumer, &Allocations::new())?;
         Ok(true)
     });
     if !write.await? {
@@ -138,8 +138,8 @@ async fn delete(room: Arc<Placement>, cx: Cx) -> Reply {
 async fn of_provider(room: Arc<Placement>, cx: Cx) -> Reply {
     let id = cx.param("uuid").to_owned();
     let read = room.store.read(move |tx| {
-        let provider = provider::store::get(tx, &id)?;
-        Ok::<_, Error>((provider.generation, store::of_provider_by_consumer(tx, &id)?))
+        let provider = provider::table::get(tx, &id)?;
+        Ok::<_, Error>((provider.generation, table::of_provider_by_consumer(tx, &id)?))
     });
     let (generation, allocations) = read.await?;
     let views: serde_json::Map<String, Value> =

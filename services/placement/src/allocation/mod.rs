@@ -2,7 +2,7 @@
 //! Allocations: who holds how much of which provider.
 
 mod api;
-pub mod store;
+pub mod table;
 
 pub use api::routes;
 

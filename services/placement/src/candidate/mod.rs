@@ -75,7 +75,7 @@ async fn list(room: Arc<Placement>, cx: Cx) -> Reply {
             .filter(|limit| *limit > 0)
             .ok_or_else(|| Fault::bad_request("'limit' is a whole number of 1 or more."))?,
     };
-    let capacities = room.store.list(inventory::store::capacities).await?;
+    let capacities = room.store.list(inventory::table::capacities).await?;
     let fitting: Vec<_> = capacities.iter().filter(|capacity| request.fits(capacity).is_ok()).take(limit).collect();
     let by_provider = cx.version >= Microversion::new(1, 12);
     let candidate = |capacity: &&Capacity| {

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::store::{self, Inventories, Inventory, ONE};
+use super::table::{self, Inventories, Inventory, ONE};
 use crate::{Placement, error::Error, names, policy, provider};
 
 pub fn routes() -> Routes<Placement> {
@@ -96,8 +96,8 @@ const INVENTORIES: &str = "resource_provider.inventories";
 async fn list(room: Arc<Placement>, cx: Cx) -> Reply {
     let id = cx.param("uuid").to_owned();
     let read = room.store.read(move |tx| {
-        let provider = provider::store::get(tx, &id)?;
-        Ok::<_, Error>((provider.generation, store::of_provider(tx, &id)?))
+        let provider = provider::table::get(tx, &id)?;
+        Ok::<_, Error>((provider.generation, table::of_provider(tx, &id)?))
     });
     let (generation, inventories) = read.await?;
     json(StatusCode::OK, &view_all(generation, &inventories))
@@ -113,12 +113,12 @@ async fn replace(room: Arc<Placement>, mut cx: Cx) -> Reply {
     }
     let read_generation = ask.resource_provider_generation;
     let written = room.store.write(move |tx| {
-        provider::store::get(tx, &id)?;
-        let generation = provider::store::raise_generation(tx, &id, read_generation)?;
+        provider::table::get(tx, &id)?;
+        let generation = provider::table::raise_generation(tx, &id, read_generation)?;
         for class in wanted.keys() {
-            names::store::check_class(tx, class)?;
+            names::table::check_class(tx, class)?;
         }
-        provider::store::changing(tx, &actor, INVENTORIES, &id, |tx| store::replace(tx, &id, &wanted))?;
+        provider::table::changing(tx, &actor, INVENTORIES, &id, |tx| table::replace(tx, &id, &wanted))?;
         Ok::<_, Error>((generation, wanted.clone()))
     });
     let (generation, inventories) = written.await?;
@@ -128,9 +128,9 @@ async fn replace(room: Arc<Placement>, mut cx: Cx) -> Reply {
 async fn delete_all(room: Arc<Placement>, cx: Cx) -> Reply {
     let (id, actor) = (cx.param("uuid").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        let provider = provider::store::get(tx, &id)?;
-        provider::store::raise_generation(tx, &id, provider.generation)?;
-        provider::store::changing(tx, &actor, INVENTORIES, &id, |tx| store::replace(tx, &id, &Inventories::new()))
+        let provider = provider::table::get(tx, &id)?;
+        provider::table::raise_generation(tx, &id, provider.generation)?;
+        provider::table::changing(tx, &actor, INVENTORIES, &id, |tx| table::replace(tx, &id, &Inventories::new()))
     });
     write.await?;
     no_content()
@@ -139,8 +139,8 @@ async fn delete_all(room: Arc<Placement>, cx: Cx) -> Reply {
 async fn show(room: Arc<Placement>, cx: Cx) -> Reply {
     let (id, class) = (cx.param("uuid").to_owned(), cx.param("class").to_owned());
     let read = room.store.read(move |tx| {
-        let provider = provider::store::get(tx, &id)?;
-        let inventory = store::of_provider(tx, &id)?.remove(&class);
+        let provider = provider::table::get(tx, &id)?;
+        let inventory = table::of_provider(tx, &id)?.remove(&class);
         let inventory = inventory.ok_or_else(|| Error::NoInventory(id.clone(), class.clone()))?;
         Ok::<_, Error>((provider.generation, inventory))
     });

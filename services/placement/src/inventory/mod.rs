@@ -2,7 +2,7 @@
 //! Inventories: how much of a class a provider has.
 
 mod api;
-pub mod store;
+pub mod table;
 
 pub use api::routes;
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Microversion;
 
-use super::{is_custom, store};
+use super::{is_custom, table};
 use crate::{Placement, error::Error, policy, provider};
 
 pub fn routes() -> Routes<Placement> {
@@ -31,14 +31,14 @@ pub fn routes() -> Routes<Placement> {
 }
 
 async fn list_classes(room: Arc<Placement>, _: Cx) -> Reply {
-    let names = room.store.read(|tx| store::list(tx, store::CLASS)).await?;
+    let names = room.store.read(|tx| table::list(tx, table::CLASS)).await?;
     let view =
         |name: String| json!({"name": name, "links": [{"rel": "self", "href": format!("/placement/resource_classes/{name}")}]});
     json(StatusCode::OK, &json!({"resource_classes": names.into_iter().map(view).collect::<Vec<Value>>()}))
 }
 
 async fn list_traits(room: Arc<Placement>, cx: Cx) -> Reply {
-    let mut names = room.store.read(|tx| store::list(tx, store::TRAIT)).await?;
+    let mut names = room.store.read(|tx| table::list(tx, table::TRAIT)).await?;
     match cx.query().get("name").map(|filter| filter.split_once(':')) {
         None => {}
         Some(Some(("startswith", prefix))) => names.retain(|name| name.starts_with(prefix)),
@@ -51,11 +51,11 @@ async fn list_traits(room: Arc<Placement>, cx: Cx) -> Reply {
 }
 
 async fn ensure_class(room: Arc<Placement>, cx: Cx) -> Reply {
-    ensure(room, cx, store::CLASS).await
+    ensure(room, cx, table::CLASS).await
 }
 
 async fn ensure_trait(room: Arc<Placement>, cx: Cx) -> Reply {
-    ensure(room, cx, store::TRAIT).await
+    ensure(room, cx, table::TRAIT).await
 }
 
 async fn ensure(room: Arc<Placement>, cx: Cx, kind: &'static str) -> Reply {
@@ -67,7 +67,7 @@ async fn ensure(room: Arc<Placement>, cx: Cx, kind: &'static str) -> Reply {
     }
     let actor = cx.actor();
     let made = room.store.write(move |tx| {
-        let made = store::ensure(tx, kind, &name)?;
+        let made = table::ensure(tx, kind, &name)?;
         if made {
             let change = Change::made(json!({"name": name}));
             tx.record(Event::of(&actor, format!("placement_{kind}.create"), ("placement_name", &name), &change)?)?;
@@ -81,8 +81,8 @@ async fn ensure(room: Arc<Placement>, cx: Cx, kind: &'static str) -> Reply {
 async fn list_of_provider(room: Arc<Placement>, cx: Cx) -> Reply {
     let id = cx.param("uuid").to_owned();
     let read = room.store.read(move |tx| {
-        let provider = provider::store::get(tx, &id)?;
-        Ok::<_, Error>((provider.generation, store::traits_of(tx, &id)?))
+        let provider = provider::table::get(tx, &id)?;
+        Ok::<_, Error>((provider.generation, table::traits_of(tx, &id)?))
     });
     let (generation, traits) = read.await?;
     json(StatusCode::OK, &json!({"resource_provider_generation": generation, "traits": traits}))
@@ -99,13 +99,13 @@ async fn replace_of_provider(room: Arc<Placement>, mut cx: Cx) -> Reply {
     let ask: Ask = cx.json().await?;
     let (id, actor) = (cx.param("uuid").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
-        provider::store::get(tx, &id)?;
-        let generation = provider::store::raise_generation(tx, &id, ask.resource_provider_generation)?;
+        provider::table::get(tx, &id)?;
+        let generation = provider::table::raise_generation(tx, &id, ask.resource_provider_generation)?;
         for name in &ask.traits {
-            store::check_trait(tx, name)?;
+            table::check_trait(tx, name)?;
         }
         let action = "resource_provider.traits";
-        provider::store::changing(tx, &actor, action, &id, |tx| store::replace_traits(tx, &id, &ask.traits))?;
+        provider::table::changing(tx, &actor, action, &id, |tx| table::replace_traits(tx, &id, &ask.traits))?;
         Ok::<_, Error>((generation, ask.traits.clone()))
     });
     let (generation, traits) = write.await?;

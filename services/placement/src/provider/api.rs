@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use types::Microversion;
 use uuid::Uuid;
 
-use super::store::{self, Provider};
+use super::table::{self, Provider};
 use crate::{Placement, candidate::Request, error::Error, inventory, policy};
 
 pub fn routes() -> Routes<Placement> {
@@ -37,7 +37,7 @@ async fn list(room: Arc<Placement>, cx: Cx) -> Reply {
     let fitting = match request {
         None => None,
         Some(request) => {
-            let state = room.store.list(inventory::store::capacities).await?;
+            let state = room.store.list(inventory::table::capacities).await?;
             Some(
                 state
                     .into_iter()
@@ -47,7 +47,7 @@ async fn list(room: Arc<Placement>, cx: Cx) -> Reply {
             )
         }
     };
-    let providers = room.store.list(store::list).await?;
+    let providers = room.store.list(table::list).await?;
     let wanted = |provider: &&Provider| {
         name.as_deref().is_none_or(|name| provider.name == name)
             && id.as_deref().is_none_or(|id| provider.id.as_str() == id)
@@ -65,7 +65,7 @@ async fn create(room: Arc<Placement>, mut cx: Cx) -> Reply {
     }
     let id = ask.uuid.unwrap_or_else(Uuid::new_v4).to_string();
     let actor = cx.actor();
-    let provider = room.store.write(move |tx| store::insert(tx, &actor, &id, &name)).await?;
+    let provider = room.store.write(move |tx| table::insert(tx, &actor, &id, &name)).await?;
     let location = HeaderValue::from_str(&cx.url(&format!("/resource_providers/{}", provider.id)));
     let location = location.map_err(|_| Fault::internal("a location is not a header"))?;
     // From 1.20 on the answer carries the provider.
@@ -80,7 +80,7 @@ async fn create(room: Arc<Placement>, mut cx: Cx) -> Reply {
 
 async fn show(room: Arc<Placement>, cx: Cx) -> Reply {
     let id = cx.param("uuid").to_owned();
-    let provider = room.store.read(move |tx| store::get(tx, &id)).await?;
+    let provider = room.store.read(move |tx| table::get(tx, &id)).await?;
     json(StatusCode::OK, &view(&cx, &provider))
 }
 
@@ -89,15 +89,15 @@ async fn update(room: Arc<Placement>, mut cx: Cx) -> Reply {
     let name = check_name(ask.name)?;
     let (id, actor) = (cx.param("uuid").to_owned(), cx.actor());
     let provider = room.store.write(move |tx| {
-        store::get(tx, &id)?;
-        store::rename(tx, &actor, &id, &name)
+        table::get(tx, &id)?;
+        table::rename(tx, &actor, &id, &name)
     });
     json(StatusCode::OK, &view(&cx, &provider.await?))
 }
 
 async fn delete(room: Arc<Placement>, cx: Cx) -> Reply {
     let (id, actor) = (cx.param("uuid").to_owned(), cx.actor());
-    room.store.write(move |tx| store::delete(tx, &actor, &id)).await?;
+    room.store.write(move |tx| table::delete(tx, &actor, &id)).await?;
     no_content()
 }
 

@@ -2,7 +2,7 @@
 //! Resource providers: whoever has something to give. Here every provider is a host, and its own root.
 
 mod api;
-pub mod store;
+pub mod table;
 
 pub use api::routes;
 

@@ -23,9 +23,9 @@ pub fn routes() -> Routes<Placement> {
 async fn of_provider(room: Arc<Placement>, cx: Cx) -> Reply {
     let id = cx.param("uuid").to_owned();
     let read = room.store.read(move |tx| {
-        let provider = provider::store::get(tx, &id)?;
-        let used = inventory::store::used_of(tx, &id)?;
-        let classes = inventory::store::of_provider(tx, &id)?.into_keys();
+        let provider = provider::table::get(tx, &id)?;
+        let used = inventory::table::used_of(tx, &id)?;
+        let classes = inventory::table::of_provider(tx, &id)?.into_keys();
         let usages: Resources = classes.map(|class| (class.clone(), *used.get(&class).unwrap_or(&0))).collect();
         Ok::<_, Error>((provider.generation, usages))
     });
@@ -40,7 +40,7 @@ async fn of_project(room: Arc<Placement>, cx: Cx) -> Reply {
         return Err(Fault::forbidden("Usages are told of your own project only."));
     }
     let user = cx.query().get("user_id").map(str::to_owned);
-    let usages = room.store.list(move |tx| allocation::store::usage_of(tx, &project, user.as_deref())).await?;
+    let usages = room.store.list(move |tx| allocation::table::usage_of(tx, &project, user.as_deref())).await?;
     if cx.version >= Microversion::new(1, 38) {
         let all: BTreeMap<&str, &Resources> = [("all", &usages)].into();
         return json(StatusCode::OK, &json!({"usages": all}));

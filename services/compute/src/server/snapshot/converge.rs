@@ -15,7 +15,7 @@ use crate::{
         Server,
         operation::{Ask, Operation, Snapshot, Stage},
         save::save,
-        store as table,
+        table,
     },
 };
 

@@ -7,7 +7,7 @@ use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 use types::EndpointId;
 
-use super::{EndpointUpdate, NewEndpoint, store};
+use super::{EndpointUpdate, NewEndpoint, table};
 use crate::{Identity, filter, reply};
 
 static LIST: Policy = Policy::new("identity:list_endpoints", READ, "List endpoints");
@@ -29,34 +29,34 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let filters = [("service_id", "service_id = "), ("interface", "interface = "), ("region_id", "region_id = ")];
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &filters);
-    let endpoints = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_text(&cx, table::select(cx.allowed()?), &filters);
+    let endpoints = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &endpoints)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), endpoint_id(&cx));
-    let endpoint = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let endpoint = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &endpoint)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewEndpoint = cx.document("endpoint").await?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let endpoint = room.change(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
+    let endpoint = room.change(move |tx| table::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &endpoint)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: EndpointUpdate = cx.document("endpoint").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), endpoint_id(&cx));
-    let endpoint = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let endpoint = room.change(move |tx| table::update(tx, &allowed, &actor, &id, &update)).await?;
     reply::show(&cx, &endpoint)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), endpoint_id(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.change(move |tx| table::delete(tx, &allowed, &actor, &id)).await?;
     no_content()
 }
 

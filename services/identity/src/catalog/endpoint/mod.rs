@@ -2,7 +2,7 @@
 //! Endpoints: at which address a service answers, for whom and in which region.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 use types::{EndpointId, ServiceId};

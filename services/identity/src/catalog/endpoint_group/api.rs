@@ -7,7 +7,7 @@ use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 use types::ProjectId;
 
-use super::{EndpointGroupUpdate, NewEndpointGroup, store};
+use super::{EndpointGroupUpdate, NewEndpointGroup, table};
 use crate::{Identity, filter, reply};
 
 static LIST: Policy = Policy::new("identity:list_endpoint_groups", READ, "List endpoint groups");
@@ -49,70 +49,70 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("name", "name = ")]);
-    let groups = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_text(&cx, table::select(cx.allowed()?), &[("name", "name = ")]);
+    let groups = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &groups)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), group_id(&cx));
-    let group = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let group = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &group)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewEndpointGroup = cx.document("endpoint_group").await?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let group = room.change(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
+    let group = room.change(move |tx| table::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &group)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: EndpointGroupUpdate = cx.document("endpoint_group").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
-    let group = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let group = room.change(move |tx| table::update(tx, &allowed, &actor, &id, &update)).await?;
     reply::show(&cx, &group)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.change(move |tx| table::delete(tx, &allowed, &actor, &id)).await?;
     no_content()
 }
 
 async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), group_id(&cx));
-    let projects = room.list(move |tx| store::projects(tx, &allowed, &id)).await?;
+    let projects = room.list(move |tx| table::projects(tx, &allowed, &id)).await?;
     reply::list(&cx, &projects)
 }
 
 async fn list_endpoints(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), group_id(&cx));
-    let endpoints = room.list(move |tx| store::members(tx, &allowed, &id)).await?;
+    let endpoints = room.list(move |tx| table::members(tx, &allowed, &id)).await?;
     reply::list(&cx, &endpoints)
 }
 
 async fn list_of_project(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, project) = (cx.allowed()?.clone(), project_id(&cx));
-    let groups = room.list(move |tx| store::of_project(tx, &allowed, &project)).await?;
+    let groups = room.list(move |tx| table::of_project(tx, &allowed, &project)).await?;
     reply::list(&cx, &groups)
 }
 
 async fn check(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id, project) = (cx.allowed()?.clone(), group_id(&cx), project_id(&cx));
-    let given = room.read(move |tx| store::given(tx, &allowed, &id, &project)).await?;
+    let given = room.read(move |tx| table::given(tx, &allowed, &id, &project)).await?;
     reply::show(&cx, &given)
 }
 
 async fn give(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id, project) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx), project_id(&cx));
-    room.change(move |tx| store::give(tx, &allowed, &actor, &id, &project)).await?;
+    room.change(move |tx| table::give(tx, &allowed, &actor, &id, &project)).await?;
     no_content()
 }
 
 async fn take(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id, project) = (cx.allowed()?.clone(), cx.actor(), group_id(&cx), project_id(&cx));
-    room.change(move |tx| store::take(tx, &allowed, &actor, &id, &project)).await?;
+    room.change(move |tx| table::take(tx, &allowed, &actor, &id, &project)).await?;
     no_content()
 }
 

@@ -2,7 +2,7 @@
 //! Endpoint groups: endpoints that are alike in some way, to be given to projects together.
 
 pub mod api;
-pub mod store;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -7,7 +7,7 @@ use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 use types::{EndpointId, ProjectId};
 
-use super::store;
+use super::table;
 use crate::{Identity, reply};
 
 static LIST_PROJECTS: Policy =
@@ -31,31 +31,31 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list_projects(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, endpoint) = (cx.allowed()?.clone(), endpoint_id(&cx));
-    let projects = room.list(move |tx| store::projects(tx, &allowed, &endpoint)).await?;
+    let projects = room.list(move |tx| table::projects(tx, &allowed, &endpoint)).await?;
     reply::list(&cx, &projects)
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, project) = (cx.allowed()?.clone(), project_id(&cx));
-    let endpoints = room.list(move |tx| store::of_project(tx, &allowed, &project)).await?;
+    let endpoints = room.list(move |tx| table::of_project(tx, &allowed, &project)).await?;
     reply::list(&cx, &endpoints)
 }
 
 async fn check(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, project, endpoint) = (cx.allowed()?.clone(), project_id(&cx), endpoint_id(&cx));
-    room.read(move |tx| store::check(tx, &allowed, &project, &endpoint)).await?;
+    room.read(move |tx| table::check(tx, &allowed, &project, &endpoint)).await?;
     no_content()
 }
 
 async fn give(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, project, endpoint) = (cx.allowed()?.clone(), cx.actor(), project_id(&cx), endpoint_id(&cx));
-    room.change(move |tx| store::give(tx, &allowed, &actor, &project, &endpoint)).await?;
+    room.change(move |tx| table::give(tx, &allowed, &actor, &project, &endpoint)).await?;
     no_content()
 }
 
 async fn take(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, project, endpoint) = (cx.allowed()?.clone(), cx.actor(), project_id(&cx), endpoint_id(&cx));
-    room.change(move |tx| store::take(tx, &allowed, &actor, &project, &endpoint)).await?;
+    room.change(move |tx| table::take(tx, &allowed, &actor, &project, &endpoint)).await?;
     no_content()
 }
 

@@ -3,4 +3,4 @@
 //! by groups, finds these in its catalog and no others.
 
 pub mod api;
-pub mod store;
+pub mod table;

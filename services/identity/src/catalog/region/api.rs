@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 
-use super::{NewRegion, RegionUpdate, store};
+use super::{NewRegion, RegionUpdate, table};
 use crate::{Identity, filter, reply};
 
 static LIST: Policy = Policy::new("identity:list_regions", "", "List regions").also_for_domains();
@@ -26,21 +26,21 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("parent_region_id", "parent_region_id = ")]);
-    let regions = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_text(&cx, table::select(cx.allowed()?), &[("parent_region_id", "parent_region_id = ")]);
+    let regions = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &regions)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), cx.param("region_id").to_owned());
-    let region = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let region = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &region)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewRegion = cx.document("region").await?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let region = room.change(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
+    let region = room.change(move |tx| table::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &region)
 }
 
@@ -48,19 +48,19 @@ async fn create_named(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let mut new: NewRegion = cx.document("region").await?;
     new.id = Some(cx.param("region_id").to_owned());
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let region = room.change(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
+    let region = room.change(move |tx| table::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &region)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: RegionUpdate = cx.document("region").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("region_id").to_owned());
-    let region = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let region = room.change(move |tx| table::update(tx, &allowed, &actor, &id, &update)).await?;
     reply::show(&cx, &region)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("region_id").to_owned());
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.change(move |tx| table::delete(tx, &allowed, &actor, &id)).await?;
     no_content()
 }

@@ -2,7 +2,7 @@
 //! Regions: names for parts of the cloud that clients choose between.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 

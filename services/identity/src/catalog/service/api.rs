@@ -7,7 +7,7 @@ use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 use types::ServiceId;
 
-use super::{NewService, ServiceUpdate, store};
+use super::{NewService, ServiceUpdate, table};
 use crate::{Identity, filter, reply};
 
 static LIST: Policy = Policy::new("identity:list_services", READ, "List services");
@@ -28,34 +28,34 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_text(&cx, store::select(cx.allowed()?), &[("type", "type = "), ("name", "name = ")]);
-    let services = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_text(&cx, table::select(cx.allowed()?), &[("type", "type = "), ("name", "name = ")]);
+    let services = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &services)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), service_id(&cx));
-    let service = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let service = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &service)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewService = cx.document("service").await?;
     let (allowed, actor) = (cx.allowed()?.clone(), cx.actor());
-    let service = room.change(move |tx| store::create(tx, &allowed, &actor, &new)).await?;
+    let service = room.change(move |tx| table::create(tx, &allowed, &actor, &new)).await?;
     reply::created(&cx, &service)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: ServiceUpdate = cx.document("service").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), service_id(&cx));
-    let service = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let service = room.change(move |tx| table::update(tx, &allowed, &actor, &id, &update)).await?;
     reply::show(&cx, &service)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), service_id(&cx));
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.change(move |tx| table::delete(tx, &allowed, &actor, &id)).await?;
     no_content()
 }
 

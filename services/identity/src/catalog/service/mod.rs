@@ -2,7 +2,7 @@
 //! Services: the entries of the catalog.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 use types::ServiceId;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 
-use super::{NewMapping, store};
+use super::{NewMapping, table};
 use crate::{Identity, federation::chosen_id, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
@@ -34,13 +34,13 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let allowed = cx.allowed()?.clone();
-    let mappings = room.list(move |tx| store::list(tx, &allowed)).await?;
+    let mappings = room.list(move |tx| table::list(tx, &allowed)).await?;
     reply::list(&cx, &mappings)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), cx.param("mapping_id").to_owned());
-    let mapping = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let mapping = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &mapping)
 }
 
@@ -51,7 +51,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let mapping = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::create(tx, &allowed, &over, &actor, &id, &new)
+            table::create(tx, &allowed, &over, &actor, &id, &new)
         })
         .await?;
     reply::created(&cx, &mapping)
@@ -64,7 +64,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let mapping = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::update(tx, &allowed, &over, &actor, &id, &update)
+            table::update(tx, &allowed, &over, &actor, &id, &update)
         })
         .await?;
     reply::show(&cx, &mapping)
@@ -75,7 +75,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_cloud(tx)?;
-        store::delete(tx, &allowed, &over, &actor, &id)
+        table::delete(tx, &allowed, &over, &actor, &id)
     })
     .await?;
     no_content()

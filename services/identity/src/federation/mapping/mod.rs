@@ -2,7 +2,7 @@
 //! Mappings: named rules by which [`rules`](super::rules) reads what an identity provider says.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -8,7 +8,7 @@ use api::{Cx, Reply, Routes, json, no_content};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{NewProtocol, Protocol, store};
+use super::{NewProtocol, Protocol, table};
 use crate::{
     Identity,
     federation::{chosen_id, provider},
@@ -50,14 +50,14 @@ struct View<'a> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, provider) = (cx.allowed()?.clone(), cx.param("idp_id").to_owned());
-    let protocols = room.list(move |tx| store::list(tx, &allowed, &provider)).await?;
+    let protocols = room.list(move |tx| table::list(tx, &allowed, &provider)).await?;
     let views: Vec<_> = protocols.iter().map(|protocol| view(&cx, protocol)).collect();
     reply::collection(&cx, "protocols", &views)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, (provider, id)) = (cx.allowed()?.clone(), names(&cx));
-    let protocol = room.read(move |tx| store::get(tx, &allowed, &provider, &id)).await?;
+    let protocol = room.read(move |tx| table::get(tx, &allowed, &provider, &id)).await?;
     answer(&cx, StatusCode::OK, &protocol)
 }
 
@@ -69,7 +69,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let protocol = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::create(tx, &allowed, &over, &actor, &provider, &id, &new)
+            table::create(tx, &allowed, &over, &actor, &provider, &id, &new)
         })
         .await?;
     answer(&cx, StatusCode::CREATED, &protocol)
@@ -82,7 +82,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let protocol = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::update(tx, &allowed, &over, &actor, &provider, &id, &update)
+            table::update(tx, &allowed, &over, &actor, &provider, &id, &update)
         })
         .await?;
     answer(&cx, StatusCode::OK, &protocol)
@@ -93,7 +93,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_cloud(tx)?;
-        store::delete(tx, &allowed, &over, &actor, &provider, &id)
+        table::delete(tx, &allowed, &over, &actor, &provider, &id)
     })
     .await?;
     no_content()

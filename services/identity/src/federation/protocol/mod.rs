@@ -2,7 +2,7 @@
 //! Protocols: how an identity provider speaks, and which mapping reads what it says.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 

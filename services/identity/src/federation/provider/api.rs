@@ -8,7 +8,7 @@ use api::{Cx, Fault, Reply, Routes, json, no_content};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{IdentityProvider, NewProvider, ProviderUpdate, store};
+use super::{IdentityProvider, NewProvider, ProviderUpdate, table};
 use crate::{Identity, federation::chosen_id, filter, power::Wielder, reply};
 
 static LIST: Policy = Policy::new(
@@ -47,15 +47,15 @@ pub fn url(cx: &Cx, id: &str) -> String {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_enabled(&cx, filter::by_text(&cx, store::select(cx.allowed()?), &[("id", "id = ")]))?;
-    let providers = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_enabled(&cx, filter::by_text(&cx, table::select(cx.allowed()?), &[("id", "id = ")]))?;
+    let providers = room.list(move |tx| table::list(tx, &select)).await?;
     let views: Vec<_> = providers.iter().map(|provider| view(&cx, provider)).collect();
     reply::collection(&cx, "identity_providers", &views)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), cx.param("idp_id").to_owned());
-    let provider = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let provider = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     answer(&cx, StatusCode::OK, &provider)
 }
 
@@ -66,7 +66,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let provider = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::create(tx, &allowed, &over, &actor, &id, &new)
+            table::create(tx, &allowed, &over, &actor, &id, &new)
         })
         .await?;
     answer(&cx, StatusCode::CREATED, &provider)
@@ -79,7 +79,7 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let provider = room
         .change(move |tx| {
             let over = wielder.over_cloud(tx)?;
-            store::update(tx, &allowed, &over, &actor, &id, &update)
+            table::update(tx, &allowed, &over, &actor, &id, &update)
         })
         .await?;
     answer(&cx, StatusCode::OK, &provider)
@@ -90,7 +90,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_cloud(tx)?;
-        store::delete(tx, &allowed, &over, &actor, &id)
+        table::delete(tx, &allowed, &over, &actor, &id)
     })
     .await?;
     no_content()

@@ -2,7 +2,7 @@
 //! Identity providers: who vouches for people, and in which domain those people live here.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 use types::DomainId;

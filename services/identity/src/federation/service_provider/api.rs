@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 
-use super::{NewServiceProvider, ServiceProviderUpdate, store};
+use super::{NewServiceProvider, ServiceProviderUpdate, table};
 use crate::{Identity, federation::chosen_id, filter, reply};
 
 static LIST: Policy = Policy::new(
@@ -33,33 +33,33 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
-    let select = filter::by_enabled(&cx, filter::by_text(&cx, store::select(cx.allowed()?), &[("id", "id = ")]))?;
-    let providers = room.list(move |tx| store::list(tx, &select)).await?;
+    let select = filter::by_enabled(&cx, filter::by_text(&cx, table::select(cx.allowed()?), &[("id", "id = ")]))?;
+    let providers = room.list(move |tx| table::list(tx, &select)).await?;
     reply::list(&cx, &providers)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), cx.param("sp_id").to_owned());
-    let provider = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let provider = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &provider)
 }
 
 async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let new: NewServiceProvider = cx.document("service_provider").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), chosen_id(&cx, "sp_id")?);
-    let provider = room.change(move |tx| store::create(tx, &allowed, &actor, &id, &new)).await?;
+    let provider = room.change(move |tx| table::create(tx, &allowed, &actor, &id, &new)).await?;
     reply::created(&cx, &provider)
 }
 
 async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let update: ServiceProviderUpdate = cx.document("service_provider").await?;
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("sp_id").to_owned());
-    let provider = room.change(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let provider = room.change(move |tx| table::update(tx, &allowed, &actor, &id, &update)).await?;
     reply::show(&cx, &provider)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("sp_id").to_owned());
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.change(move |tx| table::delete(tx, &allowed, &actor, &id)).await?;
     no_content()
 }

@@ -2,7 +2,7 @@
 //! Service providers: other clouds that take people on the word of this one. The enabled ones stand in every token.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 

@@ -7,4 +7,4 @@
 
 pub mod links;
 pub mod provision;
-pub mod store;
+pub mod table;

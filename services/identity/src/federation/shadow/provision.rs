@@ -9,7 +9,7 @@ use store::{Actor, Tx, params};
 use types::{DomainId, ProjectId, RoleId, UserId};
 
 use crate::{
-    assignment::{Assignment, Holder, Place, store as assignments},
+    assignment::{Assignment, Holder, Place, table as assignments},
     body::{Extra, Name},
     error::Result,
     federation::{
@@ -18,7 +18,7 @@ use crate::{
     },
     options::ResourceOptions,
     power::Over,
-    project::{NewProject, Tags, store as projects},
+    project::{NewProject, Tags, table as projects},
 };
 
 /// What a mapping promises, an administrator of the cloud laid down in it.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use types::{RoleId, Secret, Timestamp, UserId};
 
-use super::{AccessToken, store};
+use super::{AccessToken, table};
 use crate::{
     Identity,
     delegation::Delegation,
@@ -18,7 +18,7 @@ use crate::{
     oauth1::{ACCESS_TOKEN_LIFETIME, consumer, form, new_word, nonce, request_token, signature::SignedRequest},
     power::Wielder,
     reply,
-    role::{Role, store as roles},
+    role::{Role, table as roles},
     token::login::Asking,
 };
 
@@ -51,10 +51,10 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let (ring, id) = (room.credential_ring(), asked.clone());
     let (secret, of_token) = room
         .read(move |tx| {
-            let of_token = request_token::store::find(tx, &ring, &id)?;
+            let of_token = request_token::table::find(tx, &ring, &id)?;
             let of_token = of_token.ok_or_else(|| Error::not_found("request token", id.as_str()))?;
             let is_his = of_token.consumer_id == consumer;
-            Ok::<_, Error>((consumer::store::secret(tx, &ring, &consumer)?, is_his.then_some(of_token)))
+            Ok::<_, Error>((consumer::table::secret(tx, &ring, &consumer)?, is_his.then_some(of_token)))
         })
         .await?;
     let (secret, of_token) = secret.zip(of_token).ok_or(Error::Unauthorized)?;
@@ -68,7 +68,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
         .write(move |tx| {
             nonce::accept_once(tx, &request)?;
             // Read again: it is used once, and by one of two who ask at the same time.
-            let used = request_token::store::find(tx, &ring, &asked)?.filter(|token| !token.is_expired());
+            let used = request_token::table::find(tx, &ring, &asked)?.filter(|token| !token.is_expired());
             let used = used.ok_or(Error::Unauthorized)?;
             let granted = used.authorized.as_ref().ok_or(Error::Unauthorized)?;
             if !bool::from(granted.verifier.reveal().as_bytes().ct_eq(verifier.as_bytes())) {
@@ -83,8 +83,8 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
                 role_ids: granted.role_ids.clone(),
                 expires_at,
             };
-            request_token::store::delete(tx, &actor, &used)?;
-            store::create(tx, &ring, &actor, &token)
+            request_token::table::delete(tx, &actor, &used)?;
+            table::create(tx, &ring, &actor, &token)
         })
         .await?;
     Ok(respond(StatusCode::CREATED, "application/x-www-form-urlencoded", answer))
@@ -93,7 +93,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     refuse_delegated(&room, &cx).await?;
     let (ring, allowed, user) = (room.credential_ring(), cx.allowed()?.clone(), user_id(&cx));
-    let tokens = room.list(move |tx| store::list(tx, &ring, &allowed, &user)).await?;
+    let tokens = room.list(move |tx| table::list(tx, &ring, &allowed, &user)).await?;
     let views: Vec<Value> = tokens.iter().map(|token| view(&cx, token)).collect();
     reply::collection(&cx, "access_tokens", &views)
 }
@@ -111,7 +111,7 @@ async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let wielder = Wielder::of(&room, &cx).await?;
     room.change(move |tx| {
         let over = wielder.over_keys_of(tx, &user)?;
-        store::delete(tx, &ring, &allowed, &over, &actor, &id)
+        table::delete(tx, &ring, &allowed, &over, &actor, &id)
     })
     .await?;
     no_content()
@@ -137,7 +137,7 @@ async fn show_role(room: Arc<Identity>, cx: Cx) -> Reply {
 async fn named(room: &Identity, cx: &Cx) -> Result<AccessToken, Fault> {
     let (ring, allowed, user) = (room.credential_ring(), cx.allowed()?.clone(), user_id(cx));
     let id = cx.param("access_token_id").to_owned();
-    Ok(room.read(move |tx| store::get(tx, &ring, &allowed, &user, &id)).await?)
+    Ok(room.read(move |tx| table::get(tx, &ring, &allowed, &user, &id)).await?)
 }
 
 /// Who has a part of somebody's rights does not look after the other parts.

@@ -2,7 +2,7 @@
 //! Access tokens: what a user has granted to a consumer, and can take back.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use types::{ProjectId, RoleId, Secret, Timestamp, UserId};
 

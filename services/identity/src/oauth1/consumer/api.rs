@@ -8,7 +8,7 @@ use api::{Cx, Fault, Reply, Routes, created, no_content};
 use serde_json::json;
 use types::Secret;
 
-use super::{Consumer, ConsumerUpdate, NewConsumer, store};
+use super::{Consumer, ConsumerUpdate, NewConsumer, table};
 use crate::{Identity, body::own_attributes, oauth1::new_word, reply};
 
 static LIST: Policy = Policy::new("identity:list_consumers", READ, "List OAuth consumers");
@@ -30,14 +30,14 @@ pub fn routes() -> Routes<Identity> {
 
 async fn list(room: Arc<Identity>, cx: Cx) -> Reply {
     let allowed = cx.allowed()?.clone();
-    let consumers = room.list(move |tx| store::list(tx, &allowed)).await?;
+    let consumers = room.list(move |tx| table::list(tx, &allowed)).await?;
     let views: Vec<_> = consumers.iter().map(|consumer| reply::linked(&cx, consumer)).collect();
     reply::collection(&cx, "consumers", &views)
 }
 
 async fn show(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), cx.param("consumer_id").to_owned());
-    let consumer = room.read(move |tx| store::get(tx, &allowed, &id)).await?;
+    let consumer = room.read(move |tx| table::get(tx, &allowed, &id)).await?;
     reply::show(&cx, &consumer)
 }
 
@@ -51,7 +51,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let mut view = serde_json::to_value(reply::linked(&cx, &consumer)).map_err(Fault::internal)?;
     view["secret"] = json!(secret.reveal());
     let (ring, allowed, actor) = (room.credential_ring(), cx.allowed()?.clone(), cx.actor());
-    room.store.write(move |tx| store::create(tx, &ring, &allowed, &actor, &consumer, &secret)).await?;
+    room.store.write(move |tx| table::create(tx, &ring, &allowed, &actor, &consumer, &secret)).await?;
     created(&json!({"consumer": view}))
 }
 
@@ -64,12 +64,12 @@ async fn update(room: Arc<Identity>, mut cx: Cx) -> Reply {
         return Err(Fault::bad_request("Invalid input for field 'consumer': nothing is said to change."));
     }
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("consumer_id").to_owned());
-    let consumer = room.store.write(move |tx| store::update(tx, &allowed, &actor, &id, &update)).await?;
+    let consumer = room.store.write(move |tx| table::update(tx, &allowed, &actor, &id, &update)).await?;
     reply::show(&cx, &consumer)
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, id) = (cx.allowed()?.clone(), cx.actor(), cx.param("consumer_id").to_owned());
-    room.change(move |tx| store::delete(tx, &allowed, &actor, &id)).await?;
+    room.change(move |tx| table::delete(tx, &allowed, &actor, &id)).await?;
     no_content()
 }

@@ -2,7 +2,7 @@
 //! Consumers: the programs that may ask users for a part of their rights.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use serde::{Deserialize, Serialize};
 

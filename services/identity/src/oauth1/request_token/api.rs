@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use types::{ProjectId, RoleId, Secret, Timestamp};
 
-use super::{Authorization, RequestToken, store};
+use super::{Authorization, RequestToken, table};
 use crate::{
     Identity,
     assignment::{Place, effective},
@@ -60,7 +60,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
         authorized: None,
     };
     let (ring, consumer) = (room.credential_ring(), request.consumer.clone());
-    let secret = room.read(move |tx| consumer::store::secret(tx, &ring, &consumer)).await?;
+    let secret = room.read(move |tx| consumer::table::secret(tx, &ring, &consumer)).await?;
     let secret = secret.ok_or_else(|| Error::not_found("consumer", request.consumer.as_str()))?;
     request.verify(&secret, None)?;
     let answer = form(&token.id, &token.secret, token.expires_at);
@@ -68,7 +68,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     room.store
         .write(move |tx| {
             nonce::accept_once(tx, &request)?;
-            store::create(tx, &ring, &actor, &token)
+            table::create(tx, &ring, &actor, &token)
         })
         .await?;
     Ok(respond(StatusCode::CREATED, "application/x-www-form-urlencoded", answer))
@@ -85,7 +85,7 @@ async fn authorize(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let answer = json!({"token": {"oauth_verifier": verifier.reveal()}});
     room.store
         .write(move |tx| {
-            let token = store::find(tx, &ring, &id)?.ok_or_else(|| Error::not_found("request token", id.as_str()))?;
+            let token = table::find(tx, &ring, &id)?.ok_or_else(|| Error::not_found("request token", id.as_str()))?;
             let mut role_ids = vec![];
             for granted in &grant.roles {
                 let role = named(tx, granted)?;
@@ -98,7 +98,7 @@ async fn authorize(room: Arc<Identity>, mut cx: Cx) -> Reply {
                 return Err(Error::Unauthorized);
             }
             let granted = Authorization { user_id: user_id.clone(), role_ids, verifier: verifier.clone() };
-            store::authorize(tx, &ring, &allowed, &actor, &id, &granted)
+            table::authorize(tx, &ring, &allowed, &actor, &id, &granted)
         })
         .await?;
     json(StatusCode::OK, &answer)
@@ -108,7 +108,7 @@ fn named(tx: &mut ::store::Tx, granted: &GrantedRole) -> Result<RoleId> {
     match (&granted.id, &granted.name) {
         (Some(id), None) => Ok(id.clone()),
         (None, Some(name)) => {
-            let role = role::store::named(tx, name)?.ok_or_else(|| Error::not_found("role", name.as_str()))?;
+            let role = role::table::named(tx, name)?.ok_or_else(|| Error::not_found("role", name.as_str()))?;
             Ok(role.id)
         }
         _ => Err(Error::Invalid("Invalid input for field 'roles': each is named by its id or by its name.".into())),

@@ -2,7 +2,7 @@
 //! Request tokens: a consumer's wish to act in a project, until a user grants it with a word that the consumer must show.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use types::{ProjectId, RoleId, Secret, Timestamp, UserId};
 

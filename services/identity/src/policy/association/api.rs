@@ -7,7 +7,7 @@ use access::Policy;
 use api::{Cx, Reply, Routes, no_content};
 use types::EndpointId;
 
-use super::{For, store};
+use super::{For, table};
 use crate::{Identity, reply};
 
 static OF_ENDPOINT: Policy = Policy::new("identity:get_policy_for_endpoint", READ, "Show the policy of an endpoint");
@@ -60,31 +60,31 @@ pub fn routes() -> Routes<Identity> {
 
 async fn of_endpoint(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, endpoint) = (cx.allowed()?.clone(), EndpointId::from(cx.param("endpoint_id")));
-    let policy = room.read(move |tx| store::of_endpoint(tx, &allowed, &endpoint)).await?;
+    let policy = room.read(move |tx| table::of_endpoint(tx, &allowed, &endpoint)).await?;
     reply::show(&cx, &policy)
 }
 
 async fn list_endpoints(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, policy) = (cx.allowed()?.clone(), policy_id(&cx));
-    let endpoints = room.list(move |tx| store::endpoints(tx, &allowed, &policy)).await?;
+    let endpoints = room.list(move |tx| table::endpoints(tx, &allowed, &policy)).await?;
     reply::list(&cx, &endpoints)
 }
 
 async fn check(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, policy, with) = (cx.allowed()?.clone(), policy_id(&cx), with(&cx));
-    room.read(move |tx| store::check(tx, &allowed, &policy, &with)).await?;
+    room.read(move |tx| table::check(tx, &allowed, &policy, &with)).await?;
     no_content()
 }
 
 async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, policy, with) = (cx.allowed()?.clone(), cx.actor(), policy_id(&cx), with(&cx));
-    room.write(move |tx| store::associate(tx, &allowed, &actor, &policy, &with)).await?;
+    room.write(move |tx| table::associate(tx, &allowed, &actor, &policy, &with)).await?;
     no_content()
 }
 
 async fn delete(room: Arc<Identity>, cx: Cx) -> Reply {
     let (allowed, actor, policy, with) = (cx.allowed()?.clone(), cx.actor(), policy_id(&cx), with(&cx));
-    room.write(move |tx| store::dissociate(tx, &allowed, &actor, &policy, &with)).await?;
+    room.write(move |tx| table::dissociate(tx, &allowed, &actor, &policy, &with)).await?;
     no_content()
 }
 

@@ -3,7 +3,7 @@
 //! closest of these holds.
 
 pub mod api;
-pub mod store;
+pub mod table;
 
 use types::{EndpointId, ServiceId};
 

@@ -17,7 +17,7 @@ use crate::{
         proved::{Bound, Proved},
         scope::ScopeRequest,
     },
-    user::{Account, DomainRef, UserRef, store as users},
+    user::{Account, DomainRef, UserRef, table as users},
     world::World,
 };
 

@@ -14,7 +14,7 @@ use store::Tx;
 
 use crate::{
     Identity,
-    credential::{blob::Ec2Blob, store as credentials},
+    credential::{blob::Ec2Blob, table as credentials},
 };
 
 /// Where a role holds.

@@ -7,7 +7,7 @@ use types::ProjectId;
 
 use super::{Ground, own_roles, project};
 use crate::{
-    application_credential::{ApplicationCredential, store as credentials},
+    application_credential::{ApplicationCredential, table as credentials},
     assignment::Place,
     error::{Error, Result},
     token::{CredentialFacts, Through},

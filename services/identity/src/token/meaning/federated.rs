@@ -10,7 +10,7 @@ use super::Ground;
 use crate::{
     assignment::{Place, effective},
     error::{Error, Result},
-    federation::shadow::store as shadows,
+    federation::shadow::table as shadows,
     token::Through,
     user::Account,
 };

@@ -29,8 +29,8 @@ use crate::{
     Identity,
     assignment::{Place, effective},
     error::{Error, Result},
-    federation::shadow::store as shadows,
-    user::{Account, UserRef, store as users},
+    federation::shadow::table as shadows,
+    user::{Account, UserRef, table as users},
 };
 
 impl Identity {

@@ -9,8 +9,8 @@ use super::{Ground, own_roles, project};
 use crate::{
     assignment::Place,
     error::{Error, Result},
-    oauth1::access_token::store as access_tokens,
-    role::store::AllRoles,
+    oauth1::access_token::table as access_tokens,
+    role::table::AllRoles,
     token::{ConsumerFacts, Through},
     user::Account,
 };

@@ -9,7 +9,7 @@ use super::{Ground, project};
 use crate::{
     error::{Error, Result},
     token::{Through, TrustFacts},
-    trust::{delegate::delegated, store as trusts},
+    trust::{delegate::delegated, table as trusts},
     user::Account,
 };
 

@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use crate::{
     Identity,
-    application_credential::store as credentials,
+    application_credential::table as credentials,
     error::{Error, Result},
     password::Verdict,
     token::{
         login::{self, Asking, UserRequest},
         proved::{Bound, Proved},
     },
-    user::{Password, UserRef, store as users},
+    user::{Password, UserRef, table as users},
 };
 
 #[derive(Debug, Deserialize)]

@@ -12,7 +12,7 @@ use crate::{
         login::Asking,
         proved::{Bound, Proved},
     },
-    user::{UserRef, store as users},
+    user::{UserRef, table as users},
 };
 
 #[derive(Debug, Deserialize)]
@@ -23,11 +23,11 @@ pub async fn prove(room: &Identity, _: Own, asking: &Asking, proved: &mut Proved
     let (ring, consumer, id) = (room.credential_ring(), request.consumer.clone(), request.token()?.to_owned());
     let found = room
         .read(move |tx| {
-            let token = access_token::store::find(tx, &ring, &id)?;
+            let token = access_token::table::find(tx, &ring, &id)?;
             let token = token.ok_or_else(|| Error::not_found("access token", id.as_str()))?;
             let token = Some(token).filter(|token| token.consumer_id == consumer);
             let Some(token) = token.filter(|token| !token.is_expired()) else { return Ok(None) };
-            let Some(secret) = consumer::store::secret(tx, &ring, &consumer)? else { return Ok(None) };
+            let Some(secret) = consumer::table::secret(tx, &ring, &consumer)? else { return Ok(None) };
             let account = users::account(tx, &UserRef::Id(token.user_id.clone()))?;
             Ok::<_, Error>(account.map(|account| (token, secret, account)))
         })

@@ -15,7 +15,7 @@ use crate::{
         login::Asking,
         proved::{Bound, Proved},
     },
-    user::{UserRef, store as users},
+    user::{UserRef, table as users},
 };
 
 #[derive(Debug, Deserialize)]

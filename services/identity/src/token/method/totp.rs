@@ -14,13 +14,13 @@ use types::{Secret, Timestamp, UserId};
 
 use crate::{
     Identity,
-    credential::store as credentials,
+    credential::table as credentials,
     error::{Error, Result},
     token::{
         login::{Asking, UserRequest},
         proved::Proved,
     },
-    user::store as users,
+    user::table as users,
 };
 
 const STEP_SECONDS: i64 = 30;

@@ -8,7 +8,7 @@ use api::{Access, Cx, Fault, Reply, Routes, no_content};
 
 use super::{
     Row, View, check,
-    store::{self, Create},
+    table::{self, Create},
 };
 use crate::{
     Error, Room,
@@ -83,7 +83,7 @@ async fn create(room: Arc<Room>, mut cx: Cx) -> Reply {
     let (scope, doer, settings) = (cx.allowed()?.clone(), Doer::of(&cx)?, room.settings.clone());
     let made = room
         .write(move |tx| {
-            asks.iter().map(|ask| store::create(tx, &doer, &settings, &scope, ask)).collect::<crate::Result<Vec<_>>>()
+            asks.iter().map(|ask| table::create(tx, &doer, &settings, &scope, ask)).collect::<crate::Result<Vec<_>>>()
         })
         .await?;
     let views: Vec<View> = made.into_iter().map(View::new).collect();
@@ -94,7 +94,7 @@ async fn delete(room: Arc<Room>, cx: Cx) -> Reply {
     let (row, target) = resource::visible::<Row>(&room, &cx, cx.param("id")).await?;
     cx.check(&DELETE, &target)?;
     let (scope, id, doer) = (cx.scope(&DELETE)?, row.id.to_string(), Doer::of(&cx)?);
-    room.write(move |tx| store::delete(tx, &doer, &scope, &id)).await?;
+    room.write(move |tx| table::delete(tx, &doer, &scope, &id)).await?;
     no_content()
 }
 

@@ -3,7 +3,7 @@
 
 pub mod api;
 pub mod check;
-pub mod store;
+pub mod table;
 
 use ::store::Row as Stored;
 use ipnet::IpNet;

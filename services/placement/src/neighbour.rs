@@ -12,11 +12,11 @@ use types::{AllocationConsumer, NodeId, ProjectId, ProviderId, UserId};
 
 use crate::{
     Placement,
-    allocation::store::{self as allocations, Allocations, Consumer},
+    allocation::table::{self as allocations, Allocations, Consumer},
     error::Error,
-    inventory::store::{self as inventories, Inventories, ONE},
-    names::store as names,
-    provider::store as providers,
+    inventory::table::{self as inventories, Inventories, ONE},
+    names::table as names,
+    provider::table as providers,
 };
 
 impl Door for Placement {

@@ -8,7 +8,7 @@ use super::{NewProtocol, Protocol};
 use crate::{
     change,
     error::{Error, Result},
-    federation::{mapping::store as mappings, provider::store as providers},
+    federation::{mapping::table as mappings, provider::table as providers},
     power::{Cloud, Over},
 };
 

@@ -17,7 +17,7 @@ use crate::{
         self,
         released::{self, Named, Where},
     },
-    image::{Reach, Row, store},
+    image::{Reach, Row, table},
     snapshot,
 };
 
@@ -31,7 +31,7 @@ impl Images for Image {
                 Some(project) => all.in_project(project).ok_or_else(|| Refusal::internal("a scope that reaches no project"))?,
             };
             let reach = Reach::of_work(allowed);
-            let image = self.store.read(move |tx| store::get(tx, &reach, id.as_str())).await?;
+            let image = self.store.read(move |tx| table::get(tx, &reach, id.as_str())).await?;
             facts(image)
         })
     }
@@ -39,7 +39,7 @@ impl Images for Image {
     fn file<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<PathBuf, Refusal>> {
         Box::pin(async move {
             let wanted = id.to_string();
-            let image = self.store.read(move |tx| store::find(tx, &wanted)).await?;
+            let image = self.store.read(move |tx| table::find(tx, &wanted)).await?;
             let near = match &image {
                 Some(image) => self.near(image).await?,
                 None => None,
@@ -76,7 +76,7 @@ impl Audit for Image {
             for Named { place, name } in data::strays(self).await? {
                 findings.push(finding(STRAY, name, place.to_string(), "no image is known that has this data; it is kept"));
             }
-            for held in self.store.list(store::held).await? {
+            for held in self.store.list(table::held).await? {
                 for id in &held.stores {
                     let is_there = match self.settings.store(id) {
                         Some(store) => store.place.has(&held.blob).await?,

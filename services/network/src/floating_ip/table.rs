@@ -80,7 +80,7 @@ impl Managed for Row {
         if !network.external {
             return Err(Error::bad(format!("Bad floatingip request: Network {} is not a valid external network.", network.id)));
         }
-        let subnets = subnet::store::of_network(tx, &network.id)?;
+        let subnets = subnet::table::of_network(tx, &network.id)?;
         let Some(first) = subnets.iter().find(|subnet| subnet.is_v4()) else {
             let message = format!("Bad floatingip request: Network {} does not contain any IPv4 subnet.", network.id);
             return Err(Error::bad(message));
@@ -95,13 +95,13 @@ impl Managed for Row {
                 None => vec![Wish { subnet: Some(first.id.clone()), address: None }],
             },
         };
-        let port = port::store::Create {
+        let port = port::table::Create {
             device_id: id.to_string(),
             device_owner: FLOATING_IP.to_owned(),
             fixed_ips: Some(wish),
-            ..port::store::Create::on(ProjectId::new(""), network.id.clone())
+            ..port::table::Create::on(ProjectId::new(""), network.id.clone())
         };
-        let port = port::store::insert(tx, doer, &network, &port)?;
+        let port = port::table::insert(tx, doer, &network, &port)?;
         let Some(address) = port.fixed_ips.first().map(|fixed| fixed.ip_address) else {
             return Err(Error::IpAddressGenerationFailure { net_id: network.id.to_string(), subnets: first.id.to_string() });
         };
@@ -216,7 +216,7 @@ fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     reached::record(tx, doer, Some(row), None)?;
     tx.execute("DELETE FROM floating_ips WHERE id = $1", &params![&row.id])?;
     let holder = port::Row::get(tx, &row.floating_port_id)?;
-    port::store::erase(tx, doer, &holder)?;
+    port::table::erase(tx, doer, &holder)?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
     doer.removed(tx, row)?;
     Ok(())
@@ -251,7 +251,7 @@ fn associate(tx: &mut Tx, row: &mut Row, goal: &Goal) -> Result<()> {
         let message = "Bad floatingip request: the port belongs to a different project than the floating IP.";
         return Err(Error::bad(message));
     }
-    let fixed = port::store::addresses_of(tx, &port.id)?;
+    let fixed = port::table::addresses_of(tx, &port.id)?;
     let mut fitting = fixed.iter().filter(|fixed| match goal.fixed_ip {
         Some(address) => fixed.ip_address == address,
         None => fixed.ip_address.is_ipv4(),

@@ -79,7 +79,7 @@ impl Managed for Row {
         let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         quota::take(tx, &ask.project_id, quota::Resource::Network, 1, settings)?;
-        security_group::store::ensure_default(tx, doer, &ask.project_id, settings)?;
+        security_group::table::ensure_default(tx, doer, &ask.project_id, settings)?;
         let segment = ask.segment.allocate(tx, settings)?;
         let greatest = settings.greatest_mtu(&segment.network_type);
         let mtu = checked_mtu(ask.mtu, greatest)?;
@@ -198,7 +198,7 @@ impl Managed for Row {
     fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
         let this = allowed.thing();
         let By { doer, .. } = by;
-        floating_ip::store::delete_idle(tx, doer, &this.id)?;
+        floating_ip::table::delete_idle(tx, doer, &this.id)?;
         let sql = "SELECT id, project_id FROM ports WHERE network_id = $1 AND device_owner <> 'network:distributed' LIMIT 20";
         let ports = tx.query(sql, &params![&this.id])?;
         if !ports.is_empty() {
@@ -220,7 +220,7 @@ impl Managed for Row {
             return Err(Error::NetworkInUse { net_id: this.id.to_string(), reason });
         }
         for port in port::Row::rows(tx, port::Row::select().filter("network_id = ", &this.id))? {
-            port::store::erase(tx, doer, &port)?;
+            port::table::erase(tx, doer, &port)?;
         }
         tag::forget_all(tx, "SELECT id FROM subnets WHERE network_id = $1", this.id.as_str())?;
         tag::forget(tx, this.id.as_str())?;

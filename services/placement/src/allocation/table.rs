@@ -8,7 +8,7 @@ use store::{Actor, Change, Event, Tx, params};
 
 use crate::{
     error::Error,
-    inventory::store::{Inventories, of_provider, used_of},
+    inventory::table::{Inventories, of_provider, used_of},
     provider,
 };
 
@@ -64,11 +64,11 @@ pub fn replace(tx: &mut Tx, actor: &Actor, wanted: &Consumer, allocations: &Allo
         )?;
     }
     for (provider_id, resources) in allocations {
-        let provider = provider::store::get(tx, provider_id).map_err(|error| match error {
+        let provider = provider::table::get(tx, provider_id).map_err(|error| match error {
             Error::NoProvider(id) => Error::Invalid(format!("Allocation for resource provider '{id}' that does not exist.")),
             other => other,
         })?;
-        provider::store::raise_generation(tx, provider_id, provider.generation)?;
+        provider::table::raise_generation(tx, provider_id, provider.generation)?;
         let inventories = of_provider(tx, provider_id)?;
         let used = used_of(tx, provider_id)?;
         for (class, amount) in resources {
@@ -102,8 +102,8 @@ pub fn hand_over(tx: &mut Tx, actor: &Actor, from: &str, to: &str, kind: &str) -
     tx.execute("UPDATE placement_allocations SET consumer_id = $1 WHERE consumer_id = $2", &params![to, from])?;
     tx.execute("DELETE FROM placement_consumers WHERE id = $1", &params![from])?;
     for id in held.keys() {
-        let generation = provider::store::get(tx, id)?.generation;
-        provider::store::raise_generation(tx, id, generation)?;
+        let generation = provider::table::get(tx, id)?.generation;
+        provider::table::raise_generation(tx, id, generation)?;
     }
     for (id, before, after) in [(from, Some(&held), None), (to, None, Some(&held))] {
         tx.record(Event {

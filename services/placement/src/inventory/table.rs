@@ -78,7 +78,7 @@ pub fn used_of(tx: &mut Tx, provider: &str) -> Result<Resources, Error> {
 
 /// Every provider with what is free and what it is able to do: four statements, however many providers there are.
 pub fn capacities(tx: &mut Tx) -> Result<Vec<Capacity>, Error> {
-    let providers = provider::store::list(tx)?;
+    let providers = provider::table::list(tx)?;
     let mut total: BTreeMap<String, Resources> = BTreeMap::new();
     let rows = tx.query(
         "SELECT provider_id, resource_class, total, reserved, min_unit, max_unit, step_size, ratio FROM placement_inventories",
@@ -99,7 +99,7 @@ pub fn capacities(tx: &mut Tx) -> Result<Vec<Capacity>, Error> {
     for row in &tx.query("SELECT provider_id, name FROM placement_traits", &[])? {
         traits.entry(row.get(0)?).or_default().insert(row.get(1)?);
     }
-    let capacity = |provider: provider::store::Provider| {
+    let capacity = |provider: provider::table::Provider| {
         let total = total.remove(provider.id.as_str()).unwrap_or_default();
         let used = used.remove(provider.id.as_str()).unwrap_or_default();
         let free = total.iter().map(|(class, all)| (class.clone(), all - used.get(class).unwrap_or(&0))).collect();

@@ -10,13 +10,13 @@ use types::EndpointId;
 use super::For;
 use crate::{
     catalog::{
-        endpoint::{Endpoint, store as endpoints},
-        region::store as regions,
-        service::store as services,
+        endpoint::{Endpoint, table as endpoints},
+        region::table as regions,
+        service::table as services,
     },
     change,
     error::{Error, Result},
-    policy::{Document, store as policies},
+    policy::{Document, table as policies},
 };
 
 /// Makes the policy the one for this; whichever was before is so no more.

@@ -10,7 +10,7 @@ use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
     error::{Error, Result},
-    registered_limit::store as registered_limits,
+    registered_limit::table as registered_limits,
 };
 
 const COLUMNS: &str = "id, type, name, description, enabled, extra";

@@ -7,11 +7,11 @@ use types::{RoleId, Secret, UserId};
 
 use super::ApplicationCredential;
 use crate::{
-    access_rule::store as rules,
+    access_rule::table as rules,
     change,
     error::{Error, Result},
     power::Over,
-    role::store::AllRoles,
+    role::table::AllRoles,
 };
 
 const COLUMNS: &str = "id, user_id, project_id, name, description, secret_hash, expires_at, unrestricted, role_ids";

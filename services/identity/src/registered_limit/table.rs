@@ -100,9 +100,9 @@ pub fn delete_of_service(tx: &mut Tx, service: &ServiceId) -> Result<()> {
 
 /// A limit names a service, and perhaps a region, that are there.
 pub fn refuse_unknown(tx: &mut Tx, allowed: &Allowed<Scope>, service: &ServiceId, region: Option<&str>) -> Result<()> {
-    service::store::get(tx, allowed, service).map_err(Error::in_body)?;
+    service::table::get(tx, allowed, service).map_err(Error::in_body)?;
     if let Some(region) = region {
-        region::store::get(tx, allowed, region).map_err(Error::in_body)?;
+        region::table::get(tx, allowed, region).map_err(Error::in_body)?;
     }
     Ok(())
 }

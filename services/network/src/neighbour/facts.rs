@@ -19,7 +19,7 @@ pub fn of(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<(String, PortFacts)>> {
     let found = port::Row::with_rest(tx, rows)?;
     let networks: HashSet<&NetworkId> = found.iter().map(|port| &port.row.network_id).collect();
     let about = About::gather(tx, &networks, &found)?;
-    let facts = |port: &port::store::Found| (port.row.device_id.clone(), about.facts(port));
+    let facts = |port: &port::table::Found| (port.row.device_id.clone(), about.facts(port));
     Ok(found.iter().map(facts).collect())
 }
 
@@ -32,14 +32,14 @@ struct About {
 }
 
 impl About {
-    fn gather(tx: &mut Tx, networks: &HashSet<&NetworkId>, found: &[port::store::Found]) -> Result<Self> {
+    fn gather(tx: &mut Tx, networks: &HashSet<&NetworkId>, found: &[port::table::Found]) -> Result<Self> {
         let rows = network::Row::select().filter_in("id", networks.iter().copied());
         let rows = network::Row::rows(tx, rows)?;
-        let subnets = subnet::store::of_networks(tx, networks.iter().copied())?;
+        let subnets = subnet::table::of_networks(tx, networks.iter().copied())?;
         let subnets: HashMap<SubnetId, subnet::Row> = subnets.into_iter().map(|row| (row.id.clone(), row)).collect();
         let doors = doors(tx, networks, &subnets)?;
         let mut floating: HashMap<PortId, Vec<FloatingIp>> = HashMap::new();
-        for row in floating_ip::store::of_ports(tx, found.iter().map(|port| &port.row.id))? {
+        for row in floating_ip::table::of_ports(tx, found.iter().map(|port| &port.row.id))? {
             if let (Some(port), Some(fixed)) = (row.port_id, row.fixed_ip_address) {
                 floating.entry(port).or_default().push(FloatingIp { address: row.floating_ip_address, fixed });
             }
@@ -51,7 +51,7 @@ impl About {
         Ok(Self { networks, subnets, doors, floating, groups })
     }
 
-    fn facts(&self, port: &port::store::Found) -> PortFacts {
+    fn facts(&self, port: &port::table::Found) -> PortFacts {
         let row = &port.row;
         let network = self.networks.get(&row.network_id);
         let names = port.security_groups.iter().map(|id| self.groups.get(id.as_str()).cloned().unwrap_or_else(|| id.to_string()));
@@ -91,7 +91,7 @@ fn doors(
 ) -> Result<HashMap<NetworkId, MetadataDoor>> {
     let select = port::Row::select().condition(port::distributed::CONDITION);
     let ports = port::Row::rows(tx, select.filter_in("network_id", networks.iter().copied()))?;
-    let mut addresses = port::store::addresses_of_many(tx, ports.iter().map(|port| &port.id))?;
+    let mut addresses = port::table::addresses_of_many(tx, ports.iter().map(|port| &port.id))?;
     let mut doors = HashMap::new();
     for port in ports {
         let fixed = addresses.remove(&port.id).unwrap_or_default();

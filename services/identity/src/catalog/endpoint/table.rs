@@ -33,9 +33,9 @@ pub fn get(tx: &mut Tx, _: &Allowed<Scope>, id: &EndpointId) -> Result<Endpoint>
 
 pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewEndpoint) -> Result<Endpoint> {
     refuse_bad_url(new.url.as_str())?;
-    service::store::get(tx, allowed, &new.service_id).map_err(Error::in_body)?;
+    service::table::get(tx, allowed, &new.service_id).map_err(Error::in_body)?;
     let region = match (&new.region_id, &new.region) {
-        (Some(id), _) => Some(region::store::get(tx, allowed, id).map_err(Error::in_body)?.id),
+        (Some(id), _) => Some(region::table::get(tx, allowed, id).map_err(Error::in_body)?.id),
         (None, Some(name)) => Some(ensure_region(tx, allowed, actor, name)?),
         (None, None) => None,
     };
@@ -70,14 +70,14 @@ pub fn update(
         endpoint.interface = interface;
     }
     if let Some(service) = &update.service_id {
-        endpoint.service_id = service::store::get(tx, allowed, service).map_err(Error::in_body)?.id;
+        endpoint.service_id = service::table::get(tx, allowed, service).map_err(Error::in_body)?.id;
     }
     if let Some(url) = &update.url {
         refuse_bad_url(url.as_str())?;
         endpoint.url = url.as_str().to_owned();
     }
     match (&update.region_id, &update.region) {
-        (Some(Some(id)), _) => endpoint.region_id = Some(region::store::get(tx, allowed, id).map_err(Error::in_body)?.id),
+        (Some(Some(id)), _) => endpoint.region_id = Some(region::table::get(tx, allowed, id).map_err(Error::in_body)?.id),
         (None, Some(Some(name))) => endpoint.region_id = Some(ensure_region(tx, allowed, actor, name)?),
         (Some(None), _) | (None, Some(None)) => endpoint.region_id = None,
         (None, None) => {}
@@ -103,11 +103,11 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &Endpoin
 
 /// A region that is named in the older way comes into being with its first endpoint.
 fn ensure_region(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, name: &str) -> Result<String> {
-    match region::store::get(tx, allowed, name) {
+    match region::table::get(tx, allowed, name) {
         Err(Error::NotFound { .. }) => {
             let new =
                 NewRegion { id: Some(name.to_owned()), description: None, parent_region_id: None, extra: Default::default() };
-            Ok(region::store::create(tx, allowed, actor, &new)?.id)
+            Ok(region::table::create(tx, allowed, actor, &new)?.id)
         }
         other => Ok(other?.id),
     }

@@ -11,7 +11,7 @@ use crate::{
     change,
     error::{Error, Result},
     power::Over,
-    user::{User, store as users},
+    user::{User, table as users},
 };
 
 const COLUMNS: &str = "id, domain_id, name, description, extra";

@@ -119,7 +119,7 @@ pub fn reserve(tx: &mut Tx, id: &ImageId, bytes: i64) -> Result<(), Error> {
 
 pub fn delete(tx: &mut Tx, actor: &Actor, image: &Row) -> Result<(), Error> {
     tx.execute_cas("DELETE FROM images WHERE id = $1 AND generation = $2", &params![image.id.as_str(), image.generation.0])?;
-    member::store::forget_image(tx, &image.id)?;
+    member::table::forget_image(tx, &image.id)?;
     released::note(tx, image, None)?;
     record(tx, actor, "image.delete", Some(image), None)
 }

@@ -7,12 +7,12 @@ use types::{EndpointId, ProjectId};
 
 use crate::{
     catalog::{
-        endpoint::{Endpoint, store as endpoints},
-        endpoint_group::{Filters, store as groups},
+        endpoint::{Endpoint, table as endpoints},
+        endpoint_group::{Filters, table as groups},
     },
     change,
     error::{Error, Result},
-    project::{Project, store as projects},
+    project::{Project, table as projects},
 };
 
 /// All endpoints that a project was given, one by one or by groups.

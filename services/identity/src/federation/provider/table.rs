@@ -11,7 +11,7 @@ use super::{IdentityProvider, NewProvider, ProviderUpdate};
 use crate::{
     body::{Extra, Name},
     change,
-    domain::{NewDomain, store as domains},
+    domain::{NewDomain, table as domains},
     error::{Error, Result},
     options::ResourceOptions,
     power::{Cloud, Over},

@@ -141,7 +141,7 @@ impl Managed for Row {
         let By { doer, settings, .. } = by;
         let network = network::Row::get(tx, &ask.network_id)?;
         quota::take(tx, &ask.project_id, quota::Resource::Port, 1, settings)?;
-        security_group::store::ensure_default(tx, doer, &ask.project_id, settings)?;
+        security_group::table::ensure_default(tx, doer, &ask.project_id, settings)?;
         insert(tx, doer, &network, ask)
     }
 
@@ -274,7 +274,7 @@ pub fn insert(tx: &mut Tx, doer: &Doer, network: &network::Row, ask: &Create) ->
     let fixed_ips = addresses::allocate(tx, &Seeker { doer, port: &row }, ask.fixed_ips.as_deref())?;
     let groups = match (&ask.security_groups, port_security_enabled) {
         (Some(groups), _) => groups.clone(),
-        (None, true) => vec![security_group::store::default_of(tx, &row.project_id)?],
+        (None, true) => vec![security_group::table::default_of(tx, &row.project_id)?],
         (None, false) => Vec::new(),
     };
     if !groups.is_empty() && !port_security_enabled {
@@ -338,8 +338,8 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
 /// Takes a port and all that hangs on it out of the tables; floating addresses that led to it lead nowhere.
 pub fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     let id = &row.id;
-    floating_ip::store::disassociate_port(tx, doer, id)?;
-    ipam::store::release_all(tx, id, &row.key_of_addresses())?;
+    floating_ip::table::disassociate_port(tx, doer, id)?;
+    ipam::table::release_all(tx, id, &row.key_of_addresses())?;
     tag::forget(tx, id.as_str())?;
     tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![id])?;
     tx.execute("DELETE FROM ports WHERE id = $1", &params![id])?;

@@ -10,7 +10,7 @@ use crate::{
     change,
     error::{Error, Result},
     power::Over,
-    role::{Role, store as roles},
+    role::{Role, table as roles},
 };
 
 /// Gives a role; that it was given already is no error.

@@ -111,7 +111,7 @@ impl<'a> Planner<'a> {
         if !row.device_id.is_empty() {
             return Err(Refusal::conflict(format!("Port {id} is still in use.")).into());
         }
-        if port::store::addresses_of(tx, id)?.is_empty() {
+        if port::table::addresses_of(tx, id)?.is_empty() {
             return Err(Refusal::invalid(format!("Port {id} requires a FixedIP in order to be used.")).into());
         }
         Ok(NicAsk {
@@ -133,7 +133,7 @@ impl<'a> Planner<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        if subnet::store::of_network(tx, id)?.is_empty() {
+        if subnet::table::of_network(tx, id)?.is_empty() {
             return Err(Refusal::invalid(format!("Network {id} requires a subnet in order to boot instances on.")).into());
         }
         Ok(row)
@@ -207,7 +207,7 @@ fn only_network(tx: &mut Tx, project: &ProjectId) -> Result<Option<network::Row>
 
 fn check_address(tx: &mut Tx, network: &network::Row, address: Option<IpAddr>) -> Result<(), Unplanned> {
     let Some(address) = address else { return Ok(()) };
-    let subnets = subnet::store::of_network(tx, &network.id)?;
+    let subnets = subnet::table::of_network(tx, &network.id)?;
     let usable = |subnet: &&subnet::Row| range::usable(&subnet.cidr).is_some_and(|all| all.contains(address));
     let Some(subnet) = subnets.iter().find(usable) else {
         let message = format!("Fixed IP {address} is not a valid ip address for network {}.", network.id);

@@ -44,7 +44,7 @@ impl Gathered for Row {
     /// Adds rules and tags, in two statements however many groups there are.
     fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Found>> {
         let mut rules: HashMap<SecurityGroupId, Vec<rule::Row>> = HashMap::new();
-        for row in rule::store::of_groups(tx, rows.iter().map(|row| &row.id))? {
+        for row in rule::table::of_groups(tx, rows.iter().map(|row| &row.id))? {
             rules.entry(row.security_group_id.clone()).or_default().push(row);
         }
         let mut tags = tag::of(tx, rows.iter().map(|row| row.id.as_str()))?;
@@ -109,8 +109,8 @@ impl Managed for Row {
         let this = allowed.thing();
         let By { doer, .. } = by;
         refuse_if_used(tx, this)?;
-        for rule in rule::store::naming(tx, &this.id)? {
-            rule::store::remove(tx, doer, &rule)?;
+        for rule in rule::table::naming(tx, &this.id)? {
+            rule::table::remove(tx, doer, &rule)?;
         }
         tag::forget(tx, this.id.as_str())?;
         tx.execute("DELETE FROM security_group_rules WHERE security_group_id = $1", &params![&this.id])?;
@@ -178,7 +178,7 @@ fn insert(tx: &mut Tx, doer: &Doer, ask: &Create, settings: &Settings) -> Result
     let standard = standard_rules(&row);
     let more = i64::try_from(standard.len()).unwrap_or(i64::MAX);
     quota::take(tx, &row.project_id, quota::Resource::SecurityGroupRule, more, settings)?;
-    let rules = standard.iter().map(|says| rule::store::insert(tx, &row, "", says)).collect::<Result<Vec<_>>>()?;
+    let rules = standard.iter().map(|says| rule::table::insert(tx, &row, "", says)).collect::<Result<Vec<_>>>()?;
     keys::mark(tx, &keys::security_group(&row.id))?;
     doer.made(tx, &row)?;
     Ok(Found { row, rules, tags: Vec::new() })

@@ -21,7 +21,7 @@ use types::{NodeId, PortId, ProjectId, ServerId};
 
 use crate::{
     Error, Network, Result, keys, network,
-    port::{self, addresses::Wish, store::Create},
+    port::{self, addresses::Wish, table::Create},
     quota,
     resource::Kept,
     security_group,
@@ -149,7 +149,7 @@ fn claim(tx: &mut Tx, settings: &Settings, nic: &Nic) -> Result<PortId> {
     let is_as_wanted = (&row.device_id, &row.device_owner, &row.host_id, &row.dns_name)
         == (&before.device_id, &before.device_owner, &before.host_id, &before.dns_name);
     if !is_as_wanted {
-        port::store::write(tx, &doer, &before, &mut row)?;
+        port::table::write(tx, &doer, &before, &mut row)?;
     }
     Ok(row.id)
 }
@@ -158,7 +158,7 @@ fn make(tx: &mut Tx, settings: &Settings, doer: &Doer, nic: &Nic, device_owner: 
     let ask = &nic.ask;
     let network = network::Row::get(tx, &ask.network_id)?;
     quota::take(tx, &nic.project, quota::Resource::Port, 1, settings)?;
-    security_group::store::ensure_default(tx, doer, &nic.project, settings)?;
+    security_group::table::ensure_default(tx, doer, &nic.project, settings)?;
     let create = Create {
         id: ask.port_id.clone(),
         device_id: nic.server.to_string(),
@@ -169,7 +169,7 @@ fn make(tx: &mut Tx, settings: &Settings, doer: &Doer, nic: &Nic, device_owner: 
         security_groups: (!ask.security_groups.is_empty()).then(|| ask.security_groups.clone()),
         ..Create::on(nic.project.clone(), network.id.clone())
     };
-    port::store::insert(tx, doer, &network, &create).map(drop)
+    port::table::insert(tx, doer, &network, &create).map(drop)
 }
 
 /// Deletes or frees the port, if it is still this server's. True if something was done.
@@ -184,7 +184,7 @@ fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
         return Ok(false);
     }
     if ask.made_by_compute {
-        port::store::erase(tx, &doer, &before)?;
+        port::table::erase(tx, &doer, &before)?;
         doer.removed(tx, &before)?;
         return Ok(true);
     }
@@ -193,7 +193,7 @@ fn let_go(tx: &mut Tx, server: &ServerId, ask: &NicAsk) -> Result<bool> {
     row.device_owner.clear();
     row.host_id.clear();
     row.dns_name.clear();
-    port::store::write(tx, &doer, &before, &mut row)?;
+    port::table::write(tx, &doer, &before, &mut row)?;
     Ok(true)
 }
 

@@ -12,7 +12,7 @@ use super::{Limit, LimitUpdate, NewLimit};
 use crate::{
     change,
     error::{Error, Result},
-    registered_limit::{Amount, store as registered_limits},
+    registered_limit::{Amount, table as registered_limits},
 };
 
 const COLUMNS: &str = "id, service_id, region_id, resource_name, project_id, domain_id, resource_limit, description";

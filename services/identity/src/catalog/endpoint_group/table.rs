@@ -7,10 +7,10 @@ use types::ProjectId;
 
 use super::{EndpointGroup, EndpointGroupUpdate, Filters, GroupOfProject, NewEndpointGroup};
 use crate::{
-    catalog::endpoint::{Endpoint, store as endpoints},
+    catalog::endpoint::{Endpoint, table as endpoints},
     change,
     error::{Error, Result},
-    project::{Project, store as projects},
+    project::{Project, table as projects},
 };
 
 const COLUMNS: &str = "id, name, description, filters";

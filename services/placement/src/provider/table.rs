@@ -9,7 +9,7 @@ use types::{ProviderId, Timestamp};
 
 use crate::{
     error::Error,
-    inventory::{self, store::Inventories},
+    inventory::{self, table::Inventories},
     names,
 };
 
@@ -110,6 +110,6 @@ fn whole(tx: &mut Tx, id: &str) -> Result<Option<Whole>, Error> {
         Err(Error::NoProvider(_)) => return Ok(None),
         found => found?,
     };
-    let (inventories, traits) = (inventory::store::of_provider(tx, id.as_str())?, names::store::traits_of(tx, id.as_str())?);
+    let (inventories, traits) = (inventory::table::of_provider(tx, id.as_str())?, names::table::traits_of(tx, id.as_str())?);
     Ok(Some(Whole { id, name, inventories, traits }))
 }

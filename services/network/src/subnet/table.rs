@@ -47,7 +47,7 @@ pub struct Create {
 #[derive(Debug, Clone)]
 pub enum Source {
     Given(IpNet),
-    Pool(subnet_pool::store::Wish),
+    Pool(subnet_pool::table::Wish),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -92,7 +92,7 @@ impl Managed for Row {
         let (subnetpool_id, cidr) = match &ask.source {
             Source::Given(cidr) => (None, *cidr),
             Source::Pool(wish) => {
-                let (pool, cidr) = subnet_pool::store::allocate(tx, &ask.project_id, wish)?;
+                let (pool, cidr) = subnet_pool::table::allocate(tx, &ask.project_id, wish)?;
                 (Some(pool), cidr)
             }
         };

@@ -50,7 +50,7 @@ impl Gathered for Row {
     /// Adds gateways and tags, in three statements however many rows there are.
     fn with_rest(tx: &mut Tx, rows: Vec<Self>) -> Result<Vec<Found>> {
         let ports: Vec<PortId> = rows.iter().filter_map(|row| row.gateway_port_id.clone()).collect();
-        let mut addresses = port::store::addresses_of_many(tx, &ports)?;
+        let mut addresses = port::table::addresses_of_many(tx, &ports)?;
         let mut gateways: HashMap<PortId, Gateway> = HashMap::new();
         for row in Select::new("ports", "id, network_id").filter_in("id", &ports).rows(tx)? {
             let id: PortId = row.get(0)?;
