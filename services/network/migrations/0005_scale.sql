@@ -1,7 +1,9 @@
 -- A network may have tens of thousands of ports. What is asked for each new one is found without looking at the others.
 
 -- The port of a network behind which guests find their metadata; each port's DHCP options name it.
-CREATE INDEX ports_by_distributed ON ports (network_id) WHERE device_owner = 'network:distributed';
+-- The owner stands in the index, too, for a planner that knows no figures takes the index by which it can seek most.
+CREATE INDEX ports_by_distributed ON ports (network_id, device_owner, id)
+    WHERE device_owner = 'network:distributed';
 
 -- The project of the network that the port is on, where that is another than the port's own: it sees the port, too. A list is
 -- made of the two kinds of ports that one sees, each in the order of their ids.

@@ -57,7 +57,8 @@ async fn multiply(cloud: &Cloud, port: &str) {
     let write = move |tx: &mut store::Tx| {
         statements.iter().try_for_each(|sql| tx.execute(sql, &params![port.as_str()]).map(drop))?;
         tx.execute(&count, &[])?;
-        tx.execute("ANALYZE", &[])
+        // PostgreSQL keeps figures of what its tables hold by itself. SQLite has none, and plans without.
+        if tx.engine() == Engine::Postgres { tx.execute("ANALYZE", &[]) } else { Ok(0) }
     };
     store.write(write).await.unwrap();
 }
