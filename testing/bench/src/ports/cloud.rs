@@ -119,6 +119,8 @@ impl Cloud {
     pub async fn one_more(&mut self, times: usize) -> anyhow::Result<OneByOne> {
         let (mut latencies, mut until_ovn) = (Vec::with_capacity(times), Vec::with_capacity(times));
         let ask = json!({"port": {"network_id": self.network}});
+        // The one that was open may have been silent for longer than the controller waits.
+        self.admin = self.connection().await?;
         let cpu = process::cpu_ms(self.pid())?;
         for _ in 0..times {
             let began = Instant::now();
