@@ -34,7 +34,7 @@ async fn set_manner(cloud: &Cloud, id: &str, manner: Manner) {
 pub(super) async fn until_task(cloud: &Cloud, id: &str, task: Value) -> Value {
     let mut last = Value::Null;
     for _ in 0..1500 {
-        last = cloud.admin().get(&format!("/compute/v2.1/servers/{id}")).await.body["server"].clone();
+        last = cloud.admin().get(&format!("/compute/v2.1/servers/{id}")).await.expect(200)["server"].clone();
         if last["OS-EXT-STS:task_state"] == task {
             return last;
         }
