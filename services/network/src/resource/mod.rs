@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   mod.rs     Kept        a row in a table, that belongs to a project     get, find
-//!   store.rs   Gathered    … with what hangs on it
+//!   table.rs   Gathered    … with what hangs on it
 //!              Managed     … made, changed and deleted
 //!   api.rs     Shown       … has a view in the API                         list, show
 //!              Served      … and may be written through it                 create, update, delete
