@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod caller;
+pub mod data;
 pub mod images;
 pub mod join;
 pub mod node;
