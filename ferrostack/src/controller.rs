@@ -398,6 +398,7 @@ pub async fn route_lines() -> anyhow::Result<Vec<String>> {
             api::Access::Policy(policy) => policy.name,
             api::Access::Asks(_) | api::Access::Authenticated => "(any token)",
             api::Access::Public => "(public)",
+            api::Access::Open(_) => "(as the owner says)",
         };
         let action = route.action.map(|action| format!(" {action}")).unwrap_or_default();
         format!("{:<7} {}{}{action}  {access}", route.method, service.prefix, route.path)

@@ -84,6 +84,11 @@ fn line(service: &Service, route: &Route, enforcer: &Enforcer) -> Line {
             let roles = PERSONAS.iter().map(|persona| verdict(enforcer, policy, persona)).collect();
             line(Some(policy.name), Verdict::No, roles)
         }
+        // Without a token that is what the owner of the thing says.
+        Access::Open(policy) => {
+            let roles = PERSONAS.iter().map(|persona| verdict(enforcer, policy, persona)).collect();
+            line(Some(policy.name), Verdict::AnyToken, roles)
+        }
         Access::Authenticated => line(None, Verdict::No, vec![Verdict::AnyToken; PERSONAS.len()]),
         Access::Public => line(None, Verdict::Any, vec![Verdict::Any; PERSONAS.len()]),
     }

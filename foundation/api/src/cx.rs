@@ -47,6 +47,16 @@ impl Cx {
         &self.query
     }
 
+    /// The path as it was written, from its root and with its escapes.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Who asks, if he is known.
+    pub fn known_caller(&self) -> Option<&Arc<Caller>> {
+        self.caller.as_ref()
+    }
+
     /// Who asks. On a public route there is nobody.
     pub fn caller(&self) -> Result<&Arc<Caller>, Fault> {
         self.caller.as_ref().ok_or_else(Fault::unauthorized)

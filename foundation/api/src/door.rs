@@ -7,7 +7,7 @@ use access::InForce;
 use bounds::{HeededBody, Kept, PacedBody, Place, Source};
 use contracts::caller::{AccessRule, Authenticator, Caller, Unauthenticated};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use tokio::sync::Notify;
 use types::Microversion;
@@ -116,8 +116,14 @@ impl Door {
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             let headers = response.headers_mut();
             headers.insert("x-openstack-request-id", value.clone());
-            if visit.service == "compute" {
-                headers.insert("x-compute-request-id", value);
+            match visit.service {
+                "compute" => {
+                    headers.insert("x-compute-request-id", value);
+                }
+                "object-store" => {
+                    headers.extend(transaction_id(&request_id).map(|id| (HeaderName::from_static("x-trans-id"), id)));
+                }
+                _ => {}
             }
         }
         if is_head {
@@ -166,7 +172,11 @@ impl Door {
             Err(fault) => Err(fault),
         };
         let mut response = reply.unwrap_or_else(|fault| {
-            let style = if fault.status == StatusCode::UNAUTHORIZED { FaultStyle::Keystone } else { room.service.faults };
+            let style = match room.service.faults {
+                FaultStyle::Swift => FaultStyle::Swift,
+                _ if fault.status == StatusCode::UNAUTHORIZED => FaultStyle::Keystone,
+                style => style,
+            };
             style.render(&fault, request_id)
         });
         if let (Some(versions), Some(version)) = (&room.service.versions, seen.version) {
@@ -233,17 +243,20 @@ impl Door {
         };
         let on_path = &room.paths[*found.value];
         // Who is not known does not learn which methods and versions a path has, either.
-        if !on_path.iter().any(is_public) {
+        if !on_path.iter().any(is_open) {
             self.see_caller(room, &rest, parts, seen).await?;
         }
         let of_method = candidates(on_path, &parts.method, version)?;
-        if seen.caller.is_none() && !of_method.iter().all(|route| is_public(route)) {
+        if of_method.iter().all(|route| matches!(route.access, Access::Open(_))) {
+            self.see_caller_if_known(room, &rest, parts, seen).await?;
+        } else if seen.caller.is_none() && !of_method.iter().all(|route| is_open(route)) {
             self.see_caller(room, &rest, parts, seen).await?;
         }
         let caller = seen.caller.clone();
         let enforcer = self.policies.now();
         let params: Vec<(String, String)> = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
-        if params.iter().any(|(_, value)| value.contains('\0')) {
+        // Swift reads names itself, and has a status of its own for those that cannot be.
+        if room.service.faults != FaultStyle::Swift && params.iter().any(|(_, value)| value.contains('\0')) {
             return Err(Fault::not_found("The resource could not be found."));
         }
         let query = Query::read(parts.uri.query())?;
@@ -286,6 +299,18 @@ impl Door {
         }
     }
 
+    /// Whoever brings no token, or one that is not good, is nobody. A token that is good, but not for this, is refused.
+    async fn see_caller_if_known(&self, room: &Served, path: &str, parts: &Parts, seen: &mut Seen) -> Result<(), Fault> {
+        match self.known(room, path, parts).await? {
+            None => Ok(()),
+            Some(caller) => {
+                seen.place = Some(self.enter_by_project(&caller)?);
+                seen.caller = Some(caller);
+                Ok(())
+            }
+        }
+    }
+
     async fn see_caller(&self, room: &Served, path: &str, parts: &Parts, seen: &mut Seen) -> Result<(), Fault> {
         let caller = self.caller(room, path, parts).await?;
         seen.place = Some(self.enter_by_project(&caller)?);
@@ -294,28 +319,34 @@ impl Door {
     }
 
     async fn caller(&self, room: &Served, path: &str, parts: &Parts) -> Result<Arc<Caller>, Fault> {
-        let token = token_of(room, &parts.headers);
         let challenge = || {
             let uri = format!("Keystone uri=\"{}/identity\"", self.public_url);
             let value = HeaderValue::from_str(&uri).unwrap_or(HeaderValue::from_static("Keystone"));
             Fault::unauthorized().header(header::WWW_AUTHENTICATE, value)
         };
+        self.known(room, path, parts).await?.ok_or_else(challenge)
+    }
+
+    /// The caller, if the request brings a token that is good.
+    async fn known(&self, room: &Served, path: &str, parts: &Parts) -> Result<Option<Arc<Caller>>, Fault> {
+        let token = token_of(room, &parts.headers);
         if token.is_empty() {
-            return Err(challenge());
+            return Ok(None);
         }
-        let caller = self.authenticator.caller(token).await.map_err(|error| match error {
-            Unauthenticated::BadToken => challenge(),
-            Unauthenticated::Unavailable(cause) => {
+        let caller = match self.authenticator.caller(token).await {
+            Ok(caller) => caller,
+            Err(Unauthenticated::BadToken) => return Ok(None),
+            Err(Unauthenticated::Unavailable(cause)) => {
                 tracing::error!(%cause, "no token can be checked");
-                Fault::unavailable("No token can be checked now. Nothing was changed; try again.")
+                return Err(Fault::unavailable("No token can be checked now. Nothing was changed; try again."));
             }
-        })?;
+        };
         match &caller.access_rules {
             Some(rules) if !room.is_admitted(rules, path, parts) => Err(Fault::new(
                 StatusCode::UNAUTHORIZED,
                 "The access rules of the application credential behind this token do not allow the request.",
             )),
-            _ => Ok(caller),
+            _ => Ok(Some(caller)),
         }
     }
 
@@ -429,8 +460,9 @@ impl Served {
     }
 }
 
-fn is_public(route: &Route) -> bool {
-    matches!(route.access, Access::Public)
+/// Whether a request without a token gets as far as the handler.
+fn is_open(route: &Route) -> bool {
+    matches!(route.access, Access::Public | Access::Open(_))
 }
 
 /// The token of a request. Services take it as OAuth 2.0 sends it, too, as they do behind keystonemiddleware; identity
@@ -500,6 +532,13 @@ fn global_request_id(parts: &Parts) -> Option<String> {
     let text = parts.headers.get("x-openstack-request-id")?.to_str().ok()?;
     let id = text.strip_prefix("req-")?;
     uuid::Uuid::try_parse(id).ok().map(|_| text.to_owned())
+}
+
+/// Swift's name for a request: the first digits of ours, and the time.
+fn transaction_id(request_id: &str) -> Option<HeaderValue> {
+    let digits: String = request_id.chars().skip("req-".len()).filter(char::is_ascii_hexdigit).take(21).collect();
+    let seconds = types::Timestamp::now().seconds();
+    HeaderValue::from_str(&format!("tx{digits}-{seconds:010x}")).ok()
 }
 
 fn status_class(status: u16) -> &'static str {

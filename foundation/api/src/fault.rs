@@ -147,6 +147,8 @@ pub enum FaultStyle {
     Nova,
     /// A small page of HTML, as webob makes it.
     Glance,
+    /// `<html><h1>Not Found</h1><p>…</p></html>`
+    Swift,
     /// `{"NeutronError": {"type": "PortNotFound", "message": "…", "detail": ""}}`
     Neutron,
     /// `{"errors": [{"status", "title", "detail", "code", "request_id"}]}`
@@ -169,6 +171,10 @@ impl FaultStyle {
                 "status": code, "title": title, "detail": format!("{message}\n\n   "),
                 "code": kind.unwrap_or("placement.undefined_code"), "request_id": request_id,
             }]}),
+            Self::Swift => {
+                let page = format!("<html><h1>{title}</h1><p>{}</p></html>", escape_html(message));
+                return with_headers(text(fault.status, "text/html; charset=UTF-8", page), fault);
+            }
             Self::Glance => {
                 let page = format!(
                     "<html>\n <head>\n  <title>{code} {title}</title>\n </head>\n <body>\n  <h1>{code} {title}</h1>\n  {}<br /><br />\n\n\n </body>\n</html>",

@@ -7,10 +7,11 @@ use crate::FaultStyle;
 ///
 /// Neutron's clients of old write `.json` after any path, and it is the same path without it; to Nova, Keystone and Glance it
 /// is part of the last word, which then names nothing. To Glance `/v2/images/` is an image whose id is empty, which
-/// there is not; others take it for the list.
+/// there is not; others take it for the list. Names in Swift may hold and end with slashes, below the container.
 pub(crate) fn as_routed(style: FaultStyle, path: &str) -> &str {
     let path = match style {
         FaultStyle::Glance => path,
+        FaultStyle::Swift if path.trim_start_matches('/').splitn(4, '/').nth(3).is_some_and(|object| !object.is_empty()) => path,
         _ => path.trim_end_matches('/'),
     };
     match style {
@@ -43,6 +44,11 @@ mod tests {
             (FaultStyle::Keystone, "/v3/users.json", "/v3/users.json"),
             (FaultStyle::Glance, "/v2/images.json", "/v2/images.json"),
             (FaultStyle::Glance, "/v2/images/", "/v2/images/"),
+            (FaultStyle::Swift, "/v1/AUTH_p/", "/v1/AUTH_p"),
+            (FaultStyle::Swift, "/v1/AUTH_p/c/", "/v1/AUTH_p/c"),
+            (FaultStyle::Swift, "/v1/AUTH_p/c/o", "/v1/AUTH_p/c/o"),
+            (FaultStyle::Swift, "/v1/AUTH_p/c/o/", "/v1/AUTH_p/c/o/"),
+            (FaultStyle::Swift, "/v1/AUTH_p/c/o//", "/v1/AUTH_p/c/o//"),
         ] {
             assert_eq!(as_routed(style, written), read, "{style:?} {written}");
         }

@@ -19,6 +19,9 @@ pub enum Access {
     Asks(&'static Policy),
     /// Anybody with a valid token.
     Authenticated,
+    /// Anybody reaches the handler, which knows the caller if his token is good, and hears what the thing's owner has said
+    /// before it asks this: what is public is so with a bad token, too.
+    Open(&'static Policy),
     /// Anybody: version documents, login, health.
     Public,
 }
@@ -27,7 +30,7 @@ impl Access {
     /// The policy of the route, wherever it is asked.
     pub fn policy(self) -> Option<&'static Policy> {
         match self {
-            Self::Policy(policy) | Self::Asks(policy) => Some(policy),
+            Self::Policy(policy) | Self::Asks(policy) | Self::Open(policy) => Some(policy),
             Self::Authenticated | Self::Public => None,
         }
     }
