@@ -149,9 +149,10 @@ impl Rooms {
         let compute = self.compute.clone();
         NodeNeighbours {
             desired: vec![compute.clone()],
-            observed: compute.clone(),
-            images: compute.clone(),
+            observed: vec![compute.clone()],
+            images: vec![compute.clone()],
             snapshots: compute.clone(),
+            volume_copies: compute.clone(),
             passwords: compute,
         }
     }

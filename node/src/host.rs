@@ -125,6 +125,7 @@ impl Host {
             physical_networks: self.config.physical_networks.keys().cloned().collect(),
             cpu_arch: std::env::consts::ARCH.into(),
             hypervisor_version: self.hypervisor_version.clone(),
+            storage: None,
             knows,
         }
     }

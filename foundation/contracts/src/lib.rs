@@ -14,6 +14,7 @@ pub mod node;
 pub mod nodes;
 pub mod placement;
 pub mod ports;
+pub mod volumes;
 
 use std::{future::Future, pin::Pin};
 

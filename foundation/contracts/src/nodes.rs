@@ -96,8 +96,19 @@ pub struct Report {
     pub absent: Vec<ThingId>,
 }
 
-/// A room that wants to know what nodes found.
+impl Report {
+    /// What of it is of this kind. None if nothing is.
+    pub fn of(&self, kind: Kind) -> Option<Self> {
+        let found: Vec<Found> = self.found.iter().filter(|found| found.kind() == kind).cloned().collect();
+        let absent: Vec<ThingId> = self.absent.iter().filter(|thing| thing.kind == kind).cloned().collect();
+        (!found.is_empty() || !absent.is_empty()).then_some(Self { found, absent })
+    }
+}
+
+/// A room that wants to know what nodes found of one kind.
 pub trait ObservedSink: Send + Sync {
+    fn kind(&self) -> Kind;
+
     /// Told again now and then, though nothing changed.
     fn observed<'a>(&'a self, node: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>>;
 
@@ -105,7 +116,8 @@ pub trait ObservedSink: Send + Sync {
     fn node_changed<'a>(&'a self, node: &'a NodeFacts) -> BoxFuture<'a, Result<(), Refusal>>;
 }
 
-/// Where a node's request for an image's data is answered from: only for images that a machine of that node needs.
+/// Where a node's request for an image's data is answered from: only for images that a thing of that node needs. Not
+/// found where nothing of this room's kind does.
 pub trait ImageSource: Send + Sync {
     fn image_file<'a>(&'a self, node: &'a NodeId, sha512: &'a str) -> BoxFuture<'a, Result<PathBuf, Refusal>>;
 }
@@ -130,8 +142,12 @@ pub trait PasswordSink: Send + Sync {
 pub struct NodeNeighbours {
     /// One for each kind.
     pub desired: Vec<Arc<dyn DesiredSource>>,
-    pub observed: Arc<dyn ObservedSink>,
-    pub images: Arc<dyn ImageSource>,
+    pub observed: Vec<Arc<dyn ObservedSink>>,
+    /// Asked one after the other.
+    pub images: Vec<Arc<dyn ImageSource>>,
+    /// Of machines' disks.
     pub snapshots: Arc<dyn SnapshotSink>,
+    /// Of volumes.
+    pub volume_copies: Arc<dyn SnapshotSink>,
     pub passwords: Arc<dyn PasswordSink>,
 }

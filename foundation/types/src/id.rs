@@ -43,6 +43,8 @@ ids!(hex_id: CredentialId, DomainId, EndpointId, GroupId, ProjectId, RoleId, Ser
 // Everybody else's: a UUID with dashes.
 ids!(dashed_id:
     AllocationConsumer,
+    /// That a volume is somebody's, or shall be.
+    AttachmentId,
     /// The tables of a cloud; a copy of them has the same id.
     DatabaseId,
     FlavorId,
@@ -59,7 +61,10 @@ ids!(dashed_id:
     SecurityGroupId,
     SecurityGroupRuleId,
     ServerId,
+    /// Of a volume. That of a server is an image.
+    SnapshotId,
     SubnetId,
+    VolumeId,
 );
 
 impl PortId {

@@ -52,6 +52,8 @@ impl Task {
             },
             Device::Rescue(_) => plugged(at_rest || has.is_some_and(|has| has_disk(has, RESCUE))),
             Device::Config => plugged(at_rest || has.is_some()),
+            // Never wanted of an agent that does not say that it can have volumes.
+            Device::Disk(_) => DeviceState::Failed { cause: "this host keeps no volumes".to_owned() },
             Device::Nic(nic) => match self.nics.state_of(&nic.port_id) {
                 Some(state) => state.clone(),
                 None => {

@@ -96,6 +96,7 @@ impl Machines {
         for thing in things {
             match thing.want {
                 Want::Present(Spec::Machine(machine)) => self.set(*machine),
+                Want::Present(Spec::Volume(_)) => {}
                 Want::Released => {
                     if let Some(server) = thing.id.server() {
                         self.release(&server);

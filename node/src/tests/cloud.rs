@@ -140,9 +140,10 @@ impl Cloud {
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
         let neighbours = NodeNeighbours {
             desired: vec![rooms.clone()],
-            observed: rooms.clone(),
-            images: rooms.clone(),
+            observed: vec![rooms.clone()],
+            images: vec![rooms.clone()],
             snapshots: rooms.clone(),
+            volume_copies: rooms.clone(),
             passwords: rooms.clone(),
         };
         let leading = Leading { store: store.clone(), placement: rooms.clone(), neighbours: neighbours.clone() };
@@ -355,6 +356,10 @@ impl DesiredSource for Neighbours {
 }
 
 impl ObservedSink for Neighbours {
+    fn kind(&self) -> Kind {
+        Kind::Machine
+    }
+
     fn observed<'a>(&'a self, node: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async {
             if *self.deaf.lock().unwrap() {
@@ -363,7 +368,8 @@ impl ObservedSink for Neighbours {
             let gone = report.found.iter().filter(|found| found.is_gone()).map(Found::id);
             let gone: HashSet<ThingId> = gone.chain(report.absent.iter().cloned()).collect();
             self.released.lock().unwrap().retain(|server| !gone.contains(&ThingId::machine(server)));
-            let found = || report.found.iter().map(|Found::Machine(machine)| (machine.server_id.clone(), machine.clone()));
+            let found =
+                || report.found.iter().filter_map(Found::as_machine).map(|machine| (machine.server_id.clone(), machine.clone()));
             self.observed.send_modify(|known| known.extend(found()));
             let at_node = found().map(|(server, machine)| ((node.clone(), server), machine));
             self.observed_by_node.send_modify(|known| known.extend(at_node));

@@ -115,7 +115,10 @@ impl Led {
         let id = id.clone();
         let facts = fleet.facts(self.store.read(move |tx: &mut Tx| node::get(tx, &id)).await?);
         self.ensure_provider(fleet, &facts).await?;
-        Ok(self.neighbours.observed.node_changed(&facts).await?)
+        for room in &self.neighbours.observed {
+            room.node_changed(&facts).await?;
+        }
+        Ok(())
     }
 
     /// Makes placement know what the node offers, once the node has said it.

@@ -203,6 +203,7 @@ impl Inner {
             physical_networks: Vec::new(),
             cpu_arch: "x86_64".to_owned(),
             hypervisor_version: "0.0.0".to_owned(),
+            storage: None,
             knows: held(&self.database).clone(),
         }
     }

@@ -131,6 +131,7 @@ impl Side {
                     self.machines.release(&server);
                 }
             }
+            Want::Present(Spec::Volume(_)) => {}
             Want::Present(Spec::Machine(wanted)) => {
                 if self.host.manner().sleeps || !self.machines.want(&wanted) {
                     return;

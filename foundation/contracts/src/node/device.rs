@@ -4,9 +4,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use types::{ImageId, Mac, NetworkId, PortId};
+use types::{AttachmentId, ImageId, Mac, NetworkId, PortId, VolumeId};
 
-use super::Ticket;
+use super::{Ticket, Way};
 use crate::ports::{FixedIp, MetadataDoor};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum Device {
     /// What the guest may learn of itself, as a drive.
     Config,
     Nic(NicDesired),
+    /// A volume. Only of a node that has volumes ([`super::Feature::Volumes`]).
+    Disk(DiskDesired),
 }
 
 /// The name of a device within its machine.
@@ -60,6 +62,21 @@ pub struct NicDesired {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskDesired {
+    pub volume_id: VolumeId,
+    pub attachment_id: AttachmentId,
+    /// Bytes that the guest sees: grows while the machine runs.
+    pub size: u64,
+    pub read_only: bool,
+    /// The machine boots from this one.
+    pub boot: bool,
+    /// By which the guest can tell it from others, beside its serial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    pub way: Way,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceObserved {
     pub id: DeviceId,
     #[serde(flatten)]
@@ -87,7 +104,16 @@ impl Device {
             Self::Rescue(_) => DeviceId::rescue(),
             Self::Config => DeviceId("config".into()),
             Self::Nic(nic) => DeviceId::nic(&nic.port_id),
+            Self::Disk(disk) => DeviceId::disk(&disk.volume_id),
         }
+    }
+}
+
+impl DiskDesired {
+    /// What the guest reads as the disk's serial number, and what it is called under `/dev/disk/by-id`: as much of the volume's
+    /// id as a virtio disk has room for.
+    pub fn serial(&self) -> String {
+        self.volume_id.as_str().chars().take(20).collect()
     }
 }
 
@@ -103,6 +129,11 @@ impl DeviceId {
     /// A NIC is called like its port.
     pub fn nic(port: &PortId) -> Self {
         Self(port.to_string())
+    }
+
+    /// A disk is called like its volume.
+    pub fn disk(volume: &VolumeId) -> Self {
+        Self(volume.to_string())
     }
 
     pub fn as_str(&self) -> &str {

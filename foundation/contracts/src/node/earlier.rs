@@ -68,6 +68,9 @@ impl TryFrom<MachineDesired> for Machine {
         if machine.rescue().is_some() {
             return Err(Beyond("rescue a machine"));
         }
+        if machine.disks().next().is_some() {
+            return Err(Beyond("have volumes"));
+        }
         if machine.kept.is_some() {
             return Err(Beyond("keep a copy of a disk"));
         }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a node says of itself when it connects.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use serde::{Deserialize, Serialize};
 use types::{DatabaseMark, Generation};
@@ -77,8 +81,22 @@ pub struct Hello {
     pub physical_networks: Vec<String>,
     pub cpu_arch: String,
     pub hypervisor_version: String,
+    /// What it offers to volumes. None from a host that keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageFacts>,
     /// What it was told last by the cloud's database.
     pub knows: Option<DatabaseMark>,
+}
+
+/// Room for volumes: what is reserved for the host itself is taken off already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageFacts {
+    pub total_gb: u64,
+    /// When it connected.
+    pub free_gb: u64,
+    /// Where other hosts reach what it exports to them. None if it exports nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<SocketAddr>,
 }
 
 /// Something that a node may be asked only if it says that it can.
@@ -97,6 +115,8 @@ pub enum Feature {
     KeepDisk,
     /// What is exclusive is held still when the lease is over.
     Fence,
+    /// Volumes lie there, and its machines have them as disks.
+    Volumes,
     /// Of a newer node; nothing that this side would ask.
     #[serde(other)]
     Unknown,
@@ -111,6 +131,7 @@ impl fmt::Display for Feature {
             Self::MoveDisk => "move disks between hosts",
             Self::KeepDisk => "keep copies of disks",
             Self::Fence => "keep leases",
+            Self::Volumes => "keep volumes",
             Self::Unknown => "do this",
         })
     }

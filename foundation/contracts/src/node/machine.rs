@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Generation, ImageId, ProjectId, ServerId};
 
-use super::{Device, InstanceMetadata, NicDesired, RootDisk, Ticket};
+use super::{Device, DiskDesired, InstanceMetadata, NicDesired, RootDisk, Ticket};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MachineDesired {
@@ -116,6 +116,10 @@ impl MachineDesired {
 
     pub fn nics(&self) -> impl Iterator<Item = &NicDesired> + Clone {
         self.devices.iter().filter_map(|device| if let Device::Nic(nic) = device { Some(nic) } else { None })
+    }
+
+    pub fn disks(&self) -> impl Iterator<Item = &DiskDesired> + Clone {
+        self.devices.iter().filter_map(|device| if let Device::Disk(disk) = device { Some(disk) } else { None })
     }
 
     pub fn set_nics(&mut self, nics: impl IntoIterator<Item = NicDesired>) {

@@ -40,17 +40,22 @@ mod metadata;
 mod observed;
 mod stream;
 mod thing;
+mod volume;
 
 pub use ask::{Answer, Ask};
-pub use device::{Device, DeviceId, DeviceObserved, DeviceState, NicDesired, RootDisk};
+pub use device::{Device, DeviceId, DeviceObserved, DeviceState, DiskDesired, NicDesired, RootDisk};
 pub use down::{Lease, NodeSettings, ToNode};
-pub use hello::{Accelerator, Feature, Held, Hello, Versions};
+pub use hello::{Accelerator, Feature, Held, Hello, StorageFacts, Versions};
 pub use join::{JoinReply, JoinRequest, RenewRequest};
 pub use machine::{KeptDisk, MachineDesired, Power, RebootKind, Role, SnapshotDesired, WatchdogAction};
 pub use metadata::{GuestPassword, InstanceMetadata};
 pub use observed::{Failure, Found, MachineObserved, MachineState, Observed, SnapshotObserved, SnapshotStep};
 pub use stream::{Stream, Ticket, Transfer};
 pub use thing::{Kind, Spec, Thing, ThingId, Want};
+pub use volume::{
+    Door, DoorObserved, DoorState, Origin, VolumeDesired, VolumeObserved, VolumeSnapshot, VolumeSnapshotObserved,
+    VolumeSnapshotState, VolumeState, Way,
+};
 
 /// What the agent speaks. Raised when a message changes its meaning.
 pub const PROTOCOL: u32 = 3;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Generation, ImageId, ServerId};
 
-use super::{DeviceId, DeviceObserved, DeviceState, ThingId};
+use super::{DeviceId, DeviceObserved, DeviceState, Kind, ThingId, VolumeObserved, VolumeState};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
@@ -21,6 +21,7 @@ pub struct Observed {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Found {
     Machine(MachineObserved),
+    Volume(VolumeObserved),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +103,7 @@ impl Found {
     pub fn id(&self) -> ThingId {
         match self {
             Self::Machine(machine) => ThingId::machine(&machine.server_id),
+            Self::Volume(volume) => ThingId::volume(&volume.volume_id),
         }
     }
 
@@ -109,13 +111,29 @@ impl Found {
     pub fn is_gone(&self) -> bool {
         match self {
             Self::Machine(machine) => machine.state == MachineState::Gone,
+            Self::Volume(volume) => volume.state == VolumeState::Gone,
         }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Machine(_) => Kind::Machine,
+            Self::Volume(_) => Kind::Volume,
+        }
+    }
+
+    pub fn as_machine(&self) -> Option<&MachineObserved> {
+        if let Self::Machine(machine) = self { Some(machine) } else { None }
+    }
+
+    pub fn as_volume(&self) -> Option<&VolumeObserved> {
+        if let Self::Volume(volume) = self { Some(volume) } else { None }
     }
 }
 
 impl Observed {
     pub fn machines(&self) -> impl Iterator<Item = &MachineObserved> {
-        self.things.iter().map(|Found::Machine(machine)| machine)
+        self.things.iter().filter_map(Found::as_machine)
     }
 }
 

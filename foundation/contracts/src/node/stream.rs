@@ -8,7 +8,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use types::{ImageId, ServerId};
+use types::{ImageId, ServerId, VolumeId};
 
 /// The word by which a node opens a stream.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum Stream {
     Image { sha512: String },
     /// The node sends a copy of a machine's disk that becomes this image.
     Snapshot { image_id: ImageId },
+    /// The node sends a copy of a volume that becomes this image.
+    VolumeCopy { volume_id: VolumeId, image_id: ImageId },
     /// The node sends a machine's disk to another node.
     DiskOut { transfer: Transfer },
     /// The node reads a machine's disk from another node.
@@ -63,6 +65,7 @@ impl fmt::Display for Stream {
         match self {
             Self::Image { sha512 } => write!(f, "the data {sha512}"),
             Self::Snapshot { image_id } => write!(f, "the disk that becomes image {image_id}"),
+            Self::VolumeCopy { volume_id, image_id } => write!(f, "the volume {volume_id} that becomes image {image_id}"),
             Self::DiskOut { transfer } | Self::DiskIn { transfer } => write!(f, "the disk of server {}", transfer.server_id),
         }
     }

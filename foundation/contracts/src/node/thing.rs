@@ -4,15 +4,17 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use types::{Generation, ServerId};
+use types::{Generation, ServerId, VolumeId};
 
-use super::MachineDesired;
+use super::{Feature, MachineDesired, VolumeDesired};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Its id is that of its server.
     Machine,
+    /// Its id is its own.
+    Volume,
 }
 
 /// The name of a thing at all nodes.
@@ -44,6 +46,17 @@ pub enum Want {
 #[serde(rename_all = "snake_case")]
 pub enum Spec {
     Machine(Box<MachineDesired>),
+    Volume(Box<VolumeDesired>),
+}
+
+impl Kind {
+    /// What a node must be able to do to be told of such things at all. None for what every node has.
+    pub fn feature(self) -> Option<Feature> {
+        match self {
+            Self::Machine => None,
+            Self::Volume => Some(Feature::Volumes),
+        }
+    }
 }
 
 impl ThingId {
@@ -51,10 +64,23 @@ impl ThingId {
         Self { kind: Kind::Machine, id: server.to_string() }
     }
 
+    pub fn volume(volume: &VolumeId) -> Self {
+        Self { kind: Kind::Volume, id: volume.to_string() }
+    }
+
     /// The server whose machine this is.
     pub fn server(&self) -> Option<ServerId> {
         match self.kind {
             Kind::Machine => Some(ServerId::new(self.id.as_str())),
+            Kind::Volume => None,
+        }
+    }
+
+    /// The volume that this is.
+    pub fn as_volume(&self) -> Option<VolumeId> {
+        match self.kind {
+            Kind::Volume => Some(VolumeId::new(self.id.as_str())),
+            Kind::Machine => None,
         }
     }
 }
@@ -65,6 +91,14 @@ impl Thing {
             id: ThingId::machine(&machine.server_id),
             generation: machine.generation,
             want: Want::Present(Spec::Machine(Box::new(machine))),
+        }
+    }
+
+    pub fn volume(volume: VolumeDesired) -> Self {
+        Self {
+            id: ThingId::volume(&volume.volume_id),
+            generation: volume.generation,
+            want: Want::Present(Spec::Volume(Box::new(volume))),
         }
     }
 
@@ -79,7 +113,14 @@ impl Thing {
     pub fn as_machine(&self) -> Option<&MachineDesired> {
         match &self.want {
             Want::Present(Spec::Machine(machine)) => Some(machine),
-            Want::Released => None,
+            Want::Present(Spec::Volume(_)) | Want::Released => None,
+        }
+    }
+
+    pub fn as_volume(&self) -> Option<&VolumeDesired> {
+        match &self.want {
+            Want::Present(Spec::Volume(volume)) => Some(volume),
+            Want::Present(Spec::Machine(_)) | Want::Released => None,
         }
     }
 }
@@ -88,6 +129,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Machine => "machine",
+            Self::Volume => "volume",
         })
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{Failure, Found as Said, MachineObserved, MachineState, ThingId},
+    node::{self, Failure, Found as Said, MachineObserved, MachineState, ThingId},
     nodes::{NodeFacts, ObservedSink, Report},
 };
 use store::{Actor, Tx};
@@ -29,6 +29,10 @@ use crate::{
 };
 
 impl ObservedSink for Compute {
+    fn kind(&self) -> node::Kind {
+        node::Kind::Machine
+    }
+
     fn observed<'a>(&'a self, node: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async move {
             let (of, report, patience) = (node.clone(), report.clone(), self.patience);
@@ -63,7 +67,7 @@ struct Next {
 /// Writes a report down. What it costs grows with what it says, and with nothing else.
 fn take_in(tx: &mut Tx, node: &NodeId, report: &Report, patience: &Patience) -> Result<Next> {
     let reports: HashMap<&ServerId, &MachineObserved> =
-        report.found.iter().map(|Said::Machine(machine)| (&machine.server_id, machine)).collect();
+        report.found.iter().filter_map(Said::as_machine).map(|machine| (&machine.server_id, machine)).collect();
     let absent: Vec<ServerId> = report.absent.iter().filter_map(ThingId::server).collect();
     let named: Vec<ServerId> = reports.keys().copied().chain(&absent).cloned().collect();
     let servers = table::claimed_by(tx, node, Some(&named))?;

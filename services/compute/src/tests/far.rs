@@ -317,6 +317,7 @@ impl Far {
         for thing in things {
             match thing.want {
                 Want::Present(Spec::Machine(machine)) => desired.push(*machine),
+                Want::Present(Spec::Volume(_)) => {}
                 Want::Released => released.extend(thing.id.server()),
             }
         }
@@ -468,6 +469,7 @@ fn facts(host: &str) -> NodeFacts {
             physical_networks: Vec::new(),
             cpu_arch: "x86_64".to_owned(),
             hypervisor_version: "10.0.2".to_owned(),
+            storage: None,
             knows: None,
         }),
     }

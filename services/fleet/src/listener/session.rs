@@ -18,7 +18,7 @@ use crate::{
     Error, Fleet, Result,
     leading::Led,
     node,
-    session::{Lines, drive},
+    session::{Lines, Said, drive},
 };
 
 /// Less than any node waits for an answer.
@@ -28,7 +28,7 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, mut hello: Hel
     let protocol = common(hello.speaks)?;
     let led = fleet.led()?;
     notice_a_copy(&led, &hello).await?;
-    let holds = std::mem::take(&mut hello.holds);
+    let said = Said { holds: std::mem::take(&mut hello.holds), features: hello.features.clone() };
     // Refused by the tables if the lead was lost and we do not know it yet.
     record_hello(&led, &id, hello).await?;
     let controllers = fleet.controllers().await?;
@@ -43,7 +43,7 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, mut hello: Hel
     let fleet = fleet.clone();
     tokio::spawn(async move {
         led.changed(id.clone());
-        drive(session.clone(), inbox, lines, settings, holds, led.clone()).await;
+        drive(session.clone(), inbox, lines, settings, said, led.clone()).await;
         if fleet.inner.sessions.finish(&session) {
             tracing::warn!(node = %id, "the node lost its connection");
             // After the lead is lost nothing is left to write down: the session was one of that lead.
@@ -71,7 +71,7 @@ pub(super) async fn observed(fleet: &Fleet, peer: &Peer, node: NodeId, request: 
     let led = fleet.led()?;
     let taken = async {
         let _turn = fleet.inner.reports.turn(node.as_str()).await;
-        session.take_in(observed, &*led.neighbours.observed).await
+        session.take_in(observed, &led.neighbours.observed).await
     };
     let late = |_| Refusal::unavailable("reports are taken in too slowly now: send it again later");
     timeout(REPORT_WITHIN, taken).await.map_err(late)??;

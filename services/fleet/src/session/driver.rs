@@ -4,12 +4,12 @@
 //! It reads what is desired of the things that it is told to look at, and by the clock of all, in case a word was never said;
 //! and tells the node what differs from what it told before. Words that come while it reads are one look.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use contracts::{
     Refusal,
-    node::{Held, NodeSettings, ToNode},
-    nodes::Report,
+    node::{Feature, Held, Kind, NodeSettings, ToNode},
+    nodes::{DesiredSource, Report},
 };
 use tokio::{sync::watch, time::Instant};
 
@@ -26,16 +26,30 @@ pub(crate) const BEAT: Duration = Duration::from_secs(3);
 const CLOCK: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_secs(1);
 
+/// What the node said of itself that matters here.
+pub(crate) struct Said {
+    pub holds: Vec<Held>,
+    pub features: BTreeSet<Feature>,
+}
+
+impl Said {
+    /// A node that cannot have such things could not even read what is said of them.
+    fn knows(&self, kind: Kind) -> bool {
+        kind.feature().is_none_or(|feature| self.features.contains(&feature))
+    }
+}
+
 /// Runs until the stream is closed or the session is over.
 pub(crate) async fn drive(
     session: Arc<Session>,
     mut inbox: Inbox,
     lines: Lines,
     settings: NodeSettings,
-    holds: Vec<Held>,
+    said: Said,
     led: Arc<Led>,
 ) {
-    let mut teller = Teller { session: session.clone(), lines, holds, led, whole: true };
+    let sources = led.neighbours.desired.iter().filter(|source| said.knows(source.kind())).cloned().collect();
+    let mut teller = Teller { session: session.clone(), lines, holds: said.holds, sources, led, whole: true };
     if teller.welcome(settings).await.is_err() {
         return;
     }
@@ -90,6 +104,8 @@ struct Teller {
     lines: Lines,
     /// What the node said that it has.
     holds: Vec<Held>,
+    /// Of the kinds of things that the node can have.
+    sources: Vec<Arc<dyn DesiredSource>>,
     led: Arc<Led>,
     /// Nothing was told yet.
     whole: bool,
@@ -122,7 +138,7 @@ impl Teller {
     }
 
     async fn read(&mut self, touched: &Touched) -> Result<Option<ToNode>, Refusal> {
-        let (node, sources) = (&self.session.node, &self.led.neighbours.desired);
+        let (node, sources) = (&self.session.node, &self.sources);
         // Before what is wanted is read: it had come so far at least then.
         let database = self.led.store.mark().await.map_err(|error| Refusal::unavailable(error.to_string()))?;
         let whole = self.whole;
@@ -156,7 +172,7 @@ impl Teller {
         let found = unsaid.into_iter().map(|unsaid| unsaid.0).collect();
         tracing::warn!(node = %self.session.node, ?found, "the node is too old for what is wanted of it");
         let report = Report { found, absent: Vec::new() };
-        self.led.neighbours.observed.observed(&self.session.node, &report).await?;
+        source::observed(&self.led.neighbours.observed, &self.session.node, &report).await?;
         Ok(Ok(()))
     }
 }

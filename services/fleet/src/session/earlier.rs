@@ -44,6 +44,8 @@ fn desired(node: NodeSettings, things: Vec<Thing>, database: DatabaseMark, unsai
     for thing in things {
         match thing.want {
             Want::Present(Spec::Machine(machine)) => machines.extend(worded(*machine, unsaid)),
+            // Such an agent cannot keep volumes, so it is told of none.
+            Want::Present(Spec::Volume(_)) => {}
             Want::Released => released.extend(thing.id.server()),
         }
     }
@@ -57,6 +59,7 @@ fn changes(things: Vec<Thing>, database: DatabaseMark, unsaid: &mut Vec<Unsaid>)
             Want::Present(Spec::Machine(machine)) => {
                 lines.extend(worded(*machine, unsaid).map(|machine| Line::Machine { machine: Box::new(machine) }));
             }
+            Want::Present(Spec::Volume(_)) => {}
             Want::Released => lines.extend(thing.id.server().map(|server_id| Line::Released { server_id })),
         }
     }

@@ -31,10 +31,11 @@ use tokio::{
 };
 use types::NodeId;
 
+use crate::source;
 use told::Told;
 use touched::Ears;
 
-pub(crate) use driver::{BEAT, drive};
+pub(crate) use driver::{BEAT, Said, drive};
 pub(crate) use lines::Lines;
 
 pub(crate) const TABLES: &[::store::Step] =
@@ -158,14 +159,14 @@ impl Session {
     }
 
     /// Passes on what is news, and notes it when it was taken.
-    pub async fn take_in(&self, observed: Observed, rooms: &dyn ObservedSink) -> Result<(), Refusal> {
+    pub async fn take_in(&self, observed: Observed, rooms: &[Arc<dyn ObservedSink>]) -> Result<(), Refusal> {
         let _turn = self.reports.lock().await;
         let mut news = self.told().news(observed);
         if let Some(strays) = news.strays.take().filter(|strays| *strays != self.strays()) {
             self.set_strays(strays);
         }
         if !news.is_empty() {
-            rooms.observed(&self.node, &news.report).await?;
+            source::observed(rooms, &self.node, &news.report).await?;
             self.told().note(news);
         }
         Ok(())

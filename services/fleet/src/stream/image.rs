@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The data of an image, for a node that needs it.
 
-use std::{fs::File, io, os::unix::fs::FileExt};
+use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf};
 
 use bounds::{HeededBody, Pace, Threads, Turn};
 use bytes::Bytes;
-use contracts::Refusal;
+use contracts::{Refusal, RefusalKind};
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -22,7 +22,7 @@ pub(crate) async fn send(fleet: &Fleet, node: NodeId, sha512: &str) -> Result<Re
         return Err(Refusal::invalid("an image is named by the hex SHA-512 of its data").into());
     }
     let turn = fleet.inner.streams.turn(&node).await?;
-    let path = fleet.led()?.neighbours.images.image_file(&node, sha512).await?;
+    let path = file(fleet, &node, sha512).await?;
     let opening = format!("open the image {}", path.display());
     let open = move || File::open(&path).and_then(|file| file.metadata().map(|is| (file, is.len())));
     let opened = Threads::for_bytes().run(node.as_str(), open).await.map_err(io::Error::from);
@@ -32,6 +32,17 @@ pub(crate) async fn send(fleet: &Fleet, node: NodeId, sha512: &str) -> Result<Re
     let mut response = answer(body.boxed_unsync());
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     Ok(response)
+}
+
+/// Of the first room that needs it there.
+async fn file(fleet: &Fleet, node: &NodeId, sha512: &str) -> Result<PathBuf> {
+    for room in &fleet.led()?.neighbours.images {
+        match room.image_file(node, sha512).await {
+            Err(Refusal { kind: RefusalKind::NotFound, .. }) => {}
+            found => return Ok(found?),
+        }
+    }
+    Err(Refusal::not_found("Nothing on this node needs such an image.").into())
 }
 
 /// A file, who reads it, and how far.

@@ -9,7 +9,7 @@ mod ticket;
 use std::{io, time::Duration};
 
 use bounds::{Line, Overdue, Pace, PacedBody, Turn};
-use contracts::{Refusal, node::Stream};
+use contracts::{Refusal, node::Stream, nodes::SnapshotSink};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyDataStream, BodyExt};
 use hyper::body::{Body as _, Incoming};
@@ -63,6 +63,10 @@ pub(crate) async fn send(fleet: &Fleet, node: NodeId, word: &str) -> Result<Resp
 pub(crate) async fn take(fleet: &Fleet, node: NodeId, word: &str, request: Request<Incoming>) -> Result<Response<Body>> {
     match fleet.inner.tickets.open(&node, word) {
         Some(Stream::Snapshot { image_id }) => take_snapshot(fleet, node, &image_id, request).await,
+        Some(Stream::VolumeCopy { image_id, .. }) => {
+            let sink = fleet.led()?.neighbours.volume_copies.clone();
+            take_image(fleet, node, &image_id, request, &*sink).await
+        }
         Some(Stream::DiskOut { transfer }) => {
             fleet.led()?;
             let body = request.into_body();
@@ -82,10 +86,21 @@ pub(crate) async fn take_snapshot(
     image: &ImageId,
     request: Request<Incoming>,
 ) -> Result<Response<Body>> {
+    let sink = fleet.led()?.neighbours.snapshots.clone();
+    take_image(fleet, node, image, request, &*sink).await
+}
+
+async fn take_image(
+    fleet: &Fleet,
+    node: NodeId,
+    image: &ImageId,
+    request: Request<Incoming>,
+    sink: &dyn SnapshotSink,
+) -> Result<Response<Body>> {
     let _turn = fleet.inner.streams.turn(&node).await?;
     let body = PacedBody::new(request.into_body().map_err(io::Error::other), Pace::default());
     let chunks = BodyDataStream::new(body);
-    fleet.led()?.neighbours.snapshots.take_snapshot(&node, image, Box::pin(chunks)).await?;
+    sink.take_snapshot(&node, image, Box::pin(chunks)).await?;
     Ok(done())
 }
 

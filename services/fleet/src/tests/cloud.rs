@@ -79,9 +79,10 @@ impl Cloud {
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
         let neighbours = NodeNeighbours {
             desired: vec![rooms.clone()],
-            observed: rooms.clone(),
-            images: rooms.clone(),
+            observed: vec![rooms.clone()],
+            images: vec![rooms.clone()],
             snapshots: rooms.clone(),
+            volume_copies: rooms.clone(),
             passwords: rooms.clone(),
         };
         let leading = Leading { store, placement: rooms.clone(), neighbours: neighbours.clone() };
@@ -164,10 +165,10 @@ impl Rooms {
     }
 
     pub async fn found(&self, node: &NodeId, server: &str, state: MachineState) -> MachineObserved {
-        let is_it = |Found::Machine(machine): &Found| machine.server_id.as_str() == server && machine.state == state;
+        let is_it = |found: &Found| found.as_machine().is_some_and(|it| it.server_id.as_str() == server && it.state == state);
         let reports = self.told(|of, report| of == node && report.found.iter().any(is_it)).await;
         let found = reports.into_iter().flat_map(|(_, report)| report.found).find(is_it);
-        found.map(|Found::Machine(machine)| machine).unwrap()
+        found.as_ref().and_then(Found::as_machine).cloned().unwrap()
     }
 }
 
@@ -213,6 +214,10 @@ impl DesiredSource for Rooms {
 }
 
 impl ObservedSink for Rooms {
+    fn kind(&self) -> Kind {
+        Kind::Machine
+    }
+
     fn observed<'a>(&'a self, node: &'a NodeId, report: &'a Report) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async {
             while self.stuck.load(Ordering::Relaxed) {

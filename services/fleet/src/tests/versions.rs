@@ -26,14 +26,14 @@ async fn a_host_of_the_version_before_serves_and_is_brought_up_to_date_with_its_
     // It has no words for this: its machine stays as it is, and who wants it is told why.
     cloud.want(host.id(), Thing::machine(MachineDesired { power: Power::Paused, ..machine(SERVER, 2) }));
     let says_why = |state: &MachineState| matches!(state, MachineState::Failed { cause, .. } if cause.contains("cannot pause"));
-    let is_it = |contracts::node::Found::Machine(found): &contracts::node::Found| says_why(&found.state);
+    let is_it = |found: &contracts::node::Found| found.as_machine().is_some_and(|machine| says_why(&machine.state));
     cloud.rooms.told(|_, report| report.found.iter().any(is_it)).await;
     assert_eq!(host.running(), 1);
 
     host.speak(Versions::only(PROTOCOL));
     cloud.want(host.id(), Thing::machine(machine(SERVER, 3)));
-    let is_newer = |contracts::node::Found::Machine(found): &contracts::node::Found| {
-        found.generation.0 == 3 && found.state == MachineState::Running
+    let is_newer = |found: &contracts::node::Found| {
+        found.as_machine().is_some_and(|machine| machine.generation.0 == 3 && machine.state == MachineState::Running)
     };
     cloud.rooms.told(|_, report| report.found.iter().any(is_newer)).await;
     assert_eq!(host.running(), 1);
