@@ -38,6 +38,12 @@ pub enum Error {
     #[error("the disk was not copied whole: {0}")]
     Backup(String),
 
+    #[error("layers of a volume were not merged: {0}")]
+    Merge(String),
+
+    #[error("the storage daemon of volume {id} ended before it answered ({exit}): {said}")]
+    DaemonDied { id: Uuid, exit: String, said: String },
+
     #[error("this machine cannot be described to QEMU: {0}")]
     Spec(String),
 }

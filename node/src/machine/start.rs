@@ -83,6 +83,7 @@ impl Task {
             memory_mib: desired.memory_mb,
             accelerator: self.accelerator(),
             disks,
+            volumes: Vec::new(),
             nics: self.nics(desired)?,
             console_log: self.ledger.console_log(),
             run_dir: self.ledger.run_dir(),

@@ -78,25 +78,26 @@ pub fn create(path: &Path, base: Base<'_>, size: Option<u64>) -> Result<()> {
     if size < needed {
         return Err(Error::TooSmall { wanted: size, needed });
     }
-    if size > LARGEST {
-        return Err(Error::Unusable(format!("a disk of {size} bytes is larger than {LARGEST}")));
-    }
-    let head = header(Some(&base), size)?;
-    durable::write(path, 0o600, |file| write_tables(file, &head, size).doing(|| format!("write {}", path.display())))
+    write(path, Some(&base), size, l1_entries(size))
 }
 
 /// Makes an empty disk of `size` bytes that rests on nothing, readable by its owner only.
 pub fn create_blank(path: &Path, size: u64) -> Result<()> {
     let size = size.next_multiple_of(512);
+    write(path, None, size, l1_entries(size))
+}
+
+/// Makes an empty image of `size` bytes with so many entries in its L1 table, of which those beyond its end are for later.
+pub(crate) fn write(path: &Path, base: Option<&Base<'_>>, size: u64, l1_entries: u64) -> Result<()> {
     if size > LARGEST {
         return Err(Error::Unusable(format!("a disk of {size} bytes is larger than {LARGEST}")));
     }
-    let head = header(None, size)?;
-    durable::write(path, 0o600, |file| write_tables(file, &head, size).doing(|| format!("write {}", path.display())))
+    let head = header(base, size, l1_entries)?;
+    durable::write(path, 0o600, |file| write_tables(file, &head, l1_entries).doing(|| format!("write {}", path.display())))
 }
 
-fn write_tables(file: &File, head: &[u8], size: u64) -> std::io::Result<()> {
-    let l1_clusters = (l1_entries(size) * 8).div_ceil(CLUSTER);
+fn write_tables(file: &File, head: &[u8], l1_entries: u64) -> std::io::Result<()> {
+    let l1_clusters = (l1_entries * 8).div_ceil(CLUSTER);
     let used = 3 + l1_clusters;
     // What is not written is zero, and takes no space.
     file.set_len(used * CLUSTER)?;
@@ -107,11 +108,11 @@ fn write_tables(file: &File, head: &[u8], size: u64) -> std::io::Result<()> {
     file.write_all_at(&refcounts, 2 * CLUSTER)
 }
 
-fn l1_entries(size: u64) -> u64 {
+pub(crate) fn l1_entries(size: u64) -> u64 {
     size.div_ceil(bytes_per_l1_entry(CLUSTER_BITS, 8)).max(1)
 }
 
-fn header(base: Option<&Base<'_>>, size: u64) -> Result<Vec<u8>> {
+fn header(base: Option<&Base<'_>>, size: u64, l1_entries: u64) -> Result<Vec<u8>> {
     let mut extension = Vec::new();
     let mut name: &[u8] = &[];
     if let Some(base) = base {
@@ -136,7 +137,7 @@ fn header(base: Option<&Base<'_>>, size: u64) -> Result<Vec<u8>> {
     head.extend(CLUSTER_BITS.to_be_bytes());
     head.extend(size.to_be_bytes());
     head.extend(0u32.to_be_bytes()); // no encryption
-    head.extend((l1_entries(size) as u32).to_be_bytes());
+    head.extend((l1_entries as u32).to_be_bytes());
     head.extend((3 * CLUSTER).to_be_bytes());
     head.extend(CLUSTER.to_be_bytes()); // the refcount table
     head.extend(1u32.to_be_bytes()); // and its clusters

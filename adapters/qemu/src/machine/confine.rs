@@ -17,21 +17,22 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, SFlag, mknod, umask};
 use nix::unistd::{Gid, Uid, chown, mkdir, setgroups, setresgid, setresuid, setsid};
 
-use super::{MachineSpec, RunAs};
-use crate::Accelerator;
+use super::RunAs;
 
 /// Devices that any program may need; they give away nothing.
 const COMMON_DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
-/// Devices made for the machine's user alone, whatever their mode is on the host.
-fn devices_of(spec: &MachineSpec) -> impl Iterator<Item = &'static str> {
-    let kvm = (spec.accelerator == Accelerator::Kvm).then_some("kvm");
-    // Also without cards: one may be plugged in later. Without privileges it opens the machine's own taps and no others.
-    kvm.into_iter().chain(["net/tun"])
+/// What a process reaches by itself. Sockets that it is given open work in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Host,
+    /// No network at all.
+    Nothing,
 }
 
-pub(super) struct Confinement {
+pub(crate) struct Confinement {
     run_as: RunAs,
+    reach: Reach,
     inherited: Vec<RawFd>,
     devices: Vec<Device>,
 }
@@ -44,16 +45,16 @@ struct Device {
 }
 
 impl Confinement {
-    pub fn new(spec: &MachineSpec, inherited: Vec<RawFd>) -> io::Result<Self> {
-        let run_as = spec.run_as;
+    /// `own` are devices made for its user alone, whatever their mode is on the host.
+    pub fn new(run_as: RunAs, own: impl Iterator<Item = &'static str>, inherited: Vec<RawFd>, reach: Reach) -> io::Result<Self> {
         let mut devices = Vec::new();
         for name in COMMON_DEVICES {
             devices.extend(Device::like_host(name, None)?);
         }
-        for name in devices_of(spec) {
+        for name in own {
             devices.extend(Device::like_host(name, Some(Uid::from_raw(run_as.uid)))?);
         }
-        Ok(Self { run_as, inherited, devices })
+        Ok(Self { run_as, reach, inherited, devices })
     }
 
     /// Runs in the child. The order matters: mounting needs the privileges that the last steps give up.
@@ -61,6 +62,9 @@ impl Confinement {
         // A session of its own: whatever ends us, or our terminal, does not end the machine.
         setsid()?;
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)?;
+        if self.reach == Reach::Nothing {
+            unshare(CloneFlags::CLONE_NEWNET)?;
+        }
         // A slave, so that what the host unmounts does not live on in here.
         mount(None::<&str>, c"/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)?;
         self.make_dev()?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a machine has while it runs, and network cards that come and go meanwhile.
+//! What a machine has while it runs, and network cards and volumes that come and go meanwhile.
 //!
 //! ```text
 //!   (none) ── plug ──▶ there ── unplug ──▶ asked of the guest ── it lets go ──▶ (none)
@@ -13,9 +13,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::command_line::{CARD, DISK, SLOT, backend, backend_id, card, card_id};
-use super::{DeviceName, Machine, MachineSpec, Nic};
+use super::command_line::{CARD, DISK, SLOT, backend, backend_id, card, card_id, drive, drive_id};
+use super::{DeviceName, Machine, MachineSpec, Nic, Volume};
 use crate::Result;
 use crate::error::Error;
 use crate::qmp::{ErrorClass, Qmp};
@@ -84,14 +85,46 @@ impl Machine {
         Ok(())
     }
 
+    /// Plugs a volume in, into the first slot that is free. Fine if it is there.
+    pub async fn plug_volume(&self, volume: &Volume) -> Result<()> {
+        let devices = self.devices().await?;
+        if devices.disks.contains(&volume.name()) {
+            return Ok(());
+        }
+        let slot = self.free_slot(&devices).await?;
+        // What an attempt that was cut short has opened may be another way to it by now.
+        self.qmp().ensure_closed(volume.id).await?;
+        self.qmp().ensure_open(volume.id, &volume.source, volume.read_only).await?;
+        let plugged = self.qmp().execute::<Value>("device_add", drive(volume, &slot)?).await;
+        if let Err(error) = plugged {
+            self.qmp().ensure_closed(volume.id).await?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Asks the guest to let go of a volume. Once it has, QEMU closes it: this is called again then.
+    pub async fn unplug_volume(&self, volume: Uuid) -> Result<Unplug> {
+        let unplug = self.ask_for(&drive_id(&DeviceName::for_id(volume))).await?;
+        if unplug == Unplug::Gone {
+            self.qmp().ensure_closed(volume).await?;
+        }
+        Ok(unplug)
+    }
+
     /// Asks the guest to let go of a card. Once it has, what was behind the card goes, too: this is called again then.
     pub async fn unplug(&self, nic: &DeviceName) -> Result<Unplug> {
-        let asked = self.qmp().execute::<Value>("device_del", json!({ "id": card_id(nic) })).await;
+        let unplug = self.ask_for(&card_id(nic)).await?;
+        if unplug == Unplug::Gone {
+            release_backend(self.qmp(), nic).await?;
+        }
+        Ok(unplug)
+    }
+
+    async fn ask_for(&self, id: &str) -> Result<Unplug> {
+        let asked = self.qmp().execute::<Value>("device_del", json!({ "id": id })).await;
         match asked {
-            Err(Error::Refused { class: ErrorClass::DeviceNotFound, .. }) => {
-                release_backend(self.qmp(), nic).await?;
-                Ok(Unplug::Gone)
-            }
+            Err(Error::Refused { class: ErrorClass::DeviceNotFound, .. }) => Ok(Unplug::Gone),
             // It is being asked already.
             Err(Error::Refused { description, .. }) if description.contains("process of unplug") => Ok(Unplug::Asked),
             asked => asked.map(|_| Unplug::Asked),
@@ -116,14 +149,15 @@ impl Machine {
 impl Devices {
     /// What a machine has that was just started.
     pub fn of(spec: &MachineSpec) -> Self {
-        let disks = spec.disks.iter().map(|disk| disk.name.clone()).collect();
+        let volumes = spec.volumes.iter().map(Volume::name);
+        let disks = spec.disks.iter().map(|disk| disk.name.clone()).chain(volumes).collect();
         Self { disks, nics: spec.nics.iter().map(|nic| nic.name.clone()).collect(), ..Self::default() }
     }
 
     /// By the names that QEMU has for them.
     fn with_a_bus(&self) -> impl Iterator<Item = String> {
         let nics = self.nics.iter().map(card_id);
-        nics.chain(self.disks.iter().map(|name| format!("{DISK}{name}"))).chain(self.others.iter().cloned())
+        nics.chain(self.disks.iter().map(drive_id)).chain(self.others.iter().cloned())
     }
 }
 

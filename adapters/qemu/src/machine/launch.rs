@@ -12,13 +12,13 @@ use tokio::net::UnixStream;
 use uuid::Uuid;
 
 use super::command_line::{Handles, command_line};
-use super::confine::Confinement;
+use super::confine::{Confinement, Reach};
 use super::process::Process;
 use super::run_dir::{hand_over, open_log};
 use super::{Machine, MachineSpec};
 use crate::error::{Doing, Error};
 use crate::qmp::{Qmp, within};
-use crate::{EMULATOR, Result, sys};
+use crate::{Accelerator, EMULATOR, Result, sys};
 
 /// QEMU answers within 0.1 s; a host that swaps may need longer.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -90,7 +90,7 @@ fn spawn(spec: &MachineSpec) -> Result<(i32, u64)> {
     let inherited: Vec<RawFd> = vec![handles.qmp, handles.serial, handles.console_log, lock.as_raw_fd()];
     let arguments = command_line(spec, handles)?;
     let starting = || format!("start {EMULATOR} for machine {}", spec.id);
-    let confinement = Confinement::new(spec, inherited).doing(starting)?;
+    let confinement = Confinement::new(spec.run_as, devices_of(spec), inherited, Reach::Host).doing(starting)?;
 
     let mut command = Command::new(EMULATOR);
     command.args(arguments).current_dir(run_dir.path()).env_clear().env("PATH", search_path());
@@ -102,13 +102,25 @@ fn spawn(spec: &MachineSpec) -> Result<(i32, u64)> {
     Ok((pid, said_before))
 }
 
-fn search_path() -> String {
+/// Devices made for the machine's user alone, whatever their mode is on the host.
+fn devices_of(spec: &MachineSpec) -> impl Iterator<Item = &'static str> {
+    let kvm = (spec.accelerator == Accelerator::Kvm).then_some("kvm");
+    // Also without cards: one may be plugged in later. Without privileges it opens the machine's own taps and no others.
+    kvm.into_iter().chain(["net/tun"])
+}
+
+pub(crate) fn search_path() -> String {
     std::env::var("PATH").unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())
 }
 
 fn died(id: Uuid, exit: super::Exit, log: &std::path::Path, said_before: u64) -> Error {
+    Error::Died { id, exit: exit.to_string(), said: last_words(log, said_before) }
+}
+
+/// What was added to a log.
+pub(crate) fn last_words(log: &std::path::Path, said_before: u64) -> String {
     let log = std::fs::read(log).unwrap_or_default();
     let said = log.get(usize::try_from(said_before).unwrap_or(0)..).unwrap_or_default();
     let said = String::from_utf8_lossy(&said[said.len().saturating_sub(LAST_WORDS)..]).trim().to_owned();
-    Error::Died { id, exit: exit.to_string(), said: if said.is_empty() { "it said nothing".into() } else { said } }
+    if said.is_empty() { "it said nothing".into() } else { said }
 }

@@ -17,7 +17,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Disks are those that have a port of their own: CD-ROM drives have not.
+    /// Disks are those that have a port of their own, volumes among them: CD-ROM drives have not.
     pub fn new(has_cdrom: bool, disks: usize, nics: usize) -> Self {
         Self { controllers: usize::from(has_cdrom), disks, nics }
     }
@@ -25,7 +25,7 @@ impl Layout {
     pub(super) fn of(spec: &MachineSpec) -> Self {
         let disks = spec.disks.iter().filter(|disk| disk.bus == DiskBus::Virtio).count();
         // They share a virtio controller: the kernels of slim cloud images have no driver for a SATA one.
-        Self::new(disks < spec.disks.len(), disks, spec.nics.len())
+        Self::new(disks < spec.disks.len(), disks + spec.volumes.len(), spec.nics.len())
     }
 
     /// Where the guest sees its `number`th disk, as in `0000:01:00.0`.

@@ -16,12 +16,12 @@
 mod backup;
 mod cgroup;
 mod command_line;
-mod confine;
+pub(crate) mod confine;
 mod devices;
-mod launch;
+pub(crate) mod launch;
 mod layout;
-mod process;
-mod run_dir;
+pub(crate) mod process;
+pub(crate) mod run_dir;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,7 @@ pub use devices::{Devices, Unplug};
 pub use layout::Layout;
 pub use process::{Exit, command_line, running_below, runs_long_under_kvm};
 pub use run_dir::RunDir;
-pub use spec::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, MachineSpec, Nic, RunAs, WatchdogAction};
+pub use spec::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, MachineSpec, Nic, RunAs, Volume, WatchdogAction};
 pub use trouble::Trouble;
 
 use process::Process;

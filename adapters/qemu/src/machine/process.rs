@@ -47,7 +47,7 @@ impl fmt::Display for Exit {
 
 /// A process that cannot be confused with another.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pub pid: i32,
     fd: AsyncFd<OwnedFd>,
     /// Only the first to look can reap, so what it learned is kept for the others.
@@ -98,6 +98,28 @@ pub(super) fn find(id: Uuid, run_dir: &RunDir) -> Result<Option<Process>> {
         }
     }
     Ok(None)
+}
+
+/// The storage daemon with this run directory, if it runs.
+pub(crate) fn find_daemon(run_dir: &RunDir) -> Result<Option<Process>> {
+    let open = |pid: i32| {
+        let process = Process::open(pid).ok()?;
+        is_daemon(pid, run_dir).then_some(process)
+    };
+    if let Some(process) = run_dir.recorded_pid().and_then(open) {
+        return Ok(Some(process));
+    }
+    let entries = fs::read_dir("/proc").doing(|| "list the processes".into())?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(pids.filter(|pid| is_daemon(*pid, run_dir)).find_map(open))
+}
+
+fn is_daemon(pid: i32, run_dir: &RunDir) -> bool {
+    let Ok(line) = command_line(pid) else { return false };
+    let mut arguments = line.split(|byte| *byte == 0);
+    let is_it = arguments.next().is_some_and(|program| program.ends_with(crate::STORAGE_DAEMON.as_bytes()));
+    let own = run_dir.own_pid_file();
+    is_it && arguments.any(|argument| argument == own.as_os_str().as_encoded_bytes())
 }
 
 /// Every machine that runs on this host with a run directory below `parent`, for audits.

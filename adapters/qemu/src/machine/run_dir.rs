@@ -44,7 +44,7 @@ impl RunDir {
     }
 
     /// QEMU's own: it removes it when it ends in an orderly way.
-    pub(super) fn own_pid_file(&self) -> PathBuf {
+    pub(crate) fn own_pid_file(&self) -> PathBuf {
         self.own().join("pid")
     }
 
@@ -70,7 +70,7 @@ impl RunDir {
         self.0.join("own")
     }
 
-    pub(super) fn ensure(&self, run_as: RunAs) -> Result<()> {
+    pub(crate) fn ensure(&self, run_as: RunAs) -> Result<()> {
         let longest = self.vnc_socket();
         if longest.as_os_str().len() > LONGEST_SOCKET_PATH {
             return Err(Error::Spec(format!("{} is longer than a socket's path may be", longest.display())));
@@ -89,12 +89,12 @@ impl RunDir {
     /// `None` if it is held already.
     ///
     /// Invariant: a machine never has two QEMU processes (test: `a_second_start_is_refused_while_the_first_lives`).
-    pub(super) fn lock(&self) -> Result<Option<File>> {
+    pub(crate) fn lock(&self) -> Result<Option<File>> {
         self.try_lock(OpenOptions::new().create(true).truncate(false).write(true).mode(0o600))
     }
 
     /// Whether a process of this machine may be alive. A lock that was never made is held by nobody.
-    pub(super) fn is_locked(&self) -> Result<bool> {
+    pub(crate) fn is_locked(&self) -> Result<bool> {
         match self.try_lock(OpenOptions::new().write(true)) {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
             lock => Ok(lock?.is_none()),
@@ -112,7 +112,7 @@ impl RunDir {
     }
 
     /// A socket that listens before QEMU exists, so that nobody has to poll for it to appear.
-    pub(super) fn listen(&self, socket: &Path) -> Result<UnixListener> {
+    pub(crate) fn listen(&self, socket: &Path) -> Result<UnixListener> {
         let doing = || format!("listen on {}", socket.display());
         match std::fs::remove_file(socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -125,18 +125,18 @@ impl RunDir {
         Ok(listener)
     }
 
-    pub(super) fn record_pid(&self, pid: i32) -> Result<()> {
+    pub(crate) fn record_pid(&self, pid: i32) -> Result<()> {
         let fresh = self.0.join("pid.new");
         let written = std::fs::write(&fresh, format!("{pid}\n")).and_then(|()| std::fs::rename(&fresh, self.pid_file()));
         written.doing(|| format!("write {}", self.pid_file().display()))
     }
 
-    pub(super) fn recorded_pid(&self) -> Option<i32> {
+    pub(crate) fn recorded_pid(&self) -> Option<i32> {
         std::fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()
     }
 
     /// Removes what is left of a machine that is gone.
-    pub(super) fn remove(&self) -> Result<()> {
+    pub(crate) fn remove(&self) -> Result<()> {
         match std::fs::remove_dir_all(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing(|| format!("remove {}", self.0.display())),
             _ => Ok(()),
@@ -145,14 +145,14 @@ impl RunDir {
 }
 
 /// Opens a log that only root writes to and that QEMU is handed open.
-pub(super) fn open_log(path: &Path) -> Result<File> {
+pub(crate) fn open_log(path: &Path) -> Result<File> {
     let options = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(libc::O_NOFOLLOW).clone();
     options.open(path).doing(|| format!("open {}", path.display()))
 }
 
 /// Gives a disk to the machine's user. It follows no link and touches nothing but a regular file with one name,
 /// or a QEMU that was taken over could have us hand it a file of its choice.
-pub(super) fn hand_over(disk: &Path, run_as: RunAs) -> Result<()> {
+pub(crate) fn hand_over(disk: &Path, run_as: RunAs) -> Result<()> {
     let doing = || format!("hand {} to the machine's user", disk.display());
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(disk).doing(doing)?;
     let is = file.metadata().doing(doing)?;

@@ -14,15 +14,18 @@ use uuid::Uuid;
 use super::RunDir;
 use crate::Accelerator;
 use crate::Result;
+use crate::block::Source;
 use crate::error::Error;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineSpec {
     pub id: Uuid,
     pub vcpus: u32,
     pub memory_mib: u64,
     pub accelerator: Accelerator,
     pub disks: Vec<Disk>,
+    /// Behind the disks, as the guest counts them.
+    pub volumes: Vec<Volume>,
     pub nics: Vec<Nic>,
     /// What the guest writes to its first serial port is appended here, and stays root's.
     pub console_log: PathBuf,
@@ -78,6 +81,22 @@ pub struct Disk {
     pub boot_index: Option<u32>,
     /// What the guest sees as the disk's serial number; virtio shows its first 20 bytes.
     pub serial: Option<String>,
+}
+
+/// A disk that outlives its machine. Whoever keeps it has opened it up to the machine's user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    pub id: Uuid,
+    pub source: Source,
+    pub read_only: bool,
+    pub boot_index: Option<u32>,
+    pub serial: String,
+}
+
+impl Volume {
+    pub fn name(&self) -> DeviceName {
+        DeviceName::for_id(self.id)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

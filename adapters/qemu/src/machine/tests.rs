@@ -51,6 +51,7 @@ impl Place {
             memory_mib: 32,
             accelerator: Accelerator::Tcg,
             disks: vec![disk],
+            volumes: vec![],
             nics: vec![],
             console_log: self.console_log(),
             run_dir: self.run_dir(),

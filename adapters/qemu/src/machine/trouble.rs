@@ -66,7 +66,8 @@ async fn failing_disk(qmp: &Qmp) -> Result<Trouble> {
     let status = |device: &Value| device["io-status"].as_str().unwrap_or("ok").to_owned();
     let failing = devices.iter().find(|device| status(device) != "ok");
     let node = failing.and_then(|device| device["inserted"]["node-name"].as_str()).unwrap_or_default();
-    let disk = node.strip_prefix("node-").unwrap_or(node).to_owned();
+    // Of a volume it is the beginning of its id.
+    let disk = node.strip_prefix("node-").or_else(|| node.strip_prefix("vol-")?.split('-').next()).unwrap_or(node).to_owned();
     Ok(Trouble::Disk { disk, full: failing.is_some_and(|device| status(device) == "nospace") })
 }
 

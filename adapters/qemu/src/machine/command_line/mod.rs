@@ -12,7 +12,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, Layout, MACHINE_TYPE, MachineSpec, Nic, WatchdogAction};
+use super::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, Layout, MACHINE_TYPE, MachineSpec, Nic, Volume, WatchdogAction};
+use crate::block::Source;
 use crate::error::Error;
 use crate::{Accelerator, Result};
 
@@ -89,6 +90,11 @@ pub(super) fn command_line(spec: &MachineSpec, handles: Handles) -> Result<Vec<S
             DiskBus::Cdrom => cdrom(&mut line, disk)?,
         }
     }
+    for volume in &spec.volumes {
+        line.json("-blockdev", volume.source.describe(volume.id, volume.read_only)?);
+        line.device(drive(volume, &slot(layout.disk(number)))?);
+        number += 1;
+    }
     for (number, nic) in spec.nics.iter().enumerate() {
         network(&mut line, nic, &slot(layout.nic(number)));
     }
@@ -129,6 +135,24 @@ fn virtio_disk(line: &mut Line, disk: &Disk, slot: &str) -> Result<()> {
     describe(&mut device, disk);
     line.device(device);
     Ok(())
+}
+
+/// A volume's drive, in this slot. What a guest cannot write it waits for, rather than to lose it or to give its file system up:
+/// also where the volume lies on another host, which may come back.
+pub(super) fn drive(volume: &Volume, slot: &str) -> Result<Value> {
+    let is_here = matches!(volume.source, Source::Layers(_));
+    let mut device = json!({
+        "driver": "virtio-blk-pci", "id": drive_id(&volume.name()), "bus": slot, "drive": volume.source.node(volume.id)?,
+        "serial": volume.serial, "werror": if is_here { "enospc" } else { "stop" }, "rerror": if is_here { "report" } else { "stop" },
+    });
+    if let Some(index) = volume.boot_index {
+        device["bootindex"] = index.into();
+    }
+    Ok(device)
+}
+
+pub(super) fn drive_id(name: &DeviceName) -> String {
+    format!("{DISK}{name}")
 }
 
 fn cdrom(line: &mut Line, disk: &Disk) -> Result<()> {

@@ -33,6 +33,7 @@ fn spec() -> MachineSpec {
         memory_mib: 512,
         accelerator: Accelerator::Kvm,
         disks: vec![disk("root", DiskBus::Virtio)],
+        volumes: vec![],
         nics: vec![nic(Datapath::Kernel)],
         console_log: "/log".into(),
         run_dir: RunDir::new("/run/m"),
