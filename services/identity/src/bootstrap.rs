@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use access::Allowed;
+use evidence::DomainRef;
 use store::{Actor, Tx, params};
 use types::{ProjectId, RoleId, Secret, ServiceId, UserId};
 
@@ -21,7 +22,7 @@ use crate::{
     power::{Cloud, Over},
     project::{NewProject, table as projects},
     role::{NewRole, table as roles},
-    user::{Account, DomainRef, NewUser, UserRef, password::Hashed, table as users},
+    user::{Account, NewUser, UserRef, password::Hashed, table as users},
 };
 
 /// A service of this cloud, and where below the cloud's address it answers.

@@ -3,6 +3,10 @@
 
 use access::{Allowed, Scope};
 use api::Fault;
+use evidence::{
+    password,
+    signature::{BadSignature, oauth1::Unreadable},
+};
 use http::StatusCode;
 
 #[derive(Debug, thiserror::Error)]
@@ -33,10 +37,8 @@ pub enum Error {
     Keys(#[from] access::keys::KeyError),
     #[error("open a credential that none of the credential keys sealed")]
     Sealed,
-    #[error("So many are logging in that it would take long until it is your turn. Nothing was changed; try again.")]
-    Busy,
-    #[error("hash a password: {0}")]
-    Hash(String),
+    #[error(transparent)]
+    Password(#[from] password::Error),
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -76,6 +78,18 @@ impl Error {
     }
 }
 
+impl From<BadSignature> for Error {
+    fn from(BadSignature: BadSignature) -> Self {
+        Self::Unauthorized
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(why: Unreadable) -> Self {
+        Self::Invalid(why.to_string())
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
@@ -85,12 +99,14 @@ impl From<Error> for Fault {
             Error::Forbidden(message) => Self::forbidden(message),
             Error::Denied(_) => Self::forbidden(error.to_string()),
             Error::Unauthorized => Self::unauthorized(),
-            Error::Busy => Self::unavailable(error.to_string()),
+            Error::Password(password::Error::Busy) => Self::unavailable(error.to_string()),
             Error::PasswordExpired(_) => Self::new(StatusCode::UNAUTHORIZED, error.to_string()),
             Error::Store(store::Error::MarkerNotFound) => Self::not_found("The marker of this page names nothing in the list."),
             Error::Store(store::Error::Constraint { rule }) => Self::bad_request(format!("A value cannot be kept: {rule}.")),
             Error::Store(error) => error.into(),
-            Error::Keys(_) | Error::Sealed | Error::Hash(_) => Self::internal(format_args!("{error:?}")),
+            Error::Keys(_) | Error::Sealed | Error::Password(password::Error::Hash(_)) => {
+                Self::internal(format_args!("{error:?}"))
+            }
         }
     }
 }

@@ -25,7 +25,6 @@ mod limit;
 mod oauth1;
 mod oauth2;
 mod options;
-mod password;
 mod policy;
 mod power;
 mod project;
@@ -53,16 +52,15 @@ use std::{
 
 use access::keys::{KeyRepository, KeyRing};
 use api::{Cx, Fault, FaultStyle, Room, Route, Service};
+use evidence::password::Passwords;
 use http::{HeaderValue, header};
 use store::{Heeding, Step, Store, Tx};
 use types::{DomainId, ProjectId};
 
 pub use bootstrap::{Bootstrap, CATALOG, CatalogEntry, REGION, Tenant};
 pub use error::{Error, Result};
-pub use federation::{
-    FederationSettings,
-    oidc::{OidcSettings, SettingsError},
-};
+pub use evidence::oidc::{OidcSettings, SettingsError};
+pub use federation::FederationSettings;
 pub use settings::{LimitModel, SecurityCompliance, Settings, Totp};
 pub use token::LIFETIME;
 
@@ -110,7 +108,7 @@ pub struct Identity {
     store: Store,
     keys: KeyRepository,
     credential_keys: KeyRepository,
-    passwords: password::Passwords,
+    passwords: Passwords,
     tokens: Arc<token::cache::TokenCache>,
     catalog: RwLock<catalog::Remembered>,
     federation: federation::Federation,
@@ -156,7 +154,7 @@ impl Identity {
     ) -> Result<Arc<Self>> {
         let tokens = Arc::<token::cache::TokenCache>::default();
         let room = Arc::new(Self {
-            passwords: password::Passwords::new()?,
+            passwords: Passwords::new()?,
             tokens: Arc::clone(&tokens),
             _heeding: heed(&store, &tokens),
             catalog: RwLock::new(None),

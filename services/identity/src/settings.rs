@@ -7,10 +7,7 @@ use fancy_regex::Regex;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
-use crate::{
-    token,
-    user::{Account, options::UserOptions},
-};
+use crate::{token, user::options::UserOptions};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -120,13 +117,6 @@ impl SecurityCompliance {
         Ok(())
     }
 
-    /// Whether too many wrong passwords came in a row, lately.
-    pub(crate) fn is_locked(&self, account: &Account) -> bool {
-        self.lockout_failure_attempts.is_some_and(|most| account.failed_logins >= i64::from(most))
-            && !account.options.is_set("ignore_lockout_failure_attempts")
-            && account.last_failed_at.is_some_and(|at| at.plus(self.lockout()) > Timestamp::now())
-    }
-
     pub(crate) fn lockout(&self) -> Duration {
         Duration::from_secs(u64::from(self.lockout_duration.0))
     }
@@ -135,12 +125,6 @@ impl SecurityCompliance {
     pub(crate) fn is_inactive(&self, last_seen: Option<Timestamp>, options: &UserOptions) -> bool {
         let (Some(days), Some(last)) = (self.disable_user_account_days_inactive, last_seen) else { return false };
         day(Timestamp::now()) - day(last) >= i64::from(days) && !options.is_set("ignore_user_inactivity")
-    }
-
-    /// Whether the login is worth a note: the first of the day, where somebody asks for it.
-    pub(crate) fn is_news(&self, account: &Account) -> bool {
-        self.disable_user_account_days_inactive.is_some()
-            && account.last_active_at.is_none_or(|last| day(last) != day(Timestamp::now()))
     }
 }
 

@@ -78,7 +78,7 @@ async fn create(room: Arc<Identity>, mut cx: Cx) -> Reply {
         project_id,
         name: new.name.as_str().to_owned(),
         description: new.description.clone(),
-        secret_hash: Secret::new(room.passwords.hash(&secret).await?),
+        secret_hash: Secret::new(room.passwords.hash(&secret).await.map_err(Error::from)?),
         expires_at: new.expires_at.as_deref().map(expiry).transpose()?,
         unrestricted: new.unrestricted.unwrap_or(false),
         role_ids: roles_of(&caller, &new)?,

@@ -5,13 +5,19 @@
 
 use std::sync::Arc;
 
-use access::{Allowed, Enforcer, Policy, Target};
+use access::{Allowed, Policy, Target};
 use api::{Access, Cx, Fault, Reply, Routes, no_content};
-use contracts::caller::Caller;
 use http::Method;
-use types::{DomainId, RoleId};
+use types::RoleId;
 
-use super::{Assignment, Holder, Place, table};
+use super::{
+    Assignment, Holder, Place,
+    policies::{
+        self, CHECK, CREATE, LIST, REVOKE, SYSTEM_CHECK_GROUP, SYSTEM_CHECK_USER, SYSTEM_CREATE_GROUP, SYSTEM_CREATE_USER,
+        SYSTEM_LIST_GROUP, SYSTEM_LIST_USER, SYSTEM_REVOKE_GROUP, SYSTEM_REVOKE_USER,
+    },
+    table,
+};
 use crate::{
     Identity,
     domain::table as domains,
@@ -20,96 +26,9 @@ use crate::{
     power::Wielder,
     project::table as projects,
     reply,
-    role::{Role, table as roles},
+    role::table as roles,
     user::table as users,
 };
-
-/// Holder and place both in the domain of the token.
-macro_rules! both_of_domain {
-    ($role:literal) => {
-        concat!(
-            "((role:",
-            $role,
-            " and domain_id:%(target.user.domain_id)s and domain_id:%(target.project.domain_id)s) or ",
-            "(role:",
-            $role,
-            " and domain_id:%(target.user.domain_id)s and domain_id:%(target.domain.id)s) or ",
-            "(role:",
-            $role,
-            " and domain_id:%(target.group.domain_id)s and domain_id:%(target.project.domain_id)s) or ",
-            "(role:",
-            $role,
-            " and domain_id:%(target.group.domain_id)s and domain_id:%(target.domain.id)s))"
-        )
-    };
-}
-
-const READ_ANY: &str = "rule:admin_required or (role:reader and system_scope:all)";
-
-static CHECK: Policy = Policy::new(
-    "identity:check_grant",
-    concat!(
-        "rule:admin_required or (role:reader and system_scope:all) or ",
-        both_of_domain!("reader"),
-        " and (domain_id:%(target.role.domain_id)s or None:%(target.role.domain_id)s)"
-    ),
-    "Check that a role is given",
-)
-.also_for_domains();
-static LIST: Policy = Policy::new(
-    "identity:list_grants",
-    concat!("rule:admin_required or (role:reader and system_scope:all) or ", both_of_domain!("reader")),
-    "List the roles given to a user or group somewhere",
-)
-.also_for_domains();
-static CREATE: Policy = Policy::new("identity:create_grant", MANAGE, "Give a role").also_for_domains();
-static REVOKE: Policy = Policy::new("identity:revoke_grant", MANAGE, "Take a role away").also_for_domains();
-static SYSTEM_LIST_USER: Policy =
-    Policy::new("identity:list_system_grants_for_user", READ_ANY, "List the roles of a user on the system");
-static SYSTEM_CHECK_USER: Policy =
-    Policy::new("identity:check_system_grant_for_user", READ_ANY, "Check that a user has a role on the system");
-static SYSTEM_CREATE_USER: Policy =
-    Policy::new("identity:create_system_grant_for_user", "rule:admin_required", "Give a user a role on the system");
-static SYSTEM_REVOKE_USER: Policy =
-    Policy::new("identity:revoke_system_grant_for_user", "rule:admin_required", "Take a role on the system from a user");
-static SYSTEM_LIST_GROUP: Policy =
-    Policy::new("identity:list_system_grants_for_group", READ_ANY, "List the roles of a group on the system");
-static SYSTEM_CHECK_GROUP: Policy =
-    Policy::new("identity:check_system_grant_for_group", READ_ANY, "Check that a group has a role on the system");
-static SYSTEM_CREATE_GROUP: Policy =
-    Policy::new("identity:create_system_grant_for_group", "rule:admin_required", "Give a group a role on the system");
-static SYSTEM_REVOKE_GROUP: Policy =
-    Policy::new("identity:revoke_system_grant_for_group", "rule:admin_required", "Take a role on the system from a group");
-
-/// A domain's administrator gives the domain's own roles and those of the whole cloud; its manager only the lesser ones.
-const MANAGE: &str = concat!(
-    "rule:admin_required or ",
-    both_of_domain!("admin"),
-    " and (domain_id:%(target.role.domain_id)s or None:%(target.role.domain_id)s) or ",
-    both_of_domain!("manager"),
-    " and rule:domain_managed_target_role"
-);
-
-/// Which roles a domain's manager may give: nothing above its own.
-pub const RULES: &[(&str, &str)] = &[(
-    "domain_managed_target_role",
-    "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
-)];
-
-/// Whether a caller may give any role anywhere to anybody, by the rules in force.
-pub fn may_give_anything(enforcer: &Enforcer, caller: &Caller) -> bool {
-    [&CREATE, &SYSTEM_CREATE_USER].into_iter().all(|policy| enforcer.scope(policy, caller).is_ok_and(|it| it.scope().is_all()))
-}
-
-/// Whether a caller may give this role within a domain, by the rules in force.
-pub fn may_give(enforcer: &Enforcer, caller: &Caller, domain: &DomainId, role: &Role) -> bool {
-    let target = Target::new()
-        .with("target.user.domain_id", domain.as_str())
-        .with("target.project.domain_id", domain.as_str())
-        .with("target.role.name", role.name.as_str())
-        .with_optional("target.role.domain_id", role.domain_id.as_ref().map(|domain| domain.as_str()));
-    enforcer.check(&CREATE, caller, &target).is_ok()
-}
 
 #[rustfmt::skip]
 pub fn routes() -> Routes<Identity> {
@@ -188,7 +107,7 @@ async fn revoke_inherited(room: Arc<Identity>, cx: Cx) -> Reply {
 
 async fn list_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let (holder, place) = (holder(cx), place(cx));
-    let policy = policies(&holder, &place).list;
+    let policy = policies::of(&holder, &place).list;
     let target = target(room, cx, policy, Asked { holder: &holder, place: &place, role: None, inherited }).await?;
     let allowed = cx.allow(policy, &target, (holder, place))?;
     let roles = room.list(move |tx| table::granted(tx, &allowed, inherited)).await?;
@@ -197,7 +116,7 @@ async fn list_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
 
 async fn check_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
-    let policy = policies(&assignment.holder, &assignment.place).check;
+    let policy = policies::of(&assignment.holder, &assignment.place).check;
     let target = target(room, cx, policy, Asked::about(&assignment)).await?;
     let allowed = cx.allow(policy, &target, assignment)?;
     room.read(move |tx| {
@@ -210,7 +129,7 @@ async fn check_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
 
 async fn create_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
-    let policy = policies(&assignment.holder, &assignment.place).create;
+    let policy = policies::of(&assignment.holder, &assignment.place).create;
     let target = target(room, cx, policy, Asked::about(&assignment)).await?;
     let allowed = cx.allow(policy, &target, assignment)?;
     let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
@@ -224,7 +143,7 @@ async fn create_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
 
 async fn revoke_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     let assignment = assignment(cx, inherited);
-    let policy = policies(&assignment.holder, &assignment.place).revoke;
+    let policy = policies::of(&assignment.holder, &assignment.place).revoke;
     let target = target(room, cx, policy, Asked::about(&assignment)).await?;
     let allowed = cx.allow(policy, &target, assignment)?;
     let (actor, wielder) = (cx.actor(), Wielder::of(room, cx).await?);
@@ -234,31 +153,6 @@ async fn revoke_of(room: &Identity, cx: &Cx, inherited: bool) -> Reply {
     })
     .await?;
     no_content()
-}
-
-struct Policies {
-    list: &'static Policy,
-    check: &'static Policy,
-    create: &'static Policy,
-    revoke: &'static Policy,
-}
-
-fn policies(holder: &Holder, place: &Place) -> Policies {
-    match (place, holder) {
-        (Place::System, Holder::User(_)) => Policies {
-            list: &SYSTEM_LIST_USER,
-            check: &SYSTEM_CHECK_USER,
-            create: &SYSTEM_CREATE_USER,
-            revoke: &SYSTEM_REVOKE_USER,
-        },
-        (Place::System, Holder::Group(_)) => Policies {
-            list: &SYSTEM_LIST_GROUP,
-            check: &SYSTEM_CHECK_GROUP,
-            create: &SYSTEM_CREATE_GROUP,
-            revoke: &SYSTEM_REVOKE_GROUP,
-        },
-        (Place::Project(_) | Place::Domain(_), _) => Policies { list: &LIST, check: &CHECK, create: &CREATE, revoke: &REVOKE },
-    }
 }
 
 /// What a request is about.

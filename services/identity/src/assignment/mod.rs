@@ -5,13 +5,14 @@ pub mod effective;
 pub mod grants;
 mod lines;
 pub mod list;
+pub mod policies;
 pub mod table;
 #[cfg(test)]
 mod tests;
 
 use types::{DomainId, GroupId, ProjectId, RoleId, UserId};
 
-pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("assignment", routes).rules(grants::RULES);
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("assignment", routes).rules(policies::RULES);
 
 fn routes() -> ::api::Routes<crate::Identity> {
     grants::routes().join(list::routes())

@@ -14,7 +14,6 @@ use http::{StatusCode, header::HeaderName};
 use serde_json::{Map, Value};
 use types::{Timestamp, UserId};
 
-use super::signature::{self, BadSignature, Dated, SignedRequest};
 use crate::{
     Identity,
     application_credential::table as application_credentials,
@@ -28,6 +27,10 @@ use crate::{
     },
     trust::table as trusts,
     user::{Account, UserRef, table as users},
+};
+use evidence::signature::{
+    BadSignature,
+    amazon::{self, Dated, SignedRequest},
 };
 
 // Not for domains: what somebody signed is good for whatever he may, and who rules one domain rules him not.
@@ -46,7 +49,7 @@ pub fn routes() -> Routes<Identity> {
 async fn for_ec2(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let request = signed_request(&mut cx).await?;
     let (key, keys) = key_of(&room, &request).await?;
-    check(&keys, |secret| signature::verify_request(secret, &request))?;
+    check(&keys, |secret| amazon::verify_request(secret, &request))?;
     refuse_stale_request(&request)?;
     let issued = room.issue_for_key(&key, &keys, &cx).await?;
     token::api::answer(&room, &cx, StatusCode::OK, &issued.token, &issued.valid).await
@@ -55,7 +58,7 @@ async fn for_ec2(room: Arc<Identity>, mut cx: Cx) -> Reply {
 async fn for_s3(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let request = signed_request(&mut cx).await?;
     let (key, keys) = key_of(&room, &request).await?;
-    check(&keys, |secret| signature::verify_s3(secret, &request))?;
+    check(&keys, |secret| amazon::verify_s3(secret, &request))?;
     refuse_stale_text(&request)?;
     let issued = room.issue_for_key(&key, &keys, &cx).await?;
     let mut response = token::api::answer(&room, &cx, StatusCode::OK, &issued.token, &issued.valid).await?;
@@ -83,7 +86,7 @@ async fn key_of(room: &Identity, request: &SignedRequest) -> Result<(Credential,
 
 fn check(keys: &Ec2Blob, verify: impl Fn(&types::Secret<String>) -> Result<(), BadSignature>) -> Result<()> {
     let secret = keys.secret().ok_or(Error::Unauthorized)?;
-    verify(&secret).map_err(|BadSignature| Error::Unauthorized)
+    Ok(verify(&secret)?)
 }
 
 /// Without a time a signature would be good for ever.
@@ -95,8 +98,8 @@ fn refuse_stale_request(request: &SignedRequest) -> Result<()> {
 
 fn refuse_stale_text(request: &SignedRequest) -> Result<()> {
     let now = Timestamp::now();
-    refuse_unless(match signature::dated(request) {
-        Dated::At(at) if signature::may_be_presigned(request) => at.plus(LONGEST_PRESIGNED) >= now && now.plus(SKEW) >= at,
+    refuse_unless(match amazon::dated(request) {
+        Dated::At(at) if amazon::may_be_presigned(request) => at.plus(LONGEST_PRESIGNED) >= now && now.plus(SKEW) >= at,
         Dated::At(at) => at.plus(SKEW) >= now && now.plus(SKEW) >= at,
         Dated::Until(end) => end >= now,
         Dated::Unknown => false,

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use api::{Access, Cx, Fault, Reply, Routes};
+use evidence::oidc::{Denial, claims};
 use http::{StatusCode, header};
 
-use super::oidc::{Denial, claims};
 use crate::{
     Identity,
     error::Error,

@@ -2,31 +2,29 @@
 //! From what an identity provider says to a user who is logged in: mapped, found here, put into groups.
 
 use access::payload::{Federated, Methods};
+use evidence::{
+    DomainRef,
+    mapping::{Assertion, Mapped, MappedUser, UserKind},
+};
 use store::{Actor, Tx, params};
-use types::{DomainId, GroupId, Timestamp};
+use types::{GroupId, Timestamp};
 
 use super::{
+    denied::{denied, resolve_domain},
     mapping::table as mappings,
     protocol::table as protocols,
     provider::{IdentityProvider, table as providers},
-    rules::{Assertion, Mapped, MappedUser, UserKind},
     shadow::{provision, table as shadows, table::Link},
 };
 use crate::{
     Identity,
     error::{Error, Result},
     token::proved::{Bound, Proved},
-    user::{Account, DomainRef, UserRef, table as users},
+    user::{Account, UserRef, table as users},
 };
 
 /// What a token has room for.
 const MOST_GROUPS: usize = 250;
-
-/// Refuses a login. The operator finds out why; who tried does not.
-pub fn denied(why: impl std::fmt::Display) -> Error {
-    tracing::info!(%why, "a federated login was refused");
-    Error::Unauthorized
-}
 
 impl Identity {
     /// Refuses unless people may come by this protocol of this identity provider; said in Keystone's words.
@@ -145,13 +143,4 @@ fn groups(tx: &mut Tx, mapped: &Mapped) -> Result<Vec<GroupId>> {
         return Err(denied(format!("the mapping puts a user into more than {MOST_GROUPS} groups")));
     }
     Ok(groups)
-}
-
-pub fn resolve_domain(tx: &mut Tx, domain: &DomainRef) -> Result<DomainId> {
-    let row = match domain {
-        DomainRef::Id(id) => tx.query_opt("SELECT id FROM domains WHERE id = $1", &params![id])?,
-        DomainRef::Name(name) => tx.query_opt("SELECT id FROM domains WHERE name = $1", &params![name])?,
-    };
-    let row = row.ok_or_else(|| denied(format!("the mapping names a domain that is not there: {domain:?}")))?;
-    Ok(row.get(0)?)
 }

@@ -2,19 +2,18 @@
 //! Federation: people whom somebody else vouches for.
 //!
 //! An identity provider ([`provider`]) speaks a [`protocol`], whose [`mapping`] says who its people are here. What it
-//! says reaches us as OpenID Connect ([`oidc`]), by the command line ([`auth`]) or by a browser ([`websso`]); the
-//! mapping's [`rules`] read it, a [`shadow`] of the person is kept, and a token is issued ([`login`]).
+//! says reaches us as OpenID Connect ([`evidence::oidc`]), by the command line ([`auth`]) or by a browser ([`websso`]); the
+//! mapping's rules ([`evidence::mapping`]) read it, a [`shadow`] of the person is kept, and a token is issued ([`login`]).
 //!
 //! Invariant: who comes by an identity provider has the roles that its mapping leads to, and no others (test: `only_what_the_mapping_leads_to`).
 //! Invariant: tokens of an identity provider that is disabled or deleted are void from the next request on (test: `a_disabled_identity_provider_voids_its_tokens`).
 
 mod auth;
+mod denied;
 mod login;
 pub mod mapping;
-pub mod oidc;
 pub mod protocol;
 pub mod provider;
-pub mod rules;
 mod saml;
 pub mod service_provider;
 mod settings;

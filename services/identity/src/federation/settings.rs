@@ -4,11 +4,11 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use api::Fault;
+use evidence::oidc::{Connection, OidcSettings, SettingsError};
 use http::StatusCode;
 
 use super::{
-    login::denied,
-    oidc::{Connection, OidcSettings, SettingsError},
+    denied::denied,
     service_provider::{Advertised, table as service_providers},
 };
 use crate::{

@@ -4,17 +4,14 @@
 use std::sync::Arc;
 
 use api::{Access, Cx, Fault, Reply, Response, Routes, empty, text};
+use evidence::oidc::{
+    Connection, claims,
+    code::{Journey, Return},
+};
 use http::{HeaderValue, StatusCode, header};
 use types::Timestamp;
 
-use super::{
-    auth::fault,
-    login::denied,
-    oidc::{
-        Connection, claims,
-        code::{Journey, Return},
-    },
-};
+use super::{auth::fault, denied::denied};
 use crate::{
     Identity,
     error::Error,

@@ -10,7 +10,6 @@ pub mod access_token;
 pub mod consumer;
 pub mod nonce;
 pub mod request_token;
-pub mod signature;
 #[cfg(test)]
 pub mod tests;
 

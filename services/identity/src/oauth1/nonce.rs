@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use evidence::signature::oauth1::SignedRequest;
 use store::{Tx, params};
 use types::Timestamp;
 
-use super::signature::SignedRequest;
 use crate::error::{Error, Result};
 
 /// How far the clocks of consumers may differ from ours.

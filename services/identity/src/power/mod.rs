@@ -36,7 +36,7 @@ use contracts::caller::{DomainFacts, ProjectFacts, TokenScope};
 use types::{DomainId, ProjectId, RoleId};
 
 use crate::{
-    assignment::{Place, grants},
+    assignment::{Place, policies as grants},
     role::{Role, table::AllRoles},
 };
 

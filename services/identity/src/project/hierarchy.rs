@@ -5,33 +5,33 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use store::{Tx, params};
-use types::{DomainId, ProjectId};
+use types::ProjectId;
 
-use super::{DEEPEST, Project, table as projects};
+use super::{DEEPEST, Project, row};
 use crate::error::{Error, Result};
 
 /// The projects above this one, nearest first.
 pub fn ancestors(tx: &mut Tx, id: &ProjectId) -> Result<Vec<Project>> {
-    let sql = projects::with_columns(
+    let sql = row::with_columns(
         "WITH RECURSIVE above (id, parent_id, depth) AS (
              SELECT p.id, p.parent_id, 0 FROM projects p WHERE p.id = $1
              UNION ALL SELECT p.id, p.parent_id, above.depth + 1 FROM projects p JOIN above ON p.id = above.parent_id
          )",
         "projects JOIN above ON above.id = projects.id WHERE above.depth > 0 ORDER BY above.depth",
     );
-    tx.query(&sql, &params![id])?.iter().map(projects::read).collect()
+    tx.query(&sql, &params![id])?.iter().map(row::read).collect()
 }
 
 /// The projects below this one, those that are nearer first.
 pub fn subtree(tx: &mut Tx, id: &ProjectId) -> Result<Vec<Project>> {
-    let sql = projects::with_columns(
+    let sql = row::with_columns(
         "WITH RECURSIVE below (id, depth) AS (
              SELECT p.id, 1 FROM projects p WHERE p.parent_id = $1
              UNION ALL SELECT p.id, below.depth + 1 FROM projects p JOIN below ON p.parent_id = below.id
          )",
         "projects JOIN below ON below.id = projects.id ORDER BY below.depth, projects.name, projects.id",
     );
-    tx.query(&sql, &params![id])?.iter().map(projects::read).collect()
+    tx.query(&sql, &params![id])?.iter().map(row::read).collect()
 }
 
 /// `{parent: {its parent: {domain: null}}}`
@@ -58,11 +58,8 @@ fn ids_below(id: &str, children: &BTreeMap<&str, Vec<&Project>>) -> Value {
     }
 }
 
-/// A new project lies in an enabled branch of its own domain that is not too deep already.
-pub fn refuse_bad_parent(tx: &mut Tx, parent: &ProjectId, domain_id: &DomainId) -> Result<()> {
-    let parent = projects::find(tx, parent)?
-        .filter(|parent| parent.domain_id == *domain_id)
-        .ok_or_else(|| Error::not_found("project", parent.as_str()))?;
+/// A new project lies in an enabled branch that is not too deep already.
+pub fn refuse_bad_parent(tx: &mut Tx, parent: &Project) -> Result<()> {
     let above = ancestors(tx, &parent.id)?;
     if !parent.enabled || above.iter().any(|project| !project.enabled) {
         return Err(Error::Forbidden("Cannot create a project in a branch that contains a disabled project.".into()));

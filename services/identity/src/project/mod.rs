@@ -4,6 +4,7 @@
 pub mod api;
 pub mod as_domain;
 pub mod hierarchy;
+mod row;
 pub mod table;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,13 @@
 //! The table of projects.
 
 use access::{Allowed, Scope};
-use store::{Actor, Row, Select, Tx, params};
+use store::{Actor, Select, Tx, params};
 use types::{DomainId, ProjectId};
 
-use super::{NewProject, Project, ProjectUpdate, Tags, hierarchy};
+use super::{
+    NewProject, Project, ProjectUpdate, Tags, hierarchy,
+    row::{COLUMNS, read},
+};
 use crate::{
     body::{merge, own_attributes, refuse_change},
     change,
@@ -13,8 +16,6 @@ use crate::{
     options,
     power::Over,
 };
-
-const COLUMNS: &str = "id, domain_id, parent_id, name, description, enabled, tags, options, extra";
 
 /// The projects that the caller may see.
 pub fn select(allowed: &Allowed<Scope>) -> Select {
@@ -54,7 +55,9 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<DomainId>, acto
         .ok_or_else(|| Error::not_found("domain", domain_id.as_str()).in_body())?;
     let parent = new.parent_id.as_deref().filter(|parent| *parent != domain_id.as_str()).map(ProjectId::from);
     if let Some(parent) = &parent {
-        hierarchy::refuse_bad_parent(tx, parent, &domain_id).map_err(Error::in_body)?;
+        let found = find(tx, parent)?.filter(|parent| parent.domain_id == domain_id);
+        let found = found.ok_or_else(|| Error::not_found("project", parent.as_str()).in_body())?;
+        hierarchy::refuse_bad_parent(tx, &found)?;
     }
     let project = Project {
         id: ProjectId::generate(),
@@ -156,12 +159,6 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, over: &Over<ProjectId>, act
     change::record(tx, actor, "project", id.as_str(), Some(&project), None)
 }
 
-/// A statement that begins with `with` and selects projects from `from`.
-pub(super) fn with_columns(with: &str, from: &str) -> String {
-    let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("projects.{column}")).collect();
-    format!("{with} SELECT {} FROM {from}", columns.join(", "))
-}
-
 fn save(tx: &mut Tx, actor: &Actor, before: &Project, project: &Project) -> Result<()> {
     let sql = "UPDATE projects SET name = $2, description = $3, enabled = $4, tags = $5, options = $6, extra = $7 \
                WHERE id = $1";
@@ -178,21 +175,4 @@ fn documents(project: &Project) -> [serde_json::Value; 3] {
 
 fn taken(error: store::Error, project: &Project) -> Error {
     Error::name_taken(error, "project", &project.name, &format!(" at domain ID {}", project.domain_id))
-}
-
-pub(super) fn read(row: &Row) -> Result<Project> {
-    let domain_id: DomainId = row.get(1)?;
-    let parent: Option<String> = row.get(2)?;
-    Ok(Project {
-        id: row.get(0)?,
-        parent_id: parent.unwrap_or_else(|| domain_id.as_str().to_owned()),
-        domain_id,
-        name: row.get(3)?,
-        description: row.get(4)?,
-        enabled: row.get(5)?,
-        is_domain: false,
-        tags: row.json(6)?,
-        options: row.json(7)?,
-        extra: row.json(8)?,
-    })
 }

@@ -8,7 +8,7 @@ use store::{Actor, Event, Tx};
 use types::Timestamp;
 
 use super::{
-    ValidToken,
+    ValidToken, dated,
     login::{Asking, LoginRequest},
     meaning::meaning,
     proved::Proved,
@@ -59,7 +59,7 @@ impl Identity {
         if account.is_inactive(&self.settings.security_compliance) {
             return Err(Error::Unauthorized);
         }
-        let is_news = self.settings.security_compliance.is_news(&account);
+        let is_news = account.is_first_of_day(&self.settings.security_compliance);
         if let Some(ScopeRequest::Trust(trust)) = &asked {
             self.let_the_second_pass(trust).await?;
         }
@@ -117,12 +117,6 @@ fn date(now: Timestamp, chosen: &Chosen) -> Result<Timestamp> {
         PayloadScope::Trust { .. } if now <= chosen.void_until => Err(Error::Unauthorized),
         _ => Ok(dated(now, chosen.void_until)),
     }
-}
-
-/// A seal dates to the second. After a password change the first one, of a token or a receipt, is dated to the next, lest it
-/// count among those that the change made void.
-pub(super) fn dated(now: Timestamp, void_until: Timestamp) -> Timestamp {
-    if now > void_until { now } else { Timestamp::from_seconds(void_until.seconds() + 1) }
 }
 
 /// Who logged in, how, and for what. Nothing that a token means has changed: the kind is not among those that are

@@ -6,16 +6,20 @@
 use std::fmt;
 
 use api::Cx;
-use http::{HeaderMap, Method};
+use evidence::signature::oauth1::Sent;
+use http::{HeaderMap, Method, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use store::Actor;
-use types::{DomainId, ProjectId, UserId};
+use types::UserId;
 
-use super::scope::ScopeRequest;
+use super::{
+    named::{DomainRequest, invalid},
+    scope::ScopeRequest,
+};
 use crate::{
     error::{Error, Result},
-    user::{DomainRef, Password, UserRef},
+    user::{Password, UserRef},
 };
 
 #[derive(Debug, Deserialize)]
@@ -50,26 +54,6 @@ pub struct UserRequest {
     pub name: Option<String>,
     pub domain: Option<DomainRequest>,
     pub password: Option<Password>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct DomainRequest {
-    pub id: Option<DomainId>,
-    pub name: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct ProjectRequest {
-    pub id: Option<ProjectId>,
-    pub name: Option<String>,
-    pub domain: Option<DomainRequest>,
-}
-
-/// How a request names a project.
-#[derive(Debug, Clone)]
-pub enum ProjectRef {
-    Id(ProjectId),
-    Name { name: String, domain: DomainRef },
 }
 
 impl IdentityRequest {
@@ -107,6 +91,12 @@ impl Asking {
             actor: cx.actor(),
         }
     }
+
+    /// The request as whoever signed it saw it.
+    pub fn signed(&self) -> Sent<'_> {
+        let authorization = self.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        Sent { method: &self.method, url: &self.url, query: &self.query, authorization }
+    }
 }
 
 impl UserRequest {
@@ -118,31 +108,6 @@ impl UserRequest {
             (None, None, _) => Err(invalid("the user is named by id, or by name and domain")),
         }
     }
-}
-
-impl DomainRequest {
-    pub fn reference(&self) -> Result<DomainRef> {
-        match (&self.id, &self.name) {
-            (Some(id), _) => Ok(DomainRef::Id(id.clone())),
-            (None, Some(name)) => Ok(DomainRef::Name(name.clone())),
-            (None, None) => Err(invalid("a domain is named by id or by name")),
-        }
-    }
-}
-
-impl ProjectRequest {
-    pub fn reference(&self) -> Result<ProjectRef> {
-        match (&self.id, &self.name, &self.domain) {
-            (Some(id), _, _) => Ok(ProjectRef::Id(id.clone())),
-            (None, Some(name), Some(domain)) => Ok(ProjectRef::Name { name: name.clone(), domain: domain.reference()? }),
-            (None, Some(_), None) => Err(invalid("a project that is named by name needs the domain beside it")),
-            (None, None, _) => Err(invalid("the project is named by id, or by name and domain")),
-        }
-    }
-}
-
-pub fn invalid(what: &str) -> Error {
-    Error::Invalid(format!("Invalid input for field 'auth': {what}."))
 }
 
 pub fn missing(method: &str) -> Error {

@@ -19,6 +19,7 @@ pub mod issue;
 pub mod login;
 pub mod meaning;
 pub mod method;
+pub mod named;
 pub mod proved;
 pub mod receipt;
 pub mod revocations;
@@ -91,4 +92,10 @@ pub struct TrustFacts {
     pub impersonation: bool,
     pub trustor: UserId,
     pub trustee: UserId,
+}
+
+/// A seal dates to the second. After a password change the first one, of a token or a receipt, is dated to the next, lest it
+/// count among those that the change made void.
+fn dated(now: Timestamp, void_until: Timestamp) -> Timestamp {
+    if now > void_until { now } else { Timestamp::from_seconds(void_until.seconds() + 1) }
 }

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use types::Timestamp;
 
-use super::issue::dated;
+use super::dated;
 use crate::{
     Identity,
     error::{Error, Result},

@@ -2,13 +2,14 @@
 //! For what a token shall be: what the request asks for, and what of it the proof allows.
 
 use access::payload::PayloadScope;
+use evidence::DomainRef;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 use store::{Tx, params};
 use types::{DomainId, ProjectId, Timestamp, UserId};
 
 use super::{
-    login::{DomainRequest, ProjectRef, ProjectRequest},
+    named::{DomainRequest, ProjectRef, ProjectRequest},
     proved::Bound,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         delegate::{Delegated, delegated},
         table as trusts,
     },
-    user::{Account, DomainRef},
+    user::Account,
 };
 
 #[derive(Debug, Clone)]

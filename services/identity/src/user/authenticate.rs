@@ -3,6 +3,7 @@
 //!
 //! Invariant: a refusal does not tell whether the account is locked (test: `a_locked_account_looks_like_a_wrong_password`).
 
+use evidence::password::Verdict;
 use store::{Actor, Event, Tx, params};
 use types::{Secret, Timestamp, UserId};
 
@@ -10,7 +11,6 @@ use super::{Account, UserRef, table as users};
 use crate::{
     Identity,
     error::{Error, Result},
-    password::Verdict,
     settings::SecurityCompliance,
 };
 
@@ -25,7 +25,7 @@ impl Identity {
     pub async fn authenticate(&self, user: UserRef, password: &Secret<String>) -> Result<Authenticated> {
         let rules = &self.settings.security_compliance;
         let account = self.read(move |tx| users::account(tx, &user)).await?;
-        let open = account.as_ref().filter(|account| !rules.is_locked(account));
+        let open = account.as_ref().filter(|account| !account.is_locked(rules));
         let kept = open.and_then(|account| account.password_hash.as_deref());
         let verdict = self.passwords.verify(password, kept).await?;
         let Some(account) = account else { return Err(Error::Unauthorized) };
@@ -67,7 +67,7 @@ impl Identity {
         }
         let user = UserRef::Id(account.id.clone());
         let now = self.read(move |tx| users::account(tx, &user)).await?.ok_or(Error::Unauthorized)?;
-        if rules.is_locked(&now) {
+        if now.is_locked(&rules) {
             return Err(Error::Unauthorized);
         }
         if now.failed_logins > 0 {
@@ -81,7 +81,7 @@ impl Identity {
 fn note_failure(tx: &mut Tx, id: &UserId, rules: &SecurityCompliance) -> Result<()> {
     let Some(account) = users::account(tx, &UserRef::Id(id.clone()))? else { return Ok(()) };
     // A locked account's time is not made longer by those who go on trying.
-    if rules.is_locked(&account) {
+    if account.is_locked(rules) {
         return Ok(());
     }
     // When a lock is over, counting begins anew.
@@ -90,7 +90,7 @@ fn note_failure(tx: &mut Tx, id: &UserId, rules: &SecurityCompliance) -> Result<
     let sql = "UPDATE users SET failed_logins = $2, last_failed_at = $3 WHERE id = $1";
     tx.execute(sql, &params![id, failed, Timestamp::now()])?;
     let after = Account { failed_logins: failed, last_failed_at: Some(Timestamp::now()), ..account };
-    if rules.is_locked(&after) {
+    if after.is_locked(rules) {
         tx.record(Event {
             actor: Actor::system("login"),
             action: "login.lock".to_owned(),

@@ -13,15 +13,15 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+use evidence::{DomainRef, password as passwords};
 use serde::{Deserialize, Deserializer, Serialize};
 use types::{DomainId, ProjectId, Secret, Timestamp, UserId};
 
 use crate::{
     body::{Extra, Name, present, yes},
     federation::shadow::links::FederatedObject,
-    password as passwords,
     reply::{self, Resource},
-    settings::SecurityCompliance,
+    settings::{SecurityCompliance, day},
 };
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("user", api::routes).tables(&[
@@ -77,6 +77,19 @@ impl Account {
     pub fn is_inactive(&self, rules: &SecurityCompliance) -> bool {
         rules.is_inactive(self.last_active_at.or(self.created_at), &self.options)
     }
+
+    /// Whether too many wrong passwords came in a row, lately.
+    pub fn is_locked(&self, rules: &SecurityCompliance) -> bool {
+        rules.lockout_failure_attempts.is_some_and(|most| self.failed_logins >= i64::from(most))
+            && !self.options.is_set("ignore_lockout_failure_attempts")
+            && self.last_failed_at.is_some_and(|at| at.plus(rules.lockout()) > Timestamp::now())
+    }
+
+    /// Whether a login is worth a note: the first of the day, where somebody asks for it.
+    pub fn is_first_of_day(&self, rules: &SecurityCompliance) -> bool {
+        rules.disable_user_account_days_inactive.is_some()
+            && self.last_active_at.is_none_or(|last| day(last) != day(Timestamp::now()))
+    }
 }
 
 /// How a request names a user.
@@ -84,12 +97,6 @@ impl Account {
 pub enum UserRef {
     Id(UserId),
     Name { name: String, domain: DomainRef },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DomainRef {
-    Id(DomainId),
-    Name(String),
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use evidence::password::Verdict;
 use fancy_regex::{Regex, RegexBuilder};
 use store::{Tx, params};
 use types::{Secret, Timestamp, UserId};
@@ -11,7 +12,6 @@ use super::{Account, options::UserOptions};
 use crate::{
     Identity,
     error::{Error, Result},
-    password::Verdict,
     settings::{SecurityCompliance, days},
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A way back in for an operator who has the host but no password.
 
+use evidence::DomainRef;
 use store::{Actor, Tx, params};
 use types::{Secret, UserId};
 
-use super::{DomainRef, UserRef, password::Hashed, table as users};
+use super::{UserRef, password::Hashed, table as users};
 use crate::{
     Identity, domain,
     error::{Error, Result},

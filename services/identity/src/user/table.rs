@@ -2,11 +2,12 @@
 //! The table of users.
 
 use access::{Allowed, Scope};
+use evidence::DomainRef;
 use store::{Actor, Row, Select, Tx, params};
 use types::{DomainId, Timestamp, UserId};
 
 use super::{
-    Account, DomainRef, NewUser, User, UserRef, UserUpdate,
+    Account, NewUser, User, UserRef, UserUpdate,
     options::{self, UserOptions},
     password::Hashed,
 };

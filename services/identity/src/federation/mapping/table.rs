@@ -2,13 +2,13 @@
 //! The table of mappings. What is written was read by the engine first.
 
 use access::{Allowed, Scope};
+use evidence::mapping::{Rules, Version};
 use store::{Actor, Row, Tx, params};
 
 use super::{Mapping, NewMapping};
 use crate::{
     change,
     error::{Error, Result},
-    federation::rules::{Rules, Version},
     power::{Cloud, Over},
 };
 

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use access::Allowed;
+use evidence::mapping::Mapped;
 use store::{Actor, Tx, params};
 use types::{DomainId, ProjectId, RoleId, UserId};
 
@@ -12,10 +13,7 @@ use crate::{
     assignment::{Assignment, Holder, Place, table as assignments},
     body::{Extra, Name},
     error::Result,
-    federation::{
-        login::{denied, resolve_domain},
-        rules::Mapped,
-    },
+    federation::denied::{denied, resolve_domain},
     options::ResourceOptions,
     power::Over,
     project::{NewProject, Tags, table as projects},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The tables of shadow users and of the groups that their last login put them in.
 
+use evidence::mapping::MappedUser;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use store::{Actor, Tx, params};
@@ -9,7 +10,7 @@ use types::{DomainId, GroupId, Timestamp, UserId};
 use crate::{
     change,
     error::{Error, Result},
-    federation::{login::denied, rules::MappedUser},
+    federation::denied::denied,
 };
 
 /// What Python's `quote` leaves as it is.

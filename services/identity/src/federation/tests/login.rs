@@ -85,7 +85,7 @@ async fn another_providers_anna_is_not_ours() {
         .put("identity_providers/other", json!({"identity_provider": {"domain_id": federated.domain, "enabled": true}}))
         .await;
     federated.put("identity_providers/other/protocols/openid", json!({"protocol": {"mapping_id": "people"}})).await;
-    let word = super::super::oidc::claims::assertion(&federated.provider.claims_of("anna"));
+    let word = evidence::oidc::claims::assertion(&federated.provider.claims_of("anna"));
     let actor = store::Actor { request_id: "r".into(), user_id: None, project_id: None, name: "nobody".into() };
     let taken = federated.world.room.take_word("other", "openid", word, &actor).await;
     assert!(matches!(taken, Err(crate::Error::Conflict { .. })));

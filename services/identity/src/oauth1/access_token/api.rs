@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use access::Policy;
 use api::{Access, Cx, Fault, Reply, Routes, json, no_content, respond};
+use evidence::signature::oauth1::SignedRequest;
 use http::StatusCode;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -15,7 +16,7 @@ use crate::{
     Identity,
     delegation::Delegation,
     error::{Error, Result},
-    oauth1::{ACCESS_TOKEN_LIFETIME, consumer, form, new_word, nonce, request_token, signature::SignedRequest},
+    oauth1::{ACCESS_TOKEN_LIFETIME, consumer, form, new_word, nonce, request_token},
     power::Wielder,
     reply,
     role::{Role, table as roles},
@@ -46,8 +47,9 @@ pub fn routes() -> Routes<Identity> {
 }
 
 async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
-    let request = SignedRequest::read(&Asking::of(&cx))?;
-    let (consumer, asked, verifier) = (request.consumer.clone(), request.token()?.to_owned(), request.verifier()?.to_owned());
+    let request = SignedRequest::read(Asking::of(&cx).signed()).map_err(Error::from)?;
+    let asked = request.token().map_err(Error::from)?.to_owned();
+    let (consumer, verifier) = (request.consumer.clone(), request.verifier().map_err(Error::from)?.to_owned());
     let (ring, id) = (room.credential_ring(), asked.clone());
     let (secret, of_token) = room
         .read(move |tx| {
@@ -58,7 +60,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
         })
         .await?;
     let (secret, of_token) = secret.zip(of_token).ok_or(Error::Unauthorized)?;
-    request.verify(&secret, Some(&of_token.secret))?;
+    request.verify(&secret, Some(&of_token.secret)).map_err(Error::from)?;
 
     let (id, secret) = (new_word(), Secret::new(new_word()));
     let expires_at = Timestamp::now().plus(ACCESS_TOKEN_LIFETIME);

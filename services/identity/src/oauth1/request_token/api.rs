@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use access::Policy;
 use api::{Access, Cx, Fault, Reply, Routes, json, respond};
+use evidence::signature::oauth1::SignedRequest;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -16,7 +17,7 @@ use crate::{
     assignment::{Place, effective},
     delegation::Delegation,
     error::{Error, Result},
-    oauth1::{REQUEST_TOKEN_LIFETIME, consumer, form, new_word, nonce, signature::SignedRequest},
+    oauth1::{REQUEST_TOKEN_LIFETIME, consumer, form, new_word, nonce},
     role,
     token::login::Asking,
 };
@@ -48,7 +49,7 @@ struct GrantedRole {
 }
 
 async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
-    let request = SignedRequest::read(&Asking::of(&cx))?;
+    let request = SignedRequest::read(Asking::of(&cx).signed()).map_err(Error::from)?;
     let project = cx.header("requested-project-id").filter(|id| !id.is_empty());
     let project = project.ok_or_else(|| Fault::bad_request("The header 'Requested-Project-Id' is missing."))?;
     let token = RequestToken {
@@ -62,7 +63,7 @@ async fn create(room: Arc<Identity>, cx: Cx) -> Reply {
     let (ring, consumer) = (room.credential_ring(), request.consumer.clone());
     let secret = room.read(move |tx| consumer::table::secret(tx, &ring, &consumer)).await?;
     let secret = secret.ok_or_else(|| Error::not_found("consumer", request.consumer.as_str()))?;
-    request.verify(&secret, None)?;
+    request.verify(&secret, None).map_err(Error::from)?;
     let answer = form(&token.id, &token.secret, token.expires_at);
     let (ring, actor) = (room.credential_ring(), cx.actor());
     room.store

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use access::payload::{Methods, PayloadScope};
+use evidence::DomainRef;
 use serde_json::{Value, json};
 use store::Actor;
 
@@ -13,11 +14,11 @@ use super::{
 };
 use crate::{
     token::{
-        login::ProjectRef,
+        named::ProjectRef,
         proved::{Bound, Proved},
         scope::ScopeRequest,
     },
-    user::{Account, DomainRef, UserRef, table as users},
+    user::{Account, UserRef, table as users},
     world::World,
 };
 

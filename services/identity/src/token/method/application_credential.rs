@@ -2,15 +2,16 @@
 //! An application credential and its secret.
 
 use access::payload::{Methods, PayloadScope};
+use evidence::password::Verdict;
 use serde::Deserialize;
 
 use crate::{
     Identity,
     application_credential::table as credentials,
     error::{Error, Result},
-    password::Verdict,
     token::{
-        login::{self, Asking, UserRequest},
+        login::{Asking, UserRequest},
+        named::invalid,
         proved::{Bound, Proved},
     },
     user::{Password, UserRef, table as users},
@@ -28,7 +29,7 @@ pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -
     let by_name = match (&own.id, &own.name, &own.user) {
         (Some(_), _, _) => None,
         (None, Some(name), Some(user)) => Some((name.clone(), user.reference()?)),
-        _ => return Err(login::invalid("an application credential is named by id, or by name and user")),
+        _ => return Err(invalid("an application credential is named by id, or by name and user")),
     };
     let id = own.id;
     let found = room

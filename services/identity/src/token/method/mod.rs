@@ -12,6 +12,7 @@ pub mod totp;
 
 use super::{
     login::{self, Asking, IdentityRequest},
+    named::invalid,
     proved::Proved,
 };
 use crate::{
@@ -59,7 +60,7 @@ impl Identity {
             }
         }
         if methods.is_empty() {
-            return Err(login::invalid("identity.methods names no method"));
+            return Err(invalid("identity.methods names no method"));
         }
         let mut proved = Proved::default();
         for (name, method) in methods {

@@ -2,12 +2,13 @@
 //! A request that a consumer signed with an access token. What it needs is in the header, not in the body.
 
 use access::payload::{Methods, PayloadScope};
+use evidence::signature::oauth1::SignedRequest;
 use serde::Deserialize;
 
 use crate::{
     Identity,
     error::{Error, Result},
-    oauth1::{access_token, consumer, nonce, signature::SignedRequest},
+    oauth1::{access_token, consumer, nonce},
     token::{
         login::Asking,
         proved::{Bound, Proved},
@@ -19,7 +20,7 @@ use crate::{
 pub struct Own {}
 
 pub async fn prove(room: &Identity, _: Own, asking: &Asking, proved: &mut Proved) -> Result<()> {
-    let request = SignedRequest::read(asking)?;
+    let request = SignedRequest::read(asking.signed())?;
     let (ring, consumer, id) = (room.credential_ring(), request.consumer.clone(), request.token()?.to_owned());
     let found = room
         .read(move |tx| {

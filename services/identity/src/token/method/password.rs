@@ -8,7 +8,8 @@ use crate::{
     Identity,
     error::{Error, Result},
     token::{
-        login::{self, Asking, UserRequest},
+        login::{Asking, UserRequest},
+        named::invalid,
         proved::Proved,
     },
 };
@@ -20,7 +21,7 @@ pub struct Own {
 
 pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -> Result<()> {
     let user = own.user;
-    let password = user.password.as_ref().ok_or_else(|| login::invalid("identity.password.user.password is missing"))?;
+    let password = user.password.as_ref().ok_or_else(|| invalid("identity.password.user.password is missing"))?;
     let authenticated = room.authenticate(user.reference()?, &password.0).await?;
     if authenticated.password_has_expired {
         return Err(Error::PasswordExpired(authenticated.account.id.to_string()));

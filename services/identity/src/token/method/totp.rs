@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A one-time passcode (RFC 6238: SHA-1, six digits, steps of thirty seconds) of a device whose secret the user keeps
-//! here as a credential of type `totp`.
+//! A one-time passcode of a device whose secret the user keeps here as a credential of type `totp`.
 //!
 //! Invariant: a passcode is good once (test: `a_passcode_cannot_be_replayed`).
 
 use access::payload::Methods;
-use data_encoding::BASE32_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
+use evidence::passcode;
 use serde::Deserialize;
-use sha1::Sha1;
 use store::{Tx, params};
 use types::{Secret, Timestamp, UserId};
 
@@ -22,9 +19,6 @@ use crate::{
     },
     user::table as users,
 };
-
-const STEP_SECONDS: i64 = 30;
-const MODULUS: u32 = 1_000_000;
 
 #[derive(Debug, Deserialize)]
 pub struct Own {
@@ -48,12 +42,12 @@ pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -
             Ok::<_, Error>((account, secrets))
         })
         .await?;
-    if rules.is_locked(&account) || account.is_inactive(rules) {
+    if account.is_locked(rules) || account.is_inactive(rules) {
         return Err(Error::Unauthorized);
     }
-    let now = Timestamp::now().seconds().div_euclid(STEP_SECONDS);
+    let now = passcode::step_at(Timestamp::now());
     let oldest = now - i64::from(room.settings.totp.included_previous_windows);
-    let step = secrets.iter().find_map(|secret| step_of(secret, own.user.passcode.reveal(), oldest, now));
+    let step = secrets.iter().find_map(|secret| passcode::step_of(secret, own.user.passcode.reveal(), oldest, now));
     let Some(step) = step else {
         room.note_failure(&account).await?;
         return Err(Error::Unauthorized);
@@ -62,33 +56,6 @@ pub async fn prove(room: &Identity, own: Own, _: &Asking, proved: &mut Proved) -
     room.store.write(move |tx| use_up(tx, &id, step, passcode.reveal(), oldest)).await?;
     room.forget_failures(&account).await?;
     proved.add(account, Methods::TOTP)
-}
-
-/// The step at which a device with this secret shows this passcode.
-fn step_of(secret: &Secret<String>, passcode: &str, oldest: i64, newest: i64) -> Option<i64> {
-    let key = key(secret)?;
-    (oldest..=newest).rev().find(|step| same(&passcode_at(&key, *step), passcode))
-}
-
-/// Secrets are written with or without the padding, and people type them in any case.
-fn key(secret: &Secret<String>) -> Option<Vec<u8>> {
-    let text = secret.reveal().trim().trim_end_matches('=').to_ascii_uppercase();
-    BASE32_NOPAD.decode(text.as_bytes()).ok().filter(|key| !key.is_empty())
-}
-
-fn passcode_at(key: &[u8], step: i64) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(&step.to_be_bytes());
-    let digest = mac.finalize().into_bytes();
-    // The last half byte says where the four bytes begin that become the digits.
-    let at = usize::from(digest[19] & 0x0f);
-    let number = u32::from_be_bytes([digest[at] & 0x7f, digest[at + 1], digest[at + 2], digest[at + 3]]);
-    format!("{:06}", number % MODULUS)
-}
-
-/// Compares without telling by the time how much was right.
-fn same(right: &str, asked: &str) -> bool {
-    right.len() == asked.len() && right.bytes().zip(asked.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
 fn use_up(tx: &mut Tx, user: &UserId, step: i64, passcode: &str, oldest: i64) -> Result<()> {
@@ -107,24 +74,6 @@ pub mod tests {
 
     /// What a device with this secret shows now, and so many steps ago.
     pub fn shown(secret: &str, steps_ago: i64) -> String {
-        let step = Timestamp::now().seconds().div_euclid(STEP_SECONDS) - steps_ago;
-        passcode_at(&key(&Secret::new(secret.to_owned())).unwrap(), step)
-    }
-
-    #[test]
-    fn the_vectors_of_rfc_6238() {
-        for (at, shown) in [(59, "287082"), (1_111_111_109, "081804"), (1_234_567_890, "005924"), (20_000_000_000, "353130")] {
-            assert_eq!(passcode_at(b"12345678901234567890", at / STEP_SECONDS), shown, "{at}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_read_as_people_write_them() {
-        let key_of = |text: &str| key(&Secret::new(text.to_owned()));
-        assert_eq!(key_of("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap(), b"12345678901234567890");
-        assert_eq!(key_of("mzxw6===").unwrap(), b"foo");
-        assert_eq!(key_of("MZXW6").unwrap(), b"foo");
-        assert_eq!(key_of(""), None);
-        assert_eq!(key_of("not base32!"), None);
+        passcode::shown(&Secret::new(secret.to_owned()), passcode::step_at(Timestamp::now()) - steps_ago).unwrap()
     }
 }

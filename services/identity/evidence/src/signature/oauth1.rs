@@ -5,15 +5,31 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use http::Method;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 use types::{Secret, Timestamp};
 
-use crate::{
-    error::{Error, Result},
-    token::login::Asking,
-};
+use super::BadSignature;
+
+/// The request as it was sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    pub method: &'a Method,
+    /// Without its query.
+    pub url: &'a str,
+    pub query: &'a [(String, String)],
+    /// The header of this name.
+    pub authorization: Option<&'a str>,
+}
+
+/// What of a request cannot be read, in words for who sent it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+type Result<T, E = Unreadable> = std::result::Result<T, E>;
 
 /// What the header `Authorization` says. Nothing of it is true before [`verify`](Self::verify).
 #[derive(Debug)]
@@ -42,9 +58,9 @@ enum SignatureMethod {
 const LONGEST_NONCE: usize = 255;
 
 impl SignedRequest {
-    pub fn read(asking: &Asking) -> Result<Self> {
-        let header = asking.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let params = header.and_then(parse_header).ok_or_else(|| invalid("the OAuth header 'Authorization' is missing"))?;
+    pub fn read(sent: Sent<'_>) -> Result<Self> {
+        let params =
+            sent.authorization.and_then(parse_header).ok_or_else(|| invalid("the OAuth header 'Authorization' is missing"))?;
         let one = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let needed =
             |name: &str| one(name).filter(|value| !value.is_empty()).ok_or_else(|| invalid(&format!("{name} is missing")));
@@ -65,7 +81,7 @@ impl SignedRequest {
             signed_at: Timestamp::from_seconds(seconds.into()),
             by,
             signature: needed("oauth_signature")?,
-            base: base_text(asking, &params)?,
+            base: base_text(sent, &params)?,
         })
     }
 
@@ -78,13 +94,13 @@ impl SignedRequest {
     }
 
     /// Whether who sent this knows both secrets. In constant time.
-    pub fn verify(&self, consumer: &Secret<String>, token: Option<&Secret<String>>) -> Result<()> {
+    pub fn verify(&self, consumer: &Secret<String>, token: Option<&Secret<String>>) -> Result<(), BadSignature> {
         let key = format!("{}&{}", escape(consumer.reveal()), token.map(|token| escape(token.reveal())).unwrap_or_default());
         if self.by == SignatureMethod::Plaintext {
             let is_right = self.signature.as_bytes().ct_eq(key.as_bytes());
-            return if bool::from(is_right) { Ok(()) } else { Err(Error::Unauthorized) };
+            return if bool::from(is_right) { Ok(()) } else { Err(BadSignature) };
         }
-        let signature = STANDARD.decode(self.signature.trim()).map_err(|_| Error::Unauthorized)?;
+        let signature = STANDARD.decode(self.signature.trim()).map_err(|_| BadSignature)?;
         let (key, base) = (key.as_bytes(), self.base.as_bytes());
         match self.by {
             SignatureMethod::HmacSha256 => keyed::<Hmac<Sha256>>(key, base, &signature),
@@ -106,13 +122,13 @@ impl SignatureMethod {
     }
 }
 
-fn keyed<M: Mac + KeyInit>(key: &[u8], base: &[u8], signature: &[u8]) -> Result<()> {
+fn keyed<M: Mac + KeyInit>(key: &[u8], base: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
     let mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.chain_update(base).verify_slice(signature).map_err(|_| Error::Unauthorized)
+    mac.chain_update(base).verify_slice(signature).map_err(|_| BadSignature)
 }
 
-fn invalid(what: &str) -> Error {
-    Error::Invalid(format!("Invalid input for field 'request': {what}."))
+fn invalid(what: &str) -> Unreadable {
+    Unreadable(format!("Invalid input for field 'request': {what}."))
 }
 
 /// `OAuth realm="…", oauth_nonce="…"`; what is named twice is no header.
@@ -135,8 +151,8 @@ fn parse_header(header: &str) -> Option<Vec<(String, String)>> {
 }
 
 /// RFC 5849, 3.4.1.
-fn base_text(asking: &Asking, params: &[(String, String)]) -> Result<String> {
-    let address: http::Uri = asking.url.parse().map_err(|_| invalid("its address cannot be read"))?;
+fn base_text(sent: Sent<'_>, params: &[(String, String)]) -> Result<String> {
+    let address: http::Uri = sent.url.parse().map_err(|_| invalid("its address cannot be read"))?;
     let scheme = address.scheme_str().unwrap_or("http").to_lowercase();
     let host = address.host().unwrap_or_default().to_lowercase();
     let port = match (scheme.as_str(), address.port_u16()) {
@@ -144,12 +160,11 @@ fn base_text(asking: &Asking, params: &[(String, String)]) -> Result<String> {
         (_, Some(port)) => format!(":{port}"),
     };
     let signed = params.iter().filter(|(name, _)| name != "realm" && name != "oauth_signature");
-    let mut pairs: Vec<(String, String)> =
-        signed.chain(&asking.query).map(|(name, value)| (escape(name), escape(value))).collect();
+    let mut pairs: Vec<(String, String)> = signed.chain(sent.query).map(|(name, value)| (escape(name), escape(value))).collect();
     pairs.sort();
     let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let address = format!("{scheme}://{host}{port}{}", address.path());
-    Ok(format!("{}&{}&{}", asking.method.as_str().to_uppercase(), escape(&address), escape(&pairs.join("&"))))
+    Ok(format!("{}&{}&{}", sent.method.as_str().to_uppercase(), escape(&address), escape(&pairs.join("&"))))
 }
 
 /// RFC 5849, 3.6: all but the unreserved characters.
@@ -171,16 +186,11 @@ fn decode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use http::{HeaderMap, HeaderValue, Method};
-    use store::Actor;
-
     use super::*;
 
-    fn asking(method: Method, url: &str, query: &[(&str, &str)], header: &str) -> Asking {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::AUTHORIZATION, HeaderValue::from_str(header).unwrap());
-        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Asking { method, url: url.to_owned(), query, headers, actor: Actor::system("test") }
+    fn read(method: &Method, url: &str, query: &[(&str, &str)], header: &str) -> Result<SignedRequest> {
+        let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        SignedRequest::read(Sent { method, url, query: &query, authorization: Some(header) })
     }
 
     #[test]
@@ -197,7 +207,7 @@ mod tests {
                  oauth_timestamp=\"137131202\", oauth_nonce=\"abc\", oauth_version=\"1.0\", \
                  oauth_signature=\"{signature}\""
             );
-            let request = SignedRequest::read(&asking(Method::POST, "http://cloud.test/v3/x", &[], &header)).unwrap();
+            let request = read(&Method::POST, "http://cloud.test/v3/x", &[], &header).unwrap();
             assert!(request.verify(&consumer, Some(&token)).is_ok(), "{method}");
             assert!(request.verify(&token, Some(&consumer)).is_err(), "{method}");
             assert!(request.verify(&consumer, None).is_err(), "{method}");
@@ -212,22 +222,22 @@ mod tests {
     #[test]
     fn the_example_of_the_specification() {
         let query = [("file", "vacation.jpg"), ("size", "original")];
-        let request = SignedRequest::read(&asking(Method::GET, "http://photos.example.net/photos", &query, PHOTO)).unwrap();
+        let request = read(&Method::GET, "http://photos.example.net/photos", &query, PHOTO).unwrap();
         let (consumer, token) = (Secret::new("kd94hf93k423kf44".to_owned()), Secret::new("pfkkdhi9sl3r4s00".to_owned()));
         assert_eq!((request.consumer.as_str(), request.token().unwrap()), ("dpf43f3p2l4k3l03", "nnch734d00sl2jdk"));
         request.verify(&consumer, Some(&token)).unwrap();
         assert!(request.verify(&consumer, None).is_err());
         for altered in [
-            asking(Method::POST, "http://photos.example.net/photos", &query, PHOTO),
-            asking(Method::GET, "http://photos.example.net/photo", &query, PHOTO),
-            asking(Method::GET, "https://photos.example.net/photos", &query, PHOTO),
-            asking(Method::GET, "http://photos.example.net/photos", &query[..1], PHOTO),
-            asking(Method::GET, "http://photos.example.net/photos", &query, &PHOTO.replace("chapoH", "chapoh")),
+            read(&Method::POST, "http://photos.example.net/photos", &query, PHOTO),
+            read(&Method::GET, "http://photos.example.net/photo", &query, PHOTO),
+            read(&Method::GET, "https://photos.example.net/photos", &query, PHOTO),
+            read(&Method::GET, "http://photos.example.net/photos", &query[..1], PHOTO),
+            read(&Method::GET, "http://photos.example.net/photos", &query, &PHOTO.replace("chapoH", "chapoh")),
         ] {
-            assert!(SignedRequest::read(&altered).unwrap().verify(&consumer, Some(&token)).is_err());
+            assert!(altered.unwrap().verify(&consumer, Some(&token)).is_err());
         }
-        let same = asking(Method::GET, "HTTP://Photos.Example.net:80/photos", &query, PHOTO);
-        SignedRequest::read(&same).unwrap().verify(&consumer, Some(&token)).unwrap();
+        let same = read(&Method::GET, "HTTP://Photos.Example.net:80/photos", &query, PHOTO);
+        same.unwrap().verify(&consumer, Some(&token)).unwrap();
     }
 
     #[test]
@@ -245,8 +255,8 @@ mod tests {
             &PHOTO.replace("oauth_token", "oauth_nonce"),
             &format!("{PHOTO}, oauth_version=\"2.0\""),
         ] {
-            let read = SignedRequest::read(&asking(Method::GET, "http://photos.example.net/photos", &[], header));
-            assert!(matches!(read, Err(Error::Invalid(_))), "{header}");
+            let read = read(&Method::GET, "http://photos.example.net/photos", &[], header);
+            assert!(matches!(read, Err(Unreadable(_))), "{header}");
         }
     }
 }

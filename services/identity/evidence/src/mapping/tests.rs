@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Assertion, MOST_VALUES, Mapped, MappedGroup, MappedProject, Rules, Unmapped, UserKind, Version};
-use crate::user::DomainRef;
+use crate::DomainRef;
 
 fn assertion(facts: Value) -> Assertion {
     let texts = |value: &Value| match value {

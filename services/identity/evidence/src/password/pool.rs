@@ -18,8 +18,7 @@ use std::{
 use bounds::Source;
 use tokio::sync::oneshot;
 
-use super::argon;
-use crate::error::{Error, Result};
+use super::{Error, Result, argon};
 
 /// How many wait for each thread: some seconds' work.
 const WAITING: usize = 256;

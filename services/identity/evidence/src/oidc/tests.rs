@@ -165,7 +165,7 @@ async fn an_issuer_that_is_another_or_away_lets_nobody_in() {
 /// Made by Python's `cryptography`.
 #[test]
 fn signatures_of_every_kind_that_is_taken() {
-    let file: Value = serde_json::from_str(include_str!("../../../testdata/signed_tokens.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../../testdata/signed_tokens.json")).unwrap();
     let keys = keys::read_set(&file);
     assert_eq!(keys.len(), 4);
     let good = file["good"].as_object().unwrap();

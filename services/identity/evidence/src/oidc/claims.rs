@@ -5,7 +5,7 @@ use serde_json::Value;
 use types::Timestamp;
 
 use super::{Denial, jwt::Claims};
-use crate::federation::rules::Assertion;
+use crate::mapping::Assertion;
 
 /// How far clocks may be apart.
 const LEEWAY: i64 = 60;

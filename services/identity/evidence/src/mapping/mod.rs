@@ -24,7 +24,7 @@ use pattern::Condition;
 use template::{ListTemplate, Template};
 use types::GroupId;
 
-use crate::user::DomainRef;
+use crate::DomainRef;
 
 /// What an identity provider says of somebody: each attribute with its values.
 pub type Assertion = BTreeMap<String, Vec<String>>;

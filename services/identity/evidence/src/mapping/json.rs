@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::{MappedGroup, MappedProject, Unmapped};
-use crate::user::DomainRef;
+use crate::DomainRef;
 
 /// What stands before a group that is written as an object.
 const MARK: &str = "JSON:";

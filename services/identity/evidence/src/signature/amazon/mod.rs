@@ -15,6 +15,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 use types::Secret;
 
+use super::BadSignature;
 pub use s3::{Dated, dated, may_be_presigned};
 
 /// A signed request, as a service describes it.
@@ -38,11 +39,6 @@ pub struct SignedRequest {
     #[serde(default)]
     pub token: String,
 }
-
-/// It does not say what is wrong: who forges a signature is not helped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the signature is not that of the key")]
-pub struct BadSignature;
 
 /// A request to an API of EC2's kind: versions 0, 1, 2 and 4.
 pub fn verify_request(secret: &Secret<String>, request: &SignedRequest) -> Result<(), BadSignature> {

@@ -10,8 +10,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use subtle::ConstantTimeEq;
 
-use super::pages;
-use crate::error::{Error, Result};
+use super::{Error, Result, pages};
 
 /// OWASP's least setting for argon2id: 19 MiB, two passes.
 const MEMORY_KIB: u32 = 19 * 1024;

@@ -7,7 +7,7 @@ use super::{
     Assertion, Domain, Group, Local, MOST_VALUES, Mapped, MappedGroup, MappedProject, MappedUser, Project, Rule, Rules, Unmapped,
     User, Version, json, template::Taken,
 };
-use crate::user::DomainRef;
+use crate::DomainRef;
 
 impl Rules {
     /// Who the assertion speaks of. The first user that is named counts, and the projects that are named last;

@@ -14,8 +14,18 @@ use std::sync::Arc;
 use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
 use types::Secret;
 
-use crate::error::Result;
 use pool::Pool;
+
+/// Why a password was not judged.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("So many are logging in that it would take long until it is your turn. Nothing was changed; try again.")]
+    Busy,
+    #[error("hash a password: {0}")]
+    Hash(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Keystone's longest password.
 pub const LONGEST: usize = 4096;
