@@ -46,10 +46,15 @@ pub trait Data: Send + Sync {
     /// Sees to it that these are gone, of which no row tells any more; fine if they are.
     fn give_up<'a>(&'a self, pieces: &'a [Piece]) -> BoxFuture<'a, Result<(), Refusal>>;
 
-    /// Sees to it that whatever was put under these owners since then is gone, and that nothing of theirs is under way.
+    /// Sees to it that whatever was put under these owners since then is gone. Nothing of theirs is under way any more.
     fn abandon<'a>(&'a self, owners: &'a [String], since: Timestamp) -> BoxFuture<'a, Result<(), Refusal>>;
 
-    /// What lies there behind a segment and an offset, by both, for the audit. The checksum is 0 where finding it out would
-    /// mean to read each piece.
-    fn survey(&self, after: Option<(u64, u64)>, limit: usize) -> BoxFuture<'_, Result<Vec<Piece>, Refusal>>;
+    /// What lies there behind a segment and an offset, by both, for the audit; not what came after `until`, since the row of
+    /// it may be on its way. The checksum is 0 where finding it out would mean to read each piece.
+    fn survey(
+        &self,
+        after: Option<(u64, u64)>,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Piece>, Refusal>>;
 }

@@ -17,6 +17,7 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("foundation/access", &["types", "contracts"]),
     ("foundation/api", &["types", "contracts", "access", "store", "bounds", "words"]),
     ("adapters/s3", &["types", "contracts", "web"]),
+    ("adapters/segments", &["types", "contracts", "s3", "web"]),
     ("adapters/", &["types", "contracts"]),
     ("services/image", &["foundation/", "disks", "s3", "web"]),
     ("services/identity", &["foundation/", "web", "evidence"]),
