@@ -49,6 +49,14 @@ pub struct BucketAt {
     pub keys: Keys,
 }
 
+/// An object, as a list of them tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub key: String,
+    pub size: u64,
+    pub changed: Timestamp,
+}
+
 #[derive(Clone)]
 pub struct Bucket {
     inner: Arc<Inner>,
@@ -113,6 +121,11 @@ impl Bucket {
         done
     }
 
+    /// Puts what is in memory, and no more than goes up in one request, under `key`.
+    pub async fn put_bytes(&self, key: &str, content: Bytes) -> Result<(), Error> {
+        self.ask(Method::PUT, key, &[], content).await.map(drop)
+    }
+
     /// The object, or a part of it.
     pub async fn get(&self, key: &str, range: Option<RangeInclusive<u64>>) -> Result<Body, Error> {
         let mut request = self.request(&Method::GET, key, &[], Bytes::new());
@@ -157,6 +170,20 @@ impl Bucket {
                 return Ok(keys);
             }
         }
+    }
+
+    /// A page of the objects that begin with `prefix`, by their keys: those behind `after`, and no more than `most`. The
+    /// service may answer fewer than there are, but none only at the end.
+    pub async fn page(&self, prefix: &str, after: &str, most: usize) -> Result<Vec<Listed>, Error> {
+        let most = most.min(1000).to_string();
+        let mut query = vec![("list-type", "2"), ("max-keys", &*most), ("prefix", prefix)];
+        query.extend(Some(("start-after", after)).filter(|_| !after.is_empty()));
+        let page = self.ask(Method::GET, "", &query, Bytes::new()).await?;
+        let listed = |content: &str| {
+            let changed = Timestamp::parse(&xml::text(content, "LastModified")?)?;
+            Some(Listed { key: xml::text(content, "Key")?, size: xml::text(content, "Size")?.parse().ok()?, changed })
+        };
+        Ok(xml::all(&page, "Contents").filter_map(listed).collect())
     }
 
     /// Takes away the parts of uploads under `prefix` that nobody will complete. Call it when no upload runs.

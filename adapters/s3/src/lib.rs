@@ -11,6 +11,6 @@ mod sign;
 mod tests;
 mod xml;
 
-pub use bucket::{Bucket, BucketAt, Style};
+pub use bucket::{Bucket, BucketAt, Listed, Style};
 pub use error::Error;
 pub use sign::Keys;

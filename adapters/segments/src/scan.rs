@@ -50,18 +50,18 @@ pub fn head_at(opened: &Opened, segment: u64, offset: u64) -> Result<Option<Head
 
 /// What is found on the way through a segment.
 pub enum Found {
-    Piece { offset: u64, head: Head },
+    Piece {
+        offset: u64,
+        head: Head,
+    },
     /// A page that no head claims.
-    Unclaimed { offset: u64 },
+    Unclaimed {
+        offset: u64,
+    },
 }
 
 /// Goes through a segment from a page on, until `each` says that it is enough.
-pub fn walk(
-    opened: &Opened,
-    segment: u64,
-    from: u64,
-    mut each: impl FnMut(Found) -> Result<bool, Error>,
-) -> Result<(), Error> {
+pub fn walk(opened: &Opened, segment: u64, from: u64, mut each: impl FnMut(Found) -> Result<bool, Error>) -> Result<(), Error> {
     let mut at = from.max(PAGE);
     while let Some(data) = data_from(&opened.file, at)? {
         // A file system may begin its data in the middle of ours.

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashSet,
+    fs::{File, OpenOptions},
+    io,
     os::unix::fs::{FileExt, OpenOptionsExt},
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -25,6 +28,10 @@ pub struct Underway {
     files: Arc<Files>,
     numbers: Mutex<HashSet<u64>>,
     last: AtomicU64,
+    /// How often the disk was asked for a sync of what was written.
+    pub syncs: AtomicU64,
+    /// Nobody else has the folder as long as something is written there.
+    _lock: File,
 }
 
 pub struct Segment {
@@ -41,9 +48,9 @@ pub struct Segment {
 }
 
 impl Underway {
-    pub fn new(files: Arc<Files>) -> Result<Self, Error> {
+    pub fn new(files: Arc<Files>, lock: File) -> Result<Self, Error> {
         let last = files.list(CLOSED)?.last().copied().unwrap_or_default();
-        Ok(Self { files, numbers: Mutex::default(), last: AtomicU64::new(last) })
+        Ok(Self { files, numbers: Mutex::default(), last: AtomicU64::new(last), syncs: AtomicU64::new(0), _lock: lock })
     }
 
     /// Makes a new segment, whose number no other had or will have: it is the time, so that also a folder that was emptied
@@ -54,12 +61,16 @@ impl Underway {
         let before = self.last.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).unwrap_or_else(|last| last);
         let number = now.max(before + 1);
         let mut seal = Seal::default();
-        getrandom::fill(&mut seal).map_err(std::io::Error::other).doing(|| "get chance from the kernel".into())?;
+        getrandom::fill(&mut seal).map_err(io::Error::other).doing(|| "get chance from the kernel".into())?;
         let path = self.files.path(number, OPEN);
-        let doing = || format!("begin {}", path.display());
-        let file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).doing(doing)?;
+        let file = begin_file(&path, &layout::file_head(number, &seal)).map_err(|error| {
+            // Half a head is worth nothing; if this fails too, the next start removes it.
+            let _ = std::fs::remove_file(&path);
+            trouble(&self.files, number, error)
+        })?;
+        self.files.insert(number, Arc::new(Opened { file, seal }));
         self.lock().insert(number);
-        let segment = Segment {
+        Ok(Arc::new(Segment {
             number,
             seal,
             underway: self.clone(),
@@ -67,12 +78,7 @@ impl Underway {
             broken: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             synced: tokio::sync::Mutex::default(),
-        };
-        file.write_all_at(&layout::file_head(number, &seal), 0).map_err(|error| segment.failed(error))?;
-        file.sync_all().map_err(|error| segment.failed(error))?;
-        self.files.sync_folder()?;
-        self.files.insert(number, Arc::new(Opened { file, seal }));
-        Ok(Arc::new(segment))
+        }))
     }
 
     /// Removes a segment that is nothing but hole, unless it is being written.
@@ -92,9 +98,7 @@ impl Underway {
         self.files.forget(number);
         let path = self.files.path(number, CLOSED);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).doing(|| format!("remove {}", path.display()))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing(|| format!("remove {}", path.display())),
             _ => Ok(true),
         }
     }
@@ -127,13 +131,9 @@ impl Segment {
     }
 
     /// What a failed write or sync means for it.
-    pub fn failed(&self, error: std::io::Error) -> Error {
+    pub fn failed(&self, error: io::Error) -> Error {
         self.broken.store(true, Ordering::SeqCst);
-        let folder = self.underway.files.folder();
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::Full(folder.to_owned()),
-            _ => Error::Io { doing: format!("write to segment {:016x} in {}", self.number, folder.display()), source: error },
-        }
+        trouble(&self.underway.files, self.number, error)
     }
 
     /// Returns when all that was written before is on the disk. Who comes while it is being done waits for the next time,
@@ -148,6 +148,7 @@ impl Segment {
         let segment = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let opened = segment.file()?;
+            segment.underway.syncs.fetch_add(1, Ordering::Relaxed);
             opened.file.sync_data().map_err(|error| segment.failed(error))
         });
         done.await.map_err(|_| Error::CutOff)??;
@@ -162,5 +163,22 @@ impl Drop for Segment {
             // The next start closes it.
             tracing::warn!(segment = %format!("{:016x}", self.number), %error, "a segment of objects stays open");
         }
+    }
+}
+
+/// A file whose head and name are on the disk.
+fn begin_file(path: &Path, head: &[u8]) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all_at(head, 0)?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+    Ok(file)
+}
+
+fn trouble(files: &Files, number: u64, error: io::Error) -> Error {
+    let folder = files.folder();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full(folder.to_owned()),
+        _ => Error::Io { doing: format!("write to segment {number:016x} in {}", folder.display()), source: error },
     }
 }

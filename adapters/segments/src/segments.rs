@@ -59,7 +59,6 @@ pub(crate) struct Inner {
     pub threads: Semaphore,
     /// Bytes of uploads that wait in memory.
     pub held: AtomicU64,
-    _lock: File,
 }
 
 impl Segments {
@@ -70,7 +69,7 @@ impl Segments {
         let lock = lock(&folder)?;
         let files = Arc::new(Files::new(folder, settings.open_files.max(2)));
         crate::recover::close_what_was_open(&files)?;
-        let underway = Arc::new(Underway::new(files.clone())?);
+        let underway = Arc::new(Underway::new(files.clone(), lock)?);
         Ok(Self {
             inner: Arc::new(Inner {
                 files,
@@ -80,7 +79,6 @@ impl Segments {
                 threads: Semaphore::new(THREADS),
                 held: AtomicU64::new(0),
                 settings,
-                _lock: lock,
             }),
         })
     }
@@ -99,12 +97,7 @@ impl Inner {
 }
 
 impl Data for Segments {
-    fn put<'a>(
-        &'a self,
-        owner: &'a str,
-        length: Option<u64>,
-        bytes: Incoming<'a>,
-    ) -> BoxFuture<'a, Result<Vec<Piece>, Refusal>> {
+    fn put<'a>(&'a self, owner: &'a str, length: Option<u64>, bytes: Incoming<'a>) -> BoxFuture<'a, Result<Vec<Piece>, Refusal>> {
         Box::pin(async move { Ok(crate::put::put(&self.inner, owner, length, bytes).await?) })
     }
 
@@ -120,12 +113,7 @@ impl Data for Segments {
         Box::pin(async move { Ok(crate::space::abandon(&self.inner, owners.to_vec(), since).await?) })
     }
 
-    fn survey(
-        &self,
-        after: Option<(u64, u64)>,
-        until: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Piece>, Refusal>> {
+    fn survey(&self, after: Option<(u64, u64)>, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Piece>, Refusal>> {
         Box::pin(async move { Ok(crate::space::survey(&self.inner, after, until, limit).await?) })
     }
 }

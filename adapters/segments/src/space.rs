@@ -36,9 +36,15 @@ pub async fn give_up(inner: &Arc<Inner>, pieces: Vec<Piece>) -> Result<(), Error
 fn give_up_in(inner: &Inner, segment: u64, pieces: &[Piece]) -> Result<(), Error> {
     let Some(opened) = inner.files.get(segment)? else { return Ok(()) };
     for piece in pieces {
-        // The head knows how much room there was; without one the piece is gone already, or damaged where it lies.
-        let head = scan::head_at(&opened, segment, piece.offset)?;
-        let capacity = head.map_or(piece.length, |head| head.capacity);
+        // The head knows how much room there was. Without one the piece is gone already, or damaged where it lies.
+        let capacity = match scan::head_at(&opened, segment, piece.offset)? {
+            Some(head) if piece.checksum != 0 && head.piece(&opened.seal, segment, piece.offset) != *piece => {
+                tracing::warn!(segment, offset = piece.offset, "what was given up is not what lies there, which stays");
+                continue;
+            }
+            Some(head) => head.capacity,
+            None => piece.length,
+        };
         scan::punch(&opened.file, piece.offset, layout::extent(capacity))?;
     }
     // The row that gave them up goes when this returns: the hole must not close again with a loss of power.
@@ -68,12 +74,7 @@ pub async fn abandon(inner: &Arc<Inner>, owners: Vec<String>, since: Timestamp) 
     Ok(())
 }
 
-pub async fn survey(
-    inner: &Arc<Inner>,
-    after: Option<(u64, u64)>,
-    until: Timestamp,
-    limit: usize,
-) -> Result<Vec<Piece>, Error> {
+pub async fn survey(inner: &Arc<Inner>, after: Option<(u64, u64)>, until: Timestamp, limit: usize) -> Result<Vec<Piece>, Error> {
     let (first, offset) = after.unwrap_or_default();
     let segments = inner.run(all).await?;
     let mut pieces = Vec::new();
@@ -110,13 +111,7 @@ fn changed_since(inner: &Inner, since: Timestamp) -> Result<Vec<u64>, Error> {
     Ok(changed)
 }
 
-fn pieces_of(
-    inner: &Inner,
-    segment: u64,
-    from: u64,
-    limit: usize,
-    wanted: impl Fn(&Head) -> bool,
-) -> Result<Vec<Piece>, Error> {
+fn pieces_of(inner: &Inner, segment: u64, from: u64, limit: usize, wanted: impl Fn(&Head) -> bool) -> Result<Vec<Piece>, Error> {
     let mut pieces = Vec::new();
     let Some(opened) = inner.files.get(segment)? else { return Ok(pieces) };
     scan::walk(&opened, segment, from, |found| {

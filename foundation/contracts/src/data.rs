@@ -32,12 +32,7 @@ pub trait Data: Send + Sync {
     ///
     /// The `length` is a hint, if it is known: bytes that are fewer or more are the room's to judge. Bytes that break off
     /// are `Invalid`; a disk that is full is `Exhausted`.
-    fn put<'a>(
-        &'a self,
-        owner: &'a str,
-        length: Option<u64>,
-        bytes: Incoming<'a>,
-    ) -> BoxFuture<'a, Result<Vec<Piece>, Refusal>>;
+    fn put<'a>(&'a self, owner: &'a str, length: Option<u64>, bytes: Incoming<'a>) -> BoxFuture<'a, Result<Vec<Piece>, Refusal>>;
 
     /// A part of what the pieces are one after the other. Nothing goes out that does not agree with its checksum: the
     /// stream ends with an error before that.
@@ -51,10 +46,5 @@ pub trait Data: Send + Sync {
 
     /// What lies there behind a segment and an offset, by both, for the audit; not what came after `until`, since the row of
     /// it may be on its way. The checksum is 0 where finding it out would mean to read each piece.
-    fn survey(
-        &self,
-        after: Option<(u64, u64)>,
-        until: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Piece>, Refusal>>;
+    fn survey(&self, after: Option<(u64, u64)>, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Piece>, Refusal>>;
 }
