@@ -23,8 +23,8 @@ const GIBIBYTE: u64 = 1 << 30;
 const PROVEN: Duration = Duration::from_secs(300);
 
 /// What may be asked of this version's agent beyond what every agent can.
-const FEATURES: [Feature; 6] =
-    [Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk, Feature::Fence];
+const FEATURES: &[Feature] =
+    &[Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk, Feature::Rebuild, Feature::Fence];
 
 pub(crate) struct Host {
     config: NodeConfig,
@@ -101,7 +101,7 @@ impl Host {
         let accelerator = self.accelerator.borrow().clone();
         Hello {
             speaks: Versions::only(PROTOCOL),
-            features: FEATURES.into(),
+            features: FEATURES.iter().copied().collect(),
             holds,
             version: env!("CARGO_PKG_VERSION").into(),
             hostname: self.config.hostname.clone(),

@@ -3,16 +3,63 @@
 //!
 //! A node that is cut off cannot know what its controller decides meanwhile. So what is exclusive stands still when the lease is
 //! over, before anybody may open it elsewhere, and goes on with the next one. An agent that starts has none yet.
+//!
+//! The controller's clock goes on while a host is suspended, and so does a lease: its end is a moment of the clock that counts
+//! that time, too.
+
+use std::{io, os::fd::OwnedFd};
 
 use contracts::node;
-use tokio::{
-    sync::watch,
-    time::{Duration, Instant},
+use nix::{
+    sys::{
+        time::TimeSpec,
+        timerfd::{ClockId as TimerClock, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
+    },
+    time::{ClockId, clock_gettime},
 };
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::watch,
+    time::Duration,
+};
+
+/// A moment since this host began, the time in which it slept included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(Duration);
+
+impl Moment {
+    pub fn now() -> Self {
+        // Without a clock no lease is good any more.
+        Self(clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from))
+    }
+
+    fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(time))
+    }
+
+    /// Waits for it, or for a little less: who waits looks again.
+    async fn come(self) {
+        match self.alarm() {
+            Ok(alarm) => drop(alarm.readable().await),
+            Err(error) => {
+                tracing::debug!(%error, "there is no alarm for the end of the lease; it is looked at every second");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    // The newer way asks for a promise that an owned descriptor keeps by itself, and for unsafe code to give it.
+    #[allow(deprecated)]
+    fn alarm(self) -> io::Result<AsyncFd<OwnedFd>> {
+        let timer = TimerFd::new(TimerClock::CLOCK_BOOTTIME, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        timer.set(Expiration::OneShot(TimeSpec::from_duration(self.0)), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        AsyncFd::with_interest(timer.into(), Interest::READABLE)
+    }
+}
 
 #[derive(Clone)]
 pub(crate) struct Lease {
-    until: watch::Sender<Option<Instant>>,
+    until: watch::Sender<Option<Moment>>,
 }
 
 impl Lease {
@@ -21,8 +68,8 @@ impl Lease {
     }
 
     /// Times are counted from just before the session was asked for.
-    pub fn grant(&self, session: Instant, lease: node::Lease) {
-        let until = session + Duration::from_millis(lease.at_ms) + Duration::from_millis(lease.for_ms);
+    pub fn grant(&self, session: Moment, lease: node::Lease) {
+        let until = session.plus(Duration::from_millis(lease.at_ms)).plus(Duration::from_millis(lease.for_ms));
         self.until.send_if_modified(|current| {
             let was_over = is_over(*current);
             let longer = current.is_none_or(|current| until > current);
@@ -44,8 +91,8 @@ impl Lease {
         loop {
             let now = *until.borrow_and_update();
             match now {
-                Some(at) if at > Instant::now() => {
-                    tokio::time::sleep_until(at).await;
+                Some(at) if at > Moment::now() => {
+                    at.come().await;
                     // It may have been made longer meanwhile.
                     if self.is_over() {
                         return;
@@ -60,8 +107,8 @@ impl Lease {
     }
 }
 
-fn is_over(until: Option<Instant>) -> bool {
-    until.is_none_or(|until| until <= Instant::now())
+fn is_over(until: Option<Moment>) -> bool {
+    until.is_none_or(|until| until <= Moment::now())
 }
 
 #[cfg(test)]
@@ -73,7 +120,7 @@ mod tests {
     async fn a_lease_ends_by_itself_and_is_made_longer() {
         let lease = Lease::new();
         assert!(lease.is_over(), "an agent that starts has none");
-        let began = Instant::now();
+        let began = Moment::now();
         let heard = tokio::spawn({
             let lease = lease.clone();
             async move { lease.changed().await }
@@ -90,6 +137,6 @@ mod tests {
         // An earlier word that comes late takes nothing away.
         lease.grant(began, node::Lease { at_ms: 100, for_ms: 200 });
         lease.changed().await;
-        assert!(lease.is_over() && began.elapsed() >= Duration::from_millis(500));
+        assert!(lease.is_over() && Moment::now() >= began.plus(Duration::from_millis(500)));
     }
 }

@@ -18,6 +18,7 @@ use super::Agent;
 use crate::{
     Error, Result, board,
     identity::Identity,
+    lease::Moment,
     link::{Client, Session},
 };
 
@@ -77,7 +78,7 @@ impl Agent {
         self.link.set(Some(client.clone()));
         let mut accelerator = self.host.accelerator_changes();
         let datapath = self.switch.as_ref().map(|switch| switch.datapath());
-        let asked = tokio::time::Instant::now();
+        let asked = Moment::now();
         let mut session =
             Session::begin(&client, &self.host.hello(datapath, self.machines.held(), self.cloud.database())).await?;
         // The latest line on what is desired that was taken in. A report tells of the machines that the first of them brings, too.
@@ -114,7 +115,7 @@ impl Agent {
         }
     }
 
-    fn hear(self: &Arc<Self>, line: ToNode, client: &Client, asked: tokio::time::Instant, as_of: &AtomicU64) {
+    fn hear(self: &Arc<Self>, line: ToNode, client: &Client, asked: Moment, as_of: &AtomicU64) {
         match line {
             ToNode::Welcome { node, .. } => self.cloud.settle(node),
             ToNode::Desired { seq, whole, things, database } => {

@@ -44,6 +44,7 @@ fn machine() -> MachineDesired {
         size: 0,
         tag: None,
         made: false,
+        edition: 0,
         ticket: None,
     };
     let devices = [Device::Root(root), Device::Config].into_iter().chain(nics.map(Device::Nic)).collect();

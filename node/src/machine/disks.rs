@@ -178,8 +178,10 @@ pub(super) fn image_of(root: &RootDisk) -> Result<Needed> {
     Ok(Needed { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size, ticket: root.ticket.clone() })
 }
 
+/// A disk of a later edition than is wanted is kept: who wants it knows less than this node.
 fn is_of(made: &RootDisk, wanted: &RootDisk) -> bool {
-    made.sha512 == wanted.sha512 && made.format == wanted.format
+    let is_later = made.edition > wanted.edition;
+    is_later || (made.edition, &made.sha512, &made.format) == (wanted.edition, &wanted.sha512, &wanted.format)
 }
 
 /// What stood there before is replaced.

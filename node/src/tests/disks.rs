@@ -124,6 +124,35 @@ async fn a_machine_is_rescued_from_another_disk_beside_its_own_and_gets_its_own_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_root_of_a_later_edition_is_made_anew_once_and_none_of_an_earlier_one() {
+    let (cloud, node, id) = with_an_impatient_node().await;
+    let machine = guest::machine(&cloud, &guest::stubborn());
+    let other = guest::machine(&cloud, &guest::obedient()).root().unwrap().clone();
+    run(&cloud, &id, &machine).await;
+    let own = folder(&node, &machine).join("root.qcow2");
+    let mut stopped = stop(&cloud, &id, &machine).await;
+    mark(&own, 7);
+    // Of the image that it had, and of another.
+    for (edition, root) in [(1, machine.root().unwrap().clone()), (2, other.clone())] {
+        let anew = restarted(&stopped, |machine| {
+            *machine.root_mut().unwrap() = RootDisk { edition, made: true, ..root.clone() };
+        });
+        run(&cloud, &id, &anew).await;
+        stopped = stop(&cloud, &id, &anew).await;
+        assert!(!has_mark(&own, 7), "edition {edition}");
+        mark(&own, 7);
+        stopped = stop(&cloud, &id, &restarted(&stopped, |_| ())).await;
+        assert!(has_mark(&own, 7), "once for each edition");
+    }
+    // A controller that was put back to an earlier state undoes nothing.
+    let earlier = restarted(&stopped, |wanted| *wanted.root_mut().unwrap() = machine.root().unwrap().clone());
+    run(&cloud, &id, &earlier).await;
+    stop(&cloud, &id, &earlier).await;
+    assert!(has_mark(&own, 7));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_root_disk_grows_with_the_next_start_and_never_becomes_shorter() {
     let (cloud, node, id) = with_an_impatient_node().await;
     let mut machine = guest::machine(&cloud, &guest::obedient());

@@ -31,6 +31,7 @@ fn of_image(sha512: String, image_size: u64) -> MachineDesired {
         size: 8 << 20,
         tag: None,
         made: false,
+        edition: 0,
         ticket: None,
     };
     MachineDesired {

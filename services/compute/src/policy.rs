@@ -27,6 +27,7 @@ access::policies! {
     SERVER_REBOOT = "os_compute_api:servers:reboot", MEMBER, "Reboot a server.";
     SERVER_PAUSE = "os_compute_api:os-pause-server:pause", MEMBER, "Pause a server.";
     SERVER_UNPAUSE = "os_compute_api:os-pause-server:unpause", MEMBER, "Let a paused server go on.";
+    SERVER_REBUILD = "os_compute_api:servers:rebuild", MEMBER, "Make a server's disk anew of an image.";
     SERVER_RESCUE = "os_compute_api:os-rescue", MEMBER, "Boot a server from another image, to repair it.";
     SERVER_UNRESCUE = "os_compute_api:os-unrescue", MEMBER, "Boot a rescued server from its own disk again.";
     SERVER_RESIZE = "os_compute_api:servers:resize", MEMBER, "Give a server another flavor.";

@@ -20,7 +20,8 @@ use uuid::Uuid;
 use crate::{Machine, Manner, Offer, machines::Machines, session};
 
 /// All but keeping a lease: there is nothing here that could be fenced.
-const FEATURES: [Feature; 5] = [Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk];
+const FEATURES: [Feature; 6] =
+    [Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk, Feature::Rebuild];
 /// As long as an agent waits at first.
 const AGAIN: Duration = Duration::from_millis(200);
 

@@ -43,6 +43,10 @@ pub struct RootDisk {
     /// of a tenant's data would be no repair.
     #[serde(default)]
     pub made: bool,
+    /// Grows when the disk is to be made anew of its image: once for each, while the machine is off. A greater one on the node
+    /// than is wanted is of a later time, and stays.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub edition: u64,
     /// By which the image's data is had. None in what was written down by an earlier agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
@@ -95,6 +99,10 @@ pub enum DeviceState {
     Unplugging,
     /// Not as wanted, and why.
     Failed { cause: String },
+}
+
+fn is_first(edition: &u64) -> bool {
+    *edition == 0
 }
 
 impl Device {

@@ -113,6 +113,8 @@ pub enum Feature {
     MoveDisk,
     /// A copy of a machine's disk is kept beside it.
     KeepDisk,
+    /// A machine's root is made anew of an image.
+    Rebuild,
     /// What is exclusive is held still when the lease is over.
     Fence,
     /// Volumes lie there, and its machines have them as disks.
@@ -130,6 +132,7 @@ impl fmt::Display for Feature {
             Self::HotPlug => "add devices to running machines, or take them away",
             Self::MoveDisk => "move disks between hosts",
             Self::KeepDisk => "keep copies of disks",
+            Self::Rebuild => "rebuild machines",
             Self::Fence => "keep leases",
             Self::Volumes => "keep volumes",
             Self::Unknown => "do this",

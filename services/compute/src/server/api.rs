@@ -8,7 +8,8 @@ use http::StatusCode;
 use types::ServerId;
 
 use super::{
-    action, attach, console, create, guest_password, interfaces, list, metadata, rescue, resize, snapshot, table, tags, update,
+    action, attach, console, create, guest_password, interfaces, list, metadata, rebuild, rescue, resize, snapshot, table, tags,
+    update,
     view::{Answer, Detail, Document, Sight},
 };
 use crate::{Compute, policy, versions::v};
@@ -44,6 +45,7 @@ pub(crate) fn routes() -> Routes<Compute> {
         .action(ACTION, "reboot", &policy::SERVER_REBOOT, action::reboot)
         .action(ACTION, "pause", &policy::SERVER_PAUSE, action::pause)
         .action(ACTION, "unpause", &policy::SERVER_UNPAUSE, action::unpause)
+        .action(ACTION, "rebuild", &policy::SERVER_REBUILD, rebuild::rebuild)
         .action(ACTION, "rescue", &policy::SERVER_RESCUE, rescue::rescue)
         .action(ACTION, "unrescue", &policy::SERVER_UNRESCUE, rescue::unrescue)
         .action(ACTION, "resize", &policy::SERVER_RESIZE, resize::resize)

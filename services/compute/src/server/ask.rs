@@ -89,11 +89,7 @@ pub(super) async fn read(cx: &mut Cx) -> Read<Ask> {
         max_count,
         return_reservation_id: ask.flag("return_reservation_id")?.unwrap_or(false),
     };
-    if at_least(version, 63) && ask.take_some("trusted_image_certificates").is_some() {
-        return Err(Fault::bad_request(
-            "trusted_image_certificates cannot be used: the images of this cloud are checked by checksum, not by signature.",
-        ));
-    }
+    refuse_certificates(&mut ask, version)?;
     ask.finish()?;
     Ok(read)
 }
@@ -179,7 +175,16 @@ pub(super) fn read_tag(device: &mut Object) -> Read<Option<String>> {
     device.take("tag").map(|tag| tags::check(text("tag", tag, 1..=60)?)).transpose()
 }
 
-fn refuse_personality(ask: &mut Object, version: Microversion) -> Read<()> {
+pub(super) fn refuse_certificates(ask: &mut Object, version: Microversion) -> Read<()> {
+    if at_least(version, 63) && ask.take_some("trusted_image_certificates").is_some() {
+        return Err(Fault::bad_request(
+            "trusted_image_certificates cannot be used: the images of this cloud are checked by checksum, not by signature.",
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn refuse_personality(ask: &mut Object, version: Microversion) -> Read<()> {
     if !at_least(version, 57) && ask.list("personality")?.is_some_and(|files| !files.is_empty()) {
         return Err(Fault::bad_request(
             "personality cannot be used: files are not put into guests. Use user_data, which the guest fetches itself.",
@@ -282,14 +287,23 @@ fn read_security_groups(ask: &mut Object) -> Read<Vec<String>> {
 }
 
 fn read_user_data(ask: &mut Object) -> Read<Option<Secret<String>>> {
-    let Some(data) = ask.text("user_data", 0..=65535)? else { return Ok(None) };
+    ask.text("user_data", 0..=65535)?.map(check_user_data).transpose()
+}
+
+/// The same where null says that there shall be none any more.
+pub(super) fn read_user_data_or_null(ask: &mut Object) -> Read<Option<Option<Secret<String>>>> {
+    let said = ask.text_or_null("user_data", 0..=65535)?;
+    said.map(|data| data.map(check_user_data).transpose()).transpose()
+}
+
+fn check_user_data(data: String) -> Read<Secret<String>> {
     // Encoders break lines; it is kept as it came, for its owner compares it with what he sent.
     let compact: String = data.split_ascii_whitespace().collect();
     if STANDARD.decode(&compact).is_err() {
         // The value is not shown: user data holds passwords now and then.
         return Err(Fault::bad_request("Invalid input for field/attribute user_data. It is not 'base64'."));
     }
-    Ok(Some(Secret::new(data)))
+    Ok(Secret::new(data))
 }
 
 pub(super) fn read_hostname(ask: &mut Object, version: Microversion) -> Read<Option<String>> {

@@ -37,7 +37,7 @@ pub(super) async fn attach(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let (port_id, asked) = (nic.port_id.clone(), nic.clone());
     let server = action::begin_with(&room, &cx, Act::AttachInterface, Action::AttachInterface, move |tx, server| {
         claim::add_nic(tx, &server.id, &asked)?;
-        Ok((Ask::Attach(InterfaceAsk { port_id: asked.port_id.clone() }), Stage::Wiring))
+        Ok((Ask::Attach(InterfaceAsk { port_id: asked.port_id.clone(), is_lost: false }), Stage::Wiring))
     })
     .await?;
     room.wire_now(&server).await?;
@@ -57,7 +57,7 @@ pub(super) async fn detach(room: Arc<Compute>, cx: Cx) -> Reply {
             return Err(Error::not_found(format!("Instance {} does not have port with id {port_id}", server.id)));
         }
         server.change_nics();
-        Ok((Ask::Detach(InterfaceAsk { port_id: port_id.clone() }), Stage::Unplugging))
+        Ok((Ask::Detach(InterfaceAsk { port_id: port_id.clone(), is_lost: false }), Stage::Unplugging))
     })
     .await?;
     Ok(api::empty(StatusCode::ACCEPTED))

@@ -13,7 +13,7 @@ use contracts::{
 use futures_util::future::try_join3;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use types::{Generation, PortId, ProjectId, Secret, ServerId, Timestamp};
+use types::{Generation, ImageId, PortId, ProjectId, Secret, ServerId, Timestamp};
 
 use super::{
     ImageNote, Server,
@@ -27,7 +27,7 @@ use crate::{
     Compute,
     availability_zone::ZONE,
     error::{Error, Result},
-    flavor::{self, Flavor},
+    flavor::{self, Flavor, Size},
     input::Read,
     instance_action::{self, Action},
     keypair::{self, Keypair},
@@ -52,8 +52,8 @@ pub(super) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let project = cx.project()?.clone();
     let destination = destination(&room, &cx, &project, &ask).await?;
     let (image, (flavor, keypair), nics) =
-        try_join3(find_image(&room, &project, &ask), find_ours(&room, &cx, &ask), plan_nics(&room, &cx, &ask)).await?;
-    check_sizes(&flavor, &image)?;
+        try_join3(find_image(&room, &project, &ask.image), find_ours(&room, &cx, &ask), plan_nics(&room, &cx, &ask)).await?;
+    check_sizes(&flavor.size, &image)?;
     if ask.max_count > 1 && ask.networks_are_single() {
         return Err(Fault::bad_request("A port or a fixed IP can be given to one server only; max_count must be 1."));
     }
@@ -129,22 +129,23 @@ async fn destination(room: &Compute, cx: &Cx, project: &ProjectId, ask: &Ask) ->
     Ok(destination)
 }
 
-async fn find_image(room: &Compute, project: &ProjectId, ask: &Ask) -> Read<ImageFacts> {
-    let image = room.images.get(Some(project), &ask.image).await.map_err(|refusal| match refusal.kind {
-        RefusalKind::NotFound => Fault::bad_request(format!("Image {} could not be found.", ask.image)),
+/// The image, if a server of this project may boot from it.
+pub(super) async fn find_image(room: &Compute, project: &ProjectId, id: &ImageId) -> Read<ImageFacts> {
+    let image = room.images.get(Some(project), id).await.map_err(|refusal| match refusal.kind {
+        RefusalKind::NotFound => Fault::bad_request(format!("Image {id} could not be found.")),
         _ => refusal.into(),
     })?;
     if image.status != "active" {
-        return Err(Fault::bad_request(format!("Image {} is not active: its status is {}.", ask.image, image.status)));
+        return Err(Fault::bad_request(format!("Image {id} is not active: its status is {}.", image.status)));
     }
     if !BOOTABLE.contains(&image.disk_format.as_str()) {
-        let message = format!("Image {} is unacceptable: no server boots from the format {}.", ask.image, image.disk_format);
+        let message = format!("Image {id} is unacceptable: no server boots from the format {}.", image.disk_format);
         return Err(Fault::bad_request(message));
     }
     if CLOSED.contains(&image.container_format.as_str()) {
         return Err(Fault::bad_request(format!(
-            "Image {} is unacceptable: its disk is in a container of the format {}; no server boots from inside one.",
-            ask.image, image.container_format
+            "Image {id} is unacceptable: its disk is in a container of the format {}; no server boots from inside one.",
+            image.container_format
         )));
     }
     Ok(image)
@@ -200,8 +201,7 @@ async fn plan_nics(room: &Compute, cx: &Cx, ask: &Ask) -> Read<Vec<NicAsk>> {
     Ok(nics)
 }
 
-fn check_sizes(flavor: &Flavor, image: &ImageFacts) -> Read<()> {
-    let size = &flavor.size;
+pub(super) fn check_sizes(size: &Size, image: &ImageFacts) -> Read<()> {
     if image.min_ram > size.memory_mb {
         return Err(Fault::bad_request(format!(
             "Flavor's memory is too small for requested image. Flavor memory is {} MiB, image's minimum is {} MiB.",
@@ -273,16 +273,7 @@ fn template(
         flavor_id: flavor.id.clone(),
         flavor: flavor.size.clone(),
         image_id: image.id.clone(),
-        image: ImageNote {
-            sha512: image.sha512.clone(),
-            format: image.disk_format.clone(),
-            size: image.size,
-            virtual_size: image.virtual_size,
-            arch: image.properties.get("hw_architecture").or(image.properties.get("architecture")).cloned(),
-            min_disk: image.min_disk,
-            min_ram: image.min_ram,
-            properties: snapshot::inherited(cx.caller()?, image),
-        },
+        image: note_of(image, snapshot::inherited(cx.caller()?, image)),
         key_name: keypair.map(|keypair| keypair.name.clone()),
         public_key: keypair.map(|keypair| keypair.public_key.clone()),
         user_data: ask.user_data.clone(),
@@ -298,8 +289,23 @@ fn template(
         locked_reason: None,
         guest_password: None,
         root_tag: ask.root_tag.clone(),
+        root_edition: 0,
         operation: None,
     })
+}
+
+/// What a server keeps of its image.
+pub(super) fn note_of(image: &ImageFacts, properties: BTreeMap<String, String>) -> ImageNote {
+    ImageNote {
+        sha512: image.sha512.clone(),
+        format: image.disk_format.clone(),
+        size: image.size,
+        virtual_size: image.virtual_size,
+        arch: image.properties.get("hw_architecture").or(image.properties.get("architecture")).cloned(),
+        min_disk: image.min_disk,
+        min_ram: image.min_ram,
+        properties,
+    }
 }
 
 /// So many servers after one template, each with ports of its own.

@@ -2,11 +2,7 @@
 //! What each node shall have and shall give up, read afresh whenever it is told to look: four statements of our own and one
 //! question to the network room, however many machines there are.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use contracts::{
     BoxFuture, Refusal,
@@ -18,7 +14,7 @@ use contracts::{
     ports::PortFacts,
 };
 use store::{Direction, Select, Tx};
-use types::{Generation, ImageId, NodeId, Secret, ServerId};
+use types::{Generation, ImageId, NodeId, PortId, Secret, ServerId};
 
 use super::{
     Server, claim,
@@ -52,7 +48,8 @@ impl Compute {
     async fn wanted(&self, node: &NodeId, of: Option<Vec<ServerId>>) -> Result<Vec<Thing>, Refusal> {
         let id = node.clone();
         let (servers, mut ports, released) = self.store.list(move |tx| read(tx, &id, of.as_deref())).await?;
-        self.with_floating_ips(&servers, &mut ports).await;
+        let lost = self.with_floating_ips(&servers, &mut ports).await;
+        self.let_go_of(lost).await;
         let machines = servers.into_iter().filter_map(|server| {
             let ports = ports.remove(&server.id).unwrap_or_default();
             let role = server.role_of(node)?;
@@ -77,7 +74,8 @@ impl Compute {
             size: server.root_size(),
             tag: server.root_tag.clone(),
             // It was found at rest once, so it has a disk somewhere.
-            made: server.life == Life::Built && role != Role::Receive,
+            made: server.life == Life::Built && role != Role::Receive && !told.makes_root,
+            edition: u64::try_from(server.root_edition).unwrap_or_default(),
             ticket: Some(self.nodes.ticket(node, &Stream::Image { sha512: server.image.sha512.clone() })),
         };
         let config = server.config_drive.then_some(Device::Config);
@@ -117,6 +115,7 @@ impl Compute {
             size: ask.image.virtual_size,
             tag: None,
             made: false,
+            edition: 0,
             ticket: Some(self.nodes.ticket(node, &Stream::Image { sha512: ask.image.sha512.clone() })),
         }))
     }
@@ -133,22 +132,29 @@ impl Compute {
     }
 
     /// Floating addresses come and go while a machine runs, and it may ask for its own: those of the claims are from when
-    /// its ports were made. If the network room does not answer now, they serve until it does.
-    async fn with_floating_ips(&self, servers: &[Server], ports: &mut PortsByServer) {
+    /// its ports were made. If the network room does not answer now, they serve until it does. Answers the servers that have
+    /// a port in their claims which network does not know any more.
+    async fn with_floating_ips(&self, servers: &[Server], ports: &mut PortsByServer) -> Vec<(Server, PortId)> {
         let ids: Vec<ServerId> = servers.iter().map(|server| server.id.clone()).collect();
         let live = match self.ports.of_servers(&ids).await {
             Ok(live) => live,
             Err(error) => {
                 tracing::warn!(%error, "the floating addresses of machines are told as they were");
-                return;
+                return Vec::new();
             }
         };
         let mut now: HashMap<_, _> = live.into_values().flatten().map(|port| (port.id, port.floating_ips)).collect();
         for wired in ports.values_mut().flatten() {
             if let Some(floating_ips) = now.remove(&wired.port.id) {
                 wired.port.floating_ips = floating_ips;
+                wired.is_known = true;
             }
         }
+        let lost = servers.iter().filter_map(|server| {
+            let port = ports.get(&server.id)?.iter().find(|wired| !wired.is_known)?;
+            Some((server.clone(), port.port.id.clone()))
+        });
+        lost.collect()
     }
 
     /// Tells the nodes of the machines that are reached from outside by other addresses than before.
@@ -172,7 +178,7 @@ impl Compute {
         match found.await {
             Ok(found) => found.iter().for_each(|(server, node)| self.nodes.tell(node, &[ThingId::machine(server)])),
             Err(error) => {
-                tracing::warn!(%error, "which machines have other addresses is not known; all are looked at");
+                tracing::warn!(%error, "which machines of nodes changed is not known; all are looked at");
                 self.wake_all_nodes().await;
             }
         }
@@ -186,24 +192,13 @@ impl Compute {
             match wake.wait().await.ids::<ServerId>("server") {
                 Some(ids) => {
                     self.bell.ring_for(ids.iter().map(ServerId::as_str));
-                    self.wake_nodes_of(ids).await;
+                    self.tell_nodes_of(ids).await;
                 }
                 None => {
                     self.bell.ring();
                     self.wake_all_nodes().await;
                 }
             }
-        }
-    }
-
-    async fn wake_nodes_of(&self, servers: Vec<ServerId>) {
-        let nodes = self.store.list(move |tx| {
-            let select = Select::new("server_claims", "node_id").filter("kind = ", "machine").filter_in("server_id", &servers);
-            select.rows(tx)?.iter().map(|row| row.get::<NodeId>(0)).collect::<store::Result<HashSet<_>>>()
-        });
-        match nodes.await {
-            Ok(nodes) => nodes.iter().for_each(|node| self.nodes.wake(node)),
-            Err(error) => tracing::warn!(%error, "nodes learn of changes with the next one, or by the clock"),
         }
     }
 
@@ -232,6 +227,8 @@ type PortsByServer = HashMap<ServerId, Vec<Wired>>;
 struct Wired {
     port: PortFacts,
     tag: Option<String>,
+    /// Network has just told of it.
+    is_known: bool,
 }
 
 /// Whoever holds a claim of a machine there either has a part in it, or is to give it up.
@@ -249,7 +246,7 @@ fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Serv
             continue;
         }
         let tag = claim.nic.and_then(|nic| nic.tag);
-        ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag }));
+        ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag, is_known: false }));
     }
     let mut released: Vec<ServerId> = leaving.into_iter().map(|server| server.id).collect();
     let is_asked = |server: &ServerId| of.is_none_or(|of| of.contains(server));
@@ -260,7 +257,14 @@ fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Serv
     Ok((servers, ports, released))
 }
 
+/// By the index where a machine of this node rests on it, as nearly always. Else the image is one that rescues, or of a server
+/// whose row is from before there was such a column.
 fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>> {
+    let indexed = Select::new("servers", table::COLUMNS).filter("node_id = ", node).filter("image_sha512 = ", sha512);
+    let found = table::with_operations(tx, &indexed.condition("deleted_at IS NULL").limit(1))?;
+    if let Some(server) = found.into_iter().find(|server| server.role_of(node).is_some()) {
+        return Ok(Some(server.image_id));
+    }
     let servers = table::claimed_by(tx, node, None)?.into_iter().filter(|server| server.role_of(node).is_some());
     let images = servers.flat_map(|server| {
         let rescue = match server.open().map(|operation| &operation.ask) {

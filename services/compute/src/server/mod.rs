@@ -25,6 +25,7 @@ pub(crate) mod observe;
 pub(crate) mod operation;
 mod pattern;
 mod place;
+mod rebuild;
 pub(crate) mod reconcile;
 mod released;
 mod reminder;
@@ -52,7 +53,10 @@ use state::{Facts, Found, Life, Power, Reboot};
 pub(crate) use api::routes;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes)
-    .shows(&[("server", &[view::IN_EVERY_ANSWER, view::IN_WHOLE_ANSWERS]), ("flavor of a server", &[view::FLAVOR])])
+    .shows(&[
+        ("server", &[view::IN_EVERY_ANSWER, view::IN_WHOLE_ANSWERS, view::IN_ANSWERS_TO_REBUILDS]),
+        ("flavor of a server", &[view::FLAVOR]),
+    ])
     .tables(&[
         crate::Step { number: 2, name: "snapshots", sql: include_str!("../../migrations/0002_snapshots.sql") },
         crate::Step { number: 3, name: "guest passwords", sql: include_str!("../../migrations/0003_guest_passwords.sql") },
@@ -64,6 +68,7 @@ pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes)
             sql: include_str!("../../migrations/0006_finished_operations.sql"),
         },
         crate::Step { number: 7, name: "quota sums", sql: include_str!("../../migrations/0007_quota_sums.sql") },
+        crate::Step { number: 8, name: "disks by their data", sql: include_str!("../../migrations/0008_disks.sql") },
     ]);
 
 /// A server as its row has it, and what is being done to it.
@@ -136,6 +141,8 @@ pub(crate) struct Server {
     pub guest_password: Option<Secret<String>>,
     /// By which the guest knows its root disk.
     pub root_tag: Option<String>,
+    /// Grows when its root is made anew.
+    pub root_edition: i64,
 
     /// What is being done to it, or was until now.
     #[serde(skip)]

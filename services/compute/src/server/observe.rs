@@ -158,6 +158,7 @@ impl Taker<'_> {
                 finish(tx, server, operation, None)?;
             }
             (Heard::Stage(stage), Some(operation)) => {
+                operation.course().enter(*stage, &mut after);
                 after.operation = Some(operation.at(*stage, self.patience));
                 finish(tx, server, operation, Some(*stage))?;
             }

@@ -7,12 +7,12 @@ use types::{AllocationConsumer, NodeId};
 pub(crate) use super::schedule::resources;
 use super::{
     FaultNote, Server,
-    schedule::{Candidate, Placed, Refused, Sought},
+    schedule::{Candidate, Placed, Reason, Refused, Sought},
 };
 use crate::{Compute, error::Result};
 
 impl Compute {
-    pub(crate) async fn allocate(&self, server: &Server, needs: Resources, not_on: &[NodeId]) -> Result<Placed> {
+    pub(crate) async fn allocate(&self, server: &Server, needs: Resources, not_on: &[(NodeId, Reason)]) -> Result<Placed> {
         let consumer = AllocationConsumer::new(server.id.as_str());
         if let Some(node) = self.held_node(server, &consumer, not_on).await? {
             return Ok(Placed::On(node));
@@ -21,11 +21,16 @@ impl Compute {
     }
 
     /// Where room is held already: only if that host would still do.
-    async fn held_node(&self, server: &Server, consumer: &AllocationConsumer, not_on: &[NodeId]) -> Result<Option<Candidate>> {
+    async fn held_node(
+        &self,
+        server: &Server,
+        consumer: &AllocationConsumer,
+        not_on: &[(NodeId, Reason)],
+    ) -> Result<Option<Candidate>> {
         // A first attempt that was not cut short holds nothing; asking costs a read only.
         let Some(provider) = self.placement.held(consumer).await? else { return Ok(None) };
         let node = self.nodes.get(&NodeId::new(provider.as_str())).await?;
-        let fits = |node: &NodeFacts| node.up && !server.tried.contains(&node.id) && !not_on.contains(&node.id);
+        let fits = |node: &NodeFacts| node.up && !server.tried.contains(&node.id) && not_on.iter().all(|(id, _)| *id != node.id);
         Ok(node.filter(fits).map(|node| Candidate { node: node.id.clone(), host: node.hostname.clone(), provider }))
     }
 }

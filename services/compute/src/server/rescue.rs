@@ -80,15 +80,5 @@ async fn find_image(room: &Compute, server: &super::Server, id: &str) -> Read<(I
     if !create::is_bootable(&image) {
         return Err(unfit());
     }
-    let note = ImageNote {
-        sha512: image.sha512.clone(),
-        format: image.disk_format.clone(),
-        size: image.size,
-        virtual_size: image.virtual_size,
-        arch: None,
-        min_disk: image.min_disk,
-        min_ram: image.min_ram,
-        properties: BTreeMap::new(),
-    };
-    Ok((id, note))
+    Ok((id, ImageNote { arch: None, ..create::note_of(&image, BTreeMap::new()) }))
 }

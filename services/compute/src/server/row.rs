@@ -41,7 +41,7 @@ columns! {
     flavor_id: plain, flavor: json, image_id: plain, image: json, key_name: plain, public_key: plain,
     user_data: secret, admin_password: secret, guest_password: secret,
     config_drive: plain, disk_config: plain, access_ip_v4: plain, access_ip_v6: plain,
-    metadata: json, tags: json, security_groups: json, locked_by: plain, locked_reason: plain, root_tag: plain,
+    metadata: json, tags: json, security_groups: json, locked_by: plain, locked_reason: plain, root_tag: plain, root_edition: plain,
 }
 
 /// What a change of a server costs in the database.
@@ -72,11 +72,11 @@ pub(super) fn insert(tx: &mut Tx, server: &mut Server) -> Result<()> {
     }
 }
 
-/// The columns with those that the quotas are summed up by.
+/// The columns with those that are only looked for: the sizes by which quotas are summed up, and the data that a disk rests on.
 fn all(server: &Server) -> Vec<(&'static str, Value)> {
     let size = server.counted_size();
     let mut values = values(server);
-    values.extend([("vcpus", size.0.into()), ("memory_mb", size.1.into())]);
+    values.extend([("vcpus", size.0.into()), ("memory_mb", size.1.into()), ("image_sha512", server.image.sha512.clone().into())]);
     values
 }
 

@@ -82,12 +82,13 @@ fn write_operation(tx: &mut Tx, before: &Server, after: &Server) -> Result<()> {
 }
 
 /// What a node's machine shall be, as far as it has to act when that changes.
-type Wanted = (Power, u32, Reboot, (u32, u64), u64, Option<ImageId>, Option<KeptDisk>);
+type Wanted = (Power, u32, Reboot, (u32, u64), (u64, i64), Option<ImageId>, Option<KeptDisk>);
 
 fn wanted(server: &Server) -> Wanted {
     let size = &server.flavor;
     let Told { rescue, kept, .. } = server.open().map(Operation::told).unwrap_or_default();
-    (server.power, server.reboots, server.reboot_kind, (size.vcpus, size.memory_mb), server.root_size(), rescue, kept)
+    let root = (server.root_size(), server.root_edition);
+    (server.power, server.reboots, server.reboot_kind, (size.vcpus, size.memory_mb), root, rescue, kept)
 }
 
 /// Whether a node that has it is to do something about it: only then there is a new generation. A host that it comes to

@@ -127,7 +127,7 @@ pub(crate) struct Words {
 }
 
 /// Every status word that a server of ours can have.
-pub(crate) const STATUSES: [&str; 12] = [
+pub(crate) const STATUSES: [&str; 13] = [
     "ACTIVE",
     "BUILD",
     "DELETED",
@@ -135,6 +135,7 @@ pub(crate) const STATUSES: [&str; 12] = [
     "HARD_REBOOT",
     "PAUSED",
     "REBOOT",
+    "REBUILD",
     "RESCUE",
     "RESIZE",
     "REVERT_RESIZE",
@@ -143,8 +144,8 @@ pub(crate) const STATUSES: [&str; 12] = [
 ];
 
 /// Status words of servers elsewhere, which clients may ask for and of which there are none here.
-pub(crate) const FOREIGN_STATUSES: [&str; 8] =
-    ["MIGRATING", "PASSWORD", "REBUILD", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "SUSPENDED", "UNKNOWN"];
+pub(crate) const FOREIGN_STATUSES: [&str; 7] =
+    ["MIGRATING", "PASSWORD", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "SUSPENDED", "UNKNOWN"];
 
 impl Facts {
     pub(crate) fn words(&self) -> Words {
@@ -219,6 +220,7 @@ fn status(vm_state: &str, task_state: Option<&str>) -> &'static str {
         ("active", Some("rebooting")) => "REBOOT",
         ("active", Some("rebooting_hard")) => "HARD_REBOOT",
         ("active" | "stopped", Some("resize_prep" | "resize_migrating" | "resize_migrated" | "resize_finish")) => "RESIZE",
+        ("active" | "stopped" | "error", Some("rebuilding")) => "REBUILD",
         ("active", _) => "ACTIVE",
         ("building", _) => "BUILD",
         ("deleted", _) => "DELETED",

@@ -5,10 +5,8 @@ use access::{Allowed, Scope};
 use store::{Row, Select, Tx};
 use types::{NodeId, ServerId};
 
-use super::{
-    Server, operation,
-    row::{self, COLUMNS},
-};
+pub(crate) use super::row::COLUMNS;
+use super::{Server, operation, row};
 use crate::error::{Error, Result};
 
 /// A select of servers, confined to what the proof reaches.

@@ -36,6 +36,8 @@ pub(super) enum Answer {
     List,
     /// Of an update before 2.75, which tells less.
     Update,
+    /// Of a rebuild, which before 2.75 tells as little, and of what was set anew.
+    Rebuild,
 }
 
 impl Sight {
@@ -121,8 +123,11 @@ impl Serialize for Detail<'_> {
         let mut view = serializer.serialize_map(None)?;
         in_every_answer(&it, &mut view)?;
         // An update told less before 2.75.
-        if answer != Answer::Update || at_least(cx.version, 75) {
+        if matches!(answer, Answer::One | Answer::List) || at_least(cx.version, 75) {
             in_whole_answers(&it, &mut view)?;
+        }
+        if answer == Answer::Rebuild {
+            in_answers_to_rebuilds(&it, &mut view)?;
         }
         view.end()
     }
@@ -203,6 +208,13 @@ attributes! {
     "OS-EXT-SRV-ATTR:root_device_name" since(v(3)) by(policy::SERVER_EXTENDED) => "/dev/vda",
     "OS-EXT-SRV-ATTR:user_data" since(v(3)) by(policy::SERVER_EXTENDED) => it.server.user_data.as_ref().map(|data| data.reveal()),
     "host_status" since(v(16)) by(policy::SERVER_SHOW_HOST_STATUS) => host_status(it.sight, it.server),
+}
+
+attributes! {
+    /// What answers to rebuilds tell beside that.
+    IN_ANSWERS_TO_REBUILDS, fn in_answers_to_rebuilds(it: &Whole<'_>);
+    "key_name" since(v(54)) until(v(74)) => it.server.key_name,
+    "user_data" since(v(57)) => it.server.user_data.as_ref().map(|data| data.reveal()),
 }
 
 fn makes_progress(server: &Server) -> bool {

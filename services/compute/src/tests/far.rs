@@ -87,6 +87,9 @@ struct MachineKept {
     /// A copy of its disk is kept, and whether it went back to it.
     #[serde(default)]
     kept: Option<bool>,
+    /// Of which edition its root is, and of which image.
+    #[serde(default)]
+    root: (u64, String),
     /// Its NICs.
     #[serde(default)]
     nics: Vec<DeviceObserved>,
@@ -94,8 +97,8 @@ struct MachineKept {
 
 impl MachineKept {
     fn off(generation: i64, reboots: u32) -> Self {
-        let (role, memory_mb, nics) = (String::new(), 0, Vec::new());
-        Self { generation, reboots, running: false, paused: false, role, memory_mb, rescued: false, kept: None, nics }
+        let (role, memory_mb, nics, root) = (String::new(), 0, Vec::new(), Default::default());
+        Self { generation, reboots, running: false, paused: false, role, memory_mb, rescued: false, kept: None, root, nics }
     }
 }
 
@@ -172,6 +175,11 @@ impl Far {
 
     pub fn ports(&self) -> Vec<String> {
         self.kept.lock().unwrap().ports.keys().cloned().collect()
+    }
+
+    /// Somebody deletes a port: network says of its server that it has other addresses.
+    pub fn delete_port(&self, id: &str) {
+        self.change(|kept| kept.ports.remove(id));
     }
 
     /// `host/server` of each machine that there is.
@@ -270,6 +278,12 @@ impl Far {
             format!("{host} {role} {}{copy}", machine.memory_mb)
         })
         .collect()
+    }
+
+    /// How often the root of this server was made, and of which image it is.
+    pub fn root(&self, server: &str) -> (u64, String) {
+        let kept = self.kept.lock().unwrap();
+        kept.machines.values().find_map(|all| all.get(server)).map(|machine| machine.root.clone()).unwrap()
     }
 
     /// The NICs that this server's machines have.
@@ -384,7 +398,19 @@ fn take_part<'a>(
         memory_mb: machine.memory_mb,
         rescued: machine.rescue().is_some(),
         kept: machine.kept.map(|kept| kept.back),
+        root: root(machine, was),
         ..off
+    }
+}
+
+/// A root is made anew before a start, if it shall be of a later edition.
+fn root(machine: &MachineDesired, was: Option<&MachineKept>) -> (u64, String) {
+    let had = was.map(|was| was.root.clone()).unwrap_or_default();
+    match machine.root() {
+        Some(root) if was.is_none() || root.edition > had.0 && machine.power == Power::Running => {
+            (root.edition, root.image_id.to_string())
+        }
+        _ => had,
     }
 }
 
@@ -455,7 +481,14 @@ fn facts(host: &str) -> NodeFacts {
         strays: vec![],
         hello: Some(Hello {
             speaks: Versions::only(PROTOCOL),
-            features: BTreeSet::from([Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk]),
+            features: BTreeSet::from([
+                Feature::Pause,
+                Feature::Rescue,
+                Feature::HotPlug,
+                Feature::MoveDisk,
+                Feature::KeepDisk,
+                Feature::Rebuild,
+            ]),
             holds: vec![],
             version: "1".to_owned(),
             hostname: host.to_owned(),

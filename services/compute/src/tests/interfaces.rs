@@ -210,3 +210,49 @@ async fn an_interface_is_asked_for_as_nova_has_it() {
     assert_eq!(cloud.far.nics(&id).len(), 2);
     end(&cloud, &id).await;
 }
+
+#[tokio::test]
+async fn a_port_that_is_deleted_is_detached_from_its_server() {
+    let short = Patience { guest: Duration::from_millis(300), ..Patience::default() };
+    let (cloud, id, path) = with_server_of(short).await;
+    cloud.member().post(&path, json!({})).await.expect(200);
+    until_task(&cloud, &id, Value::Null).await;
+    let ports: Vec<String> = shown(&cloud, &path).await.iter().map(|one| one["port_id"].as_str().unwrap().to_owned()).collect();
+    cloud.far.delete_port(&ports[1]);
+    cloud.far.bring_back("h1");
+    until_gone(&cloud, &id, &ports[1]).await;
+    assert!(has(&cloud, &id, &ports[0]));
+    assert_eq!(outcome(&cloud, &id, "detach_interface").await.0, "Success");
+
+    // A guest may keep its card, which leads nowhere: the server is rid of it all the same, and comes to rest.
+    cloud.far.set_manner("h1", Manner::KeepsCards);
+    cloud.far.delete_port(&ports[0]);
+    cloud.far.bring_back("h1");
+    for _ in 0..2000 {
+        if claimed(&cloud, &id).await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(claimed(&cloud, &id).await, 0);
+    until_task(&cloud, &id, Value::Null).await;
+    end(&cloud, &id).await;
+}
+
+async fn until_gone(cloud: &Cloud, id: &str, port: &str) {
+    for _ in 0..500 {
+        if !has(cloud, id, port) && claimed(cloud, id).await == 1 {
+            until_task(cloud, id, Value::Null).await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{id} has the NIC {port} after five seconds");
+}
+
+/// How many NICs the server holds.
+async fn claimed(cloud: &Cloud, id: &str) -> usize {
+    let id = id.to_owned();
+    let sql = "SELECT id FROM server_claims WHERE server_id = $1 AND kind = 'port'";
+    cloud.store().read(move |tx| tx.query(sql, &store::params![id.clone()])).await.unwrap().len()
+}

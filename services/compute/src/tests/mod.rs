@@ -15,6 +15,7 @@ mod moves;
 mod operations;
 mod operator;
 mod put_back;
+mod rebuild;
 mod snapshots;
 mod trouble;
 mod versions;

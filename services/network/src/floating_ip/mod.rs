@@ -5,6 +5,8 @@ pub mod api;
 mod reached;
 pub mod table;
 
+pub(crate) use reached::lost;
+
 use std::net::IpAddr;
 
 use ::store::Row as Stored;

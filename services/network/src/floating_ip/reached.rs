@@ -9,7 +9,7 @@ use store::{Change, Event, Tx, params};
 use types::{FloatingIpId, PortId};
 
 use super::Row;
-use crate::{Result, who::Doer};
+use crate::{Result, port, who::Doer};
 
 /// The kind of these events. Their resource is the device, by its id.
 pub const KIND: &str = "device_addresses";
@@ -36,6 +36,16 @@ pub fn record(tx: &mut Tx, doer: &Doer, before: Option<&Row>, after: Option<&Row
         of_device(tx, doer, after.port_id, &Change::made(&after))?;
     }
     Ok(())
+}
+
+/// A port that is deleted: its device has none of its addresses any more.
+pub fn lost(tx: &mut Tx, doer: &Doer, port: &port::Row) -> Result<()> {
+    if port.device_id.is_empty() {
+        return Ok(());
+    }
+    let change = Change::removed(&port.id);
+    let event = Event::of(&doer.actor, format!("{KIND}.{}", change.verb()), (KIND, &port.device_id), &change)?;
+    Ok(tx.record(event.of_project(port.project_id.as_str()))?)
 }
 
 fn of_device(tx: &mut Tx, doer: &Doer, port: &PortId, change: &Change<&Reached<'_>>) -> Result<()> {

@@ -226,6 +226,7 @@ impl Managed for Row {
                 return Err(Error::ServicePortInUse { port_id: this.id.to_string(), reason });
             }
         }
+        floating_ip::lost(tx, doer, this)?;
         erase(tx, doer, this)?;
         doer.removed(tx, this)?;
         Ok(())

@@ -16,6 +16,7 @@ pub(crate) enum Act {
     HardReboot,
     Pause,
     Unpause,
+    Rebuild,
     Rescue,
     Unrescue,
     Resize,
@@ -88,6 +89,7 @@ pub(crate) static TABLE: &[Rule] = &[
     ),
     rule(Act::Pause, "pause", LOCKED, ACTIVE, REST, true),
     rule(Act::Unpause, "unpause", LOCKED, States::These(&["paused"]), REST, true),
+    rule(Act::Rebuild, "rebuild", LOCKED, States::These(&["active", "stopped", "error"]), REST, true),
     rule(Act::Rescue, "rescue", LOCKED, States::These(&["active", "stopped", "error"]), REST, true),
     rule(Act::Unrescue, "unrescue", LOCKED, States::These(&["rescued"]), REST, true),
     rule(Act::Resize, "resize", LOCKED, States::These(&["active", "stopped"]), REST, true),
@@ -178,6 +180,7 @@ mod tests {
         HardReboot      x.xxx..x.. xx.x.. lock ran
         Pause           x......... x..... lock ran
         Unpause         ..x....... x..... lock ran
+        Rebuild         x...x..x.. x..... lock ran
         Rescue          x...x..x.. x..... lock ran
         Unrescue        .....x.... x..... lock ran
         Resize          x...x..... x..... lock ran

@@ -28,6 +28,7 @@ pub(crate) enum Ask {
     Pause(PowerAsk),
     Unpause(PowerAsk),
     Reboot(RebootAsk),
+    Rebuild(RebuildAsk),
     Rescue(RescueAsk),
     Resize(Box<ResizeAsk>),
     CreateImage(ImageAsk),
@@ -47,6 +48,13 @@ pub(crate) struct RebootAsk {
     /// The state in which it was.
     #[serde(default = "active")]
     pub was: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RebuildAsk {
+    /// The state in which it was, and what was wanted of it.
+    pub was: String,
+    pub power: Power,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +98,9 @@ pub(crate) struct ImageAsk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InterfaceAsk {
     pub port_id: PortId,
+    /// The port was deleted, and with it all traffic: its card goes, whether its guest lets go of it or not.
+    #[serde(default)]
+    pub is_lost: bool,
 }
 
 /// The image that a snapshot becomes.
@@ -123,6 +134,7 @@ impl Ask {
             Self::Pause(_) => Kind::Pause,
             Self::Unpause(_) => Kind::Unpause,
             Self::Reboot(_) => Kind::Reboot,
+            Self::Rebuild(_) => Kind::Rebuild,
             Self::Rescue(_) => Kind::Rescue,
             Self::Resize(_) => Kind::Resize,
             Self::CreateImage(_) => Kind::CreateImage,
@@ -136,6 +148,7 @@ impl Ask {
             Self::Build => json!({}),
             Self::Start(ask) | Self::Stop(ask) | Self::Pause(ask) | Self::Unpause(ask) => json!(ask),
             Self::Reboot(ask) => json!(ask),
+            Self::Rebuild(ask) => json!(ask),
             Self::Rescue(ask) => json!(ask),
             Self::Resize(ask) => json!(ask),
             Self::CreateImage(ask) => json!(ask),
@@ -156,6 +169,7 @@ impl Ask {
             Kind::Pause => Self::Pause(of(text)?),
             Kind::Unpause => Self::Unpause(of(text)?),
             Kind::Reboot => Self::Reboot(of(text)?),
+            Kind::Rebuild => Self::Rebuild(of(text)?),
             Kind::Rescue => Self::Rescue(of(text)?),
             Kind::Resize => Self::Resize(of(text)?),
             Kind::CreateImage => Self::CreateImage(of(text)?),
@@ -215,9 +229,10 @@ pub(super) fn one_of_each() -> Vec<Ask> {
         to_host: None,
     };
     vec![
+        Ask::Rebuild(RebuildAsk { was: "stopped".to_owned(), power: Power::Stopped }),
         Ask::Rescue(rescue),
-        Ask::Attach(InterfaceAsk { port_id: PortId::new("p") }),
-        Ask::Detach(InterfaceAsk { port_id: PortId::new("p") }),
+        Ask::Attach(InterfaceAsk { port_id: PortId::new("p"), is_lost: false }),
+        Ask::Detach(InterfaceAsk { port_id: PortId::new("p"), is_lost: true }),
         Ask::Resize(Box::new(resize)),
         Ask::Pause(PowerAsk { was: Power::Running }),
         Ask::Unpause(PowerAsk { was: Power::Paused }),

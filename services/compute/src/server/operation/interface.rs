@@ -23,10 +23,11 @@ use contracts::{
     node::{DeviceId, DeviceState, MachineObserved, MachineState},
     ports::NicAsk,
 };
+use store::{Actor, Tx};
 use types::{NodeId, PortId};
 use work::{Step, crash};
 
-use super::{Ask, Course, Heard, Left, Operation, Stage, Taken};
+use super::{Ask, Course, Heard, InterfaceAsk, Left, Operation, Stage, Taken};
 use crate::{
     Compute, Patience,
     error::{Error, Result},
@@ -109,7 +110,8 @@ impl Course for Detach {
 
     /// It has its NIC, as before.
     fn give_up(&self, operation: &Operation, server: &mut Server, cause: &str) -> Left {
-        if operation.stage == Stage::Unwiring {
+        let is_lost = matches!(&operation.ask, Ask::Detach(ask) if ask.is_lost);
+        if operation.stage == Stage::Unwiring || is_lost {
             return Left::Stage(Stage::Unwiring);
         }
         let port = operation.nic().map(ToString::to_string).unwrap_or_default();
@@ -185,6 +187,25 @@ impl Compute {
         .await?;
         crash::point("compute.interface.told");
         Ok(())
+    }
+
+    /// Detaches NICs whose ports were deleted, as Nova does on network's word. A server to which something else is being done
+    /// is looked at again after that: its nodes are reminded of each change.
+    pub(crate) async fn let_go_of(&self, lost: Vec<(Server, PortId)>) {
+        for (server, port) in lost.into_iter().filter(|(server, _)| server.open().is_none() && server.deleting_at.is_none()) {
+            let (patience, id) = (self.patience, server.id.clone());
+            let change = move |tx: &mut Tx, server: &mut Server| {
+                let actor = Actor::system("compute");
+                let ask = Ask::Detach(InterfaceAsk { port_id: port.clone(), is_lost: true });
+                server.change_nics();
+                server.operation = Some(Operation::begin(ask, Stage::Unplugging, &actor, &patience));
+                instance_action::begin(tx, &actor, server, Action::DetachInterface, None)
+            };
+            match self.change(&server, "server.interface.lost", change).await {
+                Ok(_) | Err(Error::Store(store::Error::Conflict)) => {}
+                Err(error) => tracing::warn!(server = %id, %error, "a NIC without a port is detached at the next look"),
+            }
+        }
     }
 
     /// Gives the port back, as it was before, and forgets the NIC.

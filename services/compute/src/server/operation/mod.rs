@@ -23,6 +23,7 @@ pub(crate) mod build;
 pub(crate) mod interface;
 mod power;
 mod reboot;
+mod rebuild;
 mod rescue;
 pub(crate) mod resize;
 pub(crate) mod table;
@@ -37,7 +38,7 @@ use store::Actor;
 use types::{ImageId, NodeId, OperationId, Timestamp};
 use work::Step;
 
-pub(crate) use ask::{Ask, ImageAsk, InterfaceAsk, Kept, PowerAsk, RebootAsk, RescueAsk, ResizeAsk, Snapshot};
+pub(crate) use ask::{Ask, ImageAsk, InterfaceAsk, Kept, PowerAsk, RebootAsk, RebuildAsk, RescueAsk, ResizeAsk, Snapshot};
 
 use super::{
     Server,
@@ -56,6 +57,7 @@ words! {
     Pause = "pause",
     Unpause = "unpause",
     Reboot = "reboot",
+    Rebuild = "rebuild",
     Rescue = "rescue",
     Resize = "resize",
     CreateImage = "create_image",
@@ -149,6 +151,8 @@ pub(crate) struct Told {
     pub rescue: Option<ImageId>,
     /// Keep a copy of the disk, or go back to it.
     pub kept: Option<KeptDisk>,
+    /// Its root may be missing: it is made anew.
+    pub makes_root: bool,
 }
 
 /// An operation as its row has it.
@@ -212,6 +216,9 @@ pub(crate) trait Course: Sync {
         &[]
     }
 
+    /// Changes what is wanted when a report has brought it to this stage.
+    fn enter(&self, _stage: Stage, _server: &mut Server) {}
+
     /// Changes what is wanted when it is done.
     fn conclude(&self, _operation: &Operation, _server: &mut Server) {}
 
@@ -239,6 +246,7 @@ pub(crate) fn course(kind: Kind) -> &'static dyn Course {
         Kind::Pause => &power::PAUSE,
         Kind::Unpause => &power::UNPAUSE,
         Kind::Reboot => &reboot::Reboot,
+        Kind::Rebuild => &rebuild::Rebuild,
         Kind::Rescue => &rescue::Rescue,
         Kind::Resize => &resize::Resize,
         Kind::CreateImage => &CreateImage,
@@ -295,6 +303,7 @@ impl Operation {
         match (&self.ask, self.stage) {
             (Ask::CreateImage(ask), Stage::Copying | Stage::Copied | Stage::Uploading) => told.image = Some(ask.image.id.clone()),
             (Ask::Rescue(ask), Stage::Told | Stage::Rescued) => told.rescue = Some(ask.image_id.clone()),
+            (Ask::Rebuild(_), Stage::Told) => told.makes_root = true,
             (Ask::Resize(_), _) => told.kept = self.kept(),
             _ => {}
         }

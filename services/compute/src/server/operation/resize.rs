@@ -40,7 +40,7 @@ use crate::{
     server::{
         FaultNote, Server, claim,
         place::{no_valid_host, resources},
-        schedule::Placed,
+        schedule::{Placed, Reason},
         state::{Power, Reboot, UnderWay},
     },
 };
@@ -230,14 +230,17 @@ impl Compute {
         let home = nodes.iter().find(|node| node.id == *from);
         let can = |node: Option<&NodeFacts>, feature| node.is_some_and(|node: &NodeFacts| node.can(feature));
         let may_move = can(home, Feature::MoveDisk);
-        let not_on: Vec<NodeId> = nodes
+        let not_on: Vec<(NodeId, Reason)> = nodes
             .iter()
-            .filter(|node| node.id == *from || !may_move || !node.can(Feature::MoveDisk))
-            .map(|node| node.id.clone())
+            .filter_map(|node| match node {
+                home if home.id == *from => Some((home.id.clone(), Reason::IsItsOwn)),
+                other if !may_move || !other.can(Feature::MoveDisk) => Some((other.id.clone(), Reason::MovesNoDisks)),
+                _ => None,
+            })
             .collect();
         let wish = Server { flavor: ask.to.size.clone(), wanted_host: ask.host.clone(), ..server.clone() };
         let needs = resources(&wish);
-        let refused = match self.allocate(&wish, needs.clone(), &not_on).await? {
+        let mut refused = match self.allocate(&wish, needs.clone(), &not_on).await? {
             Placed::On(place) => return Ok(Ok(Place { node: place.node, host: place.host })),
             Placed::NotYet => return Ok(Err(None)),
             Placed::Nowhere(refused) => refused,
@@ -245,8 +248,13 @@ impl Compute {
         if let Some(home) = home.filter(|home| !ask.must_move && home.can(Feature::KeepDisk)) {
             let (consumer, provider) = (AllocationConsumer::new(server.id.as_str()), ProviderId::new(from.as_str()));
             let claimed = self.placement.claim(&consumer, &provider, &needs, &server.project_id, &server.user_id).await?;
-            if claimed == Room::Held {
-                return Ok(Ok(Place { node: home.id.clone(), host: home.hostname.clone() }));
+            match claimed {
+                Room::Held => return Ok(Ok(Place { node: home.id.clone(), host: home.hostname.clone() })),
+                Room::Full(classes) => {
+                    let class = classes.first().cloned().unwrap_or_else(|| "room".to_owned());
+                    let needs = needs.get(&class).copied().unwrap_or_default();
+                    refused.note_instead(&home.hostname, Reason::Lacks { class, needs, free: 0 });
+                }
             }
         }
         Ok(Err(Some(no_valid_host(&wish, &refused))))

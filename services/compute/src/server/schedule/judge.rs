@@ -20,8 +20,11 @@ pub(super) fn judge<'a>(sought: &Sought, node: &NodeFacts, capacity: Option<&'a 
     if node.disabled && !server.host_is_forced {
         return Err(Reason::IsDisabled);
     }
-    if server.tried.contains(&node.id) || sought.not_on.contains(&node.id) {
+    if server.tried.contains(&node.id) {
         return Err(Reason::FailedBefore);
+    }
+    if let Some((_, reason)) = sought.not_on.iter().find(|(id, _)| *id == node.id) {
+        return Err(reason.clone());
     }
     let arch = node.hello.as_ref().map(|hello| hello.cpu_arch.as_str()).filter(|arch| !arch.is_empty());
     if let (Some(wanted), Some(arch)) = (&server.image.arch, arch)
@@ -40,7 +43,7 @@ pub(super) fn judge<'a>(sought: &Sought, node: &NodeFacts, capacity: Option<&'a 
 }
 
 /// Images name architectures in more than one way.
-fn same_architecture(a: &str, b: &str) -> bool {
+pub(crate) fn same_architecture(a: &str, b: &str) -> bool {
     let canonical = |arch: &str| match arch.to_ascii_lowercase().as_str() {
         "amd64" | "x86-64" | "x86_64" => "x86_64".to_owned(),
         "arm64" | "aarch64" => "aarch64".to_owned(),

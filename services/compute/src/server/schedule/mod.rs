@@ -11,6 +11,7 @@ use types::{AllocationConsumer, NodeId, ProviderId};
 use super::Server;
 
 pub(crate) use hosts::Hosts;
+pub(crate) use judge::same_architecture;
 pub(crate) use refused::{Reason, Refused};
 
 /// A host that fits, best first in the list.
@@ -27,8 +28,8 @@ pub(crate) struct Sought<'a> {
     pub needs: Resources,
     /// Whose allocation it becomes.
     pub consumer: AllocationConsumer,
-    /// Hosts that are out of the question, beside those where it was tried.
-    pub not_on: &'a [NodeId],
+    /// Hosts that are out of the question, beside those where it was tried, and why.
+    pub not_on: &'a [(NodeId, Reason)],
 }
 
 /// How a search for room ended.

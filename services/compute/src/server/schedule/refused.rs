@@ -8,9 +8,16 @@ pub(crate) enum Reason {
     IsDisabled,
     NotTheHostAskedFor,
     FailedBefore,
+    /// It runs there, and is to leave.
+    IsItsOwn,
+    MovesNoDisks,
     OtherArchitecture(String),
     NotKnownToPlacement,
-    Lacks { class: String, needs: i64, free: i64 },
+    Lacks {
+        class: String,
+        needs: i64,
+        free: i64,
+    },
 }
 
 /// What each host that does not do is refused for.
@@ -20,6 +27,12 @@ pub(crate) struct Refused(Vec<(String, Reason)>);
 impl Refused {
     pub(crate) fn note(&mut self, host: &str, reason: Reason) {
         self.0.push((host.to_owned(), reason));
+    }
+
+    /// Something else is known of this host by now.
+    pub(crate) fn note_instead(&mut self, host: &str, reason: Reason) {
+        self.0.retain(|(known, _)| known != host);
+        self.note(host, reason);
     }
 
     /// For the tenant: how many hosts for which reason, and none by name.
@@ -58,6 +71,8 @@ impl Reason {
             Self::IsDisabled => "is disabled".to_owned(),
             Self::NotTheHostAskedFor => "is not the one asked for".to_owned(),
             Self::FailedBefore => "failed to build it before".to_owned(),
+            Self::IsItsOwn => "is the one on which it is".to_owned(),
+            Self::MovesNoDisks => "is of a version that moves no disks".to_owned(),
             Self::OtherArchitecture(_) => "is of another architecture than the image".to_owned(),
             Self::NotKnownToPlacement => "is not ready yet".to_owned(),
             Self::Lacks { class, needs, .. } => format!("lacks {class} (needs {needs})"),
