@@ -25,6 +25,7 @@ use ovn::{
 use placement::Placement;
 use store::{Migrations, Store};
 use tokio::net::TcpListener;
+use volume::BlockStorage;
 
 pub use database::open as open_store;
 
@@ -37,13 +38,14 @@ use crate::{
 };
 
 /// What every room is made of, in the order in which their tables are made.
-fn plans() -> [Plan; 6] {
+fn plans() -> [Plan; 7] {
     [
         identity::ROOM.plan(),
         image::ROOM.plan(),
         placement::ROOM.plan(),
         network::ROOM.plan(),
         compute::ROOM.plan(),
+        volume::ROOM.plan(),
         operator::ROOM.plan(),
     ]
 }
@@ -73,6 +75,7 @@ struct Rooms {
     fleet: Arc<Fleet>,
     network: Arc<Network>,
     compute: Arc<Compute>,
+    volume: Arc<BlockStorage>,
     policies: InForce,
     /// Where the work of the lead stands, while this controller has it.
     board: work::Board,
@@ -95,17 +98,21 @@ impl Rooms {
             nodes: fleet.clone(),
         };
         let compute = Compute::new(store.clone(), neighbours);
-        Ok(Self { store, identity, image, placement, fleet, network, compute, policies, board: work::Board::default() })
+        let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
+        let volume = BlockStorage::new(store.clone(), neighbours, policies.clone());
+        Ok(Self { store, identity, image, placement, fleet, network, compute, volume, policies, board: work::Board::default() })
     }
 
     fn door(&self, config: &Config, metrics: Option<Box<dyn Fn() -> String + Send + Sync>>) -> anyhow::Result<Door> {
-        let audits: Vec<Arc<dyn Audit>> = vec![self.image.clone(), self.network.clone(), self.compute.clone()];
+        let audits: Vec<Arc<dyn Audit>> =
+            vec![self.image.clone(), self.network.clone(), self.compute.clone(), self.volume.clone()];
         let services = vec![
             self.identity.service(),
             self.image.service(),
             self.placement.service(),
             self.network.service(),
             self.compute.service(),
+            self.volume.service(),
             operator::service(Operator {
                 store: self.store.clone(),
                 fleet: self.fleet.clone(),
@@ -132,6 +139,8 @@ impl Rooms {
             nodes: fleet.clone(),
         };
         let compute = self.compute.led(store.clone(), neighbours);
+        let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
+        let volume = self.volume.led(store.clone(), neighbours);
         Self {
             store,
             identity,
@@ -140,19 +149,20 @@ impl Rooms {
             fleet,
             network,
             compute,
+            volume,
             policies: self.policies.clone(),
             board: self.board.clone(),
         }
     }
 
     fn node_neighbours(&self) -> NodeNeighbours {
-        let compute = self.compute.clone();
+        let (compute, volume) = (self.compute.clone(), self.volume.clone());
         NodeNeighbours {
-            desired: vec![compute.clone()],
-            observed: vec![compute.clone()],
-            images: vec![compute.clone()],
+            desired: vec![compute.clone(), volume.clone()],
+            observed: vec![compute.clone(), volume.clone()],
+            images: vec![compute.clone(), volume.clone()],
             snapshots: compute.clone(),
-            volume_copies: compute.clone(),
+            volume_copies: volume,
             passwords: compute,
         }
     }
@@ -160,7 +170,8 @@ impl Rooms {
     /// What must be there before anybody can log in, found or made.
     async fn bootstrap(&self, home: &Home, config: &Config) -> anyhow::Result<()> {
         bootstrap_identity(&self.identity, home, config).await?;
-        self.compute.ensure_standard_flavors().await.context("make the first flavors")
+        self.compute.ensure_standard_flavors().await.context("make the first flavors")?;
+        self.volume.ensure_default_type().await.context("make the first volume type")
     }
 }
 

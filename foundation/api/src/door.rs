@@ -15,7 +15,7 @@ use types::Microversion;
 use crate::{
     Access, Cx, Fault, FaultStyle, Limits, Query, Reply, RequestBody, Response, Route, Service,
     limits::{LONGEST_TARGET, Under, no_place},
-    path::as_routed,
+    path::{as_routed, without_project},
     refusals::Refusals,
     reply::{json, json_bytes, respond},
 };
@@ -237,7 +237,8 @@ impl Door {
                 version
             }
         };
-        let Ok(found) = room.router.at(&rest) else {
+        let (project, routed) = without_project(room.service.faults, &rest);
+        let Ok(found) = room.router.at(&routed) else {
             // Who is not known learns nothing about what is there.
             return Err(Fault::not_found("The resource could not be found."));
         };
@@ -253,6 +254,11 @@ impl Door {
             self.see_caller(room, &rest, parts, seen).await?;
         }
         let caller = seen.caller.clone();
+        let is_his =
+            |project: &str| caller.as_ref().and_then(|caller| caller.project_id()).is_some_and(|own| own.as_str() == project);
+        if project.is_some_and(|project| !is_his(project)) {
+            return Err(Fault::bad_request("Malformed request url: it names another project than the token."));
+        }
         let enforcer = self.policies.now();
         let params: Vec<(String, String)> = found.params.iter().map(|(name, value)| (name.to_owned(), decode(value))).collect();
         // Swift reads names itself, and has a status of its own for those that cannot be.

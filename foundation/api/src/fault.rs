@@ -143,8 +143,10 @@ impl From<store::Error> for Fault {
 pub enum FaultStyle {
     /// `{"error": {"code": 404, "title": "Not Found", "message": "…"}}`
     Keystone,
-    /// `{"itemNotFound": {"code": 404, "message": "…"}}`; Cinder's too.
+    /// `{"itemNotFound": {"code": 404, "message": "…"}}`
     Nova,
+    /// The same; the project may be a part of the path.
+    Cinder,
     /// A small page of HTML, as webob makes it.
     Glance,
     /// `<html><h1>Not Found</h1><p>…</p></html>`
@@ -163,7 +165,7 @@ impl FaultStyle {
         let kind = fault.kind.as_deref();
         let body = match self {
             Self::Keystone => json!({"error": {"code": code, "message": message, "title": title}}),
-            Self::Nova => json!({nova_name(fault.status): {"code": code, "message": message}}),
+            Self::Nova | Self::Cinder => json!({nova_name(fault.status): {"code": code, "message": message}}),
             Self::Neutron => {
                 json!({"NeutronError": {"type": kind.unwrap_or_else(|| neutron_type(fault.status)), "message": message, "detail": ""}})
             }

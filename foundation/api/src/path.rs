@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How a path is read before it is looked up in the route table: each service as its original does.
 
+use std::borrow::Cow;
+
 use crate::FaultStyle;
 
 /// The path, below the service's prefix, that the table knows.
@@ -21,9 +23,41 @@ pub(crate) fn as_routed(style: FaultStyle, path: &str) -> &str {
     }
 }
 
+/// The project that a path of Cinder names after the version, and the path without it: clients of old write it there.
+pub(crate) fn without_project(style: FaultStyle, path: &str) -> (Option<&str>, Cow<'_, str>) {
+    let named = || {
+        let (project, rest) = path.strip_prefix("/v3/")?.split_once('/')?;
+        let is_project = !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_project.then_some((project, rest))
+    };
+    match (style == FaultStyle::Cinder).then(named).flatten() {
+        Some((project, rest)) => (Some(project), Cow::Owned(format!("/v3/{rest}"))),
+        None => (None, Cow::Borrowed(path)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_in_a_path_of_cinder_is_taken_out_of_it() {
+        let project = "0123456789abcdef0123456789abcdef";
+        for (style, written, named, read) in [
+            (FaultStyle::Cinder, "/v3/0123456789abcdef0123456789abcdef/volumes/1", Some(project), "/v3/volumes/1"),
+            (
+                FaultStyle::Cinder,
+                "/v3/volumes/0123456789abcdef0123456789abcdef",
+                None,
+                "/v3/volumes/0123456789abcdef0123456789abcdef",
+            ),
+            (FaultStyle::Cinder, "/v3/0123456789abcdef0123456789abcdef", None, "/v3/0123456789abcdef0123456789abcdef"),
+            (FaultStyle::Cinder, "/v3//volumes", None, "/v3//volumes"),
+            (FaultStyle::Nova, "/v3/abc/volumes", None, "/v3/abc/volumes"),
+        ] {
+            assert_eq!(without_project(style, written), (named, read.into()), "{written}");
+        }
+    }
 
     #[test]
     fn each_service_reads_the_ends_of_paths_as_its_original() {

@@ -2,9 +2,9 @@
 //! The house's ids as parameters and columns: `params![server.id]`, `row.get::<ServerId>(0)`.
 
 use types::{
-    AllocationConsumer, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId, ImageId, NetworkId,
-    NodeId, OperationId, PortId, ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId,
-    ServiceId, SubnetId, UserId,
+    AllocationConsumer, AttachmentId, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId, ImageId,
+    NetworkId, NodeId, OperationId, PortId, ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId,
+    ServerId, ServiceId, SnapshotId, SubnetId, UserId, VolumeId,
 };
 
 use crate::{FromValue, Value, ValueRef};
@@ -28,6 +28,7 @@ macro_rules! ids {
 
 ids!(
     AllocationConsumer,
+    AttachmentId,
     CredentialId,
     DatabaseId,
     DomainId,
@@ -48,6 +49,8 @@ ids!(
     SecurityGroupRuleId,
     ServerId,
     ServiceId,
+    SnapshotId,
     SubnetId,
     UserId,
+    VolumeId,
 );

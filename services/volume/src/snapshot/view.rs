@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Snapshots as the API shows them.
+
+use access::{Policy, Target};
+use api::{Cx, Shown, attributes};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+use types::Microversion;
+
+use super::Snapshot;
+use crate::{policy, versions::v, volume::state::Life};
+
+/// A snapshot in the eyes of a request.
+pub(super) struct View<'a> {
+    pub cx: &'a Cx,
+    pub snapshot: &'a Snapshot,
+    pub is_brief: bool,
+}
+
+impl Shown for View<'_> {
+    fn version(&self) -> Microversion {
+        self.cx.version
+    }
+
+    fn may(&self, policy: &'static Policy) -> bool {
+        self.cx.may(policy, &Target::in_project(&self.snapshot.project_id))
+    }
+}
+
+attributes! {
+    /// What a list tells of a snapshot.
+    BRIEF, fn briefly(it: &View<'_>);
+    "id" => it.snapshot.id,
+    "name" => it.snapshot.name,
+    "description" => it.snapshot.description,
+    "created_at" => it.snapshot.created_at.naive_micros(),
+    "updated_at" => it.snapshot.updated_at.map(types::Timestamp::naive_micros),
+    "size" => it.snapshot.size,
+    "status" => it.snapshot.status,
+    "volume_id" => it.snapshot.volume_id,
+    "metadata" => it.snapshot.metadata,
+    "group_snapshot_id" since(v(14)) => Value::Null,
+    "user_id" since(v(41)) => it.snapshot.user_id,
+    "consumes_quota" since(v(65)) => true,
+}
+
+attributes! {
+    /// What one sees beside that of a single one, and in a list with details.
+    FULL, fn fully(it: &View<'_>);
+    "os-extended-snapshot-attributes:progress" by(policy::SNAPSHOT_EXTENDED) => if it.snapshot.life == Life::There { "100%" } else { "0%" },
+    "os-extended-snapshot-attributes:project_id" by(policy::SNAPSHOT_EXTENDED) => it.snapshot.project_id,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        briefly(self, &mut map)?;
+        if !self.is_brief {
+            fully(self, &mut map)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/types/{id}/extra_specs`: notes of the operator on a type. They are kept and shown; there is one kind of store, so none of
+//! them chooses anything, but for `multiattach`, which no volume here can meet.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use access::Target;
+use api::{Cx, Fault, Reply, Routes};
+use http::StatusCode;
+use serde_json::json;
+
+use crate::{
+    BlockStorage,
+    error::Error,
+    input::{Read, body, document, merged},
+    policy,
+};
+
+const SPECS: &str = "/v3/types/{id}/extra_specs";
+const SPEC: &str = "/v3/types/{id}/extra_specs/{key}";
+
+pub(super) fn routes() -> Routes<BlockStorage> {
+    Routes::new()
+        .get(SPECS, &policy::TYPE_SPECS_INDEX, list)
+        .asking(&[&policy::TYPE_ALL_SPECS])
+        .post(SPECS, &policy::TYPE_SPECS_CREATE, create)
+        .get(SPEC, &policy::TYPE_SPECS_SHOW, show)
+        .asking(&[&policy::TYPE_ALL_SPECS])
+        .put(SPEC, &policy::TYPE_SPECS_UPDATE, update)
+        .delete(SPEC, &policy::TYPE_SPECS_DELETE, delete)
+}
+
+/// Keys that Cinder can write into a path.
+pub(super) fn check(specs: &BTreeMap<String, String>) -> Read<()> {
+    let is_plain = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.: ".contains(&byte));
+    match specs.keys().find(|key| !is_plain(key)) {
+        None => Ok(()),
+        Some(key) => Err(Fault::bad_request(format!(
+            "Key names can only contain alphanumeric characters, underscores, periods, colons and hyphens; '{key}' does not."
+        ))),
+    }
+}
+
+/// What of them this caller may know.
+fn seen(cx: &Cx, specs: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if cx.may(&policy::TYPE_ALL_SPECS, &Target::new()) {
+        return specs;
+    }
+    specs.into_iter().filter(|(key, _)| super::api::is_for_everybody(key)).collect()
+}
+
+async fn list(room: Arc<BlockStorage>, cx: Cx) -> Reply {
+    let specs = room.kind(&cx).await?.extra_specs;
+    api::json(StatusCode::OK, &json!({"extra_specs": seen(&cx, specs)}))
+}
+
+async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {
+    let (kind, key) = (room.kind(&cx).await?, cx.param("key"));
+    let specs = seen(&cx, kind.extra_specs);
+    let missing = || Fault::not_found(format!("Volume Type {} has no extra specs with key {key}.", kind.id));
+    let value = specs.get(key).ok_or_else(missing)?;
+    api::json(StatusCode::OK, &json!({key: value}))
+}
+
+async fn create(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
+    let more = document(&mut cx, "extra_specs").await?.into_texts()?;
+    check(&more)?;
+    let all = merged("extra_specs", room.kind(&cx).await?.extra_specs, more.clone())?;
+    room.change_kind(&cx, move |mut kind| {
+        kind.extra_specs.clone_from(&all);
+        Ok(kind)
+    })
+    .await?;
+    api::json(StatusCode::OK, &json!({"extra_specs": more}))
+}
+
+async fn update(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
+    let item = body(&mut cx).await?.into_texts()?;
+    if item.len() != 1 || !item.contains_key(cx.param("key")) {
+        return Err(Fault::bad_request("Request body and URI mismatch: the body holds the one item that the path names."));
+    }
+    check(&item)?;
+    let all = merged("extra_specs", room.kind(&cx).await?.extra_specs, item.clone())?;
+    room.change_kind(&cx, move |mut kind| {
+        kind.extra_specs.clone_from(&all);
+        Ok(kind)
+    })
+    .await?;
+    api::json(StatusCode::OK, &item)
+}
+
+async fn delete(room: Arc<BlockStorage>, cx: Cx) -> Reply {
+    let key = cx.param("key").to_owned();
+    room.change_kind(&cx, move |mut kind| match kind.extra_specs.remove(&key) {
+        Some(_) => Ok(kind),
+        None => Err(Error::not_found(format!("Volume Type {} has no extra specs with key {key}.", kind.id))),
+    })
+    .await?;
+    Ok(api::empty(StatusCode::ACCEPTED))
+}
