@@ -151,6 +151,12 @@ impl Cx {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Whether a body comes whose length nobody announced, as it can over HTTP/2 without a header that says so.
+    pub fn is_streamed(&self) -> bool {
+        use hyper::body::Body as _;
+        self.body.as_ref().is_some_and(|body| !body.is_end_stream())
+    }
+
     /// The whole body, up to the route's limit. May be called again.
     pub async fn bytes(&mut self) -> Result<Bytes, Fault> {
         if let Some(bytes) = &self.read_body {

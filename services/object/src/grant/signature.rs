@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Addresses that an owner has signed with a key of his account or container, good for one method, until one time, for one
+//! object or all whose names begin so: Swift's TempURL.
+
+use base64::Engine;
+use hmac::{Hmac, KeyInit, Mac};
+use http::Method;
+use sha2::{Sha256, Sha512};
+use types::Timestamp;
+
+use crate::place::Place;
+
+/// What was signed, and by whose key: others' words in the address are not asked any more.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    account: String,
+    /// The container whose key it is; none for the account's.
+    container: Option<String>,
+    covers: Covers,
+    may_write: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum Covers {
+    Object { container: String, object: String },
+    Prefix { container: String, prefix: String },
+}
+
+/// What the query of an address says of its signature.
+pub struct Words<'a> {
+    pub signature: &'a str,
+    pub expires: &'a str,
+    pub prefix: Option<&'a str>,
+}
+
+/// A key that the owner has set, and of which container; none for the account.
+pub struct Key {
+    pub secret: String,
+    pub container: Option<String>,
+}
+
+impl Signature {
+    /// None if the address is not signed by any of these keys, for what is done, or no more. `base` is what stands before the
+    /// account in the address, as whoever signed may have seen it.
+    pub fn check(words: &Words<'_>, method: &Method, place: &Place, bases: &[&str], keys: &[Key]) -> Option<Self> {
+        let expires = words.expires.parse::<i64>().ok().or_else(|| Timestamp::parse(words.expires).map(Timestamp::seconds))?;
+        if expires <= Timestamp::now().seconds() {
+            return None;
+        }
+        let covers = match words.prefix {
+            Some(prefix) if !place.object.starts_with(prefix) => return None,
+            Some(prefix) => Covers::Prefix { container: place.container.clone(), prefix: prefix.to_owned() },
+            None => Covers::Object { container: place.container.clone(), object: place.object.clone() },
+        };
+        for key in keys {
+            for base in bases {
+                let (scope, last) = match words.prefix {
+                    Some(prefix) => ("prefix:", prefix),
+                    None => ("", place.object.as_str()),
+                };
+                let path = format!("{scope}{base}{}/{}/{last}", place.account, place.container);
+                for allowed in methods(method) {
+                    let signed = format!("{allowed}\n{expires}\n{path}");
+                    if is_signed(words.signature, key.secret.as_bytes(), signed.as_bytes()) {
+                        let may_write = !matches!(*method, Method::GET | Method::HEAD);
+                        let (account, container) = (place.account.clone(), key.container.clone());
+                        return Some(Self { account, container, covers, may_write });
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// The parts of a large object are read by it, too, as far as its key reaches.
+    pub fn covers_reading(&self, place: &Place) -> bool {
+        !self.may_write
+            && place.account == self.account
+            && self.container.as_ref().is_none_or(|container| *container == place.container)
+    }
+
+    pub fn covers_writing(&self, place: &Place) -> bool {
+        self.may_write
+            && place.account == self.account
+            && match &self.covers {
+                Covers::Object { container, object } => *container == place.container && *object == place.object,
+                Covers::Prefix { container, prefix } => *container == place.container && place.object.starts_with(prefix),
+            }
+    }
+}
+
+/// The methods whose signature is good for this one: whoever may read or write may look whether it is there.
+fn methods(method: &Method) -> &'static [&'static str] {
+    match *method {
+        Method::GET => &["GET"],
+        Method::HEAD => &["HEAD", "GET", "PUT"],
+        Method::PUT => &["PUT"],
+        Method::POST => &["POST", "PUT"],
+        Method::DELETE => &["DELETE"],
+        _ => &[],
+    }
+}
+
+/// In hexadecimal digits, whose number tells the algorithm, or `sha512:` and base64.
+fn is_signed(signature: &str, key: &[u8], message: &[u8]) -> bool {
+    let (algorithm, digest) = match signature.split_once(':') {
+        Some((algorithm, digits)) => {
+            let digits = digits.replace('-', "+").replace('_', "/");
+            let engine = base64::engine::general_purpose::STANDARD_NO_PAD;
+            (algorithm, engine.decode(digits.trim_end_matches('=')).unwrap_or_default())
+        }
+        None => match signature.len() {
+            64 => ("sha256", hex::decode(signature).unwrap_or_default()),
+            128 => ("sha512", hex::decode(signature).unwrap_or_default()),
+            _ => return false,
+        },
+    };
+    match algorithm {
+        "sha256" => Hmac::<Sha256>::new_from_slice(key).is_ok_and(|mac| mac.chain_update(message).verify_slice(&digest).is_ok()),
+        "sha512" => Hmac::<Sha512>::new_from_slice(key).is_ok_and(|mac| mac.chain_update(message).verify_slice(&digest).is_ok()),
+        _ => false,
+    }
+}

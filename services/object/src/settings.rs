@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the operator decides.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name of this controller among several: what it had on its way in when it died is its own next start's to give up.
+    pub keeper: String,
+    /// For how long data stays that nothing holds any more, for those who were about to read it.
+    pub grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { keeper: "controller".into(), grace: Duration::from_secs(10) }
+    }
+}
