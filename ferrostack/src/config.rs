@@ -6,6 +6,7 @@ mod database;
 mod events;
 mod image;
 mod limits;
+mod objects;
 
 use std::{
     collections::BTreeMap,
@@ -32,6 +33,7 @@ pub struct Config {
     pub fleet: Fleet,
     pub network: Network,
     pub image: image::Image,
+    pub objects: objects::Objects,
     pub node: Node,
     pub limits: limits::Limits,
     pub log: Log,
@@ -295,6 +297,7 @@ impl Config {
         }
         self.events.check()?;
         self.image.check()?;
+        self.objects.check()?;
         self.limits.check()?;
         for (name, range) in &self.network.physical_networks {
             if range.first_vlan < 1 || range.last_vlan > 4094 || range.first_vlan > range.last_vlan {
@@ -352,6 +355,11 @@ mod tests {
             ("[[image.stores]]\nid = \"a\"\npath = \"images\"", "path is absolute"),
             ("[[image.stores]]\nid = \"a,b\"\npath = \"/images\"", "cannot be used"),
             ("[[image.stores]]\nid = \"a\"", "either a path or s3"),
+            ("[objects]\npath = \"objects\"", "path is absolute"),
+            (
+                "[objects.s3]\nendpoint = \"https://s3\"\nbucket = \"b\"\naccess_key = \"a\"\nsecret_key_file = \"/s\"",
+                "a prefix of its own",
+            ),
             (
                 "[[image.stores]]\nid = \"a\"\n[image.stores.s3]\nendpoint = \"https://s3\"\nbucket = \"b\"\nprefix = \"x\"\n\
                  access_key = \"k\"\nsecret_key_file = \"/k\"",

@@ -16,6 +16,7 @@ use fleet::{Fleet, FleetConfig};
 use identity::{Bootstrap, CATALOG, Identity};
 use image::Image;
 use network::Network;
+use object::Objects;
 use ovn::{
     daemons::{Layout, Listen, Supervisor, admit_hosts},
     northbound::Northbound,
@@ -38,7 +39,7 @@ use crate::{
 };
 
 /// What every room is made of, in the order in which their tables are made.
-fn plans() -> [Plan; 7] {
+fn plans() -> [Plan; 8] {
     [
         identity::ROOM.plan(),
         image::ROOM.plan(),
@@ -46,6 +47,7 @@ fn plans() -> [Plan; 7] {
         network::ROOM.plan(),
         compute::ROOM.plan(),
         volume::ROOM.plan(),
+        object::ROOM.plan(),
         operator::ROOM.plan(),
     ]
 }
@@ -76,6 +78,7 @@ struct Rooms {
     network: Arc<Network>,
     compute: Arc<Compute>,
     volume: Arc<BlockStorage>,
+    objects: Arc<Objects>,
     policies: InForce,
     /// Where the work of the lead stands, while this controller has it.
     board: work::Board,
@@ -100,12 +103,14 @@ impl Rooms {
         let compute = Compute::new(store.clone(), neighbours);
         let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
         let volume = BlockStorage::new(store.clone(), neighbours, policies.clone());
-        Ok(Self { store, identity, image, placement, fleet, network, compute, volume, policies, board: work::Board::default() })
+        let objects = Arc::new(open_objects(home, config, store.clone()).await?);
+        let board = work::Board::default();
+        Ok(Self { store, identity, image, placement, fleet, network, compute, volume, objects, policies, board })
     }
 
     fn door(&self, config: &Config, metrics: Option<Box<dyn Fn() -> String + Send + Sync>>) -> anyhow::Result<Door> {
         let audits: Vec<Arc<dyn Audit>> =
-            vec![self.image.clone(), self.network.clone(), self.compute.clone(), self.volume.clone()];
+            vec![self.image.clone(), self.network.clone(), self.compute.clone(), self.volume.clone(), self.objects.clone()];
         let services = vec![
             self.identity.service(),
             self.image.service(),
@@ -113,6 +118,7 @@ impl Rooms {
             self.network.service(),
             self.compute.service(),
             self.volume.service(),
+            self.objects.service(),
             operator::service(Operator {
                 store: self.store.clone(),
                 fleet: self.fleet.clone(),
@@ -141,6 +147,7 @@ impl Rooms {
         let compute = self.compute.led(store.clone(), neighbours);
         let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
         let volume = self.volume.led(store.clone(), neighbours);
+        let objects = Arc::new(self.objects.led(store.clone()));
         Self {
             store,
             identity,
@@ -150,6 +157,7 @@ impl Rooms {
             network,
             compute,
             volume,
+            objects,
             policies: self.policies.clone(),
             board: self.board.clone(),
         }
@@ -189,6 +197,11 @@ async fn open_image(home: &Home, config: &Config, store: Store) -> anyhow::Resul
             Ok(Image::open_beside_others(store, settings).await?)
         }
     }
+}
+
+async fn open_objects(home: &Home, config: &Config, store: Store) -> anyhow::Result<Objects> {
+    let settings = object::Settings { keeper: lead::controller(config).name, ..object::Settings::default() };
+    Objects::open(store, config.objects.data(home)?, settings).await.context("open the objects")
 }
 
 pub fn token_keys(home: &Home) -> anyhow::Result<KeyRepository> {

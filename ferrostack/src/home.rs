@@ -81,6 +81,10 @@ impl Home {
         self.state.join("images")
     }
 
+    pub fn objects(&self) -> PathBuf {
+        self.state.join("objects")
+    }
+
     pub fn node(&self) -> PathBuf {
         self.state.join("node")
     }

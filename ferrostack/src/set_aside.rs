@@ -30,8 +30,17 @@ impl Arguments {
 
 /// What makes no sense without the database. Machines stay where they are: those that run go on running, and the new cloud
 /// lists them as strays.
-const LEFT: &[&str] =
-    &["ferrostack.db", "ferrostack.db-wal", "ferrostack.db-shm", "database.json", "secrets", "fleet", "images", "node/identity"];
+const LEFT: &[&str] = &[
+    "ferrostack.db",
+    "ferrostack.db-wal",
+    "ferrostack.db-shm",
+    "database.json",
+    "secrets",
+    "fleet",
+    "images",
+    "objects",
+    "node/identity",
+];
 
 pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
     for role in ["controller", "node"] {

@@ -238,6 +238,13 @@ impl Bucket {
     }
 
     fn place(&self, scratch: PathBuf, largest: u64) -> anyhow::Result<InBucket> {
+        let host = self.endpoint.split("://").nth(1).unwrap_or_default().trim_end_matches('/');
+        let url = format!("s3://{host}/{}", self.bucket);
+        Ok(InBucket { bucket: self.client(largest)?, prefix: self.prefix.clone(), url, scratch })
+    }
+
+    /// Of this bucket, for bodies up to a size.
+    pub fn client(&self, largest: u64) -> anyhow::Result<s3::Bucket> {
         let secret = std::fs::read_to_string(&self.secret_key_file);
         let secret = secret.with_context(|| format!("read {}", self.secret_key_file.display()))?;
         let at = BucketAt {
@@ -258,10 +265,7 @@ impl Bucket {
             bytes: largest,
             ..web::Limits::default()
         };
-        let host = self.endpoint.split("://").nth(1).unwrap_or_default().trim_end_matches('/');
-        let url = format!("s3://{host}/{}", self.bucket);
-        let bucket = s3::Bucket::new(at, web::Client::new(web::Rules::everything(), limits))?;
-        Ok(InBucket { bucket, prefix: self.prefix.clone(), url, scratch })
+        Ok(s3::Bucket::new(at, web::Client::new(web::Rules::everything(), limits))?)
     }
 }
 

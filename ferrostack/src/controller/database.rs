@@ -26,8 +26,15 @@ use crate::{config::Config, home::Home};
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
 
 /// What shows that there was a cloud: each is made after the tables were.
-const TRACES: &[&str] =
-    &["database.json", "secrets/fernet-keys", "secrets/credential-keys", "fleet/authority", "images/file", "node/machines"];
+const TRACES: &[&str] = &[
+    "database.json",
+    "secrets/fernet-keys",
+    "secrets/credential-keys",
+    "fleet/authority",
+    "images/file",
+    "objects",
+    "node/machines",
+];
 
 pub async fn open(home: &Home, config: &Config) -> anyhow::Result<Store> {
     let url = config.database_url(home);

@@ -42,6 +42,7 @@ async fn work_while_ours(rooms: &Rooms, controller: &Controller, events: &Events
     let mut work = Tasks::new(rooms.board.clone());
     work.spawn(fleet::Fleet::clone(&led.fleet).lead(leading));
     led.image.spawn(&mut work);
+    led.objects.spawn(&mut work);
     led.network.spawn(&mut work);
     led.compute.spawn_reconcilers(&mut work);
     led.volume.spawn_reconcilers(&mut work);

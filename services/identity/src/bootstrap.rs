@@ -40,6 +40,12 @@ pub const CATALOG: &[CatalogEntry] = &[
     CatalogEntry { kind: "network", name: "neutron", description: "Network", path: "/network" },
     CatalogEntry { kind: "image", name: "glance", description: "Image", path: "/image" },
     CatalogEntry { kind: "placement", name: "placement", description: "Placement", path: "/placement" },
+    CatalogEntry {
+        kind: "object-store",
+        name: "swift",
+        description: "Object Store",
+        path: "/object-store/v1/AUTH_%(project_id)s",
+    },
 ];
 
 pub const REGION: &str = "RegionOne";

@@ -9,6 +9,7 @@ use contracts::{
     data::Piece,
 };
 use store::{Tx, params};
+use types::Timestamp;
 
 use super::table;
 use crate::{Error, Objects};
@@ -18,11 +19,11 @@ const PAGE: usize = 10_000;
 
 pub async fn audit(room: &Objects) -> Result<Vec<Finding>, Error> {
     let mut findings = room.store.list(counted_wrong).await?;
-    let mut after = None;
+    let (mut after, until) = (None, Timestamp::now());
     loop {
         // What comes in meanwhile lies there and is not known yet.
         let were_arriving = room.arriving.are_any();
-        let lying = room.data.survey(after, PAGE).await?;
+        let lying = room.data.survey(after, until, PAGE).await?;
         let last = lying.last().map(|piece| (piece.segment, piece.offset));
         let (from, whole) = (after, lying.len() < PAGE);
         let until = if whole { None } else { last };
@@ -132,7 +133,7 @@ pub async fn remove_stray(room: &Objects, stray: &Finding) -> Result<(), Refusal
     if known.iter().any(|(known, _)| known.segment == segment && known.offset == offset) {
         return Err(Refusal::conflict("An object has this data by now."));
     }
-    let lying = room.data.survey(before, 1).await?;
+    let lying = room.data.survey(before, Timestamp::now(), 1).await?;
     let there: Vec<Piece> =
         lying.into_iter().filter(|lying| lying.segment == piece.segment && lying.offset == piece.offset).collect();
     room.data.give_up(&there).await
