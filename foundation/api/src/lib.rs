@@ -44,4 +44,4 @@ pub use reply::{
     Body, Reply, RequestBody, Response, accepted, created, empty, json, json_bytes, no_content, respond, stream, text,
 };
 pub use routes::{Access, Handler, Route, Routes, Service};
-pub use serve::{Listener, serve};
+pub use serve::{Listener, Serves, serve};

@@ -7,6 +7,7 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bounds::{Full, Kept, PacedIo, Place, Places, Source, notice_dead_peers};
+use contracts::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::{Request, body::Incoming, service::service_fn};
@@ -51,8 +52,25 @@ impl Listener {
     }
 }
 
+/// What answers at an address.
+pub trait Serves: Send + Sync {
+    fn limits(&self) -> &Limits;
+
+    fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Response>;
+}
+
+impl Serves for Door {
+    fn limits(&self) -> &Limits {
+        Self::limits(self)
+    }
+
+    fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Response> {
+        Box::pin(Self::handle(self, request))
+    }
+}
+
 /// Serves until `stop` is ready, then lets the requests in flight end.
-pub async fn serve(listener: Listener, door: Arc<Door>, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: Listener, door: Arc<dyn Serves>, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let limits = *door.limits();
     let places = Places::new(limits.connections, limits.connections_per_address);
@@ -96,7 +114,7 @@ fn turn_away(stream: &TcpStream, full: Full, speaks_tls: bool) {
 struct Conversation {
     place: Arc<Place<Source>>,
     peer: Peer,
-    door: Arc<Door>,
+    door: Arc<dyn Serves>,
     limits: Limits,
 }
 
@@ -135,7 +153,7 @@ impl Conversation {
         let Self { place, peer, door, limits } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let (door, place) = (door.clone(), place.clone());
-            async move { Ok::<_, std::convert::Infallible>(answer(&door, &place, peer, request).await) }
+            async move { Ok::<_, std::convert::Infallible>(answer(&*door, &place, peer, request).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(LONGEST_HEAD as usize);
@@ -155,7 +173,7 @@ impl Conversation {
 }
 
 /// The connection is busy until the answer has gone.
-async fn answer(door: &Door, place: &Place<Source>, peer: Peer, request: Request<Incoming>) -> Response {
+async fn answer(door: &dyn Serves, place: &Place<Source>, peer: Peer, request: Request<Incoming>) -> Response {
     let Some(busy) = place.busy() else {
         let mut response = FaultStyle::Keystone.render(&no_place(Full::All, "", 0), "");
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -5,6 +5,7 @@
 //! network room implements; the binary plugs the two together. A trait is written for the neighbour that
 //! uses it, says no more than that neighbour needs, and speaks plain types.
 
+pub mod access_keys;
 pub mod audit;
 pub mod caller;
 pub mod data;
@@ -12,6 +13,7 @@ pub mod images;
 pub mod join;
 pub mod node;
 pub mod nodes;
+pub mod objects;
 pub mod placement;
 pub mod ports;
 pub mod volumes;

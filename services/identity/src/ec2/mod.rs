@@ -7,6 +7,7 @@
 //! Invariant: a key is good for what the token that made it was good for, and no more (test: `a_key_stays_within_the_application_credential_that_made_it`).
 
 pub mod api;
+pub mod keys;
 #[cfg(test)]
 mod tests;
 pub mod tokens;

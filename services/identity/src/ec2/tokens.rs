@@ -12,6 +12,7 @@ use access::{
 use api::{Cx, Fault, Reply, Routes};
 use http::{StatusCode, header::HeaderName};
 use serde_json::{Map, Value};
+use store::Actor;
 use types::{Timestamp, UserId};
 
 use crate::{
@@ -51,7 +52,7 @@ async fn for_ec2(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let (key, keys) = key_of(&room, &request).await?;
     check(&keys, |secret| amazon::verify_request(secret, &request))?;
     refuse_stale_request(&request)?;
-    let issued = room.issue_for_key(&key, &keys, &cx).await?;
+    let issued = room.issue_for_key(&key, &keys, cx.actor()).await?;
     token::api::answer(&room, &cx, StatusCode::OK, &issued.token, &issued.valid).await
 }
 
@@ -60,7 +61,7 @@ async fn for_s3(room: Arc<Identity>, mut cx: Cx) -> Reply {
     let (key, keys) = key_of(&room, &request).await?;
     check(&keys, |secret| amazon::verify_s3(secret, &request))?;
     refuse_stale_text(&request)?;
-    let issued = room.issue_for_key(&key, &keys, &cx).await?;
+    let issued = room.issue_for_key(&key, &keys, cx.actor()).await?;
     let mut response = token::api::answer(&room, &cx, StatusCode::OK, &issued.token, &issued.valid).await?;
     // Gateways learn who it is; Keystone does not give them the token itself.
     response.headers_mut().remove(HeaderName::from_static(token::api::SUBJECT));
@@ -112,9 +113,9 @@ fn refuse_unless(holds: bool) -> Result<()> {
 
 impl Identity {
     /// A token for what the key is good for: its project, within the delegation that made it.
-    async fn issue_for_key(&self, key: &Credential, keys: &Ec2Blob, cx: &Cx) -> Result<Issued> {
+    pub async fn issue_for_key(&self, key: &Credential, keys: &Ec2Blob, actor: Actor) -> Result<Issued> {
         if let Some(trust) = keys.trust_id() {
-            return self.issue_for_trust(key, trust, cx).await;
+            return self.issue_for_trust(key, trust, actor).await;
         }
         let project = key.project_id.clone().ok_or(Error::Unauthorized)?;
         let scope = match (keys.application_credential_id(), keys.access_token_id()) {
@@ -126,11 +127,11 @@ impl Identity {
         };
         let mut proved = Proved { bound: Some(Bound::To(scope)), ..Proved::default() };
         proved.add(self.account(&key.user_id).await?, Methods::EC2_CREDENTIAL)?;
-        self.issue(proved, None, cx.actor()).await
+        self.issue(proved, None, actor).await
     }
 
     /// The trustee made the key, in his own name or the trustor's; it buys what the trust would buy him now.
-    async fn issue_for_trust(&self, key: &Credential, trust: &str, cx: &Cx) -> Result<Issued> {
+    async fn issue_for_trust(&self, key: &Credential, trust: &str, actor: Actor) -> Result<Issued> {
         let id = trust.to_owned();
         let trust = self.read(move |tx| trusts::find(tx, &id)).await?.ok_or_else(|| Error::not_found("trust", trust))?;
         if trust.project != key.project_id || *trust.speaks_for() != key.user_id {
@@ -138,7 +139,7 @@ impl Identity {
         }
         let mut proved = Proved::default();
         proved.add(self.account(&trust.trustee).await?, Methods::EC2_CREDENTIAL)?;
-        let issued = self.issue(proved, Some(ScopeRequest::Trust(trust.id)), cx.actor()).await;
+        let issued = self.issue(proved, Some(ScopeRequest::Trust(trust.id)), actor).await;
         issued.map_err(|error| if matches!(error, Error::Forbidden(_)) { Error::Unauthorized } else { error })
     }
 
