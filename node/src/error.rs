@@ -43,6 +43,13 @@ pub enum Error {
     /// A tenant's data: nobody puts something empty into its place.
     #[error("the machine's disk was made before and is not on this host: {} is missing. Restore it there, or rebuild the server", path.display())]
     DiskMissing { path: PathBuf },
+    /// As of a machine's disk.
+    #[error("the volume was made before and is not on this host: {} is missing. Restore it there, or delete the volume", path.display())]
+    VolumeMissing { path: PathBuf },
+    #[error("the volume {volume} is not open to the machines of this host now, or another one has it")]
+    Closed { volume: uuid::Uuid },
+    #[error("the machine that may have the volume open is just starting or ending")]
+    Busy,
     /// It is wrong as it is asked for; trying again cannot help.
     #[error("{0}")]
     Unfit(String),
@@ -72,11 +79,26 @@ impl Error {
     /// Whether the same may succeed later without anybody changing what is wanted.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::NotConnected | Self::Http(_) | Self::Switch(_) | Self::NotNow { .. } | Self::NoAnswer => true,
+            Self::Io { .. }
+            | Self::NotConnected
+            | Self::Http(_)
+            | Self::Switch(_)
+            | Self::NotNow { .. }
+            | Self::NoAnswer
+            | Self::Busy
+            | Self::Closed { .. } => true,
             Self::Refused(refusal) => refusal.is_transient(),
-            Self::Qemu(error) => matches!(error, qemu::Error::Io { .. } | qemu::Error::Closed | qemu::Error::Deadline { .. }),
+            Self::Qemu(error) => {
+                use qemu::Error::{Closed, DaemonDied, Deadline, Io};
+                matches!(error, Io { .. } | Closed | Deadline { .. } | DaemonDied { .. })
+            }
             Self::Disk(error) => matches!(error, disks::Error::Io { .. }),
-            Self::Certificate(_) | Self::Tls { .. } | Self::DiskFull { .. } | Self::DiskMissing { .. } | Self::Unfit(_) => false,
+            Self::Certificate(_)
+            | Self::Tls { .. }
+            | Self::DiskFull { .. }
+            | Self::DiskMissing { .. }
+            | Self::VolumeMissing { .. }
+            | Self::Unfit(_) => false,
         }
     }
 

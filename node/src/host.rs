@@ -3,7 +3,7 @@
 
 use std::{fs, time::Duration};
 
-use contracts::node::{Accelerator as AcceleratorSaid, Feature, Held, Hello, PROTOCOL, Versions};
+use contracts::node::{Accelerator as AcceleratorSaid, Feature, Held, Hello, PROTOCOL, StorageFacts, Versions};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use ovn::vswitch::Datapath;
 use qemu::{Accelerator, Finding};
@@ -15,6 +15,7 @@ use crate::{
     AcceleratorChoice, NodeConfig, Result,
     error::{Doing, blocking},
     state_dir::StateDir,
+    volume,
 };
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -23,8 +24,16 @@ const GIBIBYTE: u64 = 1 << 30;
 const PROVEN: Duration = Duration::from_secs(300);
 
 /// What may be asked of this version's agent beyond what every agent can.
-const FEATURES: &[Feature] =
-    &[Feature::Pause, Feature::Rescue, Feature::HotPlug, Feature::MoveDisk, Feature::KeepDisk, Feature::Rebuild, Feature::Fence];
+const FEATURES: &[Feature] = &[
+    Feature::Pause,
+    Feature::Rescue,
+    Feature::HotPlug,
+    Feature::MoveDisk,
+    Feature::KeepDisk,
+    Feature::Rebuild,
+    Feature::Fence,
+    Feature::Volumes,
+];
 
 pub(crate) struct Host {
     config: NodeConfig,
@@ -94,6 +103,18 @@ impl Host {
         &self.boot_id
     }
 
+    /// Room for volumes, of which machines and images have their part, too.
+    fn storage(&self) -> Option<StorageFacts> {
+        let reserved = u64::try_from(self.config.reserved_disk_gb).unwrap_or(0);
+        let room = statvfs(self.state.root()).ok()?;
+        let free = room.blocks_available() * room.fragment_size() / GIBIBYTE;
+        Some(StorageFacts {
+            total_gb: u64::try_from(disk_gb(&self.state)).unwrap_or(0).saturating_sub(reserved),
+            free_gb: free.saturating_sub(reserved),
+            address: Some((self.config.encap_ip, volume::FIRST_PORT).into()),
+        })
+    }
+
     /// What this host says of itself, with what its switch is like, all that there is here, wanted or not, and what the cloud's
     /// database was seen to know.
     pub fn hello(&self, datapath: Option<Datapath>, holds: Vec<Held>, knows: Option<DatabaseMark>) -> Hello {
@@ -125,7 +146,7 @@ impl Host {
             physical_networks: self.config.physical_networks.keys().cloned().collect(),
             cpu_arch: std::env::consts::ARCH.into(),
             hypervisor_version: self.hypervisor_version.clone(),
-            storage: None,
+            storage: self.storage(),
             knows,
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   controller ◀──link──▶ agent ──▶ machines ──▶ one task per machine ──▶ QEMU, disks, taps, switch
-//!                           ▲                              │
+//!                           ▲  └──▶ volumes ───▶ one task per volume ──▶ layers, storage daemons
 //!                           └─────────── board ◀───────────┘
 //! ```
 
@@ -32,6 +32,7 @@ mod state_dir;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 pub use agent::Agent;
 pub use config::{AcceleratorChoice, DatapathChoice, MetadataLimits, NodeConfig, PhysicalNetwork, Switch};

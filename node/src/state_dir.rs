@@ -31,7 +31,8 @@ impl StateDir {
     /// Makes the directories and takes the lock; may block for a while. Machines' users may walk through to their own files, but not look around.
     pub fn open(root: &Path) -> Result<(Self, Lock)> {
         let dir = Self { root: root.to_owned() };
-        for (path, mode) in [(dir.root.clone(), 0o711), (dir.identity(), 0o700), (dir.machines(), 0o711), (dir.images(), 0o711)] {
+        let passable = [dir.root.clone(), dir.machines(), dir.images(), dir.volumes(), dir.bridges()];
+        for (path, mode) in passable.into_iter().map(|path| (path, 0o711)).chain([(dir.identity(), 0o700)]) {
             make(&path, mode).doing(|| format!("make {}", path.display()))?;
         }
         let lock = dir.root.join("lock");
@@ -82,6 +83,15 @@ impl StateDir {
 
     pub fn images(&self) -> PathBuf {
         self.root.join("images")
+    }
+
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
+    /// By which volumes of other hosts come here.
+    pub fn bridges(&self) -> PathBuf {
+        self.root.join("bridges")
     }
 
     /// How far the cloud's database was seen to have come.

@@ -32,6 +32,7 @@ use crate::{
     metadata,
     state_dir::StateDir,
     switch::{Chassis, Switching},
+    volume::{Bridges, Ground, Volumes},
 };
 
 const JOIN_AGAIN: Duration = Duration::from_secs(2);
@@ -49,6 +50,7 @@ pub struct Agent {
     switch: Option<Arc<Switching>>,
     images: ImageCache,
     machines: Machines,
+    volumes: Volumes,
 }
 
 impl Agent {
@@ -69,6 +71,7 @@ impl Agent {
             () = &mut stop => {}
         }
         agent.machines.rest().await;
+        agent.volumes.rest().await;
         Ok(())
     }
 
@@ -106,11 +109,19 @@ async fn open(config: NodeConfig, state: StateDir) -> Result<(Arc<Agent>, Identi
     let state = host.state();
     let source = Arc::new(link.clone());
     let images = ImageCache::open(state.images(), state.machines(), host.granted_to_images(), source, cage(host.config()))?;
-    let shop = Workshop::new(host.clone(), board.clone(), images.clone(), link.clone(), lease.clone(), switch.clone());
+    let tls = identity.storage_files();
+    let (address, first_uid) = (host.config().encap_ip, host.config().first_uid);
+    let bridges = Bridges::new(state.bridges(), tls.clone(), first_uid);
+    let dir = state.volumes();
+    let ground = Ground::new(node.clone(), address, first_uid, tls, dir, images.clone(), board.clone());
+    // Before the machines, which open them.
+    let volumes = Volumes::open(ground)?;
+    let with = (volumes.clone(), bridges);
+    let shop = Workshop::new(host.clone(), board.clone(), images.clone(), link.clone(), lease.clone(), switch.clone(), with);
     // Before any controller is reached: machines that were here go on as they were wanted last.
     let machines = Machines::open(Arc::new(shop)).await?;
     let cloud = Cloud::open(state.database());
-    Ok((Arc::new(Agent { node, cloud, link, lease, board, switch, images, machines, host }), identity))
+    Ok((Arc::new(Agent { node, cloud, link, lease, board, switch, images, machines, volumes, host }), identity))
 }
 
 async fn ensure_identity(state: &StateDir, config: &NodeConfig) -> Result<Identity> {

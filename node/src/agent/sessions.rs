@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contracts::node::ToNode;
+use contracts::node::{Held, Kind, Thing, ToNode};
 
 use super::Agent;
 use crate::{
@@ -79,8 +79,7 @@ impl Agent {
         let mut accelerator = self.host.accelerator_changes();
         let datapath = self.switch.as_ref().map(|switch| switch.datapath());
         let asked = Moment::now();
-        let mut session =
-            Session::begin(&client, &self.host.hello(datapath, self.machines.held(), self.cloud.database())).await?;
+        let mut session = Session::begin(&client, &self.host.hello(datapath, self.held(), self.cloud.database())).await?;
         // The latest line on what is desired that was taken in. A report tells of the machines that the first of them brings, too.
         let (as_of, mut welcomed) = (AtomicU64::new(0), None);
         while as_of.load(Ordering::Acquire) == 0 {
@@ -119,10 +118,14 @@ impl Agent {
         match line {
             ToNode::Welcome { node, .. } => self.cloud.settle(node),
             ToNode::Desired { seq, whole, things, database } => {
+                let (volumes, machines) = things.into_iter().partition(|thing: &Thing| thing.id.kind == Kind::Volume);
+                // Volumes first, so that a machine finds the door open that was told of with it.
                 if whole {
-                    self.machines.hear_all(things)
+                    self.volumes.hear_all(volumes);
+                    self.machines.hear_all(machines);
                 } else {
-                    self.machines.hear(things)
+                    self.volumes.hear(volumes);
+                    self.machines.hear(machines);
                 }
                 self.cloud.note_database(database);
                 as_of.store(seq, Ordering::Release);
@@ -138,6 +141,12 @@ impl Agent {
             }
             ToNode::Beat { lease } => self.lease.grant(asked, lease),
         }
+    }
+
+    fn held(&self) -> Vec<Held> {
+        let mut held = self.machines.held();
+        held.extend(self.volumes.held());
+        held
     }
 
     /// For the next start of the agent.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The board on which each machine's task writes what it found, and from which reports are made.
+//! The board on which the task of each machine and each volume writes what it found, and from which reports are made.
 
 mod reports;
 
@@ -8,22 +8,21 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use contracts::node::{MachineObserved, MachineState};
+use contracts::node::{Found, ThingId};
 use tokio::sync::watch;
-use types::ServerId;
 
 pub use reports::report;
 
 pub struct Board {
-    entries: Mutex<BTreeMap<ServerId, Entry>>,
-    /// Machines whose tasks have not looked yet: of them nothing can be said, not even that they are not there.
-    unseen: Mutex<BTreeSet<ServerId>>,
+    entries: Mutex<BTreeMap<ThingId, Entry>>,
+    /// Things whose tasks have not looked yet: of them nothing can be said, not even that they are not there.
+    unseen: Mutex<BTreeSet<ThingId>>,
     /// The mark of the latest entry.
     latest: watch::Sender<u64>,
 }
 
 struct Entry {
-    found: MachineObserved,
+    found: Found,
     mark: u64,
     /// The controller has taken this very entry down.
     acknowledged: bool,
@@ -31,7 +30,7 @@ struct Entry {
 
 /// What was written after a mark.
 pub(crate) struct News {
-    pub machines: Vec<MachineObserved>,
+    pub things: Vec<Found>,
     pub mark: u64,
 }
 
@@ -40,25 +39,26 @@ impl Board {
         Self { entries: Mutex::default(), unseen: Mutex::default(), latest: watch::Sender::new(0) }
     }
 
-    /// A task begins to look at this machine.
-    pub fn expect(&self, id: ServerId) {
+    /// A task begins to look at this thing.
+    pub fn expect(&self, id: ThingId) {
         self.unseen.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 
-    /// Whether every machine has been looked at, so that what is not on the board is not on the host.
+    /// Whether everything has been looked at, so that what is not on the board is not on the host.
     pub fn is_complete(&self) -> bool {
         self.unseen.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Notes what was found; saying the same again is no news.
-    pub fn write(&self, found: MachineObserved) {
-        let mut entries = self.lock();
-        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).remove(&found.server_id);
-        if entries.get(&found.server_id).is_some_and(|entry| entry.found == found) {
+    pub fn write(&self, found: impl Into<Found>) {
+        let found = found.into();
+        let (id, mut entries) = (found.id(), self.lock());
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if entries.get(&id).is_some_and(|entry| entry.found == found) {
             return;
         }
         let mark = *self.latest.borrow() + 1;
-        entries.insert(found.server_id.clone(), Entry { found, mark, acknowledged: false });
+        entries.insert(id, Entry { found, mark, acknowledged: false });
         self.latest.send_replace(mark);
     }
 
@@ -69,18 +69,19 @@ impl Board {
 
     pub(crate) fn since(&self, mark: u64) -> News {
         let entries = self.lock();
-        let machines = entries.values().filter(|entry| entry.mark > mark).map(|entry| entry.found.clone()).collect();
-        News { machines, mark: *self.latest.borrow() }
+        let things = entries.values().filter(|entry| entry.mark > mark).map(|entry| entry.found.clone()).collect();
+        News { things, mark: *self.latest.borrow() }
     }
 
-    /// The controller knows this now. A machine that is gone is forgotten, unless something newer was written of it.
-    pub(crate) fn acknowledged(&self, known: &[MachineObserved]) {
+    /// The controller knows this now. A thing that is gone is forgotten, unless something newer was written of it.
+    pub(crate) fn acknowledged(&self, known: &[Found]) {
         let mut entries = self.lock();
-        for machine in known {
-            if let Some(entry) = entries.get_mut(&machine.server_id).filter(|entry| entry.found == *machine) {
+        for found in known {
+            let id = found.id();
+            if let Some(entry) = entries.get_mut(&id).filter(|entry| entry.found == *found) {
                 entry.acknowledged = true;
-                if machine.state == MachineState::Gone {
-                    entries.remove(&machine.server_id);
+                if found.is_gone() {
+                    entries.remove(&id);
                 }
             }
         }
@@ -88,8 +89,8 @@ impl Board {
         self.latest.send_modify(|_| {});
     }
 
-    /// Waits until the controller knows what was written of this machine last.
-    pub async fn known(&self, id: &ServerId) {
+    /// Waits until the controller knows what was written of this thing last.
+    pub async fn known(&self, id: &ThingId) {
         let mut latest = self.latest.subscribe();
         while self.lock().get(id).is_some_and(|entry| !entry.acknowledged) {
             if latest.changed().await.is_err() {
@@ -102,7 +103,7 @@ impl Board {
         let _ = self.latest.subscribe().wait_for(|latest| *latest > mark).await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ServerId, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ThingId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -116,12 +117,14 @@ impl Default for Board {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use types::Generation;
+    use contracts::node::{MachineObserved, MachineState};
+    use types::{Generation, ServerId};
 
     use super::*;
 
-    fn found(id: &str, state: MachineState) -> MachineObserved {
-        MachineObserved { server_id: id.into(), generation: Generation(1), reboots: 0, state, snapshot: None, devices: vec![] }
+    fn found(id: &str, state: MachineState) -> Found {
+        let (server_id, generation) = (id.into(), Generation(1));
+        Found::Machine(MachineObserved { server_id, generation, reboots: 0, state, snapshot: None, devices: vec![] })
     }
 
     #[test]
@@ -130,18 +133,18 @@ mod tests {
         board.write(found("a", MachineState::Running));
         board.write(found("b", MachineState::Running));
         let first = board.since(0);
-        assert_eq!(first.machines.len(), 2);
+        assert_eq!(first.things.len(), 2);
         board.write(found("a", MachineState::Running));
-        assert!(board.since(first.mark).machines.is_empty());
+        assert!(board.since(first.mark).things.is_empty());
         board.write(found("a", MachineState::Stopped));
-        assert_eq!(board.since(first.mark).machines, [found("a", MachineState::Stopped)]);
+        assert_eq!(board.since(first.mark).things, [found("a", MachineState::Stopped)]);
     }
 
     #[test]
     fn a_machine_that_was_not_looked_at_keeps_the_board_incomplete() {
         let board = Board::new();
         assert!(board.is_complete());
-        board.expect("a".into());
+        board.expect(ThingId::machine(&ServerId::new("a")));
         board.write(found("b", MachineState::Running));
         assert!(!board.is_complete());
         board.write(found("a", MachineState::Stopped));
@@ -152,10 +155,10 @@ mod tests {
     fn the_gone_are_forgotten_when_the_controller_knows_and_not_before() {
         let board = Board::new();
         board.write(found("a", MachineState::Gone));
-        assert_eq!(board.since(0).machines.len(), 1);
+        assert_eq!(board.since(0).things.len(), 1);
         board.acknowledged(&[found("a", MachineState::Running)]);
-        assert_eq!(board.since(0).machines.len(), 1);
+        assert_eq!(board.since(0).things.len(), 1);
         board.acknowledged(&[found("a", MachineState::Gone)]);
-        assert!(board.since(0).machines.is_empty());
+        assert!(board.since(0).things.is_empty());
     }
 }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reports to the controller: everything at first and now and then, what changed in between.
 //!
-//! What a complete report does not list is taken for gone, so it is made only when every machine was looked at.
+//! What a complete report does not list is taken for gone, so it is made only when everything was looked at.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use contracts::node::{Found, Observed};
+use contracts::node::Observed;
 use tokio::time::{Instant, timeout_at};
 
 use super::Board;
 use crate::{Error, Result, link::Client};
 
 const EVERYTHING_EVERY: Duration = Duration::from_secs(30);
-/// While machines are still being looked at after a start.
+/// While things are still being looked at after a start.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -31,12 +31,11 @@ pub async fn report(client: &Client, board: &Board, as_of: &AtomicU64) -> Result
         // Looked at before the news are read: what is seen in between is in them.
         let complete = due && board.is_complete();
         let news = board.since(if complete { 0 } else { mark });
-        if complete || !news.machines.is_empty() {
-            let things = news.machines.iter().cloned().map(Found::Machine).collect();
-            let observed = Observed { as_of, complete, things };
+        if complete || !news.things.is_empty() {
+            let observed = Observed { as_of, complete, things: news.things.clone() };
             match client.report(&observed).await {
                 Ok(()) => {
-                    board.acknowledged(&news.machines);
+                    board.acknowledged(&news.things);
                     mark = news.mark;
                     if complete {
                         everything_at = Instant::now() + EVERYTHING_EVERY;

@@ -2,7 +2,7 @@
 //! OpenStack's documents, each in every version that has it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use contracts::node::{MachineDesired, NicDesired};
+use contracts::node::{DiskDesired, MachineDesired, NicDesired};
 use serde_json::{Value, json};
 
 use super::{network_data::network_data, user_data};
@@ -84,7 +84,8 @@ fn meta_data(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> V
 fn devices(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Value {
     // A machine that is rescued has its own disk behind the other one.
     let before = usize::from(machine.rescue().is_some());
-    let layout = qemu::Layout::new(machine.has_config_drive(), before + 1, machine.nics().count());
+    let own = before + usize::from(machine.root().is_some());
+    let layout = qemu::Layout::new(machine.has_config_drive(), own + machine.disks().count(), machine.nics().count());
     let nic = |(number, nic): (usize, &NicDesired)| {
         let tag = nic.tag.as_ref()?;
         let address = layout.address_of_nic(number);
@@ -99,7 +100,12 @@ fn devices(machine: &MachineDesired, since: impl Fn(&str) -> bool + Copy) -> Val
         let address = layout.address_of_disk(before);
         json!({ "type": "disk", "serial": null, "bus": "pci", "address": address, "tags": [tag] })
     });
-    machine.nics().enumerate().filter_map(nic).chain(disk).collect()
+    let volume = |(number, disk): (usize, &DiskDesired)| {
+        let (tag, address) = (disk.tag.as_ref()?, layout.address_of_disk(own + number));
+        Some(json!({ "type": "disk", "serial": disk.serial(), "bus": "pci", "address": address, "tags": [tag] }))
+    };
+    let volumes = machine.disks().enumerate().filter_map(volume);
+    machine.nics().enumerate().filter_map(nic).chain(disk).chain(volumes).collect()
 }
 
 /// A guest without a hardware source of randomness begins with this: 512 bytes, as Nova gives.

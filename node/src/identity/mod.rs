@@ -110,6 +110,12 @@ impl Identity {
         }
     }
 
+    /// The same for the daemons by which volumes go from host to host.
+    pub fn storage_files(&self) -> qemu::storage::TlsFiles {
+        let TlsFiles { private_key: key, certificate, ca_cert: authority, .. } = self.tls_files();
+        qemu::storage::TlsFiles { key, certificate, authority }
+    }
+
     pub fn controllers(&self) -> &[String] {
         &self.kept.controllers
     }

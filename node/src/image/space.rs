@@ -5,6 +5,7 @@
 use std::{
     collections::HashSet,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -96,7 +97,9 @@ fn unused(images: &Path, in_use: &HashSet<String>, youngest: Duration) -> Result
         let since = is.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let settled = since.elapsed().is_ok_and(|age| age >= youngest);
         let hash = name.strip_suffix(CONVERTED).and_then(|name| name.strip_suffix('.')).unwrap_or(&name);
-        if is_hash(hash) && settled && !in_use.contains(hash) {
+        // A volume that was made of it has another name for the same file: dropping this one would give no space back.
+        let is_shared = is.nlink() > 1;
+        if is_hash(hash) && !is_shared && settled && !in_use.contains(hash) {
             unused.push(Unused { since, size: is.len(), path: entry.path() });
         }
     }

@@ -122,6 +122,15 @@ impl Ledger {
         self.dir.join("snapshot")
     }
 
+    /// The sockets by which volumes of other hosts are reached.
+    pub fn bridges(&self) -> PathBuf {
+        self.dir.join("bridges")
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub fn config_drive(&self) -> PathBuf {
         self.dir.join("config.iso")
     }

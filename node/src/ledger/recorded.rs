@@ -30,6 +30,9 @@ pub(crate) struct Recorded {
     /// The ports that taps were made for.
     #[serde(default)]
     pub ports: Vec<types::PortId>,
+    /// The volumes that it may have open.
+    #[serde(default)]
+    pub volumes: Vec<types::VolumeId>,
     /// The host's boot in which KVM failed the machine, so that it is emulated.
     #[serde(default)]
     pub emulated: Option<String>,
@@ -63,6 +66,19 @@ pub(crate) struct Lost {
 impl Recorded {
     pub fn new(uid: u32, reboots: u32) -> Self {
         let (running, halted, root, received, sent, rescue, kept, emulated) = Default::default();
-        Self { uid, reboots, running, halted, root, received, sent, rescue, kept, ports: Vec::new(), emulated }
+        Self {
+            uid,
+            reboots,
+            running,
+            halted,
+            root,
+            received,
+            sent,
+            rescue,
+            kept,
+            ports: Vec::new(),
+            volumes: Vec::new(),
+            emulated,
+        }
     }
 }

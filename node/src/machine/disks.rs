@@ -41,9 +41,16 @@ pub(super) struct Images {
 impl Task {
     /// The images that the disks rest on, once they are here.
     pub(super) fn images(&self, desired: &MachineDesired) -> Result<impl Future<Output = Result<Images>> + use<>> {
-        let root = root_of(desired)?;
-        self.check_that_it_is_not_missing(root)?;
-        let root = if self.is_flat(root) { None } else { Some(image_of(root)?) };
+        if desired.root().is_none() && !desired.disks().any(|disk| disk.boot) {
+            return Err(Error::Unfit("a machine that has neither a root disk nor a volume to boot from cannot start".into()));
+        }
+        let root = match desired.root() {
+            Some(root) => {
+                self.check_that_it_is_not_missing(root)?;
+                if self.is_flat(root) { None } else { Some(image_of(root)?) }
+            }
+            None => None,
+        };
         let rescue = desired.rescue().map(image_of).transpose()?;
         let images = self.shop.images.clone();
         Ok(async move {
@@ -58,8 +65,7 @@ impl Task {
 
     /// Everything that a start needs. The machine has no process. What is made is noted; the start writes it down.
     pub(super) async fn ensure_disks(&mut self, desired: &MachineDesired, images: Images) -> Result<()> {
-        let root = root_of(desired)?;
-        if let Some(image) = images.root {
+        if let (Some(root), Some(image)) = (desired.root(), images.root) {
             self.ensure_root(root, image).await?;
         }
         self.tend_disks(desired).await?;

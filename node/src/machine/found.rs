@@ -3,11 +3,13 @@
 
 use contracts::node::{Device, DeviceId, DeviceObserved, DeviceState, MachineDesired, MachineState};
 use qemu::{DeviceName, Devices, Machine};
+use types::VolumeId;
 
 use super::{
     disks::{RESCUE, ROOT},
     nics::name_of,
     task::Task,
+    volumes,
 };
 use crate::Result;
 
@@ -22,6 +24,15 @@ impl Task {
             running.devices = Some(found.clone());
         }
         Ok(found)
+    }
+
+    pub(super) fn know_disk(&mut self, disk: DeviceName, is_there: bool) {
+        let Some(devices) = self.process.as_mut().and_then(|running| running.devices.as_mut()) else { return };
+        if is_there {
+            devices.disks.insert(disk)
+        } else {
+            devices.disks.remove(&disk)
+        };
     }
 
     pub(super) fn know_nic(&mut self, nic: DeviceName, is_there: bool) {
@@ -53,7 +64,10 @@ impl Task {
             Device::Rescue(_) => plugged(at_rest || has.is_some_and(|has| has_disk(has, RESCUE))),
             Device::Config => plugged(at_rest || has.is_some()),
             // Never wanted of an agent that does not say that it can have volumes.
-            Device::Disk(_) => DeviceState::Failed { cause: "this host keeps no volumes".to_owned() },
+            Device::Disk(disk) => match self.volumes.state_of(&disk.volume_id) {
+                Some(state) => state.clone(),
+                None => plugged(at_rest || has.is_some_and(|has| has_volume(has, &disk.volume_id))),
+            },
             Device::Nic(nic) => match self.nics.state_of(&nic.port_id) {
                 Some(state) => state.clone(),
                 None => {
@@ -76,11 +90,21 @@ impl Task {
             id: DeviceId::nic(port),
             state: self.nics.state_of(port).cloned().unwrap_or(DeviceState::Unplugging),
         });
+        // One is said until it is closed, for then only another may open it.
+        let volumes = self.recorded.volumes.iter().filter(|volume| desired.disks().all(|disk| disk.volume_id != **volume));
+        let volumes = volumes.map(|volume| DeviceObserved {
+            id: DeviceId::disk(volume),
+            state: self.volumes.state_of(volume).cloned().unwrap_or(DeviceState::Unplugging),
+        });
         let has_both = has.is_some_and(|has| has_disk(has, RESCUE) && has_disk(has, ROOT));
         let rescue = (desired.rescue().is_none() && has_both)
             .then(|| DeviceObserved { id: DeviceId::rescue(), state: DeviceState::Unplugging });
-        nics.chain(rescue).collect()
+        nics.chain(volumes).chain(rescue).collect()
     }
+}
+
+fn has_volume(devices: &Devices, volume: &VolumeId) -> bool {
+    volumes::name_of(volume).is_some_and(|name| devices.disks.contains(&name))
 }
 
 fn has_disk(devices: &Devices, name: &str) -> bool {

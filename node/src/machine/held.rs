@@ -87,8 +87,9 @@ impl Task {
         if now < again_at {
             return Ok(false);
         }
-        let disk = self.ledger.root_disk();
-        let room = statvfs(&disk).doing(|| format!("look for room at {}", disk.display()))?;
+        // Volumes and disks lie on one file system.
+        let disk = self.ledger.dir();
+        let room = statvfs(disk).doing(|| format!("look for room at {}", disk.display()))?;
         if room.blocks_available() * room.fragment_size() < ROOM {
             self.standstill.again_at = Some(now + self.standstill.pause);
             return Ok(false);

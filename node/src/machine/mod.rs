@@ -20,7 +20,7 @@
 //! the ledger before it acts on it, does the next step that [`next::next`] names, and looks again. Everything that it
 //! does is `ensure` or `release`, so a task that begins after a crash goes the same way as one that did not.
 //!
-//! A machine at rest, running or not, may be copied meanwhile: see [`copy`]. NICs come and go while it runs: see [`nics`]. Its disks
+//! A machine at rest, running or not, may be copied meanwhile: see [`copy`]. NICs and volumes come and go while it runs: see [`nics`] and [`volumes`]. Its disks
 //! are made, grown, kept and put back while it is off: see [`disks`].
 //!
 //! A running machine whose process is lost, or whose guest QEMU holds still, has failed, too, until it is rebooted, stopped or,
@@ -43,6 +43,8 @@ mod start;
 mod stop;
 mod taps;
 mod task;
+mod troubles;
+mod volumes;
 mod wire;
 mod workshop;
 

@@ -11,11 +11,8 @@
 //! Invariant: a NIC whose guest has not let it go is never said to be gone (test:
 //! `a_nic_that_its_guest_does_not_let_go_is_said_to_be_there_and_goes_with_the_next_start`).
 
-use std::{collections::BTreeMap, time::Duration};
-
-use contracts::node::{DeviceState, MachineDesired, NicDesired};
+use contracts::node::{MachineDesired, NicDesired};
 use qemu::{DeviceName, Machine, Unplug, tap};
-use tokio::time::Instant;
 use types::PortId;
 use work::crash;
 
@@ -24,33 +21,6 @@ use super::{
     wire::{nic_of, nics_of, uuid_of},
 };
 use crate::{Error, Result, error::blocking};
-
-/// A guest that listens lets go within a second. QEMU passes no second request on to one within five.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
-const TRY_AGAIN: Duration = Duration::from_secs(5);
-
-/// What did not go as wanted, by port, and when it is tried again.
-#[derive(Default)]
-pub(super) struct Nics {
-    troubles: BTreeMap<PortId, Trouble>,
-}
-
-struct Trouble {
-    state: DeviceState,
-    again_at: Option<Instant>,
-    /// How often the guest was asked to let go.
-    asked: u32,
-}
-
-impl Nics {
-    pub fn state_of(&self, port: &PortId) -> Option<&DeviceState> {
-        self.troubles.get(port).map(|trouble| &trouble.state)
-    }
-
-    pub fn again_at(&self) -> Option<Instant> {
-        self.troubles.values().filter_map(|trouble| trouble.again_at).min()
-    }
-}
 
 impl Task {
     /// Brings the NICs of a machine whose process is there to what is wanted, as far as that can be done now.
@@ -66,14 +36,14 @@ impl Task {
             self.try_to_unplug(&machine, &port).await?;
         }
         let there = &self.recorded.ports;
-        self.nics.troubles.retain(|port, trouble| if is_wanted(port) { trouble.asked == 0 } else { there.contains(port) });
+        self.nics.keep(is_wanted, |port| there.contains(port));
         Ok(())
     }
 
     async fn try_to_plug(&mut self, machine: &Machine, nic: &NicDesired) -> Result<()> {
         match self.plug_in(machine, nic).await {
             Ok(()) => {
-                self.nics.troubles.remove(&nic.port_id);
+                self.nics.over(&nic.port_id);
                 tracing::info!(server = %self.id, port = %nic.port_id, "a NIC was plugged in");
                 Ok(())
             }
@@ -95,9 +65,7 @@ impl Task {
             return Err(error);
         }
         tracing::warn!(server = %self.id, %port, error = error.chain(), "a NIC is not as wanted");
-        let again_at = error.is_transient().then(|| Instant::now() + TRY_AGAIN);
-        let asked = self.nics.troubles.get(port).map_or(0, |trouble| trouble.asked);
-        self.nics.troubles.insert(port.clone(), Trouble { state: DeviceState::Failed { cause: error.chain() }, again_at, asked });
+        self.nics.failed(port, &error);
         Ok(())
     }
 
@@ -124,7 +92,7 @@ impl Task {
             Unplug::Gone => {
                 crash::point("node.nic.unplugged");
                 self.know_nic(name, false);
-                self.nics.troubles.remove(port);
+                self.nics.over(port);
                 self.release_port(port).await?;
                 self.recorded.ports.retain(|known| known != port);
                 self.keep_recorded().await?;
@@ -133,29 +101,11 @@ impl Task {
             }
             Unplug::Asked => {
                 crash::point("node.nic.asked");
-                let now = Instant::now();
-                let trouble = self.nics.troubles.entry(port.clone()).or_insert_with(|| Trouble {
-                    state: DeviceState::Unplugging,
-                    again_at: None,
-                    asked: 0,
-                });
-                if trouble.again_at.is_none_or(|at| at <= now) {
-                    trouble.asked += 1;
-                    trouble.again_at = Some(now + ASK_AGAIN);
-                    trouble.state = if trouble.asked == 1 { DeviceState::Unplugging } else { not_let_go(trouble.asked) };
-                }
+                self.nics.asked(port);
             }
         }
         Ok(())
     }
-}
-
-fn not_let_go(asked: u32) -> DeviceState {
-    let cause = format!(
-        "the guest was asked {asked} times to let go of the NIC and has not: its system may not have started yet, or takes no part in \
-         hot plugging. It is asked again, and the NIC goes with the next hard reboot or stop at the latest"
-    );
-    DeviceState::Failed { cause }
 }
 
 pub(super) fn name_of(port: &PortId) -> Option<DeviceName> {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 
 use contracts::node::{MachineDesired, MachineState, WatchdogAction};
 use disks::config_drive;
-use qemu::{Accelerator, DeviceName, Devices, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs};
+use qemu::{Accelerator, DeviceName, Devices, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs, Volume};
 use work::crash;
 
 use super::{
@@ -45,7 +45,8 @@ impl Task {
         if self.recorded != before {
             self.keep_recorded().await?;
         }
-        let spec = self.spec(desired)?;
+        let volumes = self.volumes(desired).await?;
+        let spec = self.spec(desired, volumes)?;
         let (under_kvm, devices) = (spec.accelerator == Accelerator::Kvm, Devices::of(&spec));
         let machine = match self.launch_and_wire(desired, spec).await {
             Err(error) if under_kvm && is_about_kvm(&error) => return self.give_kvm_up(&error.chain()).await,
@@ -53,6 +54,7 @@ impl Task {
         };
         crash::point("node.qemu.started");
         self.hold(machine, Some(devices));
+        self.hold_volumes().await?;
         Ok(())
     }
 
@@ -67,13 +69,16 @@ impl Task {
         .await
     }
 
-    fn spec(&self, desired: &MachineDesired) -> Result<MachineSpec> {
+    fn spec(&self, desired: &MachineDesired, volumes: Vec<Volume>) -> Result<MachineSpec> {
         let mut disks = Vec::new();
         if desired.rescue().is_some() {
             disks.push(disk(RESCUE, self.ledger.rescue_disk(), DiskBus::Virtio, DiskFormat::Qcow2, Some(1))?);
         }
-        let first = disks.is_empty().then_some(1);
-        disks.push(disk(ROOT, self.ledger.root_disk(), DiskBus::Virtio, DiskFormat::Qcow2, first)?);
+        if desired.root().is_some() {
+            let boots = disks.is_empty() && !desired.disks().any(|disk| disk.boot);
+            let first = boots.then_some(1);
+            disks.push(disk(ROOT, self.ledger.root_disk(), DiskBus::Virtio, DiskFormat::Qcow2, first)?);
+        }
         if desired.has_config_drive() {
             disks.push(disk("config", self.ledger.config_drive(), DiskBus::Cdrom, DiskFormat::Raw, None)?);
         }
@@ -83,7 +88,7 @@ impl Task {
             memory_mib: desired.memory_mb,
             accelerator: self.accelerator(),
             disks,
-            volumes: Vec::new(),
+            volumes,
             nics: self.nics(desired)?,
             console_log: self.ledger.console_log(),
             run_dir: self.ledger.run_dir(),

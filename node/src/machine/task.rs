@@ -3,10 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState, Role};
+use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState, Role, ThingId};
 use qemu::{Devices, Exit, Machine, RunState};
 use tokio::{sync::watch, time::timeout};
-use types::{Generation, ServerId};
+use types::{Generation, PortId, ServerId, VolumeId};
 use uuid::Uuid;
 use work::crash;
 
@@ -16,8 +16,8 @@ use super::{
     disks::root_of,
     held::{Standstill, crashed},
     next::{Next, Process, next},
-    nics::Nics,
     running::{End, Running, lost},
+    troubles::Troubles,
 };
 use crate::{
     Result,
@@ -27,6 +27,8 @@ use crate::{
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const NIC: &str = "NIC";
+const VOLUME: &str = "volume";
 
 pub(crate) struct Task {
     pub(super) id: Uuid,
@@ -44,7 +46,8 @@ pub(crate) struct Task {
     /// Whether a process from before our start was looked for.
     looked: bool,
     pub(super) copying: Option<Copying>,
-    pub(super) nics: Nics,
+    pub(super) nics: Troubles<PortId>,
+    pub(super) volumes: Troubles<VolumeId>,
 }
 
 /// How the loop goes on.
@@ -59,9 +62,25 @@ impl Task {
     pub fn new(id: Uuid, shop: Arc<Workshop>, recorded: Recorded, wanted: watch::Receiver<Wanted>) -> Self {
         let ledger = Ledger::new(shop.host.state().machine(id));
         let server_id = ServerId::new(id.to_string());
-        let (standstill, nics) = (Standstill::default(), Nics::default());
+        let (nics, volumes) = (Troubles::of(NIC), Troubles::of(VOLUME));
+        let standstill = Standstill::default();
         let (kept, process, ended, copying) = (None, None, None, None);
-        Self { id, server_id, shop, ledger, recorded, wanted, kept, process, ended, standstill, looked: false, copying, nics }
+        Self {
+            id,
+            server_id,
+            shop,
+            ledger,
+            recorded,
+            wanted,
+            kept,
+            process,
+            ended,
+            standstill,
+            looked: false,
+            copying,
+            nics,
+            volumes,
+        }
     }
 
     /// Runs until the machine is gone and `retire`, which decides it under the registry's lock, says that nobody
@@ -138,6 +157,7 @@ impl Task {
             }
             Next::Send => {
                 self.unwire().await?;
+                self.close_volumes().await?;
                 self.check_that_it_is_not_missing(root_of(&machine)?)?;
                 self.begin_copying(&machine);
                 let state = self.sending(&machine).await?;
@@ -147,6 +167,7 @@ impl Task {
             Next::StayHalted | Next::RestStopped => {
                 // Its ports are down while it is; after a host's restart there is nothing to remove.
                 self.unwire().await?;
+                self.close_volumes().await?;
                 if let Some(root) = machine.root() {
                     self.check_that_it_is_not_missing(root)?;
                 }
@@ -175,6 +196,7 @@ impl Task {
                     self.note_running(machine.reboots, &boot_id).await?;
                 }
                 self.tend_nics(&machine).await?;
+                self.tend_volumes(&machine).await?;
                 if machine.kept.is_none() {
                     self.drop_kept().await?;
                 }
@@ -190,13 +212,13 @@ impl Task {
     async fn rest(&mut self) -> Option<()> {
         let halted_unknown = self.recorded.halted.as_ref().is_some_and(|halted| halted.known_at.is_none());
         let machine = self.machine().cloned();
-        let again_at = self.again_at().into_iter().chain(self.nics.again_at()).min();
+        let again_at = self.again_at().into_iter().chain(self.nics.again_at()).chain(self.volumes.again_at()).min();
         let is_exclusive = matches!(&self.kept, Some(Wanted::Machine(machine)) if machine.exclusive);
-        let lease = self.shop.lease.clone();
+        let (lease, thing) = (self.shop.lease.clone(), ThingId::machine(&self.server_id));
         tokio::select! {
             // First that the controller knows of a halt, then what it wants knowing it.
             biased;
-            () = self.shop.board.known(&self.server_id), if halted_unknown => {
+            () = self.shop.board.known(&thing), if halted_unknown => {
                 let known_at = Some(self.wanted_generation());
                 self.recorded.halted = self.recorded.halted.take().map(|halted| Halted { known_at, ..halted });
                 if let Err(error) = self.keep_recorded().await {
@@ -242,6 +264,7 @@ impl Task {
             if let Some(machine) = Machine::adopt(self.id, &self.ledger.run_dir()).await? {
                 tracing::info!(server = %self.id, pid = machine.pid(), "adopted the machine's process");
                 self.hold(machine, None);
+                self.hold_volumes().await?;
             }
             self.looked = true;
         }
@@ -272,7 +295,7 @@ impl Task {
 
     pub(super) fn hold(&mut self, machine: Machine, devices: Option<Devices>) {
         self.process = Some(Running::new(machine, devices));
-        self.nics = Nics::default();
+        (self.nics, self.volumes) = (Troubles::of(NIC), Troubles::of(VOLUME));
         self.ended = None;
     }
 
@@ -333,6 +356,7 @@ impl Task {
         Machine::ensure_gone(self.id, &self.ledger.run_dir()).await?;
         crash::point("node.machine.killed");
         self.unwire().await?;
+        self.close_volumes().await?;
         crash::point("node.machine.unwired");
         let ledger = self.ledger.clone();
         blocking(move || ledger.remove()).await?;

@@ -6,7 +6,15 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Taps;
-use crate::{board::Board, host::Host, image::ImageCache, lease::Lease, link::Link, switch::Switching};
+use crate::{
+    board::Board,
+    host::Host,
+    image::ImageCache,
+    lease::Lease,
+    link::Link,
+    switch::Switching,
+    volume::{Bridges, Volumes},
+};
 
 const STARTS_A_CORE: usize = 4;
 /// Each reads a disk, writes another, and fills a part of the line to the controller.
@@ -20,6 +28,8 @@ pub(crate) struct Workshop {
     pub lease: Lease,
     /// None if the operator wants no switch here.
     pub switch: Option<Arc<Switching>>,
+    pub volumes: Volumes,
+    pub bridges: Bridges,
     pub taps: Taps,
     /// Lets so many machines start at a time.
     starts: Semaphore,
@@ -35,10 +45,11 @@ impl Workshop {
         link: Link,
         lease: Lease,
         switch: Option<Arc<Switching>>,
+        (volumes, bridges): (Volumes, Bridges),
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (starts, copies) = (Semaphore::new(cores * STARTS_A_CORE), Semaphore::new(COPIES_AT_ONCE));
-        Self { host, board, images, link, lease, switch, taps: Taps::default(), starts, copies }
+        Self { host, board, images, link, lease, switch, volumes, bridges, taps: Taps::default(), starts, copies }
     }
 
     /// Waits for its turn to start a machine. When a host comes up with all its machines, each gets there sooner if

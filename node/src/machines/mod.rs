@@ -214,7 +214,7 @@ impl Machines {
     fn begin(&self, known: &mut HashMap<Uuid, Known>, id: Uuid, wanted: Wanted, recorded: Recorded) {
         let uid = recorded.uid;
         let (wanted, watched) = watch::channel(wanted);
-        self.inner.shop.board.expect(ServerId::new(id.to_string()));
+        self.inner.shop.board.expect(ThingId::machine(&ServerId::new(id.to_string())));
         let task = Task::new(id, self.inner.shop.clone(), recorded, watched);
         let machines = self.clone();
         let retire = move || machines.retire(id);

@@ -29,7 +29,10 @@ use tokio::{
 };
 use types::{AllocationConsumer, Generation, ImageId, NodeId, ProjectId, ProviderId, Secret, ServerId, UserId};
 
-use super::scratch::Scratch;
+use super::{
+    scratch::Scratch,
+    volume_room::{VolumeRoom, Volumes},
+};
 use crate::{AcceleratorChoice, Agent, DatapathChoice, MetadataLimits, NodeConfig, Switch};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,6 +69,7 @@ pub(super) struct Neighbours {
     pub passwords: Mutex<HashMap<ServerId, String>>,
     /// Reports are refused while it is set, as by a controller whose tables are away.
     pub deaf: Mutex<bool>,
+    pub volumes: Volumes,
     observed: watch::Sender<HashMap<ServerId, MachineObserved>>,
     observed_by_node: watch::Sender<HashMap<(NodeId, ServerId), MachineObserved>>,
 }
@@ -139,8 +143,8 @@ impl Cloud {
         let rooms = Arc::new(Neighbours::default());
         let fleet = Fleet::open(store.clone(), config, rooms.clone()).unwrap();
         let neighbours = NodeNeighbours {
-            desired: vec![rooms.clone()],
-            observed: vec![rooms.clone()],
+            desired: vec![rooms.clone(), Arc::new(VolumeRoom(rooms.clone()))],
+            observed: vec![rooms.clone(), Arc::new(VolumeRoom(rooms.clone()))],
             images: vec![rooms.clone()],
             snapshots: rooms.clone(),
             volume_copies: rooms.clone(),

@@ -25,5 +25,7 @@ mod session;
 mod snapshot;
 mod strangers;
 mod trouble;
+mod volume_room;
+mod volumes;
 
 pub(crate) use guest::of_nobody;

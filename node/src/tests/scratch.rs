@@ -14,7 +14,7 @@ use nix::{
 use tempfile::TempDir;
 
 const PREFIX: &str = "ferro-node-";
-const DAEMONS: [&str; 5] = ["ovsdb-server", "ovs-vswitchd", "ovn-northd", "ovn-controller", qemu::EMULATOR];
+const DAEMONS: [&str; 6] = ["ovsdb-server", "ovs-vswitchd", "ovn-northd", "ovn-controller", qemu::EMULATOR, qemu::STORAGE_DAEMON];
 
 pub(super) struct Scratch {
     dir: TempDir,

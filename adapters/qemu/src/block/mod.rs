@@ -121,7 +121,10 @@ impl Layer {
         };
         Ok(json!({
             "driver": driver, "read-only": read_only, "discard": "unmap",
-            "file": { "driver": "file", "filename": utf8(&self.path)?, "read-only": read_only, "discard": "unmap" },
+            // One that is frozen while it is open is opened anew to be read only, which is all that its user may then.
+            "file": {
+                "driver": "file", "filename": utf8(&self.path)?, "read-only": read_only, "auto-read-only": true, "discard": "unmap",
+            },
         }))
     }
 }

@@ -99,6 +99,18 @@ pub enum Failure {
     Held,
 }
 
+impl From<MachineObserved> for Found {
+    fn from(machine: MachineObserved) -> Self {
+        Self::Machine(machine)
+    }
+}
+
+impl From<VolumeObserved> for Found {
+    fn from(volume: VolumeObserved) -> Self {
+        Self::Volume(volume)
+    }
+}
+
 impl Found {
     pub fn id(&self) -> ThingId {
         match self {
