@@ -10,7 +10,7 @@ use std::{
 
 use contracts::{
     join::JoinToken,
-    node::{Accelerator, Feature, Held, Hello, SPOKEN, Versions},
+    node::{Accelerator, Feature, Held, Hello, SPOKEN, ThingId, Versions},
 };
 use node::link::{self, Credentials};
 use tokio::{sync::watch, task::JoinHandle};
@@ -102,7 +102,7 @@ impl Host {
     pub async fn until_known(&self) {
         let machines = self.inner.machines();
         for id in machines.ids() {
-            machines.board.known(&id).await;
+            machines.board.known(&ThingId::machine(&id)).await;
         }
     }
 
