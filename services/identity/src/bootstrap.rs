@@ -39,6 +39,9 @@ pub const CATALOG: &[CatalogEntry] = &[
     CatalogEntry { kind: "compute", name: "nova", description: "Compute", path: "/compute/v2.1" },
     CatalogEntry { kind: "network", name: "neutron", description: "Network", path: "/network" },
     CatalogEntry { kind: "image", name: "glance", description: "Image", path: "/image" },
+    CatalogEntry { kind: "block-storage", name: "cinder", description: "Block storage", path: "/volume/v3" },
+    // What clients of old look for.
+    CatalogEntry { kind: "volumev3", name: "cinderv3", description: "Block storage", path: "/volume/v3" },
     CatalogEntry { kind: "placement", name: "placement", description: "Placement", path: "/placement" },
     CatalogEntry {
         kind: "object-store",

@@ -8,17 +8,21 @@ mod attachment;
 mod discovery;
 mod error;
 mod filter;
+mod host;
 mod input;
 mod life;
+mod limits;
 mod links;
 mod message;
 mod neighbour;
 mod policy;
+mod qos;
 mod query;
 mod quota;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod versions;
 mod volume;
 mod volume_type;
@@ -54,7 +58,11 @@ pub static ROOM: Room<BlockStorage> = Room {
         snapshot::DRAWER,
         attachment::DRAWER,
         volume_type::DRAWER,
+        qos::DRAWER,
         quota::DRAWER,
+        limits::DRAWER,
+        host::DRAWER,
+        transfer::DRAWER,
         message::DRAWER,
         zone::DRAWER,
         discovery::DRAWER,

@@ -9,6 +9,7 @@ mod observe;
 mod place;
 pub(crate) mod reconcile;
 
+pub(crate) use place::Place;
 pub(crate) use reconcile::VolumeReconciler;
 
 /// A noun without a part of the API: its tables are those of volumes and snapshots.

@@ -196,3 +196,14 @@ fn taken(name: &str) -> Error {
 fn record(tx: &mut Tx, actor: &Actor, change: &Change<&VolumeType>, kind: &VolumeType) -> Result<()> {
     Ok(tx.record(Event::of(actor, format!("volume_type.{}", change.verb()), ("volume_type", &kind.id), change)?)?)
 }
+
+/// Those that have these QoS specs.
+pub(crate) fn with_qos(tx: &mut Tx, qos: &str) -> Result<Vec<VolumeType>> {
+    rows(tx, &select().filter("qos_id = ", qos))
+}
+
+pub(crate) fn set_qos(tx: &mut Tx, actor: &Actor, id: &str, qos: Option<&str>) -> Result<()> {
+    let before = find(tx, id)?.ok_or_else(|| missing(id))?;
+    let after = VolumeType { qos_id: qos.map(str::to_owned), ..before.clone() };
+    update(tx, actor, &before, after).map(drop)
+}

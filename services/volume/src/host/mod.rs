@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The hosts that keep volumes, in Cinder's three ways of telling of them: services, pools and hosts.
+
+mod pools;
+mod services;
+mod usage;
+
+pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("host", routes);
+
+fn routes() -> api::Routes<crate::BlockStorage> {
+    services::routes().join(pools::routes()).join(usage::routes())
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/scheduler-stats/get_pools` and `/capabilities`: how much room there is, and what can be done with it.
+
+use std::sync::Arc;
+
+use api::{Cx, Fault, Reply, Routes};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{BlockStorage, life::Place, policy};
+
+pub(super) fn routes() -> Routes<BlockStorage> {
+    Routes::new().get("/v3/scheduler-stats/get_pools", &policy::POOLS, pools).get(
+        "/v3/capabilities/{host}",
+        &policy::CAPABILITIES,
+        capabilities,
+    )
+}
+
+async fn pools(room: Arc<BlockStorage>, cx: Cx) -> Reply {
+    let is_detailed = cx.query().flag("detail")?.unwrap_or(false);
+    let named = cx.query().get("name");
+    let view = |place: &Place| {
+        let mut view = json!({"name": place.name()});
+        if is_detailed {
+            view["capabilities"] = facts(place);
+        }
+        view
+    };
+    let places = room.places().await?;
+    let shown = places.iter().filter(|place| named.is_none_or(|name| place.name() == name));
+    api::json(StatusCode::OK, &json!({"pools": shown.map(view).collect::<Vec<Value>>()}))
+}
+
+fn facts(place: &Place) -> Value {
+    json!({
+        "updated": place.seen_at.naive_micros(),
+        "timestamp": place.seen_at.naive_micros(),
+        "pool_name": "disks",
+        "volume_backend_name": "disks",
+        "vendor_name": "Ferrostack",
+        "driver_version": env!("CARGO_PKG_VERSION"),
+        "storage_protocol": "NBD",
+        "total_capacity_gb": place.total,
+        "free_capacity_gb": place.free(),
+        "allocated_capacity_gb": place.promised,
+        "provisioned_capacity_gb": place.promised,
+        "max_over_subscription_ratio": "1.0",
+        "reserved_percentage": 0,
+        "thin_provisioning_support": true,
+        "thick_provisioning_support": false,
+        "multiattach": false,
+        "QoS_support": false,
+        "backend_state": if place.is_up { "up" } else { "down" },
+    })
+}
+
+async fn capabilities(room: Arc<BlockStorage>, cx: Cx) -> Reply {
+    let host = cx.param("host");
+    let places = room.places().await?;
+    let known = |place: &&Place| place.name() == host || place.hostname == host || place.name().split('#').next() == Some(host);
+    let place =
+        places.iter().find(known).ok_or_else(|| Fault::not_found(format!("There is no store of volumes on host {host}.")))?;
+    api::json(
+        StatusCode::OK,
+        &json!({
+            "namespace": format!("OS::Storage::Capabilities::{}", place.name()),
+            "vendor_name": "Ferrostack",
+            "volume_backend_name": "disks",
+            "pool_name": "disks",
+            "driver_version": env!("CARGO_PKG_VERSION"),
+            "storage_protocol": "NBD",
+            "display_name": "Disks of the hosts",
+            "description": Value::Null,
+            "visibility": Value::Null,
+            "replication_targets": [],
+            "properties": {},
+        }),
+    )
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the operator sees and does.
+
+use contracts::{audit::Audit, node::ThingId};
+use serde_json::json;
+use types::NodeId;
+
+use super::Cloud;
+
+#[tokio::test]
+async fn hosts_are_listed_and_can_be_closed_to_new_volumes() {
+    let cloud = Cloud::new().await;
+    cloud.volume(5).await;
+    let pools = cloud.admin().get("/volume/v3/scheduler-stats/get_pools?detail=true").await.expect(200);
+    let second = &pools["pools"][1];
+    assert_eq!((&second["name"], &second["capabilities"]["free_capacity_gb"]), (&json!("h2@disks#disks"), &json!(195)));
+    let body = json!({"host": "h2@disks", "binary": "cinder-volume", "disabled_reason": "a disk is noisy"});
+    cloud.admin().put("/volume/v3/os-services/disable-log-reason", body).await.expect(200);
+    let services = cloud.admin().get("/volume/v3/os-services?binary=cinder-volume").await.expect(200);
+    assert_eq!(
+        (&services["services"][1]["status"], &services["services"][1]["disabled_reason"]),
+        (&json!("disabled"), &json!("a disk is noisy"))
+    );
+    let next = cloud.volume(1).await;
+    assert_eq!(cloud.show(&next).await["os-vol-host-attr:host"], "h1@disks#disks");
+    cloud.member().get("/volume/v3/os-services").await.expect(403);
+}
+
+#[tokio::test]
+async fn a_volume_that_no_table_knows_is_a_stray_and_stays() {
+    let cloud = Cloud::new().await;
+    let known = cloud.volume(1).await;
+    let strays = ["22222222-2222-4222-8222-222222222222", &known].map(|id| ThingId::volume(&id.into()));
+    cloud.far.nodes.lock().unwrap().get_mut(&NodeId::new("h2")).unwrap().strays = strays.to_vec();
+    let findings = cloud.room.audit().await.unwrap();
+    let [stray] = findings.as_slice() else { panic!("{findings:?}") };
+    assert_eq!((stray.kind.as_str(), stray.place.as_str()), ("stray", "h2"));
+    assert!(cloud.room.remove_stray(stray).await.is_err());
+}
+
+#[tokio::test]
+async fn a_status_can_be_set_and_is_another_when_something_is_done() {
+    let cloud = Cloud::new().await;
+    let id = cloud.volume(1).await;
+    let path = format!("/volume/v3/volumes/{id}/action");
+    cloud.admin().post(&path, json!({"os-reset_status": {"status": "error"}})).await.expect(202);
+    assert_eq!(cloud.show(&id).await["status"], "error");
+    cloud.admin().post(&path, json!({"os-reset_status": {"status": "available"}})).await.expect(202);
+    assert_eq!(cloud.show(&id).await["status"], "available");
+    cloud.admin().post(&path, json!({"os-reset_status": {"status": "in pieces"}})).await.expect(400);
+    cloud.member().post(&path, json!({"os-reset_status": {"status": "error"}})).await.expect(403);
+}
