@@ -109,6 +109,11 @@ impl Store {
         self.inner.shared.counters.statements.load(Ordering::Relaxed)
     }
 
+    /// How often PostgreSQL was waited for by closures and their commits.
+    pub fn round_trips(&self) -> u64 {
+        self.inner.shared.counters.round_trips.load(Ordering::Relaxed)
+    }
+
     /// Keeps the statements that run from now on, and answers those that ran since the last call: what tests explain to find
     /// those that read more than they should.
     pub fn overhear(&self) -> Vec<(String, Vec<crate::Value>)> {

@@ -16,7 +16,10 @@ pub struct Tx {
     session: Session,
     counters: Arc<Counters>,
     news: Vec<News>,
+    /// Events of this transaction, also of jobs of which nothing was kept.
     recorded: i64,
+    /// The id before which the transaction's first event comes, where the store gives ids out itself.
+    events_from: Option<i64>,
     broken: Option<Broken>,
 }
 
@@ -26,6 +29,8 @@ pub(crate) struct Counters {
     pub(crate) statements: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) writes: AtomicU64,
+    /// How often PostgreSQL was waited for.
+    pub(crate) round_trips: AtomicU64,
     pub(crate) overheard: Overheard,
 }
 
@@ -86,13 +91,21 @@ impl Tx {
         }
     }
 
+    /// Runs a statement whose answer nobody needs. On PostgreSQL it goes out with the next one that is waited for, and that it
+    /// failed is said by that one, or by the commit: so it is for what clashes with nothing.
+    pub fn later(&mut self, sql: &str, params: &[Value]) -> Result<()> {
+        refuse_nul(params)?;
+        self.counters.overheard.note(sql, params);
+        self.statement(|session| session.later(sql, params))
+    }
+
     /// For the few queries whose text must differ; both texts then stand side by side in the room.
     pub fn engine(&self) -> Engine {
         self.session.engine()
     }
 
     pub(crate) fn new(session: Session, counters: Arc<Counters>) -> Self {
-        Self { session, counters, news: Vec::new(), recorded: 0, broken: None }
+        Self { session, counters, news: Vec::new(), recorded: 0, events_from: None, broken: None }
     }
 
     /// Runs several statements without parameters, as a migration has them.
@@ -103,6 +116,18 @@ impl Tx {
     /// How many events were recorded in this transaction.
     pub(crate) fn recorded(&self) -> i64 {
         self.recorded
+    }
+
+    /// What `find` answers, asked once in a transaction.
+    pub(crate) fn events_from(&mut self, find: impl FnOnce(&mut Self) -> Result<i64>) -> Result<i64> {
+        let from = self.events_from.map_or_else(|| find(self), Ok)?;
+        self.events_from = Some(from);
+        Ok(from)
+    }
+
+    /// The ids of events are worked out anew.
+    pub(crate) fn forget_ids(&mut self) {
+        self.events_from = None;
     }
 
     /// An event was recorded, of which is told after the commit.
@@ -130,7 +155,6 @@ impl Tx {
     /// Forgets the last closure; answers which events it recorded.
     pub(crate) fn reset(&mut self) -> Vec<News> {
         self.broken = None;
-        self.recorded = 0;
         std::mem::take(&mut self.news)
     }
 

@@ -130,22 +130,15 @@ impl Tx {
 
 /// Writes `event`, the `ordinal`-th of its transaction; answers its id.
 fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<i64> {
-    if ordinal >> ORDINAL_BITS != 0 {
-        return Err(Error::Constraint { rule: "a transaction records less than a million events".to_owned() });
-    }
-    let sql = match tx.engine() {
-        // The NULL becomes the highest id plus one; pruning leaves the newest event alone, so that none is given twice.
-        Engine::Sqlite => concat!(
-            "INSERT INTO events (id, at, request_id, user_id, actor_project_id, actor, project_id, action, \
-             resource_type, resource_id, before_state, after_state) VALUES (NULL, ",
-            "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id"
-        ),
-        Engine::Postgres => concat!(
-            "INSERT INTO events (id, at, request_id, user_id, actor_project_id, actor, project_id, action, \
-             resource_type, resource_id, before_state, after_state) VALUES (((pg_current_xact_id()::text::bigint \
-             + (SELECT offset_by FROM event_clock)) << 20) + $1, ",
-            "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id"
-        ),
+    let id = match tx.engine() {
+        // The highest id becomes this one's plus one; pruning leaves the newest event alone, so that none is given twice.
+        Engine::Sqlite => None,
+        Engine::Postgres => {
+            if ordinal >> ORDINAL_BITS != 0 {
+                return Err(Error::Constraint { rule: "a transaction records less than a million events".to_owned() });
+            }
+            Some(tx.events_from(first_id_on_postgres)? + ordinal)
+        }
     };
     let blanked = |state: Option<serde_json::Value>| {
         state.map(|mut state| {
@@ -154,7 +147,7 @@ fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<i64> {
         })
     };
     let params = params![
-        ordinal,
+        id,
         Timestamp::now(),
         event.actor.request_id,
         event.actor.user_id,
@@ -167,7 +160,18 @@ fn insert(tx: &mut Tx, event: Event, ordinal: i64) -> Result<i64> {
         blanked(event.before),
         blanked(event.after),
     ];
-    tx.query_one(sql, &params)?.get(0)
+    match id {
+        Some(id) => tx.later(INSERT, &params).map(|()| id),
+        None => tx.query_one(&format!("{INSERT} RETURNING id"), &params)?.get(0),
+    }
+}
+
+const INSERT: &str = "INSERT INTO events (id, at, request_id, user_id, actor_project_id, actor, project_id, action, \
+     resource_type, resource_id, before_state, after_state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+fn first_id_on_postgres(tx: &mut Tx) -> Result<i64> {
+    let sql = "SELECT (pg_current_xact_id()::text::bigint + offset_by) << 20 FROM event_clock";
+    tx.query_one(sql, &[])?.get(0)
 }
 
 /// Sees to it that new ids are above all old ones, also when PostgreSQL's transaction numbers began again.
@@ -192,10 +196,13 @@ pub(crate) fn go_on_above(tx: &mut Tx, seen: i64) -> Result<()> {
              SELECT $1, $2, '', 'store', 'database.events_lost', 'database', uuid FROM database_identity",
             &params![seen, Timestamp::now()],
         ),
-        Engine::Postgres => tx.execute(
-            "UPDATE event_clock SET offset_by = $1 + 1 - pg_current_xact_id()::text::bigint",
-            &params![seen >> ORDINAL_BITS],
-        ),
+        Engine::Postgres => {
+            tx.forget_ids();
+            tx.execute(
+                "UPDATE event_clock SET offset_by = $1 + 1 - pg_current_xact_id()::text::bigint",
+                &params![seen >> ORDINAL_BITS],
+            )
+        }
     }
     .map(drop)
 }

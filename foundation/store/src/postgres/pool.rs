@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, Runtime, TimeoutType};
+use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, QueueMode, Runtime, TimeoutType};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect::Connect;
@@ -25,6 +25,8 @@ impl Pool {
         let manager = Manager::from_connect(connect.config().clone(), connect, ManagerConfig::default());
         let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(settings.connections)
+            // That which was used last has most of the statements prepared.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(settings.transaction))
             .create_timeout(Some(settings.connect))
             .runtime(Runtime::Tokio1)

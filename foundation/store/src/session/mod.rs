@@ -43,6 +43,14 @@ impl Session {
         }
     }
 
+    /// A statement whose answer nobody needs.
+    pub(crate) fn later(&mut self, sql: &str, params: &[Value]) -> Result<()> {
+        match self {
+            Self::Sqlite(session) => session.execute(sql, params).map(drop),
+            Self::Postgres(session) => session.later(sql, params),
+        }
+    }
+
     /// Several statements without parameters, as a migration has them.
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
         match self {

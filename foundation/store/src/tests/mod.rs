@@ -8,6 +8,7 @@ mod concurrency;
 mod controllers;
 mod files;
 mod fixture;
+mod groups;
 mod hub;
 mod hub_of_several;
 mod identity;

@@ -140,6 +140,37 @@ fn a_transaction_that_is_cut_off_inside_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_commit_that_was_cut_off_is_in_doubt_for_all_who_wait_for_it() {
+    in_private_network(|| async {
+        let server = listening();
+        let store = open(&server).await;
+        let held = super::groups::hold_up(&store, 3).await;
+        let mut writers = tokio::task::JoinSet::new();
+        for number in 0..3 {
+            let store = store.clone();
+            writers.spawn(async move {
+                let id = format!("in-doubt-{number}");
+                let write = store.write(move |tx| {
+                    insert(tx, &id, &id)?;
+                    if tx.query_one("SELECT count(*) FROM things", &[])?.get::<i64>(0)? == 3 {
+                        cut();
+                    }
+                    Ok(())
+                });
+                write.await
+            });
+        }
+        while let Some(ran) = timeout(ANSWERED, writers.join_next()).await.expect("it is given up in time") {
+            let error = ran.unwrap().expect_err("nobody knows");
+            assert!(matches!(error, Error::InDoubt { .. }), "{error:?}");
+        }
+        held.await.unwrap();
+        mend();
+        serves_again(&store, "after").await;
+    });
+}
+
+#[test]
 fn a_statement_that_takes_too_long_is_ended_at_the_server_too() {
     in_private_network(|| async {
         let server = listening();

@@ -56,7 +56,11 @@ const MOST_AT_ONCE: i64 = 500;
 /// How many servers of this size may be added: as many as fit, at least `least`, at most `most`. Called in the
 /// transaction that adds them.
 pub(crate) fn fitting(tx: &mut Tx, project: &ProjectId, each: Usage, least: i64, most: i64) -> Result<i64> {
-    let (limits, used) = (limits(tx, project)?, usage(tx, project)?);
+    let limits = limits(tx, project)?;
+    let is_limited = |resource: &Resource| limits.get(resource.name()).is_some_and(|limit| *limit >= 0);
+    // Where nothing is limited nobody counts, for that reads as much as there is.
+    let counts = [Resource::Instances, Resource::Cores, Resource::Ram].iter().any(is_limited);
+    let used = if counts { usage(tx, project)? } else { Usage::default() };
     let asked = [
         (Resource::Instances, each.instances, used.instances),
         (Resource::Cores, each.cores, used.cores),
