@@ -6,12 +6,14 @@
 
 mod desired;
 mod lead;
+mod line;
 mod plan;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -22,6 +24,7 @@ pub use table::Table;
 use crate::ovsdb::{Client, Datum, Follower, Interest, Remote, Replica, Row, Select, Transaction, Watched};
 use crate::{Error, Result};
 use lead::Fence;
+use line::Line;
 
 const ATTEMPTS: u32 = 8;
 const OVERTAKEN_PATIENCE: Duration = Duration::from_secs(1);
@@ -32,6 +35,8 @@ pub struct Northbound {
     client: Client,
     /// The generation of the lead that every write is bound to.
     lead: Option<u64>,
+    /// Of those who write under this lead.
+    line: Arc<Line>,
 }
 
 /// How many rows an [`Northbound::apply`] wrote.
@@ -77,7 +82,7 @@ impl Northbound {
             watched = watched.table(table.name());
         }
         let client = Client::connect(remotes, watched);
-        Self { client, lead: None }
+        Self { client, lead: None, line: Arc::default() }
     }
 
     /// The same connection for the work of a lead: once the database has seen a later one, nothing is written and
@@ -86,7 +91,7 @@ impl Northbound {
     /// Invariant: a lead that is over changes nothing in the database (test: `a_lead_that_is_over_writes_nothing`).
     #[must_use]
     pub fn led(&self, lead: u64) -> Self {
-        Self { client: self.client.clone(), lead: Some(lead) }
+        Self { client: self.client.clone(), lead: Some(lead), line: Arc::default() }
     }
 
     /// The connection, to wait on its changes or to look at rows directly.
@@ -99,12 +104,16 @@ impl Northbound {
         self.client.ready(deadline).await
     }
 
-    /// Makes scopes as desired, all in one transaction.
+    /// Makes scopes as desired, all in one transaction, in which those of others may be, too: their rows are counted with ours.
     ///
     /// Invariant: while any row of a scope stands, the scope is never taken back to an older generation, whoever writes at
     /// the same time (test: `a_plan_that_was_overtaken_has_no_effect`). A scope that was emptied leaves no generation
     /// behind: a writer that is later still must be found by its owner through [`Self::owned`].
     pub async fn apply(&self, scopes: &[Scope]) -> Result<Applied> {
+        self.line.apply(self, scopes.to_vec()).await
+    }
+
+    async fn apply_now(&self, scopes: &[Scope]) -> Result<Applied> {
         for _ in 0..ATTEMPTS {
             let mut changes = self.client.changes();
             changes.borrow_and_update();

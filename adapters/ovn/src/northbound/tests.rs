@@ -303,3 +303,40 @@ async fn a_write_that_was_planned_before_the_next_lead_has_no_effect() {
     assert!(northbound.client.transact(&planned).await.unwrap_err().is_lost_race());
     assert_eq!(northbound.owned().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn those_who_write_at_once_share_transactions_and_what_one_is_refused_for_is_no_matter_of_the_others() {
+    let server = Server::start(NORTHBOUND);
+    let northbound = connected(&server).await;
+    northbound.apply(&network(1, vec![switch(), dhcp()])).await.unwrap();
+    let changes = northbound.client().changes();
+    let before = *changes.borrow();
+    let alone = |number: u32| {
+        let mut port = port(number);
+        port.key = format!("port/{number}/lsp");
+        [Scope::new(format!("port/{number}/"), 1, vec![port])]
+    };
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 1..=40 {
+        let northbound = northbound.clone();
+        writers.spawn(async move { northbound.apply(&alone(number)).await });
+    }
+    for written in writers.join_all().await {
+        written.unwrap();
+    }
+    let updates = *changes.borrow() - before;
+    assert!(updates <= 20, "{updates} updates for 40 ports");
+    assert_eq!(northbound.ports().unwrap().len(), 40);
+
+    // Together with a newer and an older word on one scope, and with one that makes no sense.
+    let lost = [Scope::new("port/99/", 1, vec![port(99).member_of(Table::PortGroup, "group/none")])];
+    let (newer, older) = (alone(1).map(|scope| Scope { generation: 9, ..scope }), alone(1));
+    let other = alone(50);
+    let (good, stale, bad, new) =
+        tokio::join!(northbound.apply(&other), northbound.apply(&older), northbound.apply(&lost), northbound.apply(&newer));
+    good.unwrap();
+    new.unwrap();
+    stale.unwrap();
+    assert!(matches!(bad, Err(Error::Malformed { .. } | Error::MissingRow { .. })), "{bad:?}");
+    assert!(matches!(northbound.apply(&older).await, Err(Error::Stale { .. })));
+}

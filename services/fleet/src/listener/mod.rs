@@ -226,10 +226,19 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T> {
 }
 
 async fn read_at_most<T: DeserializeOwned>(limit: usize, request: Request<Incoming>) -> Result<T> {
+    parse(&collect(limit, request).await?)
+}
+
+/// A whole body as it came.
+async fn collect(limit: usize, request: Request<Incoming>) -> Result<Bytes> {
     let body = PacedBody::new(request.into_body().map_err(io::Error::other), Pace::default());
     let body = Limited::new(body, limit).collect().await;
-    let bytes = body.map_err(|error| Refusal::invalid(format!("the request did not arrive whole: {error}")))?.to_bytes();
-    serde_json::from_slice(&bytes).map_err(|error| Refusal::invalid(format!("the request cannot be read: {error}")).into())
+    let whole = body.map_err(|error| Refusal::invalid(format!("the request did not arrive whole: {error}")))?;
+    Ok(whole.to_bytes())
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| Refusal::invalid(format!("the request cannot be read: {error}")).into())
 }
 
 fn reply<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {

@@ -13,7 +13,7 @@ use store::{Actor, Tx};
 use tokio::time::timeout;
 use types::NodeId;
 
-use super::{Body, Peer, bytes, done, join::common, read, reply};
+use super::{Body, LONGEST_REQUEST, Peer, bytes, collect, done, join::common, parse, reply};
 use crate::{
     Error, Fleet, Result,
     leading::Led,
@@ -64,14 +64,18 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, mut hello: Hel
 /// Invariant: tables that are slow make no node connect anew (test: `a_report_that_is_not_taken_in_soon_is_refused_for_now`).
 pub(super) async fn observed(fleet: &Fleet, peer: &Peer, node: NodeId, request: Request<Incoming>) -> Result<Response<Body>> {
     let session = fleet.inner.sessions.on_connection(&node, peer.connection)?;
-    let observed: Observed = match session.protocol {
-        earlier::PROTOCOL => read::<earlier::Report>(request).await?.into(),
-        _ => read(request).await?,
-    };
+    let report = collect(LONGEST_REQUEST, request).await?;
     let led = fleet.led()?;
+    if session.has_taken(&report) {
+        return Ok(done());
+    }
+    let observed: Observed = match session.protocol {
+        earlier::PROTOCOL => parse::<earlier::Report>(&report)?.into(),
+        _ => parse(&report)?,
+    };
     let taken = async {
         let _turn = fleet.inner.reports.turn(node.as_str()).await;
-        session.take_in(observed, &led.neighbours.observed).await
+        session.take_in(&report, observed, &led.neighbours.observed).await
     };
     let late = |_| Refusal::unavailable("reports are taken in too slowly now: send it again later");
     timeout(REPORT_WITHIN, taken).await.map_err(late)??;

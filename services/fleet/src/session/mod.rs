@@ -158,8 +158,13 @@ impl Session {
         self.strays.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Passes on what is news, and notes it when it was taken.
-    pub async fn take_in(&self, observed: Observed, rooms: &[Arc<dyn ObservedSink>]) -> Result<(), Refusal> {
+    /// Whether it is the report that was taken in last, and says nothing else than then.
+    pub fn has_taken(&self, report: &[u8]) -> bool {
+        self.told().has_taken(report)
+    }
+
+    /// Passes on what is news in this report, and notes it when it was taken.
+    pub async fn take_in(&self, report: &[u8], observed: Observed, rooms: &[Arc<dyn ObservedSink>]) -> Result<(), Refusal> {
         let _turn = self.reports.lock().await;
         let mut news = self.told().news(observed);
         if let Some(strays) = news.strays.take().filter(|strays| *strays != self.strays()) {
@@ -167,8 +172,8 @@ impl Session {
         }
         if !news.is_empty() {
             source::observed(rooms, &self.node, &news.report).await?;
-            self.told().note(news);
         }
+        self.told().note(report, news);
         Ok(())
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Told {
     things: HashMap<ThingId, Entry>,
     heard: HashMap<ThingId, Mark>,
     heard_everything_at: Option<Instant>,
+    /// The report that was taken in last, if it was a complete one, and the latest line then.
+    report: Option<(Mark, u64)>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ pub(super) struct News {
     marks: Vec<(ThingId, Mark)>,
     /// The latest line when it was looked at.
     seq: u64,
+    complete: bool,
     everything: bool,
 }
 
@@ -62,6 +65,7 @@ impl Told {
     pub fn everything(&mut self, things: &[Thing]) -> u64 {
         self.seq += 1;
         let seq = self.seq;
+        self.report = None;
         self.things = things.iter().map(|thing| (thing.id.clone(), Entry::of(thing, seq))).collect();
         self.heard.clear();
         seq
@@ -72,6 +76,7 @@ impl Told {
     pub fn differences(&mut self, things: Vec<Thing>) -> Option<(u64, Vec<Thing>)> {
         let named: HashSet<ThingId> = things.iter().map(|thing| thing.id.clone()).collect();
         self.things.retain(|id, _| named.contains(id));
+        self.report = None;
         self.changes(&[], things)
     }
 
@@ -81,6 +86,7 @@ impl Told {
         let named: HashSet<&ThingId> = things.iter().map(|thing| &thing.id).collect();
         for id in looked_at.iter().filter(|id| !named.contains(id)) {
             self.things.remove(id);
+            self.report = None;
         }
         let mut news = Vec::new();
         for thing in things {
@@ -104,13 +110,23 @@ impl Told {
         holds.iter().filter(|held| !self.things.contains_key(&held.id)).map(|held| held.id.clone()).take(STRAYS).collect()
     }
 
+    /// Whether this report is, to the letter, the one that was taken in last, and means the same: nothing was told since. Most of
+    /// what hosts at rest say is known by that, and not read.
+    pub fn has_taken(&self, report: &[u8]) -> bool {
+        self.report == Some((mark_of(report), self.seq)) && !self.is_everything_due()
+    }
+
+    fn is_everything_due(&self) -> bool {
+        self.heard_everything_at.is_none_or(|at| at.elapsed() >= EVERYTHING_EVERY)
+    }
+
     /// What a report says that was not heard before, and what follows from it.
     ///
     /// Invariant: that a report does not list a thing says nothing if the thing was told after the node had looked (test:
     /// `a_report_says_nothing_of_what_was_told_after_it`).
     pub fn news(&self, observed: Observed) -> News {
-        let everything = observed.complete && self.heard_everything_at.is_none_or(|at| at.elapsed() >= EVERYTHING_EVERY);
-        let mut news = News { seq: self.seq, everything, ..News::default() };
+        let (complete, everything) = (observed.complete, observed.complete && self.is_everything_due());
+        let mut news = News { seq: self.seq, complete, everything, ..News::default() };
         if observed.complete {
             let listed: HashSet<ThingId> = observed.things.iter().map(Found::id).collect();
             let absent = self.things.iter().filter(|(id, told)| told.seq <= observed.as_of && !listed.contains(*id));
@@ -132,8 +148,9 @@ impl Told {
         news
     }
 
-    /// The rooms have taken it in.
-    pub fn note(&mut self, news: News) {
+    /// The rooms have taken in this report, and what it says.
+    pub fn note(&mut self, report: &[u8], news: News) {
+        self.report = news.complete.then(|| (mark_of(report), news.seq));
         let gone: Vec<ThingId> = news.report.found.iter().filter(|found| found.is_gone()).map(Found::id).collect();
         for (id, mark) in news.marks {
             match self.things.get(&id) {
@@ -167,6 +184,12 @@ impl News {
     pub fn is_empty(&self) -> bool {
         self.report.found.is_empty() && self.report.absent.is_empty()
     }
+}
+
+fn mark_of(report: &[u8]) -> Mark {
+    let mut marking = DefaultHasher::new();
+    marking.write(report);
+    marking.finish()
 }
 
 fn mark(said: &impl Serialize) -> Mark {
@@ -284,10 +307,36 @@ mod tests {
         // It is not noted, so it is said again: the rooms had no ear.
         let again = told.news(report());
         assert_eq!(again.report.found.len(), 2);
-        told.note(again);
+        told.note(b"", again);
         assert!(told.news(report()).is_empty());
         told.changes(&[id("b")], vec![thing("b", 2)]);
         assert_eq!(told.news(report()).report.found, [found("b", MachineState::Running)]);
+    }
+
+    #[tokio::test]
+    async fn a_report_to_the_letter_as_the_last_one_is_known_until_something_is_told_or_said_in_between() {
+        let mut told = Told::default();
+        told.everything(&[thing("a", 1), thing("b", 1)]);
+        let take = |told: &mut Told, report: &[u8], complete| {
+            let observed = Observed { complete, ..complete_report(told.seq) };
+            let news = told.news(observed);
+            told.note(report, news);
+        };
+        take(&mut told, b"one", true);
+        assert!(told.has_taken(b"one") && !told.has_taken(b"other"));
+        // The same words mean something else now.
+        told.changes(&[id("b")], vec![thing("b", 2)]);
+        assert!(!told.has_taken(b"one"));
+        take(&mut told, b"one", true);
+        told.changes(&[id("b")], vec![]);
+        assert!(!told.has_taken(b"one"), "it speaks of a stray now");
+        take(&mut told, b"one", true);
+        take(&mut told, b"a change", false);
+        assert!(!told.has_taken(b"one") && !told.has_taken(b"a change"));
+    }
+
+    fn complete_report(as_of: u64) -> Observed {
+        complete(as_of, &[found("a", MachineState::Running), found("b", MachineState::Running)])
     }
 
     #[tokio::test]
@@ -296,7 +345,7 @@ mod tests {
         told.everything(&[thing("a", 1), released("b"), released("c")]);
         let first = told.news(complete(1, &[found("b", MachineState::Gone)]));
         assert_eq!((first.report.found.len(), first.report.absent.len()), (1, 2));
-        told.note(first);
+        told.note(b"", first);
         // The node has forgotten it, and so have we.
         assert!(told.news(complete(1, &[])).is_empty());
         assert_eq!(told.changes(&[id("b")], vec![released("b")]), Some((2, vec![released("b")])));
@@ -308,7 +357,7 @@ mod tests {
         let mut told = Told::default();
         told.everything(&[]);
         let news = told.news(complete(1, &[found("x", MachineState::Running)]));
-        told.note(news);
+        told.note(b"", news);
         assert!(told.heard.is_empty());
     }
 
