@@ -23,7 +23,7 @@ use crate::{leading::Led, source};
 /// The node takes a stream that is silent for longer than a few of these for dead.
 pub(crate) const BEAT: Duration = Duration::from_secs(3);
 /// The rooms tell what changed; this is for what was lost on the way.
-const CLOCK: Duration = Duration::from_secs(300);
+const CLOCK: Duration = Duration::from_secs(900);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What the node said of itself that matters here.
