@@ -72,6 +72,9 @@ pub const RECIPES: &[Recipe] = &[
     made_by("cloud", "flavors", "/compute/v2.1/flavors", r#"{"flavor": {"name": "of-all-$number", "ram": 64, "vcpus": 1, "disk": 1}}"#, "/flavor/id"),
     made_by("member", "servers", "/compute/v2.1/servers", r#"{"server": {"name": "$name", "flavorRef": "$flavors", "imageRef": "$bootable", "networks": [{"port": "$ports"}]}}"#, "/server/id"),
     made_by("member", "os-keypairs", "/compute/v2.1/os-keypairs", r#"{"keypair": {"name": "$name", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFyjmQB2SCuL7cvYjrl4fhlbNpfI8MknRUzL2/LmBLIc a"}}"#, "/keypair/name"),
+    made_by("member", "volumes", "/volume/v3/volumes", r#"{"volume": {"name": "$name", "size": 1}}"#, "/volume/id"),
+    made_by("cloud", "types", "/volume/v3/types", r#"{"volume_type": {"name": "of-all-$number"}}"#, "/volume_type/id"),
+    made_by("cloud", "qos-specs", "/volume/v3/qos-specs", r#"{"qos_specs": {"name": "of-all-$number"}}"#, "/qos_specs/id"),
     made_by("cloud", "resource_providers", "/placement/resource_providers", r#"{"name": "of-all-$number"}"#, "/uuid"),
 ];
 
@@ -115,6 +118,45 @@ const BODIES: &[(&str, &str)] = &[
     ("PUT /compute/v2.1/flavors/{id}", r#"{"flavor": {"description": "new"}}"#),
     ("POST /compute/v2.1/flavors/{id}/os-extra_specs", r#"{"extra_specs": {"a": "b"}}"#),
     ("PUT /compute/v2.1/flavors/{id}/os-extra_specs/{key}", r#"{"a": "b"}"#),
+    ("PUT /volume/v3/volumes/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("POST /volume/v3/volumes/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("PUT /volume/v3/volumes/{id}/metadata/{key}", r#"{"meta": {"a": "b"}}"#),
+    ("PUT /volume/v3/snapshots/{id}", r#"{"snapshot": {"name": "new"}}"#),
+    ("POST /volume/v3/snapshots", r#"{"snapshot": {"volume_id": "$volumes"}}"#),
+    ("PUT /volume/v3/snapshots/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("POST /volume/v3/snapshots/{id}/metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("PUT /volume/v3/snapshots/{id}/metadata/{key}", r#"{"meta": {"a": "b"}}"#),
+    ("POST /volume/v3/attachments", r#"{"attachment": {"volume_uuid": "$volumes"}}"#),
+    ("PUT /volume/v3/attachments/{id}", r#"{"attachment": {"connector": {}}}"#),
+    ("POST /volume/v3/os-volume-transfer", r#"{"transfer": {"volume_id": "$volumes"}}"#),
+    ("POST /volume/v3/volume-transfers", r#"{"transfer": {"volume_id": "$volumes"}}"#),
+    ("POST /volume/v3/os-volume-transfer/{id}/accept", r#"{"accept": {"auth_key": "none"}}"#),
+    ("POST /volume/v3/volume-transfers/{id}/accept", r#"{"accept": {"auth_key": "none"}}"#),
+    ("POST /volume/v3/types/{id}/extra_specs", r#"{"extra_specs": {"a": "b"}}"#),
+    ("PUT /volume/v3/types/{id}/extra_specs/{key}", r#"{"a": "b"}"#),
+    ("PUT /volume/v3/types/{id}", r#"{"volume_type": {"description": "new"}}"#),
+    ("PUT /volume/v3/default-types/{project}", r#"{"default_type": {"volume_type": "__DEFAULT__"}}"#),
+    ("PUT /volume/v3/qos-specs/{id}", r#"{"qos_specs": {"a": "b"}}"#),
+    ("PUT /volume/v3/qos-specs/{id}/delete_keys", r#"{"keys": []}"#),
+    ("PUT /volume/v3/os-quota-sets/{project}", r#"{"quota_set": {"volumes": 50}}"#),
+    ("PUT /volume/v3/os-quota-class-sets/{class}", r#"{"quota_class_set": {"backups": 10}}"#),
+    ("PUT /volume/v3/os-services/enable", r#"{"host": "none", "binary": "cinder-volume"}"#),
+    ("PUT /volume/v3/os-services/disable", r#"{"host": "none", "binary": "cinder-volume"}"#),
+    ("PUT /volume/v3/os-services/disable-log-reason", r#"{"host": "none", "binary": "cinder-volume", "disabled_reason": "noise"}"#),
+    ("addProjectAccess", r#"{"project": "$project"}"#),
+    ("removeProjectAccess", r#"{"project": "$project"}"#),
+    ("os-extend", r#"{"new_size": 2}"#),
+    ("os-set_bootable", r#"{"bootable": true}"#),
+    ("os-update_readonly_flag", r#"{"readonly": true}"#),
+    ("os-reset_status", r#"{"status": "error"}"#),
+    ("os-volume_upload_image", r#"{"image_name": "canary"}"#),
+    ("os-set_image_metadata", r#"{"metadata": {"a": "b"}}"#),
+    ("os-unset_image_metadata", r#"{"key": "a"}"#),
+    ("os-attach", r#"{"instance_uuid": "$uuid", "mountpoint": "/dev/vdb"}"#),
+    ("os-initialize_connection", r#"{"connector": {}}"#),
+    ("os-terminate_connection", r#"{"connector": {}}"#),
+    ("os-force_detach", r#"{}"#),
+    ("os-update_snapshot_status", r#"{"status": "available"}"#),
     ("addTenantAccess", r#"{"tenant": "$project"}"#),
     ("removeTenantAccess", r#"{"tenant": "$project"}"#),
     ("changePassword", r#"{"adminPass": "new enough"}"#),
@@ -156,6 +198,17 @@ const WORDS: &[(&str, &str)] = &[
     ("access_tokens", "none"),
     ("websso", "none"),
     ("security_compliance", "password_regex"),
+    // Nothing converges here, so no volume is ever there of which one could be made.
+    ("snapshots", "00000000-0000-4000-8000-000000000007"),
+    ("attachments", "00000000-0000-4000-8000-000000000008"),
+    ("os-volume-transfer", "00000000-0000-4000-8000-000000000009"),
+    ("volume-transfers", "00000000-0000-4000-8000-00000000000a"),
+    ("messages", "00000000-0000-4000-8000-00000000000b"),
+    ("extra_specs", "a"),
+    ("os-quota-class-sets", "default"),
+    ("default-types", "swept"),
+    ("capabilities", "none"),
+    ("os-hosts", "none"),
 ];
 
 /// Lists that are asked for the tenant's things by name: a filter is no way in.
@@ -163,6 +216,9 @@ const QUERIES: &[(&str, &str)] = &[
     ("/compute/v2.1/servers", "project_id=$project"),
     ("/compute/v2.1/servers/detail", "all_tenants=1&project_id=$project"),
     ("/compute/v2.1/os-keypairs", "user_id=$member"),
+    ("/volume/v3/volumes", "project_id=$project"),
+    ("/volume/v3/volumes/detail", "all_tenants=1&project_id=$project"),
+    ("/volume/v3/snapshots", "all_tenants=1"),
     ("/compute/v2.1/limits", "tenant_id=$project"),
     ("/placement/usages", "project_id=$project"),
     ("/network/v2.0/networks", "project_id=$project"),
@@ -249,8 +305,8 @@ async fn thing(things: &mut Things<'_>, literal: &str, swept: &Swept, is_last: b
         "servers" => _ = things.one("subnets").await,
         _ => {}
     }
-    let destroys =
-        swept.method == Method::DELETE && is_last && !is_a_relation(&swept.path) || swept.action == Some("forceDelete");
+    let destroys = swept.method == Method::DELETE && is_last && !is_a_relation(&swept.path)
+        || matches!(swept.action, Some("forceDelete" | "os-force_delete"));
     if destroys { things.one_to_lose(kind).await } else { things.one(kind).await }
 }
 

@@ -28,8 +28,9 @@ const ACTION: &str = "/v3/snapshots/{id}/action";
 const METADATA: &str = "/v3/snapshots/{id}/metadata";
 const ITEM: &str = "/v3/snapshots/{id}/metadata/{key}";
 
-/// A volume is as many layers as it has snapshots, and each costs every read below it a little.
-pub(crate) const MOST_OF_A_VOLUME: usize = 64;
+/// A volume is as many layers as it has snapshots, and each costs every read below it a little: hosts keep a few more, for what
+/// is made of snapshots.
+pub(crate) const MOST_OF_A_VOLUME: usize = 40;
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
