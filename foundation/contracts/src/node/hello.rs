@@ -119,6 +119,8 @@ pub enum Feature {
     Fence,
     /// Volumes lie there, and its machines have them as disks.
     Volumes,
+    /// A volume is sent, to become an image.
+    CopyVolume,
     /// Of a newer node; nothing that this side would ask.
     #[serde(other)]
     Unknown,
@@ -135,6 +137,7 @@ impl fmt::Display for Feature {
             Self::Rebuild => "rebuild machines",
             Self::Fence => "keep leases",
             Self::Volumes => "keep volumes",
+            Self::CopyVolume => "make images of volumes",
             Self::Unknown => "do this",
         })
     }

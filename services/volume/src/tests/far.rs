@@ -181,7 +181,7 @@ fn facts(host: &str, total_gb: u64) -> NodeFacts {
         strays: vec![],
         hello: Some(Hello {
             speaks: Versions::only(PROTOCOL),
-            features: BTreeSet::from([Feature::Volumes]),
+            features: BTreeSet::from([Feature::Volumes, Feature::CopyVolume]),
             holds: vec![],
             version: "1".to_owned(),
             hostname: host.to_owned(),

@@ -4,7 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::{Cx, Fault, Reply};
-use contracts::images::{ImageFacts, NewSnapshot};
+use contracts::{
+    images::{ImageFacts, NewSnapshot},
+    node::Feature,
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 use types::ImageId;
@@ -94,6 +97,11 @@ pub(super) async fn upload(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     }
     if let Some(other) = container.filter(|container| container != "bare") {
         return Err(wrong("container_format", &json!(other), "A volume becomes an image in the container bare."));
+    }
+    let known = room.volume(&cx).await?;
+    if let Some(node) = &known.node_id {
+        let node = room.nodes.get(node).await?;
+        node.as_ref().map_or(Ok(()), |node| node.demand(Feature::CopyVolume))?;
     }
     let caller = cx.caller()?;
     let (user, roles) = (caller.user.id.clone(), caller.roles.iter().map(|role| role.name.clone()).collect::<Vec<_>>());
