@@ -7,6 +7,7 @@ mod events;
 mod image;
 mod limits;
 mod objects;
+mod s3;
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +35,7 @@ pub struct Config {
     pub network: Network,
     pub image: image::Image,
     pub objects: objects::Objects,
+    pub s3: s3::S3,
     pub node: Node,
     pub limits: limits::Limits,
     pub log: Log,
@@ -298,6 +300,7 @@ impl Config {
         self.events.check()?;
         self.image.check()?;
         self.objects.check()?;
+        self.s3.check()?;
         self.limits.check()?;
         for (name, range) in &self.network.physical_networks {
             if range.first_vlan < 1 || range.last_vlan > 4094 || range.first_vlan > range.last_vlan {
@@ -324,6 +327,7 @@ mod tests {
     fn an_empty_file_is_a_good_configuration() {
         let config = read("").unwrap();
         assert_eq!(config.public_url(), "http://127.0.0.1:8080");
+        assert_eq!(config.s3_url().unwrap(), "http://127.0.0.1:8082");
     }
 
     #[test]
@@ -355,6 +359,7 @@ mod tests {
             ("[[image.stores]]\nid = \"a\"\npath = \"images\"", "path is absolute"),
             ("[[image.stores]]\nid = \"a,b\"\npath = \"/images\"", "cannot be used"),
             ("[[image.stores]]\nid = \"a\"", "either a path or s3"),
+            ("[s3]\ndomain = \"S3 example\"", "small letters"),
             ("[objects]\npath = \"objects\"", "path is absolute"),
             (
                 "[objects.s3]\nendpoint = \"https://s3\"\nbucket = \"b\"\naccess_key = \"a\"\nsecret_key_file = \"/s\"",

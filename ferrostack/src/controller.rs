@@ -4,6 +4,7 @@
 mod database;
 mod forget;
 mod lead;
+mod s3;
 
 use std::{fs, future::Future, sync::Arc, time::Duration};
 
@@ -244,12 +245,14 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     }
     let tls = tls_config(config)?;
     let listener = Listener::bind(config.api.listen, tls).await.with_context(|| taken("api.listen", &config.api.listen))?;
+    let s3_listener = s3::listen(config).await?;
     let nodes = TcpListener::bind(config.fleet.listen).await.with_context(|| taken("fleet.listen", &config.fleet.listen))?;
 
     let rooms = Rooms::open(home, config).await?;
     rooms.bootstrap(home, config).await?;
     let limits = config.limits.api(bounds::raise_file_limit());
     let door = rooms.door(config, Some(Box::new(move || metrics.render())))?.with_limits(limits);
+    let s3_door = s3::door(&rooms, config, limits);
     let ovn = tokio::spawn(start_ovn(home.clone(), config.clone(), rooms.fleet.clone()));
     let hosts = rooms.network.watch_hosts();
     let remembering = tokio::spawn(database::keep_remembering(home.clone(), rooms.store.clone()));
@@ -263,6 +266,7 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
         async move { fleet.serve(nodes, neighbours, stopped).await }
     });
     let memory = tokio::spawn(allocator::give_back_after_loads(door.asked()));
+    let serving_s3 = s3_listener.map(|listener| tokio::spawn(api::serve(listener, s3_door, stopped(asked.clone()))));
     let serving = tokio::spawn(api::serve(listener, Arc::new(door), stopped(asked)));
     tracing::info!(api = %config.public_url(), nodes = %config.fleet.listen, "the controller serves");
     let myself = lead::controller(config);
@@ -273,6 +277,9 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     tracing::info!("the controller was asked to stop");
     let _ = ask_to_stop.send(true);
     let _ = serving.await;
+    if let Some(serving) = serving_s3 {
+        let _ = serving.await;
+    }
     serving_nodes.await.context("end the sessions of the nodes")??;
     hosts.abort();
     memory.abort();

@@ -230,6 +230,9 @@ fn print_how_to_use(home: &Home, config: &Config, names: &Names, machine: Option
     let home_of = if home.is_default() { String::new() } else { format!("FERROSTACK_HOME={} ", home.state.display()) };
     let ferrostack = format!("{home_of}{}", installation::command());
     say!("  API          {}/identity/v3", config.public_url());
+    if let Some(url) = config.s3_url() {
+        say!("  S3           {url}   (keys: openstack ec2 credentials create)");
+    }
     say!("  clients      openstack --os-cloud {} ...   (the operator)", names.admin);
     if CloudsYaml::open(&clouds).is_ok_and(|file| file.has(&names.demo)) {
         say!("               openstack --os-cloud {} ...   (a tenant); entries in {}", names.demo, clouds.display());

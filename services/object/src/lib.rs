@@ -22,11 +22,13 @@ mod large;
 mod limits;
 mod listing;
 mod metadata;
+mod multipart;
 mod neighbour;
 mod object;
 mod place;
 mod policy;
 mod range;
+mod s3;
 mod settings;
 mod stamp;
 mod temp_url;
@@ -41,6 +43,7 @@ use store::{Step, Store};
 use work::{Bell, Tasks};
 
 pub use error::Error;
+pub use s3::Buckets;
 pub use settings::Settings;
 
 /// What the room is made of.
@@ -50,7 +53,7 @@ pub static ROOM: Room<Objects> = Room {
     faults: FaultStyle::Swift,
     versions: None,
     steps: &[Step { number: 1, name: "objects", sql: include_str!("../migrations/0001_objects.sql") }],
-    drawers: &[info::DRAWER, account::DRAWER, container::DRAWER, object::DRAWER, data::DRAWER],
+    drawers: &[info::DRAWER, account::DRAWER, container::DRAWER, object::DRAWER, data::DRAWER, multipart::DRAWER],
 };
 
 pub(crate) type Drawer = api::Drawer<Objects>;

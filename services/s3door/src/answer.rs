@@ -100,7 +100,8 @@ impl Door {
         }
         let status = response.status();
         self.log(&request_id, &method, &path, status, started, seen.0.get().map(AsRef::as_ref));
-        let is_long = !method_is_head(&method) && hyper::body::Body::size_hint(response.body()).exact().is_none_or(|size| size > 0);
+        let is_long =
+            !method_is_head(&method) && hyper::body::Body::size_hint(response.body()).exact().is_none_or(|size| size > 0);
         let body = response.map(|body| body.map_err(io::Error::other).boxed_unsync());
         if is_long {
             return body.map(|body| HeededBody::new(Kept::new(body, place), self.limits.pace.idle).boxed_unsync());

@@ -50,7 +50,8 @@ impl Arriving {
         let header = |name: &str| format!("x-amz-checksum-{name}");
         let said: Vec<_> = NAMES.into_iter().filter_map(|name| Some((name, text(&header(name))?.to_owned()))).collect();
         let behind = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
-        let wanted = |name: &str| said.iter().any(|(said, _)| *said == name) || behind.split(',').any(|one| one.trim() == header(name));
+        let wanted =
+            |name: &str| said.iter().any(|(said, _)| *said == name) || behind.split(',').any(|one| one.trim() == header(name));
         let hasher = ChecksumHasher {
             crc32: wanted("crc32").then(Crc32::new),
             crc32c: wanted("crc32c").then(Crc32c::new),

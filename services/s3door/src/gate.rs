@@ -47,7 +47,10 @@ impl Keys {
         let found = self.rooms.find(access).await.map_err(unavailable)?;
         let Some(key) = found else {
             self.lock().remove(access);
-            return Err(S3Error::with_message(S3ErrorCode::InvalidAccessKeyId, "There is no such key, or it is good for nothing now."));
+            return Err(S3Error::with_message(
+                S3ErrorCode::InvalidAccessKeyId,
+                "There is no such key, or it is good for nothing now.",
+            ));
         };
         let mut fresh = self.lock();
         if fresh.len() >= MOST {

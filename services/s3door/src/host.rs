@@ -11,8 +11,10 @@ pub struct Domain(pub String);
 
 impl S3Host for Domain {
     fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
-        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
-        let bucket = name.strip_suffix(self.0.as_str()).and_then(|rest| rest.strip_suffix('.')).filter(|bucket| !bucket.is_empty());
+        let name =
+            host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+        let bucket =
+            name.strip_suffix(self.0.as_str()).and_then(|rest| rest.strip_suffix('.')).filter(|bucket| !bucket.is_empty());
         Ok(match bucket {
             Some(bucket) => VirtualHost::new(self.0.as_str()).with_bucket(bucket.to_ascii_lowercase()),
             None => VirtualHost::new(host),

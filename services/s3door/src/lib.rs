@@ -20,6 +20,8 @@ mod multipart;
 mod object;
 mod operations;
 mod said;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -131,7 +131,9 @@ impl Names {
 pub fn limit(asked: Option<i32>) -> S3Result<usize> {
     match asked {
         None => Ok(MOST),
-        Some(number) => usize::try_from(number).map(|number| number.min(MOST)).map_err(|_| invalid("A page has a positive length.")),
+        Some(number) => {
+            usize::try_from(number).map(|number| number.min(MOST)).map_err(|_| invalid("A page has a positive length."))
+        }
     }
 }
 

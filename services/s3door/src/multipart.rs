@@ -18,10 +18,7 @@ use crate::{
 const MOST_PARTS: i32 = 10_000;
 
 impl Operations {
-    pub async fn begin(
-        &self,
-        req: S3Request<CreateMultipartUploadInput>,
-    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    pub async fn begin(&self, req: S3Request<CreateMultipartUploadInput>) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let visitor = Visitor::of(&req.extensions)?;
         refuse_what_is_not_here(&req.headers)?;
         let at = At { bucket: req.input.bucket, key: req.input.key };
@@ -78,7 +75,8 @@ impl Operations {
         };
         let at = At { bucket: input.bucket, key: input.key };
         let (length, bytes) = (range.end - range.start, (opened.read)(range));
-        let stored = self.objects.put_part(&visitor.who, &at, &input.upload_id, number, Some(length), bytes).await.map_err(refused)?;
+        let stored =
+            self.objects.put_part(&visitor.who, &at, &input.upload_id, number, Some(length), bytes).await.map_err(refused)?;
         let result = CopyPartResult {
             e_tag: Some(said::etag(&stored.etag)),
             last_modified: Some(said::time(stored.changed_at)),

@@ -26,7 +26,9 @@ impl Operations {
         let input = req.input;
         refuse_what_is_not_here(&req.headers)?;
         if input.if_match.is_some() {
-            return Err(not_implemented("An object cannot be put on the condition that another is there; If-None-Match: * can be asked."));
+            return Err(not_implemented(
+                "An object cannot be put on the condition that another is there; If-None-Match: * can be asked.",
+            ));
         }
         let if_none = only_if_none(input.if_none_match.as_ref())?;
         let arriving = Arriving::new(input.body, &req.headers, req.trailing_headers)?;

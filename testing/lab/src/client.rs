@@ -27,8 +27,8 @@ impl Python {
         Self::with(CLIENTS)
     }
 
-    /// With an S3 service, whose requirements do not go together with those of the clients.
-    pub(crate) fn with_object_store() -> Result<Self> {
+    /// With boto3 and an S3 service, whose requirements do not go together with those of the clients.
+    pub fn with_object_store() -> Result<Self> {
         Self::with(OBJECT_STORE)
     }
 

@@ -8,7 +8,9 @@ use super::Container;
 use crate::{
     Error,
     account::table as accounts,
-    grant::{Acl, Granted, Owning},
+    grant::{Acl, Granted, Listing, Owning},
+    limits,
+    multipart::table as uploads,
     place::Place,
 };
 
@@ -24,6 +26,13 @@ fn by_name(tx: &mut Tx, project: &ProjectId, name: &str) -> Result<Option<Contai
     let sql = format!("SELECT {COLUMNS} FROM object_containers WHERE project_id = $1 AND name = $2");
     let row = tx.query_opt(&sql, &params![project, name])?;
     Ok(row.as_ref().map(read).transpose()?)
+}
+
+/// All of an account, by name.
+pub fn of_account(tx: &mut Tx, granted: &Granted<Listing>) -> Result<Vec<Container>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM object_containers WHERE project_id = $1 ORDER BY name LIMIT $2");
+    let rows = tx.query(&sql, &params![granted.project(), limits::LISTING])?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 pub fn by_id(tx: &mut Tx, id: &str) -> Result<Option<Container>, Error> {
@@ -89,6 +98,9 @@ pub fn update(
 pub fn delete(tx: &mut Tx, granted: &Granted<Owning>, actor: &Actor) -> Result<(), Error> {
     let gone = by_name(tx, granted.project(), granted.container())?.ok_or(Error::NotFound)?;
     let not_empty = || Error::Conflict("There was a conflict when trying to complete your request.".to_owned());
+    if gone.objects == 0 {
+        uploads::abort_all(tx, &gone)?;
+    }
     // The objects that are counted here change this very row, so none comes in between.
     if tx.execute("DELETE FROM object_containers WHERE id = $1 AND objects = 0", &params![&gone.id])? == 0 {
         return Err(not_empty());

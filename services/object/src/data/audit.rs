@@ -84,7 +84,8 @@ fn counted_wrong(tx: &mut Tx) -> Result<Vec<Finding>, Error> {
         (
             "container",
             "SELECT c.id FROM object_containers c LEFT JOIN object_objects o ON o.container_id = c.id \
-             GROUP BY c.id, c.objects, c.bytes HAVING c.objects <> COUNT(o.name) OR c.bytes <> COALESCE(SUM(o.size), 0)",
+             GROUP BY c.id, c.objects, c.bytes HAVING c.objects <> COUNT(o.name) OR c.bytes <> COALESCE(SUM(o.size), 0) + (SELECT COALESCE(SUM(p.size), 0) FROM object_parts p \
+             JOIN object_uploads u ON u.id = p.upload_id WHERE u.container_id = c.id)",
         ),
         (
             "account",
@@ -94,7 +95,8 @@ fn counted_wrong(tx: &mut Tx) -> Result<Vec<Finding>, Error> {
         ),
         (
             "data",
-            "SELECT d.id FROM object_data d WHERE d.holders <> (SELECT COUNT(*) FROM object_objects o WHERE o.data_id = d.id)",
+            "SELECT d.id FROM object_data d WHERE d.holders <> (SELECT COUNT(*) FROM object_objects o WHERE o.data_id = d.id) \
+             + (SELECT COUNT(*) FROM object_parts p WHERE p.data_id = d.id)",
         ),
     ] {
         for row in tx.query(sql, &[])? {

@@ -20,7 +20,7 @@ pub use audit::{audit, remove_stray};
 pub use owners::Owners;
 pub use read::{Readers, read};
 pub use released::Releaser;
-pub use take::{Arriving, Taken, take};
+pub use take::{Arriving, Taken, take, take_in_pieces};
 
 use bytes::Bytes;
 use contracts::data::Piece;

@@ -52,10 +52,7 @@ pub async fn take<S>(room: &Objects, project: &str, length: Option<u64>, most: u
 where
     S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
 {
-    let most = most.min(limits::OBJECT_SIZE);
-    if length.is_some_and(|length| length > most) {
-        return Err(Error::TooLarge(format!("The body is longer than {most} bytes, which is the most here.")));
-    }
+    let most = bounded(length, most)?;
     let mut first = BytesMut::new();
     if length.is_none_or(|length| length <= SMALL as u64) {
         loop {
@@ -72,7 +69,15 @@ where
         }
     }
     let first = (!first.is_empty()).then(|| Ok(first.freeze()));
-    let chunks = stream::iter(first).chain(chunks);
+    take_in_pieces(room, project, length, most, stream::iter(first).chain(chunks)).await
+}
+
+/// The same, however short it is: for what becomes a part of something larger.
+pub async fn take_in_pieces<S>(room: &Objects, project: &str, length: Option<u64>, most: u64, chunks: S) -> Result<Taken, Error>
+where
+    S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
+{
+    let most = bounded(length, most)?;
     let arrival = room.arriving.one();
     let owner = room.owners.draw().await?;
     work::crash::point("object.data.drawn");
@@ -93,6 +98,14 @@ where
     check_length(length, size)?;
     taken.md5 = md5;
     Ok(taken)
+}
+
+fn bounded(length: Option<u64>, most: u64) -> Result<u64, Error> {
+    let most = most.min(limits::OBJECT_SIZE);
+    if length.is_some_and(|length| length > most) {
+        return Err(Error::TooLarge(format!("The body is longer than {most} bytes, which is the most here.")));
+    }
+    Ok(most)
 }
 
 /// What is at hand, and short.

@@ -87,6 +87,10 @@ impl Who {
         Self { asker, referrer, signature: None }
     }
 
+    pub fn asking(asker: Asker) -> Self {
+        Self { asker: Some(asker), referrer: None, signature: None }
+    }
+
     pub fn nobody() -> Self {
         Self { asker: None, referrer: None, signature: None }
     }

@@ -6,7 +6,7 @@ mod api;
 mod condition;
 mod copy;
 mod delete;
-mod facts;
+pub mod facts;
 mod put;
 mod read;
 pub mod table;
@@ -18,7 +18,7 @@ use crate::metadata::Metadata;
 
 pub use delete::delete;
 pub use put::{Content, Put, Wanted, admit, commit};
-pub use read::{Found, find, look};
+pub use read::{Content as Readable, Found, find, look};
 pub use table::Shown;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("object", api::routes);
