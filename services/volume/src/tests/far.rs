@@ -25,7 +25,7 @@ use crate::BlockStorage;
 pub const IMAGE: &str = "11111111-1111-4111-8111-111111111111";
 
 /// A volume as a host keeps it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Kept {
     pub size: u64,
     pub snapshots: BTreeSet<SnapshotId>,
@@ -46,13 +46,17 @@ pub struct Far {
     pub opened_twice: Mutex<Vec<VolumeId>>,
     pub images: Mutex<HashMap<ImageId, bool>>,
     pub rung: Mutex<HashSet<ServerId>>,
+    /// Where hosts keep what they have, if they outlive the process.
+    file: Option<PathBuf>,
     room: OnceLock<Weak<BlockStorage>>,
     myself: OnceLock<Weak<Far>>,
 }
 
 impl Far {
-    pub fn new(hosts: &[(&str, u64)]) -> Arc<Self> {
-        let far = Self::default();
+    pub fn kept_in(file: Option<PathBuf>, hosts: &[(&str, u64)]) -> Arc<Self> {
+        let kept = file.as_ref().and_then(|file| std::fs::read(file).ok()).unwrap_or_else(|| b"[]".to_vec());
+        let kept: Vec<((NodeId, VolumeId), Kept)> = serde_json::from_slice(&kept).unwrap();
+        let far = Self { file, volumes: Mutex::new(kept.into_iter().collect()), ..Self::default() };
         far.images.lock().unwrap().insert(IMAGE.into(), true);
         for (host, total) in hosts {
             far.nodes.lock().unwrap().insert(NodeId::new(*host), facts(host, *total));
@@ -108,6 +112,7 @@ impl Far {
                 }
             }
         }
+        self.keep();
         if !found.is_empty() {
             // Refused while the tables are busy; a real host says it again.
             let _ = room.observed(node, &Report { found, absent: vec![] }).await;
@@ -115,6 +120,17 @@ impl Far {
         for (_, image) in copies {
             let nothing: Chunks = Box::pin(futures_util::stream::empty());
             let _ = room.take_snapshot(node, &image, nothing).await;
+        }
+    }
+
+    fn keep(&self) {
+        let Some(file) = &self.file else { return };
+        let kept = self.volumes.lock().unwrap();
+        let new = file.with_extension("new");
+        let kept = serde_json::to_vec(&kept.iter().collect::<Vec<_>>()).unwrap();
+        // The folder goes with its test, which this may outlive.
+        if std::fs::write(&new, kept).is_ok() {
+            let _ = std::fs::rename(new, file);
         }
     }
 

@@ -2,6 +2,7 @@
 //! Conversations with the room over its real route table, and lives of volumes from create to delete.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod crash;
 mod doors;
 mod far;
 mod hostile;
@@ -47,7 +48,10 @@ impl Cloud {
     /// The same where nothing is reconciled yet.
     pub(super) async fn asleep(hosts: &[(&str, u64)]) -> Self {
         let world = World::new(&[crate::ROOM.migrations()]).await;
-        let far = Far::new(hosts);
+        Self::over(world, Far::kept_in(None, hosts)).await
+    }
+
+    pub(super) async fn over(world: World, far: Arc<Far>) -> Self {
         let neighbours = Neighbours { images: far.clone(), nodes: far.clone() };
         let policies = policies_in_force(&crate::ROOM.policies(), &crate::ROOM.rules());
         let room = BlockStorage::new(world.store.clone(), neighbours, policies);
