@@ -71,7 +71,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             token_lifetime: token::LIFETIME,
-            receipt_lifetime: token::receipt::LIFETIME,
+            receipt_lifetime: token::RECEIPT_LIFETIME,
             security_compliance: Arc::default(),
             totp: Totp::default(),
             limit_model: LimitModel::default(),

@@ -11,11 +11,16 @@ use serde_json::{Value, json};
 use types::Timestamp;
 
 use crate::{
-    Error, Room, listing, northbound,
+    Error, Room,
+    extension::Extension,
+    listing, northbound,
     pick::{self, Pick},
 };
 
-pub(crate) const DRAWER: crate::Drawer = api::Drawer::new("agent", routes).with(crate::Own::NOTHING);
+pub(crate) const DRAWER: crate::Drawer =
+    api::Drawer::new("agent", routes).with(crate::Own { extensions: EXTENSIONS, ..crate::Own::NOTHING });
+
+const EXTENSIONS: &[Extension] = &[("agent", "agent", "The hosts that OVN works on can be listed.")];
 
 pub static GET: Policy = Policy::new("get_agent", "rule:admin_only", "See the hosts that OVN works on");
 pub static ZONES: Policy = Policy::new("get_availability_zone", "role:reader", "See the availability zones of networks");

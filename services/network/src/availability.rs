@@ -11,13 +11,22 @@ use store::{Select, Tx, params};
 use types::{NetworkId, SubnetId};
 
 use crate::{
-    Error, Result, Room, listing, network,
+    Error, Result, Room,
+    extension::Extension,
+    listing, network,
     pick::{self, Pick},
     resource::Kept,
     subnet,
 };
 
-pub(crate) const DRAWER: crate::Drawer = api::Drawer::new("availability", routes).with(crate::Own::NOTHING);
+pub(crate) const DRAWER: crate::Drawer =
+    api::Drawer::new("availability", routes).with(crate::Own { extensions: EXTENSIONS, ..crate::Own::NOTHING });
+
+const EXTENSIONS: &[Extension] = &[
+    ("network-ip-availability", "Address usage", "How many addresses of a network are used can be asked."),
+    ("floatingip-pools", "Floating IP pools", "The subnets that floating IPs come from can be listed."),
+    ("service-type", "Service types", "Who serves a kind of resource can be asked."),
+];
 
 pub static GET: Policy = Policy::new(
     "get_network_ip_availability",
@@ -69,7 +78,7 @@ async fn show(room: Arc<Room>, cx: Cx) -> Reply {
 fn availabilities(tx: &mut Tx, select: Select) -> Result<Vec<Value>> {
     let networks = network::Row::rows(tx, select)?;
     let mut subnets: HashMap<NetworkId, Vec<subnet::Row>> = HashMap::new();
-    for row in subnet::table::of_networks(tx, networks.iter().map(|network| &network.id))? {
+    for row in subnet::of_networks(tx, networks.iter().map(|network| &network.id))? {
         subnets.entry(row.network_id.clone()).or_default().push(row);
     }
     let mut used: HashMap<SubnetId, i64> = HashMap::new();

@@ -7,15 +7,31 @@
 //! Invariant: what is committed reaches OVN, also when it was unreachable or we were killed
 //! (test: `ovn_down_then_up_converges`).
 
-use std::{collections::HashMap, fmt::Display};
+use std::{collections::HashMap, fmt::Display, sync::Arc};
 
+use ovn::{northbound::DesiredRow, southbound::Chassis};
 use store::{Result, Select, Tx, params};
 use types::Timestamp;
 
-use crate::northbound::rows::{Rows, Surroundings};
+use crate::settings::Settings;
 
 /// The group of all networks that dropped what nothing allows, before each had its own. It goes when no port is in it.
 pub const OLD_DROP: &str = "drop";
+
+/// What rows depend on beside the tables.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub settings: Arc<Settings>,
+    /// The hosts, once they are known.
+    pub chassis: Option<Arc<Vec<Chassis>>>,
+}
+
+/// The rows of a thing, and the keys they lean on.
+#[derive(Default)]
+pub struct Rows {
+    pub rows: Vec<DesiredRow>,
+    pub needs: Vec<String>,
+}
 
 /// A kind of key, as the drawer of its things says it.
 #[derive(Clone, Copy)]

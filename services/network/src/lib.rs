@@ -24,6 +24,7 @@ mod pick;
 mod port;
 mod quota;
 mod range;
+mod reach;
 mod resource;
 mod room;
 mod router;
@@ -89,10 +90,14 @@ pub(crate) type Drawer = api::Drawer<Room, Own>;
 pub struct Own {
     /// The kinds of keys under which its things stand in OVN.
     pub(crate) keys: &'static [keys::Kind],
+    /// What projects may have a limited number of.
+    pub(crate) quotas: &'static [quota::Quota],
+    /// What it makes of the API beyond Neutron's core.
+    pub(crate) extensions: &'static [extension::Extension],
 }
 
 impl Own {
-    pub(crate) const NOTHING: Self = Self { keys: &[] };
+    pub(crate) const NOTHING: Self = Self { keys: &[], quotas: &[], extensions: &[] };
 }
 
 /// The room. It implements `contracts::ports::Ports` and `contracts::audit::Audit`.

@@ -21,6 +21,7 @@ pub struct Settings {
     pub dns_domain: String,
     /// Name servers for subnets that name none.
     pub default_dns: Vec<std::net::IpAddr>,
+    /// What differs from the quotas that the drawers have.
     pub quotas: BTreeMap<&'static str, i64>,
 }
 
@@ -39,7 +40,7 @@ impl Default for Settings {
             distributed_floating_ips: false,
             dns_domain: "openstacklocal.".to_owned(),
             default_dns: Vec::new(),
-            quotas: crate::quota::DEFAULTS.into_iter().collect(),
+            quotas: BTreeMap::new(),
         }
     }
 }

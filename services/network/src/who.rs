@@ -3,10 +3,13 @@
 
 use access::{Policy, Scope};
 use api::Cx;
-use store::{Actor, Change, Event, Result, Select, Tx};
+use store::{Actor, Change, Event, Result, Tx};
 use types::ProjectId;
 
-use crate::resource::Kept;
+use crate::{
+    reach::{Reach, reach},
+    resource::Kept,
+};
 
 /// A port is named to whom it may show itself, in whatever drawer that comes up.
 pub static SEE_PORTS: Policy = Policy::new(
@@ -62,29 +65,5 @@ impl Doer {
         let action = format!("{}.{}", R::KIND, change.verb());
         let event = Event::of(&self.actor, action, (R::KIND, row.id()), change)?;
         tx.record(event.of_project(row.project_id().to_string()))
-    }
-}
-
-/// How far a scope reaches among things that belong to projects.
-pub enum Reach<'a> {
-    All,
-    Project(&'a str),
-    /// A token for a domain, say: nothing here belongs to one.
-    Nothing,
-}
-
-pub fn reach(scope: &Scope) -> Reach<'_> {
-    match scope {
-        Scope::All => Reach::All,
-        scope => scope.project().map_or(Reach::Nothing, |project| Reach::Project(project.as_str())),
-    }
-}
-
-/// Keeps the rows within the scope; `condition` ends where the project's id belongs.
-pub fn within(select: Select, scope: &Scope, condition: &'static str) -> Select {
-    match reach(scope) {
-        Reach::All => select,
-        Reach::Project(project) => select.scope(condition, project),
-        Reach::Nothing => select.condition("1 = 0"),
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rules of the house that a machine can check. ARCHITECTURE.md states them; this keeps them.
 
+mod circles;
 mod dependencies;
 mod drawers;
 mod files;
@@ -16,6 +17,7 @@ pub fn run() -> anyhow::Result<()> {
     let sources = files::read(&top)?;
     complaints.extend(files::check(&sources));
     complaints.extend(drawers::check(&sources));
+    complaints.extend(circles::check(&sources));
     complaints.extend(invariants::check(&top, &sources)?);
     if complaints.is_empty() {
         println!("tidy: {} files, nothing to complain about", sources.len());

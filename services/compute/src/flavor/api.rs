@@ -14,6 +14,7 @@ use types::{FlavorId, Microversion, Timestamp};
 use super::{
     Flavor, Size, access as flavor_access, extra_specs,
     table::{self as table, Viewer},
+    viewer::viewer,
 };
 use crate::{
     Compute,
@@ -40,15 +41,6 @@ pub(crate) fn routes() -> Routes<Compute> {
         .join(extra_specs::routes())
         .join(flavor_access::routes())
         .each_asking(&[&policy::FLAVOR_CREATE, &policy::EXTRA_SPECS_INDEX])
-}
-
-/// Flavors have no owner. Who may make them sees all of them; others see the public ones and their project's.
-pub(crate) fn viewer(cx: &Cx) -> Viewer {
-    let project = cx.caller().ok().and_then(|caller| caller.project_id());
-    match cx.scope(&policy::FLAVOR_CREATE) {
-        Ok(allowed) => Viewer::of(allowed.scope(), project),
-        Err(_) => Viewer::Project(project.cloned()),
-    }
 }
 
 async fn list(room: Arc<Compute>, cx: Cx) -> Reply {

@@ -10,8 +10,8 @@ use store::params;
 use types::FlavorId;
 
 use super::{
-    api::viewer,
     table::{self as table, Viewer},
+    viewer::viewer,
 };
 use crate::{
     Compute,

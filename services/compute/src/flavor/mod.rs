@@ -7,14 +7,16 @@ mod api;
 mod extra_specs;
 mod seed;
 pub(crate) mod table;
+mod viewer;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use types::{FlavorId, Timestamp};
 
-pub(crate) use api::{routes, viewer};
+pub(crate) use api::routes;
 pub(crate) use seed::STANDARD;
+pub(crate) use viewer::viewer;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("flavor", routes).shows(&[("flavor", &[api::BRIEF, api::WHOLE])]);
 

@@ -12,14 +12,17 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
-use access::Allowed;
+use access::{Allowed, Scope};
 use contracts::caller::Caller;
 use serde::Serialize;
 use store::Tx;
 use types::{EndpointId, ServiceId};
 
 use self::endpoint::table as endpoints;
-use crate::{Identity, error::Result};
+use crate::{
+    Identity,
+    error::{Error, Result},
+};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("catalog", routes).tables(&[crate::Step {
     number: 12,
@@ -140,4 +143,13 @@ fn load(tx: &mut Tx) -> Result<Catalog> {
     }
     let given = given::Given::load(tx, &all)?;
     Ok(Catalog { services, given })
+}
+
+/// A limit names a service, and perhaps a region, that are there.
+pub fn refuse_unknown(tx: &mut Tx, allowed: &Allowed<Scope>, service: &ServiceId, region: Option<&str>) -> Result<()> {
+    service::table::get(tx, allowed, service).map_err(Error::in_body)?;
+    if let Some(region) = region {
+        region::table::get(tx, allowed, region).map_err(Error::in_body)?;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use types::{DomainId, ProjectId};
 
 use super::{Limit, LimitUpdate, NewLimit};
 use crate::{
-    change,
+    catalog, change,
     error::{Error, Result},
     registered_limit::{Amount, table as registered_limits},
 };
@@ -63,7 +63,7 @@ pub fn find(tx: &mut Tx, id: &str) -> Result<Option<Limit>> {
 }
 
 pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewLimit) -> Result<Limit> {
-    registered_limits::refuse_unknown(tx, allowed, &new.service_id, new.region_id.as_deref())?;
+    catalog::refuse_unknown(tx, allowed, &new.service_id, new.region_id.as_deref())?;
     let (project_id, domain_id) = holder(tx, new)?;
     let registered =
         registered_limits::of_resource(tx, &new.service_id, new.region_id.as_deref(), new.resource_name.as_str())?

@@ -7,8 +7,7 @@ use types::ServiceId;
 
 use super::{Amount, NewRegisteredLimit, RegisteredLimit, RegisteredLimitUpdate};
 use crate::{
-    catalog::{region, service},
-    change,
+    catalog, change,
     error::{Error, Result},
 };
 
@@ -43,7 +42,7 @@ pub fn create(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, new: &NewReg
         default_limit: new.default_limit,
         description: new.description.clone(),
     };
-    refuse_unknown(tx, allowed, &limit.service_id, limit.region_id.as_deref())?;
+    catalog::refuse_unknown(tx, allowed, &limit.service_id, limit.region_id.as_deref())?;
     let sql = "INSERT INTO registered_limits (id, service_id, region_id, resource_name, default_limit, description) \
                VALUES ($1, $2, $3, $4, $5, $6)";
     tx.execute(sql, &row(&limit)).map_err(taken)?;
@@ -76,7 +75,7 @@ pub fn update(
     if let Some(description) = &update.description {
         limit.description = description.clone();
     }
-    refuse_unknown(tx, allowed, &limit.service_id, limit.region_id.as_deref())?;
+    catalog::refuse_unknown(tx, allowed, &limit.service_id, limit.region_id.as_deref())?;
     let sql = "UPDATE registered_limits SET service_id = $2, region_id = $3, resource_name = $4, default_limit = $5, \
                description = $6 WHERE id = $1";
     tx.execute(sql, &row(&limit)).map_err(taken)?;
@@ -95,15 +94,6 @@ pub fn delete(tx: &mut Tx, allowed: &Allowed<Scope>, actor: &Actor, id: &str) ->
 pub fn delete_of_service(tx: &mut Tx, service: &ServiceId) -> Result<()> {
     tx.execute("DELETE FROM limits WHERE service_id = $1", &params![service])?;
     tx.execute("DELETE FROM registered_limits WHERE service_id = $1", &params![service])?;
-    Ok(())
-}
-
-/// A limit names a service, and perhaps a region, that are there.
-pub fn refuse_unknown(tx: &mut Tx, allowed: &Allowed<Scope>, service: &ServiceId, region: Option<&str>) -> Result<()> {
-    service::table::get(tx, allowed, service).map_err(Error::in_body)?;
-    if let Some(region) = region {
-        region::table::get(tx, allowed, region).map_err(Error::in_body)?;
-    }
     Ok(())
 }
 

@@ -45,6 +45,8 @@ fn routes() -> ::api::Routes<crate::Identity> {
 
 /// How long a token lives. Keystone's default.
 pub const LIFETIME: Duration = Duration::from_secs(3600);
+/// How long a receipt does. Keystone's default, too.
+pub const RECEIPT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// A token that was checked, and what it means.
 #[derive(Debug)]

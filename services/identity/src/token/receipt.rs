@@ -4,8 +4,6 @@
 //!
 //! Invariant: a receipt is good for its own user and a few minutes, and is no token (test: `a_receipt_is_only_that`).
 
-use std::time::Duration;
-
 use access::payload::{Methods, ReceiptPayload};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
@@ -17,9 +15,6 @@ use crate::{
     error::{Error, Result},
     user::Account,
 };
-
-/// Keystone's default.
-pub const LIFETIME: Duration = Duration::from_secs(300);
 
 pub const HEADER: HeaderName = HeaderName::from_static("openstack-auth-receipt");
 

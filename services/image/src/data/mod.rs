@@ -9,18 +9,21 @@
 //! Invariant: a file that some image holds is never removed, whatever uploads and deletes run beside each other (test: `images_with_the_same_data_share_it_and_none_loses_it`).
 
 pub mod api;
+pub mod given_up;
 mod keep;
 mod meter;
 mod near;
 mod range;
 mod read;
 mod receive;
+mod received;
 pub mod released;
 mod tidy;
 
 pub use keep::{forget, give_up, keep};
 pub use meter::Meter;
-pub use receive::{Judge, Received, receive, survey};
+pub use receive::{Judge, receive, survey};
+pub use received::Received;
 pub use tidy::{prepare, strays, tidy};
 
 use std::path::PathBuf;

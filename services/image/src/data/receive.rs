@@ -6,7 +6,7 @@ use std::{
     fs::{File, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use bounds::{Lost, Threads};
@@ -20,7 +20,7 @@ use md5::{Digest, Md5};
 use sha2::Sha512;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::Meter;
+use super::{Meter, Received};
 use crate::{Error, image::DataFacts, stores::place::open_file};
 
 /// Chunks that wait between the connection and the disk: enough to keep both busy, and flat in memory.
@@ -36,16 +36,6 @@ pub enum Judge {
     Later,
 }
 
-/// A file of its own until it is whole; removed when dropped before that.
-#[derive(Debug)]
-pub struct Received {
-    path: PathBuf,
-    kept: bool,
-    pub facts: DataFacts,
-    /// What it turned out to be, if it was looked into and is a disk.
-    pub format: Option<Format>,
-}
-
 /// Streams `chunks` into `path`, within what the meter grants, if there is one. When it returns, the file is synced but does not
 /// have its final name yet. The work is done for `owner`, beside that for others.
 pub async fn receive(
@@ -55,14 +45,14 @@ pub async fn receive(
     meter: Option<&mut Meter>,
     chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
 ) -> Result<Received, Error> {
-    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing(), format: None };
+    let guard = Received::begun(path.clone());
     let first = Threads::for_bytes().run(owner, move || Writing::begin(path, judge)).await??;
     take_in(owner, guard, first, meter, chunks).await
 }
 
 /// Takes a file as received that is there already, whole and synced: it is read once, and judged and hashed on the way.
 pub async fn survey(owner: &str, path: PathBuf, judge: Judge) -> Result<Received, Error> {
-    let guard = Received { path: path.clone(), kept: false, facts: DataFacts::nothing(), format: None };
+    let guard = Received::begun(path.clone());
     let is = tokio::fs::metadata(&path).await.map_err(|cause| Error::file(&path, cause))?;
     let chunks = open_file(owner, path, 0, is.len()).await?;
     take_in(owner, guard, Looking::begin(judge), None, chunks).await
@@ -279,35 +269,5 @@ impl Judging {
             Self::Container(inspector) => Ok(inspector.finish().map(|()| Found::default())?),
             Self::Later => Ok(Found::default()),
         }
-    }
-}
-
-impl Received {
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Gives the file its name, for good.
-    pub fn publish(mut self, path: &Path) -> Result<(), Error> {
-        disks::durable::publish(&self.path, path).map_err(|error| Error::file(path, std::io::Error::other(error)))?;
-        self.kept = true;
-        Ok(())
-    }
-}
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        if !self.kept
-            && let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.path.display(), %error, "a broken upload stays until the next start");
-        }
-    }
-}
-
-impl DataFacts {
-    fn nothing() -> Self {
-        Self { size: 0, virtual_size: 0, md5: String::new(), sha512: String::new() }
     }
 }

@@ -7,7 +7,7 @@ use store::{Actor, Change, Event, Row as Columns, Tx, params};
 use types::{Generation, ImageId, ProjectId, Timestamp};
 
 use super::{DataFacts, Place, Reach, Row, Status, Visibility};
-use crate::{Error, data::released, location::Label, member};
+use crate::{Error, data::given_up, location::Label, member};
 
 pub const COLUMNS: &str = "id, name, owner, status, visibility, protected, os_hidden, disk_format, container_format, min_disk, \
      min_ram, size, virtual_size, checksum, sha512, properties, tags, generation, created_at, updated_at, content, holds, stores, \
@@ -106,7 +106,7 @@ pub fn update(tx: &mut Tx, actor: &Actor, before: &Row, after: &Row) -> Result<R
          WHERE id = $1 AND generation = $30",
         &values,
     )?;
-    released::note(tx, before, Some(&after))?;
+    given_up::note(tx, before, Some(&after))?;
     record(tx, actor, "image.update", Some(before), Some(&after))?;
     Ok(after)
 }
@@ -120,7 +120,7 @@ pub fn reserve(tx: &mut Tx, id: &ImageId, bytes: i64) -> Result<(), Error> {
 pub fn delete(tx: &mut Tx, actor: &Actor, image: &Row) -> Result<(), Error> {
     tx.execute_cas("DELETE FROM images WHERE id = $1 AND generation = $2", &params![image.id.as_str(), image.generation.0])?;
     member::table::forget_image(tx, &image.id)?;
-    released::note(tx, image, None)?;
+    given_up::note(tx, image, None)?;
     record(tx, actor, "image.delete", Some(image), None)
 }
 

@@ -10,16 +10,17 @@
 pub mod api;
 mod edit;
 mod hash;
+mod label;
 mod say;
 mod set;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{Image, image::Row};
 
 pub use edit::{Edit, Edited, check_may, edit};
 pub use hash::{Expected, Hashing};
+pub use label::{Label, Said};
 pub use set::set;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("location", api::routes).tables(&[crate::Step {
@@ -34,24 +35,6 @@ const LONGEST_METADATA: usize = 4096;
 /// Glance's `image_location_quota`.
 const MOST: usize = 10;
 
-/// What a tenant said of one location.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label {
-    pub url: String,
-    pub metadata: Map<String, Value>,
-    /// The store that was filled from there; none if the data was there already, and only compared.
-    pub store: Option<String>,
-}
-
-/// Hashes that are shown in place of those that were found out. Who sets a location by a patch says himself what they are, or
-/// says nothing, as in Glance. Inside, only the true ones are used.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
-    pub checksum: Option<String>,
-    pub algorithm: Option<String>,
-    pub value: Option<String>,
-}
-
 impl Said {
     /// What is shown of an image.
     pub fn of(image: &Row) -> Self {
@@ -62,21 +45,6 @@ impl Said {
                 Self { checksum: Some(data.md5.clone()), algorithm: Some("sha512".to_owned()), value: Some(data.sha512.clone()) }
             }
         }
-    }
-}
-
-impl Label {
-    fn view(&self) -> Value {
-        let mut metadata = self.metadata.clone();
-        if let Some(store) = &self.store {
-            metadata.insert("store".to_owned(), json!(store));
-        }
-        json!({"url": self.url, "metadata": metadata})
-    }
-
-    /// For the events of the image: a query may hold a secret.
-    pub fn without_query(&self) -> &str {
-        self.url.split(['?', '#']).next().unwrap_or_default()
     }
 }
 

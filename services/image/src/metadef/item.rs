@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Item, Kind, api::viewer, item_view, table};
+use super::{Item, Kind, item_view, table, viewer::viewer};
 use crate::{Error, Image, image::check_text, policy};
 
 pub fn routes() -> Routes<Image> {

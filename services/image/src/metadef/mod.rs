@@ -9,6 +9,7 @@ mod namespace;
 mod resource_type;
 mod stock;
 pub mod table;
+mod viewer;
 
 use serde_json::{Map, Value, json};
 use types::{Generation, Timestamp};

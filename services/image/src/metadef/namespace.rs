@@ -11,12 +11,11 @@ use serde_json::{Map, Value, json};
 use types::{Generation, Timestamp};
 
 use super::{
-    Association, Kind, Namespace,
-    api::viewer,
-    association_view,
+    Association, Kind, Namespace, association_view,
     item::{Body, read_body},
     item_view, namespace_view,
     table::{self, Seen},
+    viewer::viewer,
 };
 use crate::{Error, Image, image::check_text, policy};
 

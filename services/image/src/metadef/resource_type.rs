@@ -7,7 +7,7 @@ use api::{Access, Cx, Fault, Reply, Routes, created, json, no_content};
 use http::StatusCode;
 use serde_json::json;
 
-use super::{api::viewer, association_view, namespace::NewAssociation, table};
+use super::{association_view, namespace::NewAssociation, table, viewer::viewer};
 use crate::{Error, Image, image::check_text, policy};
 
 pub fn routes() -> Routes<Image> {

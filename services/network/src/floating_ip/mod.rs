@@ -2,6 +2,7 @@
 //! Floating IPs: addresses of an external network that a tenant holds, and leads to one of his ports and to another later.
 
 pub mod api;
+pub mod leading;
 mod reached;
 pub mod table;
 
@@ -16,8 +17,10 @@ use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
 use crate::{
     Error,
+    extension::Extension,
     keys::{Kind, Read},
     northbound, port,
+    quota::{self, Quota},
     resource::{Kept, common_columns},
 };
 
@@ -27,7 +30,14 @@ const KIND: Kind = Kind {
     rows: Read::One(|tx, around, id| northbound::router::floating_ip(tx, around, &id.into())),
 };
 
-pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("floating_ip", api::routes).with(crate::Own { keys: &[KIND] });
+pub(crate) const QUOTA: Quota =
+    Quota { name: "floatingip", default: 50, used: |tx, project| quota::count(tx, "floating_ips", project) };
+
+const EXTENSIONS: &[Extension] =
+    &[("fip-port-details", "Port details of floating IPs", "A floating IP shows the port it leads to.")];
+
+pub(crate) const DRAWER: crate::Drawer =
+    ::api::Drawer::new("floating_ip", api::routes).with(crate::Own { keys: &[KIND], quotas: &[QUOTA], extensions: EXTENSIONS });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

@@ -7,7 +7,7 @@ use std::{collections::HashMap, net::IpAddr};
 use store::{Tx, params};
 use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, SubnetId, Timestamp};
 
-use super::{Row, reached};
+use super::{Row, leading, reached};
 use crate::{
     Error, Result, keys, network,
     port::{self, FLOATING_IP, addresses::Wish},
@@ -80,12 +80,12 @@ impl Managed for Row {
         if !network.external {
             return Err(Error::bad(format!("Bad floatingip request: Network {} is not a valid external network.", network.id)));
         }
-        let subnets = subnet::table::of_network(tx, &network.id)?;
+        let subnets = subnet::of_network(tx, &network.id)?;
         let Some(first) = subnets.iter().find(|subnet| subnet.is_v4()) else {
             let message = format!("Bad floatingip request: Network {} does not contain any IPv4 subnet.", network.id);
             return Err(Error::bad(message));
         };
-        quota::take(tx, &ask.project_id, quota::Resource::FloatingIp, 1, settings)?;
+        quota::take(tx, &ask.project_id, &super::QUOTA, 1, settings)?;
         let id = FloatingIpId::generate();
         let wish = match (ask.address, &ask.subnet_id) {
             (Some(address), subnet) => vec![Wish { subnet: subnet.clone(), address: Some(address) }],
@@ -158,7 +158,7 @@ impl Managed for Row {
             Some(None) => (row.port_id, row.fixed_ip_address, row.router_id) = (None, None, None),
             Some(Some(goal)) => associate(tx, &mut row, goal)?,
         }
-        write(tx, doer, this, &mut row)?;
+        leading::write(tx, doer, this, &mut row)?;
         row.with_rest_of_one(tx)
     }
 
@@ -180,26 +180,11 @@ fn with_room(tx: &mut Tx, subnets: &[subnet::Row]) -> Result<Option<SubnetId>> {
     Ok(None)
 }
 
-/// The floating addresses that lead to these ports, in one statement.
-pub fn of_ports<'a>(tx: &mut Tx, ports: impl IntoIterator<Item = &'a PortId>) -> Result<Vec<Row>> {
-    let select = Row::select().filter_in("port_id", ports);
-    Row::rows(tx, select.sort(&[], "id"))
-}
-
 /// Whether floating addresses lead through this router to this subnet.
 pub fn any_behind(tx: &mut Tx, router: &RouterId, subnet: &SubnetId) -> Result<bool> {
     let sql = "SELECT 1 FROM floating_ips f JOIN port_addresses a ON a.port_id = f.port_id AND a.address = f.fixed_ip_address \
                WHERE f.router_id = $1 AND a.subnet_id = $2";
     Ok(tx.query_opt(sql, &params![router, subnet])?.is_some())
-}
-
-/// The port is about to go: its floating addresses lead nowhere.
-pub fn disassociate_port(tx: &mut Tx, doer: &Doer, port: &PortId) -> Result<()> {
-    for before in of_ports(tx, [port])? {
-        let mut row = Row { port_id: None, fixed_ip_address: None, router_id: None, ..before.clone() };
-        write(tx, doer, &before, &mut row)?;
-    }
-    Ok(())
 }
 
 /// An external network goes, and with it the floating addresses that lead nowhere.
@@ -220,28 +205,6 @@ fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     keys::mark(tx, &keys::floating_ip(&row.id))?;
     doer.removed(tx, row)?;
     Ok(())
-}
-
-fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()> {
-    row.updated_at = Timestamp::now();
-    row.generation = before.generation + 1;
-    tx.execute_cas(
-        "UPDATE floating_ips SET description = $2, port_id = $3, fixed_ip_address = $4, router_id = $5, updated_at = $6, \
-         generation = $7 WHERE id = $1 AND generation = $8",
-        &params![
-            &row.id,
-            &row.description,
-            row.port_id.as_ref(),
-            row.fixed_ip_address.map(|address| address.to_string()),
-            row.router_id.as_ref(),
-            row.updated_at,
-            row.generation,
-            before.generation,
-        ],
-    )?;
-    keys::mark(tx, &keys::floating_ip(&row.id))?;
-    doer.changed(tx, before, row)?;
-    reached::record(tx, doer, Some(before), Some(row))
 }
 
 /// Leads the address to a port, through a router that reaches both.

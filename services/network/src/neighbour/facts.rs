@@ -35,11 +35,11 @@ impl About {
     fn gather(tx: &mut Tx, networks: &HashSet<&NetworkId>, found: &[port::table::Found]) -> Result<Self> {
         let rows = network::Row::select().filter_in("id", networks.iter().copied());
         let rows = network::Row::rows(tx, rows)?;
-        let subnets = subnet::table::of_networks(tx, networks.iter().copied())?;
+        let subnets = subnet::of_networks(tx, networks.iter().copied())?;
         let subnets: HashMap<SubnetId, subnet::Row> = subnets.into_iter().map(|row| (row.id.clone(), row)).collect();
         let doors = doors(tx, networks, &subnets)?;
         let mut floating: HashMap<PortId, Vec<FloatingIp>> = HashMap::new();
-        for row in floating_ip::table::of_ports(tx, found.iter().map(|port| &port.row.id))? {
+        for row in floating_ip::leading::of_ports(tx, found.iter().map(|port| &port.row.id))? {
             if let (Some(port), Some(fixed)) = (row.port_id, row.fixed_ip_address) {
                 floating.entry(port).or_default().push(FloatingIp { address: row.floating_ip_address, fixed });
             }

@@ -157,7 +157,7 @@ fn claim(tx: &mut Tx, settings: &Settings, nic: &Nic) -> Result<PortId> {
 fn make(tx: &mut Tx, settings: &Settings, doer: &Doer, nic: &Nic, device_owner: String) -> Result<()> {
     let ask = &nic.ask;
     let network = network::Row::get(tx, &ask.network_id)?;
-    quota::take(tx, &nic.project, quota::Resource::Port, 1, settings)?;
+    quota::take(tx, &nic.project, &port::QUOTA, 1, settings)?;
     security_group::table::ensure_default(tx, doer, &nic.project, settings)?;
     let create = Create {
         id: ask.port_id.clone(),

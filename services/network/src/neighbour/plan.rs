@@ -79,7 +79,7 @@ impl<'a> Planner<'a> {
             }
         }
         let made = i64::try_from(asks.iter().filter(|ask| ask.made_by_compute).count()).unwrap_or(i64::MAX);
-        quota::take(tx, self.project, quota::Resource::Port, made, settings)?;
+        quota::take(tx, self.project, &port::QUOTA, made, settings)?;
         Ok(asks)
     }
 
@@ -133,7 +133,7 @@ impl<'a> Planner<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        if subnet::table::of_network(tx, id)?.is_empty() {
+        if subnet::of_network(tx, id)?.is_empty() {
             return Err(Refusal::invalid(format!("Network {id} requires a subnet in order to boot instances on.")).into());
         }
         Ok(row)
@@ -207,7 +207,7 @@ fn only_network(tx: &mut Tx, project: &ProjectId) -> Result<Option<network::Row>
 
 fn check_address(tx: &mut Tx, network: &network::Row, address: Option<IpAddr>) -> Result<(), Unplanned> {
     let Some(address) = address else { return Ok(()) };
-    let subnets = subnet::table::of_network(tx, &network.id)?;
+    let subnets = subnet::of_network(tx, &network.id)?;
     let usable = |subnet: &&subnet::Row| range::usable(&subnet.cidr).is_some_and(|all| all.contains(address));
     let Some(subnet) = subnets.iter().find(usable) else {
         let message = format!("Fixed IP {address} is not a valid ip address for network {}.", network.id);

@@ -12,8 +12,10 @@ use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
 use crate::{
     Error,
+    extension::Extension,
     keys::{Kind, Read},
     northbound,
+    quota::{self, Quota},
     resource::{Kept, common_columns},
     settings::Settings,
 };
@@ -21,7 +23,20 @@ use crate::{
 const KIND: Kind =
     Kind { name: "network", table: "networks", rows: Read::One(|tx, _, id| northbound::network::rows(tx, &id.into())) };
 
-pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("network", api::routes).with(crate::Own { keys: &[KIND] });
+pub(crate) const QUOTA: Quota =
+    Quota { name: "network", default: 100, used: |tx, project| quota::count(tx, "networks", project) };
+
+const EXTENSIONS: &[Extension] = &[
+    ("external-net", "External networks", "Networks that routers have gateways and floating IPs on."),
+    ("net-mtu", "Network MTU", "A network shows the greatest packet it carries."),
+    ("net-mtu-writable", "Writable MTU", "A network's MTU can be chosen."),
+    ("network_availability_zone", "Network availability zone", "Networks take hints of availability zones."),
+    ("provider", "Provider networks", "Operators choose what carries a network."),
+    ("availability_zone", "Availability Zone", "Networks and routers name their availability zone."),
+];
+
+pub(crate) const DRAWER: crate::Drawer =
+    ::api::Drawer::new("network", api::routes).with(crate::Own { keys: &[KIND], quotas: &[QUOTA], extensions: EXTENSIONS });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

@@ -78,7 +78,7 @@ impl Managed for Row {
     fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
         let ask = allowed.thing();
         let By { doer, settings, .. } = by;
-        quota::take(tx, &ask.project_id, quota::Resource::Network, 1, settings)?;
+        quota::take(tx, &ask.project_id, &super::QUOTA, 1, settings)?;
         security_group::table::ensure_default(tx, doer, &ask.project_id, settings)?;
         let segment = ask.segment.allocate(tx, settings)?;
         let greatest = settings.greatest_mtu(&segment.network_type);

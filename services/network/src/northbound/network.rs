@@ -28,7 +28,7 @@ pub fn rows(tx: &mut Tx, id: &NetworkId) -> Result<Rows> {
         Some(port) => port::table::addresses_of(tx, &port)?,
         None => Vec::new(),
     };
-    for subnet in subnet::table::of_network(tx, id)? {
+    for subnet in subnet::of_network(tx, id)? {
         let door = metadata.iter().find(|fixed| fixed.subnet_id == subnet.id).map(|fixed| fixed.ip_address);
         if let Some(options) = dhcp::of_subnet(&network, &subnet, door) {
             rows.push(options.row(dhcp_key(id, &subnet.id)));

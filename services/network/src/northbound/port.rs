@@ -63,7 +63,7 @@ impl Ground {
         let ids: HashSet<&NetworkId> = found.iter().map(|port| &port.row.network_id).collect();
         let networks = network::Row::rows(tx, network::Row::select().filter_in("id", ids.iter().copied()))?;
         let mut subnets: HashMap<NetworkId, Vec<subnet::Row>> = HashMap::new();
-        for subnet in subnet::table::of_networks(tx, ids.iter().copied())? {
+        for subnet in subnet::of_networks(tx, ids.iter().copied())? {
             subnets.entry(subnet.network_id.clone()).or_default().push(subnet);
         }
         let ports = distributed::of_networks(tx, ids.iter().copied())?;

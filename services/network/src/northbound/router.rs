@@ -22,7 +22,7 @@ use crate::{
     keys, network,
     port::{self, FixedIp},
     resource::Kept,
-    router::{self, interface::Interface},
+    router::{self, connected::Interface},
     subnet,
 };
 
@@ -53,7 +53,7 @@ pub fn rows(tx: &mut Tx, around: &Surroundings, id: &RouterId) -> Result<Rows> {
     let mut inside = Vec::new();
     let mut held: Vec<FixedIp> = Vec::new();
     // OVN knows no port of a router without an address, and Neutron does.
-    for interface in router::interface::of_router(tx, id)?.iter().filter(|interface| !interface.fixed_ips.is_empty()) {
+    for interface in router::connected::of_router(tx, id)?.iter().filter(|interface| !interface.fixed_ips.is_empty()) {
         let subnets = subnets_of(tx, &interface.fixed_ips)?;
         let network = network::Row::get(tx, &interface.port.network_id)?;
         let port = router_port(id, interface, &subnets);

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What should stand in the northbound database under a key.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ovn::{
-    northbound::{DesiredRow, Scope},
-    southbound::Chassis,
-};
+use ovn::northbound::{DesiredRow, Scope};
 use store::{Select, Tx};
 
+pub use crate::keys::{Rows, Surroundings};
 use crate::{
     Error, Result,
     keys::{self, Kind, Read, State},
-    settings::Settings,
 };
-
-/// What rows depend on beside the tables.
-#[derive(Clone)]
-pub struct Surroundings {
-    pub settings: Arc<Settings>,
-    /// The hosts, once they are known.
-    pub chassis: Option<Arc<Vec<Chassis>>>,
-}
 
 /// The rows of one key, with the generation they are of.
 pub struct Desired {
@@ -36,13 +22,6 @@ pub struct Desired {
     pub is_known: bool,
     pub rows: Vec<DesiredRow>,
     /// Keys whose rows these refer to or belong to.
-    pub needs: Vec<String>,
-}
-
-/// The rows of a thing, and the keys they lean on.
-#[derive(Default)]
-pub struct Rows {
-    pub rows: Vec<DesiredRow>,
     pub needs: Vec<String>,
 }
 

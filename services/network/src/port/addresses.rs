@@ -24,7 +24,7 @@ pub struct Seeker<'a> {
 
 /// Gives a new port its addresses.
 pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Result<Vec<FixedIp>> {
-    let subnets = subnet::table::of_network(tx, &seeker.port.network_id)?;
+    let subnets = subnet::of_network(tx, &seeker.port.network_id)?;
     let mut fixed = match wishes {
         Some(wishes) => {
             let mut fixed = Vec::with_capacity(wishes.len());
@@ -54,7 +54,7 @@ pub fn allocate(tx: &mut Tx, seeker: &Seeker<'_>, wishes: Option<&[Wish]>) -> Re
 
 /// Changes the addresses of a port to what is wished: what it has already stays, what is not named goes.
 pub fn reassign(tx: &mut Tx, seeker: &Seeker<'_>, current: &[FixedIp], wishes: &[Wish]) -> Result<Vec<FixedIp>> {
-    let subnets = subnet::table::of_network(tx, &seeker.port.network_id)?;
+    let subnets = subnet::of_network(tx, &seeker.port.network_id)?;
     let mut spare: Vec<FixedIp> = current.to_vec();
     let mut fixed: Vec<Option<FixedIp>> = vec![None; wishes.len()];
     let fits = |wish: &Wish, has: &FixedIp| {

@@ -16,7 +16,7 @@ use crate::{Result, ipam, keys, network, resource::Kept, subnet, who::Doer};
 
 /// Makes sure that the port is there if a subnet of the network has DHCP, and has an address in each that does.
 pub fn settle(tx: &mut Tx, doer: &Doer, network: &network::Row) -> Result<()> {
-    let subnets = subnet::table::of_network(tx, &network.id)?;
+    let subnets = subnet::of_network(tx, &network.id)?;
     let found = find(tx, &network.id)?;
     let current = match &found {
         Some(id) => table::addresses_of(tx, id)?,

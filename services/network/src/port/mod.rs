@@ -4,6 +4,7 @@
 pub mod addresses;
 pub mod api;
 mod check;
+pub mod count;
 pub mod distributed;
 mod filter;
 pub mod table;
@@ -18,16 +19,30 @@ use types::{Mac, NetworkId, PortId, ProjectId, SecurityGroupId, SubnetId, Timest
 
 use crate::{
     Error,
+    extension::Extension,
     keys::{self, Kind, Read},
     northbound,
+    quota::Quota,
+    reach::{Reach, reach},
     resource::{Kept, common_columns},
     settings::Settings,
-    who::{Reach, reach},
 };
 
 const KIND: Kind = Kind { name: "port", table: "ports", rows: Read::Many(northbound::port::rows) };
 
-pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("port", api::routes).with(crate::Own { keys: &[KIND] });
+pub(crate) const QUOTA: Quota = Quota { name: "port", default: 500, used: count::of_project };
+
+const EXTENSIONS: &[Extension] = &[
+    ("allowed-address-pairs", "Allowed Address Pairs", "A port may use further sender addresses."),
+    ("binding", "Port Binding", "Operators see and choose the host of a port."),
+    ("extra_dhcp_opt", "Extra DHCP options", "A port's DHCP may tell further options."),
+    ("ip-substring-filtering", "Filtering by part of an address", "Ports can be found by a part of an address."),
+    ("port-security", "Port security", "Sender addresses of a port are checked, or not."),
+    ("dns-integration", "Names of ports", "A port has a name that the network's own DNS answers."),
+];
+
+pub(crate) const DRAWER: crate::Drawer =
+    ::api::Drawer::new("port", api::routes).with(crate::Own { keys: &[KIND], quotas: &[QUOTA], extensions: EXTENSIONS });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

@@ -140,7 +140,7 @@ impl Managed for Row {
         let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         let network = network::Row::get(tx, &ask.network_id)?;
-        quota::take(tx, &ask.project_id, quota::Resource::Port, 1, settings)?;
+        quota::take(tx, &ask.project_id, &super::QUOTA, 1, settings)?;
         security_group::table::ensure_default(tx, doer, &ask.project_id, settings)?;
         insert(tx, doer, &network, ask)
     }
@@ -339,12 +339,12 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
 /// Takes a port and all that hangs on it out of the tables; floating addresses that led to it lead nowhere.
 pub fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     let id = &row.id;
-    floating_ip::table::disassociate_port(tx, doer, id)?;
+    floating_ip::leading::disassociate_port(tx, doer, id)?;
     ipam::table::release_all(tx, id, &row.key_of_addresses())?;
     tag::forget(tx, id.as_str())?;
     tx.execute("DELETE FROM port_security_groups WHERE port_id = $1", &params![id])?;
     tx.execute("DELETE FROM ports WHERE id = $1", &params![id])?;
-    quota::count_port(tx, &row.project_id, id, -1)?;
+    super::count::change(tx, &row.project_id, id, -1)?;
     keys::mark(tx, &keys::port(id))?;
     Ok(())
 }
@@ -376,7 +376,7 @@ fn insert_row(tx: &mut Tx, row: &Row) -> Result<()> {
             row.network_owner.as_ref(),
         ],
     )?;
-    quota::count_port(tx, &row.project_id, &row.id, 1)
+    super::count::change(tx, &row.project_id, &row.id, 1)
 }
 
 /// Groups of the port's own project, or any where the author sees all projects. All of them track connections, or none:

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use store::params;
 use types::ProjectId;
 
-use super::{Resource, limits, used};
+use super::{Quota, all, defaults as standing, limits};
 use crate::{Room, input};
 
 pub static GET: Policy = Policy::new("get_quota", "rule:project_reader_or_admin", "See a project's network quotas");
@@ -35,7 +35,7 @@ async fn list(room: Arc<Room>, _cx: Cx) -> Reply {
             let mut projects: BTreeMap<String, BTreeMap<&'static str, i64>> = BTreeMap::new();
             for row in tx.query("SELECT project_id, resource, most FROM network_quotas", &[])? {
                 let (resource, most): (String, i64) = (row.get(1)?, row.get(2)?);
-                let limits = projects.entry(row.get(0)?).or_insert_with(|| settings.quotas.clone());
+                let limits = projects.entry(row.get(0)?).or_insert_with(|| standing(&settings));
                 if let Some((_, limit)) = limits.iter_mut().find(|(name, _)| **name == resource) {
                     *limit = most;
                 }
@@ -64,7 +64,7 @@ async fn show(room: Arc<Room>, cx: Cx) -> Reply {
 
 async fn defaults(room: Arc<Room>, cx: Cx) -> Reply {
     project(&cx, &GET)?;
-    json(StatusCode::OK, &json!({ "quota": room.settings.quotas }))
+    json(StatusCode::OK, &json!({ "quota": standing(&room.settings) }))
 }
 
 async fn details(room: Arc<Room>, cx: Cx) -> Reply {
@@ -74,10 +74,10 @@ async fn details(room: Arc<Room>, cx: Cx) -> Reply {
         .read(move |tx| {
             let limits = limits(tx, project.as_str(), &settings)?;
             let mut quota = Map::new();
-            for resource in Resource::ALL {
-                let limit = limits.get(resource.name()).copied().unwrap_or(-1);
-                let detail = json!({"limit": limit, "used": used(tx, &project, resource)?, "reserved": 0});
-                quota.insert(resource.name().to_owned(), detail);
+            for kind in all() {
+                let limit = limits.get(kind.name).copied().unwrap_or(-1);
+                let detail = json!({"limit": limit, "used": (kind.used)(tx, &project)?, "reserved": 0});
+                quota.insert(kind.name.to_owned(), detail);
             }
             Ok(quota)
         })
@@ -91,23 +91,23 @@ async fn update(room: Arc<Room>, mut cx: Cx) -> Reply {
     // A request may say whether usage is to be checked; a limit below the usage only forbids more.
     let checked = input.flag("check_limit")?.unwrap_or(false);
     input.flag("force")?;
-    let mut wanted: Vec<(Resource, i64)> = Vec::new();
-    for resource in Resource::ALL {
-        if let Some(most) = input.number(resource.name(), -1..=i64::from(i32::MAX))? {
-            wanted.push((resource, most));
+    let mut wanted: Vec<(&'static Quota, i64)> = Vec::new();
+    for quota in all() {
+        if let Some(most) = input.number(quota.name, -1..=i64::from(i32::MAX))? {
+            wanted.push((quota, most));
         }
     }
     input.finish()?;
     let settings = room.settings.clone();
     let limits = room
         .write(move |tx| {
-            for (resource, most) in &wanted {
-                if checked && *most >= 0 && used(tx, &project, *resource)? > *most {
-                    return Err(crate::Error::bad(format!("Quota limit {most} for {} is below what is in use", resource.name())));
+            for (quota, most) in &wanted {
+                if checked && *most >= 0 && (quota.used)(tx, &project)? > *most {
+                    return Err(crate::Error::bad(format!("Quota limit {most} for {} is below what is in use", quota.name)));
                 }
                 let sql = "INSERT INTO network_quotas (project_id, resource, most) VALUES ($1, $2, $3) \
                            ON CONFLICT (project_id, resource) DO UPDATE SET most = excluded.most";
-                tx.execute(sql, &params![&project, resource.name(), *most])?;
+                tx.execute(sql, &params![&project, quota.name, *most])?;
             }
             limits(tx, project.as_str(), &settings)
         })

@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::{Row, Select, Tx, Value};
 use types::ProjectId;
 
-use crate::{Error, Result, who};
+use crate::{Error, Result, reach};
 
 pub trait Kept: Clone + Serialize + Send + Sync + Sized + 'static {
     const TABLE: &'static str;
@@ -39,7 +39,7 @@ pub trait Kept: Clone + Serialize + Send + Sync + Sized + 'static {
 
     /// Keeps the rows that the scope lets see.
     fn within(select: Select, scope: &Scope) -> Select {
-        who::within(select, scope, Self::VISIBLE)
+        reach::within(select, scope, Self::VISIBLE)
     }
 
     /// The same as several queries which have no row in common, where each is answered in the order of ids faster than all at

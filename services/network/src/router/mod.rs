@@ -3,6 +3,7 @@
 //! senders' addresses.
 
 pub mod api;
+pub mod connected;
 mod gateway;
 pub mod interface;
 pub mod table;
@@ -14,9 +15,11 @@ use types::{NetworkId, PortId, ProjectId, RouterId, Timestamp};
 
 use crate::{
     Error,
+    extension::Extension,
     keys::{Kind, Read},
     northbound,
     port::FixedIp,
+    quota::{self, Quota},
     resource::{Kept, common_columns},
     settings::Settings,
     subnet::Route,
@@ -25,7 +28,18 @@ use crate::{
 const KIND: Kind =
     Kind { name: "router", table: "routers", rows: Read::One(|tx, around, id| northbound::router::rows(tx, around, &id.into())) };
 
-pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("router", api::routes).with(crate::Own { keys: &[KIND] });
+pub(crate) const QUOTA: Quota = Quota { name: "router", default: 10, used: |tx, project| quota::count(tx, "routers", project) };
+
+const EXTENSIONS: &[Extension] = &[
+    ("ext-gw-mode", "External gateway modes", "A router's gateway may leave senders' addresses as they are."),
+    ("extraroute", "Extra routes", "Routers have routes of their own."),
+    ("extraroute-atomic", "Atomic extra routes", "Routes can be added and removed one by one."),
+    ("router", "Routers", "Routers between networks, with gateways and floating IPs."),
+    ("router_availability_zone", "Router availability zone", "Routers take hints of availability zones."),
+];
+
+pub(crate) const DRAWER: crate::Drawer =
+    ::api::Drawer::new("router", api::routes).with(crate::Own { keys: &[KIND], quotas: &[QUOTA], extensions: EXTENSIONS });
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use store::{Select, Tx, params};
 use types::{PortId, ProjectId, RouterId, Timestamp};
 
-use super::{Gateway, Row, gateway, gateway::GatewayWish, interface};
+use super::{Gateway, Row, connected, gateway, gateway::GatewayWish};
 use crate::{
     Error, Result, keys, port, quota,
     resource::{By, Gathered, Kept, Managed},
@@ -74,7 +74,7 @@ impl Managed for Row {
     fn create(tx: &mut Tx, by: &By, allowed: &Allowed<Create>) -> Result<Found> {
         let ask = allowed.thing();
         let By { doer, settings, .. } = by;
-        quota::take(tx, &ask.project_id, quota::Resource::Router, 1, settings)?;
+        quota::take(tx, &ask.project_id, &super::QUOTA, 1, settings)?;
         let now = Timestamp::now();
         let row = Row {
             id: RouterId::generate(),
@@ -145,7 +145,7 @@ impl Managed for Row {
     fn delete(tx: &mut Tx, by: &By, allowed: &Allowed<Self>) -> Result<()> {
         let this = allowed.thing();
         let By { doer, .. } = by;
-        if !interface::of_router(tx, &this.id)?.is_empty() {
+        if !connected::of_router(tx, &this.id)?.is_empty() {
             return Err(Error::RouterInUse { router_id: this.id.to_string(), reason: "it still has interfaces".to_owned() });
         }
         let mut row = this.clone();
@@ -187,8 +187,8 @@ fn check_routes(tx: &mut Tx, row: &Row, routes: &[Route]) -> Result<()> {
     if routes.len() > MOST_ROUTES {
         return Err(Error::RoutesExhausted { router_id: row.id.to_string(), most: MOST_ROUTES });
     }
-    let connected = interface::connected_subnets(tx, row)?;
-    let own = interface::own_addresses(tx, row)?;
+    let connected = connected::connected_subnets(tx, row)?;
+    let own = connected::own_addresses(tx, row)?;
     for route in routes {
         let refuse = |reason: &str| {
             let routes = format!("to {} by {}", route.destination, route.nexthop);

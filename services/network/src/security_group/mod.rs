@@ -11,15 +11,29 @@ use types::{ProjectId, SecurityGroupId, Timestamp};
 
 use crate::{
     Error,
+    extension::Extension,
     keys::{Kind, Read},
     northbound,
+    quota::{self, Quota},
     resource::{Kept, common_columns},
 };
 
 const KIND: Kind =
     Kind { name: "sg", table: "security_groups", rows: Read::One(|tx, _, id| northbound::acl::group(tx, &id.into())) };
 
-pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("security_group", api::routes).with(crate::Own { keys: &[KIND] });
+pub(crate) const QUOTA: Quota =
+    Quota { name: "security_group", default: 10, used: |tx, project| quota::count(tx, "security_groups", project) };
+
+const EXTENSIONS: &[Extension] = &[
+    ("security-group", "Security groups", "What may reach a port and what it may send."),
+    ("stateful-security-group", "Stateless security groups", "A group may do without tracking connections."),
+];
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("security_group", api::routes).with(crate::Own {
+    keys: &[KIND],
+    quotas: &[QUOTA],
+    extensions: EXTENSIONS,
+});
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {

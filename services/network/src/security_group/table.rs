@@ -68,7 +68,7 @@ impl Managed for Row {
         if ask.name.eq_ignore_ascii_case(DEFAULT) {
             return Err(Error::SecurityGroupDefaultAlreadyExists { project: ask.project_id.to_string() });
         }
-        quota::take(tx, &ask.project_id, quota::Resource::SecurityGroup, 1, settings)?;
+        quota::take(tx, &ask.project_id, &super::QUOTA, 1, settings)?;
         insert(tx, doer, ask, settings)
     }
 
@@ -177,7 +177,7 @@ fn insert(tx: &mut Tx, doer: &Doer, ask: &Create, settings: &Settings) -> Result
     )?;
     let standard = standard_rules(&row);
     let more = i64::try_from(standard.len()).unwrap_or(i64::MAX);
-    quota::take(tx, &row.project_id, quota::Resource::SecurityGroupRule, more, settings)?;
+    quota::take(tx, &row.project_id, &super::rule::QUOTA, more, settings)?;
     let rules = standard.iter().map(|says| rule::table::insert(tx, &row, "", says)).collect::<Result<Vec<_>>>()?;
     keys::mark(tx, &keys::security_group(&row.id))?;
     doer.made(tx, &row)?;

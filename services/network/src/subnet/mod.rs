@@ -7,18 +7,31 @@ pub mod table;
 
 use std::net::IpAddr;
 
-use ::store::Row as Stored;
+use ::store::{Direction, Row as Stored, Tx};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use types::{NetworkId, ProjectId, SubnetId, Timestamp};
 
 use crate::{
-    Error,
+    Error, Result,
+    extension::Extension,
+    quota::{self, Quota},
     range::Pool,
     resource::{Kept, common_columns},
 };
 
-pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("subnet", api::routes).with(crate::Own::NOTHING);
+pub(crate) const QUOTA: Quota = Quota { name: "subnet", default: 100, used: |tx, project| quota::count(tx, "subnets", project) };
+
+const EXTENSIONS: &[Extension] = &[
+    ("subnet-external-network", "Subnets of external networks", "A subnet says whether its network is external."),
+    ("subnet-service-types", "Service types of subnets", "A subnet can be kept for ports of certain owners."),
+];
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("subnet", api::routes).with(crate::Own {
+    quotas: &[QUOTA],
+    extensions: EXTENSIONS,
+    ..crate::Own::NOTHING
+});
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -167,4 +180,14 @@ impl View {
             revision_number: row.generation,
         }
     }
+}
+
+pub fn of_network(tx: &mut Tx, network: &NetworkId) -> Result<Vec<Row>> {
+    of_networks(tx, [network])
+}
+
+/// The subnets of many networks, oldest first, in one statement.
+pub fn of_networks<'a>(tx: &mut Tx, networks: impl IntoIterator<Item = &'a NetworkId>) -> Result<Vec<Row>> {
+    let select = Row::select().filter_in("network_id", networks);
+    Row::rows(tx, select.sort(&[("created_at", Direction::Asc)], "id"))
 }

@@ -5,7 +5,7 @@ use access::Allowed;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use store::{Direction, Select, Tx, params};
+use store::{Select, Tx, params};
 use types::{NetworkId, PortId, ProjectId, SubnetId, Timestamp};
 
 use super::{Route, Row, check};
@@ -88,7 +88,7 @@ impl Managed for Row {
         let ask = allowed.thing();
         let By { doer, settings, .. } = by;
         let network = network::Row::get(tx, &ask.network_id)?;
-        quota::take(tx, &ask.project_id, quota::Resource::Subnet, 1, settings)?;
+        quota::take(tx, &ask.project_id, &super::QUOTA, 1, settings)?;
         let (subnetpool_id, cidr) = match &ask.source {
             Source::Given(cidr) => (None, *cidr),
             Source::Pool(wish) => {
@@ -104,7 +104,7 @@ impl Managed for Row {
         }
         let allocation_pools = ask.allocation_pools.clone().unwrap_or_else(|| range::default_pools(&cidr, gateway_ip));
         range::check_pools(&cidr, &allocation_pools, gateway_ip)?;
-        for other in of_network(tx, &ask.network_id)? {
+        for other in super::of_network(tx, &ask.network_id)? {
             if other.cidr.contains(&cidr) || cidr.contains(&other.cidr) {
                 let id = &other.id;
                 return Err(Error::invalid(format!(
@@ -275,16 +275,6 @@ impl Managed for Row {
         doer.removed(tx, this)?;
         Ok(())
     }
-}
-
-pub fn of_network(tx: &mut Tx, network: &NetworkId) -> Result<Vec<Row>> {
-    of_networks(tx, [network])
-}
-
-/// The subnets of many networks, oldest first, in one statement.
-pub fn of_networks<'a>(tx: &mut Tx, networks: impl IntoIterator<Item = &'a NetworkId>) -> Result<Vec<Row>> {
-    let select = Row::select().filter_in("network_id", networks);
-    Row::rows(tx, select.sort(&[("created_at", Direction::Asc)], "id"))
 }
 
 /// Routers say in their advertisements what the subnet says, and route by its gateway.

@@ -13,11 +13,18 @@ use types::{ProjectId, Timestamp};
 
 use crate::{
     Error,
+    extension::Extension,
     resource::{Kept, common_columns},
 };
 
+const EXTENSIONS: &[Extension] = &[
+    ("default-subnetpools", "Default subnet pools", "A subnet can be cut from the default pool."),
+    ("subnet_allocation", "Subnet pools", "Subnets can be cut from pools."),
+    ("subnetpool-prefix-ops", "Prefixes of subnet pools", "Prefixes can be added to a pool and taken away."),
+];
+
 pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("subnet_pool", api::routes)
-    .with(crate::Own::NOTHING)
+    .with(crate::Own { extensions: EXTENSIONS, ..crate::Own::NOTHING })
     .tables(&[crate::Step { number: 2, name: "subnet pools", sql: include_str!("../../migrations/0002_subnet_pools.sql") }]);
 
 #[derive(Debug, Clone, Serialize)]

@@ -12,11 +12,22 @@ use types::{ProjectId, SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
 use crate::{
     Error,
+    extension::Extension,
+    quota::{self, Quota},
     resource::{Kept, common_columns},
 };
 
-pub(crate) const DRAWER: crate::Drawer =
-    ::api::Drawer::new("security_group_rule", api::routes).with(crate::Own::NOTHING).tables(&[crate::Step {
+pub(crate) const QUOTA: Quota =
+    Quota { name: "security_group_rule", default: 100, used: |tx, project| quota::count(tx, "security_group_rules", project) };
+
+const EXTENSIONS: &[Extension] = &[
+    ("security-groups-normalized-cidr", "Normalized prefixes", "A rule shows its prefix without host bits."),
+    ("security-groups-rules-belongs-to-default-sg", "Rules of default groups", "A rule says whether its group is a default one."),
+];
+
+pub(crate) const DRAWER: crate::Drawer = ::api::Drawer::new("security_group_rule", api::routes)
+    .with(crate::Own { quotas: &[QUOTA], extensions: EXTENSIONS, ..crate::Own::NOTHING })
+    .tables(&[crate::Step {
         number: 3,
         name: "normalized prefixes",
         sql: include_str!("../../../migrations/0003_normalized_prefixes.sql"),

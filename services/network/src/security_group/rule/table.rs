@@ -31,7 +31,7 @@ impl Gathered for Row {
 
 pub fn create(tx: &mut Tx, doer: &Doer, settings: &Settings, scope: &Allowed<Scope>, ask: &Create) -> Result<Row> {
     let group = security_group::Row::find(tx, scope, ask.security_group_id.as_str())?;
-    quota::take(tx, &group.project_id, quota::Resource::SecurityGroupRule, 1, settings)?;
+    quota::take(tx, &group.project_id, &super::QUOTA, 1, settings)?;
     if let Some(remote) = &ask.says.remote_group_id
         && *remote != group.id
     {
