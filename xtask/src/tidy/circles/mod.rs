@@ -16,6 +16,7 @@ const ACCEPTED: &[(&str, &[&str])] = &[
     ("adapters/ovn", &["daemons::catalogue", "daemons::daemon", "ovsdb::client", "ovsdb::session"]),
     ("adapters/segments", &["lane", "put", "read", "segments", "space"]),
     ("adapters/web", &["body", "client", "connect"]),
+    ("foundation/store", &["postgres::group", "postgres::line", "postgres::writer"]),
     ("node", &["machine::copy", "machine::disks", "machine::held", "machine::nics", "machine::task", "machine::wire"]),
     ("node", &["metadata::password", "metadata::server"]),
     ("testing/nodes", &["host", "machine", "session"]),
@@ -30,6 +31,9 @@ const ACCEPTED: &[(&str, &[&str])] = &[
     // Not untangled yet.
     ("services/compute", &["server::operation", "server::operation::ask", "server::snapshot"]),
     ("services/fleet", &["leading", "listener", "room", "session::driver", "session::lines", "stream", "stream::image"]),
+    ("services/object", &["data::table", "data::take"]),
+    ("services/object", &["large", "large::prefix", "object::api", "object::copy", "object::read"]),
+    ("services/s3door", &["answer", "gate"]),
     ("services/placement", &["inventory::table", "provider::table"]),
     ("services/volume", &["volume::api", "volume::create", "volume::extend", "volume::update"]),
     ("services/volume", &["volume_type::api", "volume_type::extra_specs"]),
