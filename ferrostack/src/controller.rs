@@ -12,7 +12,7 @@ use access::{BASE_RULES, Enforcer, InForce, Policy, keys::KeyRepository};
 use anyhow::{Context, bail};
 use api::{Door, DoorParts, Front, Listener, Plan, Rule, Service};
 use compute::Compute;
-use contracts::{audit::Audit, nodes::NodeNeighbours};
+use contracts::{audit::Audit, nodes::NodeNeighbours, volumes::Servers};
 use fleet::{Fleet, FleetConfig};
 use identity::{Bootstrap, CATALOG, Identity};
 use image::Image;
@@ -95,15 +95,18 @@ impl Rooms {
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
         let policies = InForce::new(enforcer(config)?);
         let network = Arc::new(open_network(home, config, store.clone(), policies.clone())?);
+        let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
+        let volume = BlockStorage::new(store.clone(), neighbours, policies.clone());
         let neighbours = compute::Neighbours {
             images: image.clone(),
             placement: placement.clone(),
             ports: network.clone(),
+            volumes: volume.clone(),
             nodes: fleet.clone(),
         };
         let compute = Compute::new(store.clone(), neighbours);
-        let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
-        let volume = BlockStorage::new(store.clone(), neighbours, policies.clone());
+        let servers: Arc<dyn Servers> = compute.clone();
+        volume.serves(Arc::downgrade(&servers));
         let objects = Arc::new(open_objects(home, config, store.clone()).await?);
         let board = work::Board::default();
         Ok(Self { store, identity, image, placement, fleet, network, compute, volume, objects, policies, board })
@@ -139,15 +142,18 @@ impl Rooms {
         let image = Arc::new(self.image.led(store.clone()));
         let placement = Arc::new(Placement::new(store.clone()));
         let network = Arc::new(self.network.led(store.clone()));
+        let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
+        let volume = self.volume.led(store.clone(), neighbours);
         let neighbours = compute::Neighbours {
             images: image.clone(),
             placement: placement.clone(),
             ports: network.clone(),
+            volumes: volume.clone(),
             nodes: fleet.clone(),
         };
         let compute = self.compute.led(store.clone(), neighbours);
-        let neighbours = volume::Neighbours { images: image.clone(), nodes: fleet.clone() };
-        let volume = self.volume.led(store.clone(), neighbours);
+        let servers: Arc<dyn Servers> = compute.clone();
+        volume.serves(Arc::downgrade(&servers));
         let objects = Arc::new(self.objects.led(store.clone()));
         Self {
             store,

@@ -28,6 +28,10 @@ impl Error {
         Refusal::conflict(message).into()
     }
 
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Refusal::new(RefusalKind::Forbidden, message).into()
+    }
+
     pub(crate) fn over_quota(message: impl Into<String>) -> Self {
         Refusal::exhausted(message).into()
     }

@@ -32,6 +32,7 @@ use contracts::{
     nodes::{NodeFacts, Nodes},
     placement::Placement,
     ports::Ports,
+    volumes::Volumes,
 };
 use server::schedule::Hosts;
 use store::{Step, Store};
@@ -70,6 +71,7 @@ pub struct Neighbours {
     pub images: Arc<dyn Images>,
     pub placement: Arc<dyn Placement>,
     pub ports: Arc<dyn Ports>,
+    pub volumes: Arc<dyn Volumes>,
     pub nodes: Arc<dyn Nodes>,
 }
 
@@ -111,6 +113,7 @@ pub struct Compute {
     images: Arc<dyn Images>,
     placement: Arc<dyn Placement>,
     ports: Arc<dyn Ports>,
+    volumes: Arc<dyn Volumes>,
     nodes: Arc<dyn Nodes>,
     bell: Bell,
     patience: Patience,
@@ -125,12 +128,13 @@ impl Compute {
     }
 
     pub fn with_patience(store: Store, neighbours: Neighbours, patience: Patience) -> Arc<Self> {
-        let Neighbours { images, placement, ports, nodes } = neighbours;
+        let Neighbours { images, placement, ports, volumes, nodes } = neighbours;
         Arc::new(Self {
             store,
             images,
             placement,
             ports,
+            volumes,
             nodes,
             bell: Bell::new(),
             patience,
@@ -141,13 +145,14 @@ impl Compute {
 
     /// The same room, doing the work of the lead that this store and these neighbours are bound to.
     pub fn led(&self, store: Store, neighbours: Neighbours) -> Arc<Self> {
-        let Neighbours { images, placement, ports, nodes } = neighbours;
+        let Neighbours { images, placement, ports, volumes, nodes } = neighbours;
         let bell = self.bell.clone();
         Arc::new(Self {
             store,
             images,
             placement,
             ports,
+            volumes,
             nodes,
             bell,
             patience: self.patience,

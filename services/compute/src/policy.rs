@@ -64,6 +64,10 @@ access::policies! {
     SERVER_INTERFACES_CREATE = "os_compute_api:os-attach-interfaces:create", MEMBER, "Attach an interface to a server.";
     SERVER_INTERFACES_DELETE = "os_compute_api:os-attach-interfaces:delete", MEMBER, "Detach an interface from a server.";
     SERVER_VOLUMES_INDEX = "os_compute_api:os-volumes-attachments:index", READER, "List the volumes of a server.";
+    SERVER_VOLUMES_SHOW = "os_compute_api:os-volumes-attachments:show", READER, "Show a volume of a server.";
+    SERVER_VOLUMES_CREATE = "os_compute_api:os-volumes-attachments:create", MEMBER, "Attach a volume to a server.";
+    SERVER_VOLUMES_UPDATE = "os_compute_api:os-volumes-attachments:update", MEMBER, "Say whether a volume goes with its server.";
+    SERVER_VOLUMES_DELETE = "os_compute_api:os-volumes-attachments:delete", MEMBER, "Detach a volume from a server.";
     ACTION_LIST = "os_compute_api:os-instance-actions:list", READER, "List what was done to a server.";
     ACTION_SHOW = "os_compute_api:os-instance-actions:show", READER, "Show one thing that was done to a server.";
     ACTION_EVENTS = "os_compute_api:os-instance-actions:events", ADMIN, "See the events of an action with traceback and host.";

@@ -2,7 +2,10 @@
 //! What can be done to a server. Each action is admitted by the table, writes what is wanted with what is being done, and
 //! wakes the node; nobody waits for anything here.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use api::{Cx, Fault, Reply};
 use contracts::node::{Feature, ThingId};
@@ -47,9 +50,27 @@ pub(super) async fn unpause(room: Arc<Compute>, mut cx: Cx) -> Reply {
     change_power(&room, &cx, Act::Unpause, Action::Unpause, |was| (Ask::Unpause(PowerAsk { was }), Power::Running)).await
 }
 
+/// A device that comes or goes is an operation here and none with Nova, where others may follow at once: who asks for the next
+/// thing waits for it a little, and hears of it if it takes longer.
+pub(super) async fn await_devices(room: &Compute, guard: &Guard) -> Read<()> {
+    const MOST: Duration = Duration::from_secs(5);
+    const BETWEEN: Duration = Duration::from_millis(50);
+    let until = Instant::now() + MOST;
+    loop {
+        let one = guard.clone();
+        let server = room.store.read(move |tx| one.find(tx)).await?;
+        let is_coming = server.open().is_some_and(|operation| operation.kind.is_of_a_device());
+        if !is_coming || Instant::now() >= until {
+            return Ok(());
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+}
+
 /// The server, if this may be done to it and its host knows how. Asked before anything is written down.
 pub(super) async fn demand(room: &Compute, cx: &Cx, act: Act, feature: Feature) -> Read<Server> {
     let guard = Guard::of(cx)?;
+    await_devices(room, &guard).await?;
     let server = room.store.read(move |tx| guard.admit(tx, act)).await?;
     if let Some(node) = &server.node_id
         && let Some(facts) = room.nodes.get(node).await?
@@ -112,6 +133,7 @@ pub(super) async fn begin_with(
     ask: impl Fn(&mut Tx, &mut Server) -> Result<(Ask, Stage)> + Send + Sync + 'static,
 ) -> Read<Server> {
     let (guard, actor, patience) = (Guard::of(cx)?, cx.actor(), room.patience);
+    await_devices(room, &guard).await?;
     let saved = room
         .store
         .write(move |tx| -> Result<_> {
@@ -120,9 +142,10 @@ pub(super) async fn begin_with(
             let (ask, stage) = ask(tx, &mut after)?;
             after.operation = Some(Operation::begin(ask, stage, &actor, &patience));
             let saved = save(tx, &actor, action.verb(), &before, after)?;
-            // That a machine is as wanted says nothing of a NIC of which it has not heard.
-            let is_of_a_nic = matches!(action, Action::AttachInterface | Action::DetachInterface);
-            let generation = (!is_of_a_nic).then_some(saved.server.generation);
+            // That a machine is as wanted says nothing of a device of which it has not heard.
+            let is_of_a_device =
+                matches!(action, Action::AttachInterface | Action::DetachInterface | Action::AttachVolume | Action::DetachVolume);
+            let generation = (!is_of_a_device).then_some(saved.server.generation);
             instance_action::begin(tx, &actor, &saved.server, action, generation)?;
             Ok(saved)
         })

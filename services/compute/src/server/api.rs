@@ -11,6 +11,7 @@ use super::{
     action, attach, console, create, guest_password, interfaces, list, metadata, rebuild, rescue, resize, snapshot, table, tags,
     update,
     view::{Answer, Detail, Document, Sight},
+    volume,
 };
 use crate::{Compute, policy, versions::v};
 
@@ -28,6 +29,7 @@ const INTERFACES: &str = "/v2.1/servers/{id}/os-interface";
 const INTERFACE: &str = "/v2.1/servers/{id}/os-interface/{port}";
 const PASSWORD: &str = "/v2.1/servers/{id}/os-server-password";
 const VOLUMES: &str = "/v2.1/servers/{id}/os-volume_attachments";
+const VOLUME: &str = "/v2.1/servers/{id}/os-volume_attachments/{volume}";
 
 pub(crate) fn routes() -> Routes<Compute> {
     Routes::new()
@@ -85,7 +87,11 @@ pub(crate) fn routes() -> Routes<Compute> {
         .get(INTERFACE, &policy::SERVER_INTERFACES_SHOW, interfaces::show)
         .post(INTERFACES, &policy::SERVER_INTERFACES_CREATE, attach::attach)
         .delete(INTERFACE, &policy::SERVER_INTERFACES_DELETE, attach::detach)
-        .get(VOLUMES, &policy::SERVER_VOLUMES_INDEX, interfaces::volumes)
+        .get(VOLUMES, &policy::SERVER_VOLUMES_INDEX, volume::api::list)
+        .post(VOLUMES, &policy::SERVER_VOLUMES_CREATE, volume::api::attach)
+        .get(VOLUME, &policy::SERVER_VOLUMES_SHOW, volume::api::show)
+        .put(VOLUME, &policy::SERVER_VOLUMES_UPDATE, volume::api::update)
+        .delete(VOLUME, &policy::SERVER_VOLUMES_DELETE, volume::api::detach)
         .get(PASSWORD, &policy::GUEST_PASSWORD_SHOW, guest_password::show)
         .delete(PASSWORD, &policy::GUEST_PASSWORD_CLEAR, guest_password::clear)
         .each_asking(&[&policy::SERVER_UNLOCK_OVERRIDE])

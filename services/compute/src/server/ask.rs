@@ -9,21 +9,24 @@ use contracts::ports::NicWish;
 use serde_json::{Value, json};
 use types::{FlavorId, ImageId, Microversion, NetworkId, PortId, Secret};
 
-use super::tags;
+use super::{
+    tags,
+    volume::mapping::{self, Disks},
+};
 use crate::{
     input::{Object, Read, body, text, wrong},
-    versions::{at_least, v},
+    versions::at_least,
 };
 
 /// What a user asks for, checked as far as it can be without asking others.
 #[derive(Debug)]
 pub(super) struct Ask {
     pub name: String,
-    pub image: ImageId,
+    /// None if it boots from a volume.
+    pub image: Option<ImageId>,
     pub flavor: FlavorId,
     pub networks: Networks,
-    /// By which the guest shall know its root disk.
-    pub root_tag: Option<String>,
+    pub disks: Disks,
     pub security_groups: Vec<String>,
     pub key_name: Option<String>,
     pub user_data: Option<Secret<String>>,
@@ -61,16 +64,18 @@ pub(super) async fn read(cx: &mut Cx) -> Read<Ask> {
 
     let name = ask.name("name")?;
     let flavor = read_flavor(&mut ask)?;
-    let root_tag = read_devices(&mut ask, version)?;
     refuse_personality(&mut ask, version)?;
     let image = read_image(&mut ask)?;
+    let disks = mapping::read(&mut ask, version, image.as_ref())?;
+    // A volume that is made of the image stands for it.
+    let image = image.filter(|_| !disks.boots());
     let (min_count, max_count) = read_counts(&mut ask)?;
     let read = Ask {
         name: ask.required("name", name)?,
         flavor: ask.required("flavorRef", flavor)?,
         image,
         networks: read_networks(&mut ask, version)?,
-        root_tag,
+        disks,
         security_groups: read_security_groups(&mut ask)?,
         key_name: ask.name("key_name")?,
         user_data: read_user_data(&mut ask)?,
@@ -106,70 +111,11 @@ fn read_flavor(ask: &mut Object) -> Read<Option<FlavorId>> {
     }
 }
 
-fn read_image(ask: &mut Object) -> Read<ImageId> {
+fn read_image(ask: &mut Object) -> Read<Option<ImageId>> {
     let reference = ask.text("imageRef", 0..=512)?.unwrap_or_default();
     let id = reference.rsplit('/').next().unwrap_or_default();
-    if id.is_empty() {
-        return Err(Fault::bad_request(
-            "Invalid imageRef provided. A server boots from an image here: this cloud has no volume service to boot from.",
-        ));
-    }
-    Ok(ImageId::new(id))
+    Ok((!id.is_empty()).then(|| ImageId::new(id)))
 }
-
-/// One device is understood: the image itself on the local disk, as clients say it beside `imageRef`. Answers its tag.
-fn read_devices(ask: &mut Object, version: Microversion) -> Read<Option<String>> {
-    const REFUSAL: &str = "Block device mapping is invalid: this cloud has no volume service. A server boots from its image, \
-                           with a disk of its flavor's size.";
-    if ask.list("block_device_mapping")?.is_some_and(|devices| !devices.is_empty()) {
-        return Err(Fault::bad_request(REFUSAL));
-    }
-    let devices = ask.list("block_device_mapping_v2")?.unwrap_or_default();
-    if devices.len() > 1 {
-        return Err(Fault::bad_request(REFUSAL));
-    }
-    let Some(device) = devices.into_iter().next() else { return Ok(None) };
-    let says = |key: &str, word: &str| device[key].as_str() == Some(word);
-    let first = device["boot_index"] == json!(0) || says("boot_index", "0");
-    if !(says("source_type", "image") && says("destination_type", "local") && first) {
-        return Err(Fault::bad_request(REFUSAL));
-    }
-    if !ask.has("imageRef") {
-        return Err(Fault::bad_request("Block device mapping is invalid: an image on the local disk is given as imageRef."));
-    }
-    let mut device = Object::from_value("block_device_mapping_v2", device)?;
-    for known in DEVICE_KEYS {
-        device.take(known);
-    }
-    if at_least(version, 67) {
-        device.take("volume_type");
-    }
-    // Came with 2.32, was lost by mistake with the next version, and came back.
-    let tag = if at_least(version, 42) || version == v(32) { read_tag(&mut device)? } else { None };
-    device.finish()?;
-    Ok(tag)
-}
-
-/// What Nova's schema knows of a device in every version. But for the three that say which device is meant, they change
-/// nothing of a disk that is made of an image.
-const DEVICE_KEYS: [&str; 16] = [
-    "source_type",
-    "destination_type",
-    "boot_index",
-    "uuid",
-    "image_id",
-    "device_name",
-    "device_type",
-    "disk_bus",
-    "guest_format",
-    "delete_on_termination",
-    "no_device",
-    "volume_id",
-    "snapshot_id",
-    "volume_size",
-    "virtual_name",
-    "connection_info",
-];
 
 pub(super) fn read_tag(device: &mut Object) -> Read<Option<String>> {
     device.take("tag").map(|tag| tags::check(text("tag", tag, 1..=60)?)).transpose()

@@ -106,6 +106,7 @@ fn uuid(asked: &mut Object, key: &str) -> Read<Option<String>> {
 /// A machine that is off has its NICs at its next start; into one that is on the host must know how to plug them.
 async fn demand(room: &Compute, cx: &Cx, act: Act) -> Read<()> {
     let guard = Guard::of(cx)?;
+    action::await_devices(room, &guard).await?;
     let server = room.store.read(move |tx| guard.admit(tx, act)).await?;
     if server.power != Power::Stopped {
         action::demand(room, cx, act, Feature::HotPlug).await?;
@@ -146,7 +147,7 @@ impl Compute {
         })
     }
 
-    async fn undo(&self, server: &Server, refused: &Error) -> Result<()> {
+    pub(super) async fn undo(&self, server: &Server, refused: &Error) -> Result<()> {
         match self.give_up(server, refused.to_string(), |_| {}).await {
             Err(Error::Store(store::Error::Conflict)) => Ok(()),
             undone => undone,

@@ -9,14 +9,18 @@
 
 use std::collections::HashMap;
 
-use contracts::ports::{NicAsk, PortFacts};
+use contracts::{
+    node::DeviceId,
+    ports::{NicAsk, PortFacts},
+};
 use serde_json::json;
 use store::{Direction, Row, Select, Store, Tx, params};
-use types::{AllocationConsumer, NodeId, OperationId, PortId, ServerId};
+use types::{AllocationConsumer, NodeId, OperationId, PortId, ServerId, VolumeId};
 
 use super::{
     row::known,
     state::{Word as _, words},
+    volume::{Attached, Reached},
 };
 use crate::error::Result;
 
@@ -26,6 +30,8 @@ words! {
     Allocation = "allocation",
     /// A NIC, held in network.
     Port = "port",
+    /// A disk, held in the volume room.
+    Volume = "volume",
     /// The machine itself, held by a node.
     Machine = "machine",
 }
@@ -42,9 +48,18 @@ pub(crate) struct Claim {
     pub nic: Option<NicAsk>,
     /// For a port: what network answered.
     pub port: Option<PortFacts>,
+    /// For a volume: what was asked for, and how it is reached.
+    pub volume: Option<Attached>,
+    pub reached: Option<Reached>,
 }
 
 impl Claim {
+    /// The device that the machine has by it.
+    pub(crate) fn device(&self) -> Option<DeviceId> {
+        let nic = self.nic.as_ref().map(|nic| DeviceId::nic(&nic.port_id));
+        nic.or_else(|| self.volume.as_ref().map(|volume| DeviceId::disk(volume.id())))
+    }
+
     /// By what name placement knows who holds the room: the server, or while it moves the operation for what it leaves.
     pub(crate) fn consumer(&self) -> AllocationConsumer {
         AllocationConsumer::new(self.operation_id.as_ref().map_or(self.server_id.as_str(), OperationId::as_str))
@@ -54,20 +69,30 @@ impl Claim {
 pub(crate) const COLUMNS: &str = "id, server_id, kind, node_id, operation_id, ask, facts";
 
 pub(crate) fn from_row(row: &Row) -> store::Result<Claim> {
-    Ok(Claim {
+    let kind = known(row.get(2)?, 2)?;
+    let mut claim = Claim {
         id: row.get(0)?,
         server_id: row.get(1)?,
-        kind: known(row.get(2)?, 2)?,
+        kind,
         node_id: row.get(3)?,
         operation_id: row.get(4)?,
-        nic: row.json(5)?,
-        port: row.json(6)?,
-    })
+        nic: None,
+        port: None,
+        volume: None,
+        reached: None,
+    };
+    match kind {
+        Kind::Port => (claim.nic, claim.port) = (row.json(5)?, row.json(6)?),
+        Kind::Volume => (claim.volume, claim.reached) = (row.json(5)?, row.json(6)?),
+        Kind::Allocation | Kind::Machine => {}
+    }
+    Ok(claim)
 }
 
 /// The claims that a new server begins with: whatever may be made for it before its next write.
-pub(crate) fn insert_first(tx: &mut Tx, server: &ServerId, nics: &[NicAsk]) -> Result<()> {
+pub(crate) fn insert_first(tx: &mut Tx, server: &ServerId, nics: &[NicAsk], volumes: &[Attached]) -> Result<()> {
     insert(tx, server, Kind::Allocation, None, None)?;
+    volumes.iter().enumerate().try_for_each(|(position, volume)| insert_volume(tx, server, position, volume))?;
     nics.iter().enumerate().try_for_each(|(position, nic)| insert_nic(tx, server, position, nic))
 }
 
@@ -79,11 +104,51 @@ fn insert_nic(tx: &mut Tx, server: &ServerId, position: usize, nic: &NicAsk) -> 
     Ok(())
 }
 
+fn insert_volume(tx: &mut Tx, server: &ServerId, position: usize, volume: &Attached) -> Result<()> {
+    tx.execute(
+        "INSERT INTO server_claims (id, server_id, kind, position, ask, volume_id) VALUES ($1, $2, 'volume', $3, $4, $5)",
+        &params![new_id(), server, position, json!(volume), volume.id()],
+    )?;
+    Ok(())
+}
+
+/// A volume that comes later.
+pub(crate) fn add_volume(tx: &mut Tx, server: &ServerId, volume: &Attached) -> Result<()> {
+    let position = next_position(tx, server, Kind::Volume)?;
+    insert_volume(tx, server, position, volume)
+}
+
+/// The volume was given back.
+pub(crate) fn remove_volume(tx: &mut Tx, server: &ServerId, volume: &VolumeId) -> Result<()> {
+    let sql = "DELETE FROM server_claims WHERE server_id = $1 AND kind = 'volume' AND volume_id = $2";
+    tx.execute(sql, &params![server, volume])?;
+    Ok(())
+}
+
+/// Another word on a volume that it has.
+pub(crate) fn set_volume(tx: &mut Tx, server: &ServerId, volume: &Attached) -> Result<()> {
+    let sql = "UPDATE server_claims SET ask = $1 WHERE server_id = $2 AND kind = 'volume' AND volume_id = $3";
+    tx.execute(sql, &params![json!(volume), server, volume.id()])?;
+    Ok(())
+}
+
+/// Notes how these are reached.
+pub(crate) fn set_volumes(tx: &mut Tx, server: &ServerId, opened: &[(VolumeId, Reached)]) -> Result<()> {
+    let sql = "UPDATE server_claims SET facts = $1 WHERE server_id = $2 AND kind = 'volume' AND volume_id = $3";
+    opened.iter().try_for_each(|(volume, reached)| tx.execute(sql, &params![json!(reached), server, volume]).map(drop))?;
+    Ok(())
+}
+
 /// A NIC that comes later, after those that there are.
 pub(crate) fn add_nic(tx: &mut Tx, server: &ServerId, nic: &NicAsk) -> Result<()> {
-    let sql = "SELECT coalesce(max(position), -1) + 1 FROM server_claims WHERE server_id = $1 AND kind = 'port'";
-    let position = tx.query_one(sql, &params![server])?.get::<i64>(0)?;
-    insert_nic(tx, server, usize::try_from(position).unwrap_or_default(), nic)
+    let position = next_position(tx, server, Kind::Port)?;
+    insert_nic(tx, server, position, nic)
+}
+
+fn next_position(tx: &mut Tx, server: &ServerId, kind: Kind) -> Result<usize> {
+    let sql = "SELECT coalesce(max(position), -1) + 1 FROM server_claims WHERE server_id = $1 AND kind = $2";
+    let position = tx.query_one(sql, &params![server, kind.word()])?.get::<i64>(0)?;
+    Ok(usize::try_from(position).unwrap_or_default())
 }
 
 /// The port of this NIC was given back.

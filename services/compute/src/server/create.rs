@@ -10,7 +10,7 @@ use contracts::{
     images::ImageFacts,
     ports::{NicAsk, NicWish},
 };
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use types::{Generation, ImageId, PortId, ProjectId, Secret, ServerId, Timestamp};
@@ -19,9 +19,10 @@ use super::{
     ImageNote, Server,
     ask::{self, Ask, Networks},
     claim, hostname, metadata,
-    operation::{self, Operation, Stage},
+    operation::{self, BuildAsk, Operation, Stage},
     save, snapshot,
     state::{Life, Power, Reboot},
+    volume::{self, Attached},
 };
 use crate::{
     Compute,
@@ -51,9 +52,15 @@ pub(super) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let ask = ask::read(&mut cx).await?;
     let project = cx.project()?.clone();
     let destination = destination(&room, &cx, &project, &ask).await?;
-    let (image, (flavor, keypair), nics) =
-        try_join3(find_image(&room, &project, &ask.image), find_ours(&room, &cx, &ask), plan_nics(&room, &cx, &ask)).await?;
-    check_sizes(&flavor.size, &image)?;
+    volume::create::check_count(&ask)?;
+    let (image, (flavor, keypair), nics, volumes) = try_join4(
+        find_root_image(&room, &project, &ask),
+        find_ours(&room, &cx, &ask),
+        plan_nics(&room, &cx, &ask),
+        volume::create::plan(&room, &cx, &ask.disks),
+    )
+    .await?;
+    let root = root(&cx, &flavor.size, image.as_ref(), &volumes)?;
     if ask.max_count > 1 && ask.networks_are_single() {
         return Err(Fault::bad_request("A port or a fixed IP can be given to one server only; max_count must be 1."));
     }
@@ -62,31 +69,35 @@ pub(super) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
         Some(password) => password.clone(),
         None => Secret::new(generate_password()?),
     };
-    let template = template(&cx, &project, &ask, destination, &flavor, &image, keypair.as_ref(), &admin_password)?;
+    let template = template(&cx, &project, &ask, destination, &flavor, root, keypair.as_ref(), &admin_password)?;
     let (least, most) = (ask.min_count, ask.max_count);
     let each = Usage { instances: 1, cores: flavor.size.vcpus.into(), ram: flavor.size.memory_mb.try_into().unwrap_or(i64::MAX) };
     let (actor, patience) = (cx.actor(), room.patience);
-    let first = template.clone();
+    let (first, has_volumes) = (template.clone(), !volumes.is_empty());
     let servers = room
         .store
-        .write(move |tx| -> Result<Vec<Server>> {
+        .write(move |tx| -> Result<Vec<New>> {
             metadata::check_count(tx, &first.project_id, first.metadata.len())?;
             let count = quota::fitting(tx, &first.project_id, each, least, most)?;
-            let mut servers = several(&first, &nics, count);
-            for (server, _) in &mut servers {
-                server.operation = Some(Operation::begin(operation::Ask::Build, Stage::Scheduling, &actor, &patience));
+            let mut servers = several(&first, &nics, &volumes, count);
+            for New { server, .. } in &mut servers {
+                let ask = operation::Ask::Build(BuildAsk { has_volumes });
+                server.operation = Some(Operation::begin(ask, Stage::Scheduling, &actor, &patience));
             }
-            for (server, nics) in &servers {
+            for New { server, nics, volumes } in &servers {
                 let server = save::create(tx, &actor, server.clone())?;
-                claim::insert_first(tx, &server.id, nics)?;
+                claim::insert_first(tx, &server.id, nics, volumes)?;
                 instance_action::begin(tx, &actor, &server, Action::Create, Some(server.generation))?;
             }
-            Ok(servers.into_iter().map(|(server, _)| server).collect())
+            Ok(servers)
         })
         .await?;
     work::crash::point("compute.server.recorded");
-    room.bell.ring_for(servers.iter().map(|server| server.id.as_str()));
-    answer(&cx, &ask, servers.first().unwrap_or(&template), &admin_password)
+    for New { server, volumes, .. } in &servers {
+        room.reserve_first(server, volumes).await?;
+    }
+    room.bell.ring_for(servers.iter().map(|new| new.server.id.as_str()));
+    answer(&cx, &ask, servers.first().map_or(&template, |new| &new.server), &admin_password)
 }
 
 impl Ask {
@@ -127,6 +138,35 @@ async fn destination(room: &Compute, cx: &Cx, project: &ProjectId, ask: &Ask) ->
         }
     }
     Ok(destination)
+}
+
+/// A new server, and what it begins with.
+#[derive(Clone)]
+struct New {
+    server: Server,
+    nics: Vec<NicAsk>,
+    volumes: Vec<Attached>,
+}
+
+async fn find_root_image(room: &Compute, project: &ProjectId, ask: &Ask) -> Read<Option<ImageFacts>> {
+    match &ask.image {
+        Some(id) => find_image(room, project, id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What it is made of: the image on a disk of its own, or what is on the volume from which it boots.
+fn root(cx: &Cx, size: &Size, image: Option<&ImageFacts>, volumes: &[Attached]) -> Read<(ImageId, ImageNote)> {
+    if let Some(image) = image {
+        check_sizes(size, image)?;
+        return Ok((image.id.clone(), note_of(image, snapshot::inherited(cx.caller()?, image))));
+    }
+    let root = volumes.iter().find(|volume| volume.boots);
+    let (id, note) = root.map(volume::create::image_of).ok_or_else(|| Fault::bad_request("Invalid imageRef provided."))?;
+    if note.min_ram > size.memory_mb {
+        return Err(Fault::bad_request("Flavor's memory is too small for requested image."));
+    }
+    Ok((id, note))
 }
 
 /// The image, if a server of this project may boot from it.
@@ -229,7 +269,7 @@ fn template(
     ask: &Ask,
     destination: Destination,
     flavor: &Flavor,
-    image: &ImageFacts,
+    (image_id, image): (ImageId, ImageNote),
     keypair: Option<&Keypair>,
     admin_password: &Secret<String>,
 ) -> Read<Server> {
@@ -272,8 +312,8 @@ fn template(
         power_state: 0,
         flavor_id: flavor.id.clone(),
         flavor: flavor.size.clone(),
-        image_id: image.id.clone(),
-        image: note_of(image, snapshot::inherited(cx.caller()?, image)),
+        image_id,
+        image,
         key_name: keypair.map(|keypair| keypair.name.clone()),
         public_key: keypair.map(|keypair| keypair.public_key.clone()),
         user_data: ask.user_data.clone(),
@@ -288,7 +328,7 @@ fn template(
         locked_by: None,
         locked_reason: None,
         guest_password: None,
-        root_tag: ask.root_tag.clone(),
+        root_tag: ask.disks.root_tag.clone(),
         root_edition: 0,
         operation: None,
     })
@@ -309,13 +349,14 @@ pub(super) fn note_of(image: &ImageFacts, properties: BTreeMap<String, String>) 
 }
 
 /// So many servers after one template, each with ports of its own.
-fn several(template: &Server, nics: &[NicAsk], count: i64) -> Vec<(Server, Vec<NicAsk>)> {
+fn several(template: &Server, nics: &[NicAsk], volumes: &[Attached], count: i64) -> Vec<New> {
     (0..count)
         .map(|index| {
             let mut server = template.clone();
-            let mut nics = nics.to_vec();
+            let (mut nics, mut volumes) = (nics.to_vec(), volumes.to_vec());
             if index > 0 {
                 server.id = ServerId::generate();
+                volumes = volume::create::another(&volumes);
                 nics.iter_mut().filter(|nic| nic.made_by_compute).for_each(|nic| nic.port_id = PortId::generate());
             }
             if count > 1 {
@@ -328,7 +369,7 @@ fn several(template: &Server, nics: &[NicAsk], count: i64) -> Vec<(Server, Vec<N
                 server.hostname = hostname::from_name(&server.name, &server.id);
             }
             server.launch_index = u32::try_from(index).unwrap_or(u32::MAX);
-            (server, nics)
+            New { server, nics, volumes }
         })
         .collect()
 }

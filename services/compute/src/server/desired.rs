@@ -7,8 +7,8 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use contracts::{
     BoxFuture, Refusal,
     node::{
-        self, Device, InstanceMetadata, MachineDesired, NicDesired, RootDisk, SnapshotDesired, Stream, Thing, ThingId, Transfer,
-        WatchdogAction,
+        self, Device, DiskDesired, InstanceMetadata, MachineDesired, NicDesired, RootDisk, SnapshotDesired, Stream, Thing,
+        ThingId, Transfer, WatchdogAction,
     },
     nodes::{DesiredSource, ImageSource},
     ports::PortFacts,
@@ -47,19 +47,20 @@ impl Compute {
     /// What is wanted of this node, of these servers or of all.
     async fn wanted(&self, node: &NodeId, of: Option<Vec<ServerId>>) -> Result<Vec<Thing>, Refusal> {
         let id = node.clone();
-        let (servers, mut ports, released) = self.store.list(move |tx| read(tx, &id, of.as_deref())).await?;
-        let lost = self.with_floating_ips(&servers, &mut ports).await;
+        let (servers, mut wired, released) = self.store.list(move |tx| read(tx, &id, of.as_deref())).await?;
+        let lost = self.with_floating_ips(&servers, &mut wired.ports).await;
         self.let_go_of(lost).await;
         let machines = servers.into_iter().filter_map(|server| {
-            let ports = ports.remove(&server.id).unwrap_or_default();
+            let ports = wired.ports.remove(&server.id).unwrap_or_default();
+            let disks = wired.disks.remove(&server.id).unwrap_or_default();
             let role = server.role_of(node)?;
-            Some(Thing::machine(self.machine(node, role, server, &ports)))
+            Some(Thing::machine(self.machine(node, role, server, &ports, disks)))
         });
         let released = released.iter().map(|server| Thing::released(ThingId::machine(server), Generation::default()));
         Ok(machines.chain(released).collect())
     }
 
-    fn machine(&self, node: &NodeId, role: Role, mut server: Server, wired: &[Wired]) -> MachineDesired {
+    fn machine(&self, node: &NodeId, role: Role, mut server: Server, wired: &[Wired], disks: Vec<DiskDesired>) -> MachineDesired {
         let told = server.open().map(Operation::told).unwrap_or_default();
         // What stays behind does not grow.
         if let (Role::Keep, Some(Ask::Resize(ask))) = (role, server.open().map(|open| &open.ask)) {
@@ -80,8 +81,12 @@ impl Compute {
         };
         let config = server.config_drive.then_some(Device::Config);
         let rescue = told.rescue.as_ref().and_then(|_| self.rescue_disk(node, &server));
-        let devices =
-            [Device::Root(root)].into_iter().chain(rescue).chain(config).chain(wired.iter().map(|wired| Device::Nic(nic(wired))));
+        let root = (!server.is_volume_backed()).then_some(Device::Root(root));
+        let exclusive = is_exclusive(&server) || !disks.is_empty();
+        // Where it does not run, its volumes are not: their doors are to close.
+        let disks = disks.into_iter().filter(|_| role == Role::Run).map(Device::Disk);
+        let nics = wired.iter().map(|wired| Device::Nic(nic(wired)));
+        let devices = root.into_iter().chain(rescue).chain(config).chain(disks).chain(nics);
         let snapshot = told.image.map(|image| SnapshotDesired {
             image_id: image.clone(),
             ticket: self.nodes.ticket(node, &Stream::Snapshot { image_id: image }),
@@ -90,7 +95,7 @@ impl Compute {
             generation: server.generation,
             project_id: server.project_id.clone(),
             role: self.role(node, role, &server),
-            exclusive: is_exclusive(&server),
+            exclusive,
             power: power(server.power),
             reboots: server.reboots,
             reboot: reboot(server.reboot_kind),
@@ -223,6 +228,13 @@ impl ImageSource for Compute {
 
 type PortsByServer = HashMap<ServerId, Vec<Wired>>;
 
+/// What the machines of servers have beside their own disk.
+#[derive(Default)]
+struct WiredByServer {
+    ports: PortsByServer,
+    disks: HashMap<ServerId, Vec<DiskDesired>>,
+}
+
 /// A port of a server, with what its owner calls the NIC there.
 struct Wired {
     port: PortFacts,
@@ -232,29 +244,33 @@ struct Wired {
 }
 
 /// Whoever holds a claim of a machine there either has a part in it, or is to give it up.
-fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Server>, PortsByServer, Vec<ServerId>)> {
+fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Server>, WiredByServer, Vec<ServerId>)> {
     let claimed = table::claimed_by(tx, node, of)?;
-    let (servers, leaving): (Vec<Server>, Vec<Server>) = claimed.into_iter().partition(|server| server.role_of(node).is_some());
-    let claims = Select::new("server_claims", claim::COLUMNS).filter("kind = ", "port");
+    let (servers, departed): (Vec<Server>, Vec<Server>) = claimed.into_iter().partition(|server| server.role_of(node).is_some());
+    let claims = Select::new("server_claims", claim::COLUMNS).filter_in("kind", ["port", "volume"]);
     let claims = claims.filter_in("server_id", servers.iter().map(|server| &server.id));
     let rows = claims.sort(&[("server_id", Direction::Asc), ("position", Direction::Asc)], "id").rows(tx)?;
-    let leaving_nics: Vec<_> = servers.iter().filter_map(|server| Some((&server.id, server.open()?.leaving_nic()?))).collect();
-    let mut ports = PortsByServer::new();
+    let leaving: HashMap<_, _> = servers.iter().filter_map(|server| Some((&server.id, server.open()?.leaving()?))).collect();
+    let mut wired = WiredByServer::default();
     for row in &rows {
         let claim = claim::from_row(row)?;
-        if claim.nic.as_ref().is_some_and(|nic| leaving_nics.contains(&(&claim.server_id, &nic.port_id))) {
+        if claim.device().is_some_and(|device| leaving.get(&claim.server_id) == Some(&device)) {
+            continue;
+        }
+        if let (Some(volume), Some(reached)) = (&claim.volume, &claim.reached) {
+            wired.disks.entry(claim.server_id).or_default().push(volume.disk(reached));
             continue;
         }
         let tag = claim.nic.and_then(|nic| nic.tag);
-        ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag, is_known: false }));
+        wired.ports.entry(claim.server_id).or_default().extend(claim.port.map(|port| Wired { port, tag, is_known: false }));
     }
-    let mut released: Vec<ServerId> = leaving.into_iter().map(|server| server.id).collect();
+    let mut released: Vec<ServerId> = departed.into_iter().map(|server| server.id).collect();
     let is_asked = |server: &ServerId| of.is_none_or(|of| of.contains(server));
     let is_wanted = |id: &ServerId| servers.iter().any(|server| server.id == *id);
     released.extend(released::recorded(tx, node)?.into_iter().filter(|id| is_asked(id) && !is_wanted(id)));
     released.sort();
     released.dedup();
-    Ok((servers, ports, released))
+    Ok((servers, wired, released))
 }
 
 /// By the index where a machine of this node rests on it, as nearly always. Else the image is one that rescues, or of a server

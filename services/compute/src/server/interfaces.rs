@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What hangs on a server: its NICs with their addresses, and its volumes, of which there are none.
+//! The NICs of a server, with their addresses.
 
 use std::sync::Arc;
 
@@ -47,12 +47,6 @@ pub(super) async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
     let port = ports.iter().find(|port| port.id.as_str() == id);
     let port = port.ok_or_else(|| Fault::not_found(format!("Instance {} does not have port with id {id}", server.id)))?;
     api::json(StatusCode::OK, &json!({"interfaceAttachment": interface(&cx, &server, port, &claims)}))
-}
-
-pub(super) async fn volumes(room: Arc<Compute>, cx: Cx) -> Reply {
-    let (allowed, id) = (cx.allowed()?.clone(), ServerId::new(cx.param("id")));
-    room.store.read(move |tx| table::get(tx, &allowed, &id).map(drop)).await?;
-    api::json(StatusCode::OK, &json!({"volumeAttachments": []}))
 }
 
 async fn look(room: &Compute, cx: &Cx) -> Read<(Server, Vec<PortFacts>)> {

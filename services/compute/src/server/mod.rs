@@ -40,6 +40,7 @@ pub(crate) mod table;
 mod tags;
 mod update;
 pub(crate) mod view;
+pub(crate) mod volume;
 
 use std::collections::BTreeMap;
 
@@ -54,8 +55,11 @@ pub(crate) use api::routes;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes)
     .shows(&[
-        ("server", &[view::IN_EVERY_ANSWER, view::IN_WHOLE_ANSWERS, view::IN_ANSWERS_TO_REBUILDS]),
+        ("server", &[view::IN_EVERY_ANSWER, view::IN_WHOLE_ANSWERS]),
+        ("rebuilt server", &[view::IN_ANSWERS_TO_REBUILDS]),
         ("flavor of a server", &[view::FLAVOR]),
+        ("volume of a server", &[volume::api::ATTACHMENT]),
+        ("volume within a server", &[view::VOLUME]),
     ])
     .tables(&[
         crate::Step { number: 2, name: "snapshots", sql: include_str!("../../migrations/0002_snapshots.sql") },
@@ -197,9 +201,15 @@ impl Server {
         format!("instance-{:08x}", self.seq)
     }
 
+    /// It boots from a volume, and has no disk of its own.
+    pub(crate) fn is_volume_backed(&self) -> bool {
+        self.image_id.as_str().is_empty()
+    }
+
     /// Bytes that the guest sees of its root disk: the flavor's, or the image's where the flavor says nothing.
     pub(crate) fn root_size(&self) -> u64 {
         match self.flavor.disk_gb {
+            _ if self.is_volume_backed() => 0,
             0 => self.image.virtual_size,
             gigabytes => gigabytes << 30,
         }

@@ -12,12 +12,18 @@ use super::{
 use crate::{Compute, error::Result};
 
 impl Compute {
-    pub(crate) async fn allocate(&self, server: &Server, needs: Resources, not_on: &[(NodeId, Reason)]) -> Result<Placed> {
+    pub(crate) async fn allocate(
+        &self,
+        server: &Server,
+        needs: Resources,
+        has_volumes: bool,
+        not_on: &[(NodeId, Reason)],
+    ) -> Result<Placed> {
         let consumer = AllocationConsumer::new(server.id.as_str());
         if let Some(node) = self.held_node(server, &consumer, not_on).await? {
             return Ok(Placed::On(node));
         }
-        self.hosts.find_room(self, &Sought { server, needs, consumer, not_on }).await
+        self.hosts.find_room(self, &Sought { server, needs, has_volumes, consumer, not_on }).await
     }
 
     /// Where room is held already: only if that host would still do.

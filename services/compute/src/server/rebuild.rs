@@ -43,6 +43,9 @@ struct Ask {
 pub(super) async fn rebuild(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let ask = read(&mut cx).await?;
     let server = action::demand(&room, &cx, Act::Rebuild, Feature::Rebuild).await?;
+    if server.is_volume_backed() {
+        return Err(Fault::bad_request("Unable to rebuild a volume-backed server: its disk is a volume, and stays as it is."));
+    }
     let image = create::find_image(&room, &server.project_id, &ask.image).await?;
     create::check_sizes(&server.flavor, &image)?;
     let note = create::note_of(&image, snapshot::inherited(cx.caller()?, &image));

@@ -93,7 +93,7 @@ impl Compute {
         if server.deleting_at.is_some() {
             return self.delete(&server, &claims).await;
         }
-        let Some(operation) = server.open() else { return Ok(Step::Settled) };
+        let Some(operation) = server.open() else { return self.follow_volumes(&server, &claims).await };
         if operation.is_overdue() {
             return self.give_up(&server, overdue(operation), |_| {}).await.map(|()| Step::Again);
         }
@@ -137,6 +137,9 @@ impl Compute {
         let released = join_all(nics.map(|nic| self.ports.release(&server.id, nic))).await;
         released.into_iter().collect::<Result<Vec<()>, Refusal>>()?;
         crash::point("compute.server.ports-released");
+        if !self.release_volumes(server, claims).await? {
+            return Ok(false);
+        }
         self.release_allocations(claims).await?;
         crash::point("compute.server.allocation-released");
         Ok(true)

@@ -31,6 +31,12 @@ pub(super) async fn rescue(room: Arc<Compute>, mut cx: Cx) -> Reply {
         ask.finish()?;
     }
     let server = action::demand(&room, &cx, Act::Rescue, Feature::Rescue).await?;
+    if server.is_volume_backed() {
+        return Err(Fault::bad_request(format!(
+            "Cannot rescue a volume-backed instance: attach the volume of {} to another server instead.",
+            server.id
+        )));
+    }
     let (image_id, image) = match image {
         Some(id) => find_image(&room, &server, &id).await?,
         // Without one it is that of which the server was made.

@@ -79,6 +79,7 @@ pub(super) async fn migrate(room: Arc<Compute>, mut cx: Cx) -> Reply {
 
 async fn begin(room: &Compute, cx: &Cx, act: Act, action: Action, wish: Wish) -> Reply {
     let (guard, actor, patience) = (Guard::of(cx)?, cx.actor(), room.patience);
+    action::await_devices(room, &guard).await?;
     let saved = room
         .store
         .write(move |tx| -> Result<_> {
@@ -141,11 +142,15 @@ fn check(server: &Server, to: &Kept) -> Result<()> {
     if to.id == server.flavor_id {
         return Err(Error::invalid("When resizing, instances must change flavor!"));
     }
-    if size.disk_gb == 0 && server.flavor.disk_gb != 0 {
+    if size.disk_gb == 0 && server.flavor.disk_gb != 0 && !server.is_volume_backed() {
         return Err(Error::invalid("Resize to zero disk flavor is not allowed."));
     }
     if image.min_ram > size.memory_mb {
         return Err(Error::invalid("Flavor's memory is too small for requested image."));
+    }
+    // What a volume holds the flavor's disk does not have to.
+    if server.is_volume_backed() {
+        return Ok(());
     }
     let disk = Server { flavor: size.clone(), ..server.clone() }.root_size();
     if image.min_disk > size.disk_gb && size.disk_gb != 0 || disk < server.root_size() {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha224};
 use types::{Mac, Microversion, ProjectId, ServerId};
 
-use super::{FaultNote, Server};
+use super::{FaultNote, Server, volume};
 use crate::{
     Compute, availability_zone, error,
     input::Read,
@@ -26,6 +26,7 @@ pub(super) struct Sight {
     host_status: bool,
     extra_specs: bool,
     ports: HashMap<ServerId, Vec<PortFacts>>,
+    volumes: HashMap<ServerId, Vec<volume::read::Brief>>,
     nodes: Vec<NodeFacts>,
 }
 
@@ -55,6 +56,7 @@ impl Sight {
             extra_specs: cx.may(&policy::SERVER_SHOW_EXTRA_SPECS, &target),
             host_status,
             ports: ports(room, servers).await?,
+            volumes: volumes(room, servers).await?,
             nodes: if host_status { room.nodes.list().await? } else { Vec::new() },
         })
     }
@@ -87,6 +89,13 @@ pub(super) async fn ports(room: &Compute, servers: &[Server]) -> error::Result<H
             super::claim::ports_of(&room.store, ids).await
         }
     }
+}
+
+async fn volumes(room: &Compute, servers: &[Server]) -> error::Result<HashMap<ServerId, Vec<volume::read::Brief>>> {
+    if servers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    volume::read::of_servers(&room.store, servers.iter().map(|server| server.id.clone()).collect()).await
 }
 
 /// What a plain list tells.
@@ -196,7 +205,7 @@ attributes! {
     "OS-EXT-STS:task_state" => it.server.task_state,
     "OS-EXT-STS:vm_state" => it.server.vm_state,
     "OS-EXT-STS:power_state" => it.server.power_state,
-    "os-extended-volumes:volumes_attached" => [(); 0],
+    "os-extended-volumes:volumes_attached" => volumes_attached(it),
     "OS-EXT-SRV-ATTR:host" by(policy::SERVER_EXTENDED) => it.server.host,
     "OS-EXT-SRV-ATTR:instance_name" by(policy::SERVER_EXTENDED) => it.server.instance_name(),
     "OS-EXT-SRV-ATTR:hypervisor_hostname" by(policy::SERVER_EXTENDED) => it.server.host,
@@ -231,14 +240,54 @@ struct Named<'a> {
 }
 
 #[derive(Serialize)]
-struct Linked<'a> {
-    id: &'a str,
-    links: [Link; 1],
+#[serde(untagged)]
+enum Image<'a> {
+    /// It boots from a volume: an empty text, as clients of Nova know it.
+    None(&'static str),
+    Linked {
+        id: &'a str,
+        links: [Link; 1],
+    },
 }
 
-fn image<'a>(cx: &Cx, server: &'a Server) -> Linked<'a> {
-    let id = server.image_id.as_str();
-    Linked { id, links: [links::bookmark(cx, "images", id)] }
+fn image<'a>(cx: &Cx, server: &'a Server) -> Image<'a> {
+    match server.image_id.as_str() {
+        "" => Image::None(""),
+        id => Image::Linked { id, links: [links::bookmark(cx, "images", id)] },
+    }
+}
+
+/// A volume of a server, in its view.
+struct Volume<'a>(&'a Cx, &'a volume::read::Brief);
+
+impl Shown for Volume<'_> {
+    fn version(&self) -> Microversion {
+        self.0.version
+    }
+
+    fn may(&self, _policy: &'static Policy) -> bool {
+        false
+    }
+}
+
+attributes! {
+    /// Of a volume within a server.
+    VOLUME, fn volume_attached(it: &Volume<'_>);
+    "id" => it.1.id,
+    "delete_on_termination" since(v(3)) => it.1.delete_on_termination,
+}
+
+impl Serialize for Volume<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut view = serializer.serialize_map(None)?;
+        volume_attached(self, &mut view)?;
+        view.end()
+    }
+}
+
+fn volumes_attached<'a>(it: &Whole<'a>) -> Vec<Volume<'a>> {
+    let volumes = it.sight.volumes.get(&it.server.id).map_or(&[][..], Vec::as_slice);
+    volumes.iter().map(|volume| Volume(it.cx, volume)).collect()
 }
 
 /// What the server's flavor is, or was when it was made.

@@ -64,7 +64,7 @@ async fn a_wrong_create_is_refused_and_leaves_nothing() {
         (server_with("metadata", json!({"": "v"})), 400, "metadata"),
         (server_with("metadata", json!({"k": 1})), 400, "not of type 'string'"),
         (server_with("personality", json!([])), 400, "'personality' was unexpected"),
-        (server_with("block_device_mapping_v2", volume), 400, "no volume service"),
+        (server_with("block_device_mapping_v2", volume), 400, "Boot sequence"),
         (server_with("min_count", json!(0)), 400, "minimum of 1"),
         (server_with("min_count", json!("x")), 400, "not of type 'integer'"),
         (server_with("availability_zone", json!("mars")), 400, "availability zone is not available"),

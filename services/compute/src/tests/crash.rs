@@ -25,6 +25,8 @@ const STAYS: &str = "COMPUTE_CRASH_STAYS";
 const CHANGES: &str = "COMPUTE_CRASH_CHANGES";
 /// With it interfaces come to the server and go from it.
 const INTERFACES: &str = "COMPUTE_CRASH_INTERFACES";
+/// With it volumes come to the server and go from it, and it boots from one.
+const VOLUMES: &str = "COMPUTE_CRASH_VOLUMES";
 /// With it the server is made into images.
 const SNAPSHOTS: &str = "COMPUTE_CRASH_SNAPSHOTS";
 
@@ -46,10 +48,14 @@ async fn a_life_in_a_process_of_its_own() {
     if std::env::var_os(MOVES).is_some() {
         cloud.far.set_manner("h1", Manner::Fails("no space left on device".to_owned()));
     }
-    let id = super::id_of(cloud.member().post("/compute/v2.1/servers", server("web")).await.expect(202));
+    let wish = if std::env::var_os(VOLUMES).is_some() { super::volumes::with_a_root_and_data() } else { server("web") };
+    let id = super::id_of(cloud.member().post("/compute/v2.1/servers", wish).await.expect(202));
     cloud.until(&id, "ACTIVE").await;
     if std::env::var_os(SNAPSHOTS).is_some() {
         take_snapshots(&cloud, &id).await;
+    }
+    if std::env::var_os(VOLUMES).is_some() {
+        change_volumes(&cloud, &id).await;
     }
     if std::env::var_os(INTERFACES).is_some() {
         change_interfaces(&cloud, &id).await;
@@ -61,6 +67,70 @@ async fn a_life_in_a_process_of_its_own() {
     cloud.until_gone(&id).await;
     // The last point lies after the last write that a client sees.
     tokio::time::sleep(Duration::from_secs(2)).await;
+}
+
+/// One comes, moves with its server and goes, and one comes to nothing.
+async fn change_volumes(cloud: &Cloud, id: &str) {
+    let path = format!("/compute/v2.1/servers/{id}");
+    let volumes = format!("{path}/os-volume_attachments");
+    let body = json!({"volumeAttachment": {"volumeId": super::volumes::VOLUME}});
+    cloud.member().post(&volumes, body.clone()).await.expect(200);
+    until_task(cloud, id, Value::Null).await;
+    cloud.member().post(&format!("{path}/action"), json!({"resize": {"flavorRef": "m1.small"}})).await.expect(202);
+    cloud.until(id, "VERIFY_RESIZE").await;
+    cloud.member().post(&format!("{path}/action"), json!({"confirmResize": null})).await.expect(204);
+    cloud.until(id, "ACTIVE").await;
+    until_task(cloud, id, Value::Null).await;
+    cloud.member().delete(&format!("{volumes}/{}", super::volumes::VOLUME)).await.expect(202);
+    until_task(cloud, id, Value::Null).await;
+    for host in ["h1", "h2"] {
+        cloud.far.set_manner(host, Manner::CannotPlug("no slot is free".to_owned()));
+    }
+    cloud.member().post(&volumes, body).await.expect(200);
+    until_task(cloud, id, Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_crash_while_volumes_come_and_go_leaves_none_half_way() {
+    let points = crate::server::operation::volume::CRASH_POINTS.iter().map(|point| (*point).to_owned());
+    let build =
+        ["compute.server.recorded", "compute.server.volumes-opened", "compute.server.node-told", "compute.server.volumes-noted"];
+    let moves = ["compute.resize.placed", "compute.resize.ports-moved", "compute.resize.moved"];
+    let end = ["compute.server.volumes-released"];
+    let recorded = (1..=4).map(|time| format!("compute.operation.recorded:{time}"));
+    for point in points.chain(build.into_iter().chain(moves).chain(end).map(str::to_owned)).chain(recorded) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database::new_database(folder.path()).await;
+        die_at(&point, VOLUMES, folder.path(), &database);
+        let cloud = cloud_in(folder.path(), &database).await;
+        cloud.far.bring_back("h1");
+        cloud.far.bring_back("h2");
+        let list = cloud.admin().get("/compute/v2.1/servers/detail").await.expect(200);
+        if let Some(one) = list["servers"].as_array().unwrap().iter().find(|one| one["OS-EXT-STS:task_state"] != "deleting") {
+            let id = one["id"].as_str().unwrap();
+            let shown = until_task(&cloud, id, Value::Null).await;
+            let attached = shown["os-extended-volumes:volumes_attached"].as_array().unwrap().clone();
+            let mut attached: Vec<String> = attached.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+            attached.sort();
+            // Its room says the same, and its machine has them.
+            let volumes = cloud.far.volumes();
+            let held: Vec<String> = volumes.iter().filter(|(_, one)| one.server.is_some()).map(|(id, _)| id.clone()).collect();
+            assert_eq!(attached, held, "{point}: {volumes:?}");
+            assert!(volumes.values().all(|one| one.server.is_none() || one.state == "in-use"), "{point}: {volumes:?}");
+            let plugged = cloud.far.nics(id);
+            let is_there = |id: &String| plugged.contains(&contracts::node::DeviceId::disk(&types::VolumeId::new(id.as_str())));
+            assert!(attached.iter().all(is_there), "{point}: {attached:?} {plugged:?}");
+            assert_eq!(contracts::audit::Audit::audit(&*cloud.compute).await.unwrap(), [], "{point}");
+            cloud.member().delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
+        }
+        for one in list["servers"].as_array().unwrap() {
+            cloud.until_gone(one["id"].as_str().unwrap()).await;
+        }
+        // What was made for the server and shall go with it is gone; nothing is held.
+        let volumes = cloud.far.volumes();
+        assert!(volumes.values().all(|one| one.server.is_none() && !one.made), "{point}: {volumes:?}");
+        cloud.assert_clean().await;
+    }
 }
 
 /// One that becomes an image, and one that comes to nothing since its image is deleted.

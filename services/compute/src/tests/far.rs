@@ -18,7 +18,7 @@ use contracts::{
     caller::Caller,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, DeviceId, DeviceObserved, DeviceState, Failure, Feature, Found, Hello, MachineDesired,
+        Accelerator, Answer, Ask, Device, DeviceId, DeviceObserved, DeviceState, Failure, Feature, Found, Hello, MachineDesired,
         MachineObserved, MachineState, PROTOCOL, Power, Role, SnapshotObserved, SnapshotStep, Spec, Stream, Thing, ThingId,
         Ticket, Versions, Want,
     },
@@ -35,7 +35,7 @@ use crate::Compute;
 pub(super) struct Far {
     me: Weak<Far>,
     compute: OnceLock<Weak<Compute>>,
-    kept: Mutex<Kept>,
+    pub(super) kept: Mutex<Kept>,
     file: Option<PathBuf>,
     hosts: Mutex<BTreeMap<String, Host>>,
     /// How many of the next calls for a port are refused, and how.
@@ -50,10 +50,12 @@ pub(super) struct Far {
 
 /// What there is on the far side.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
+pub(super) struct Kept {
     ports: BTreeMap<String, PortKept>,
+    #[serde(default)]
+    pub volumes: BTreeMap<String, super::far_volumes::VolumeKept>,
     /// By host and server.
-    machines: BTreeMap<String, BTreeMap<String, MachineKept>>,
+    pub machines: BTreeMap<String, BTreeMap<String, MachineKept>>,
     addresses: u8,
     /// Servers of which two hosts had a machine that ran.
     #[serde(default)]
@@ -70,7 +72,7 @@ struct PortKept {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct MachineKept {
+pub(super) struct MachineKept {
     generation: i64,
     reboots: u32,
     running: bool,
@@ -90,9 +92,9 @@ struct MachineKept {
     /// Of which edition its root is, and of which image.
     #[serde(default)]
     root: (u64, String),
-    /// Its NICs.
+    /// Its NICs and volumes.
     #[serde(default)]
-    nics: Vec<DeviceObserved>,
+    pub nics: Vec<DeviceObserved>,
 }
 
 impl MachineKept {
@@ -146,6 +148,10 @@ impl Far {
 
     pub fn serve(&self, compute: &Arc<Compute>) {
         let _ = self.compute.set(Arc::downgrade(compute));
+    }
+
+    pub(super) fn compute(&self) -> Option<Arc<Compute>> {
+        self.compute.get().and_then(Weak::upgrade)
     }
 
     pub fn hosts(&self) -> Vec<NodeId> {
@@ -236,6 +242,7 @@ impl Far {
             let Some(machines) = far.act(&node, things) else { return };
             let report = Report { found: machines.iter().cloned().map(Found::Machine).collect(), absent: vec![] };
             compute.observed(&node, &report).await.unwrap();
+            far.doors_may_have_closed(&compute);
             // Who waits for a disk looks when it was sent.
             for (host, id) in far.waiting(&machines) {
                 far.look(&host, Some(vec![id]));
@@ -306,7 +313,7 @@ impl Far {
         self.kept.lock().unwrap().ran_twice.clone()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
         let mut kept = self.kept.lock().unwrap();
         let result = change(&mut kept);
         if let Some(file) = &self.file {
@@ -414,11 +421,11 @@ fn root(machine: &MachineDesired, was: Option<&MachineKept>) -> (u64, String) {
     }
 }
 
-/// What becomes of its NICs.
+/// What becomes of its NICs and volumes.
 fn nics(machine: &MachineDesired, was: Option<&MachineKept>, manner: &Manner) -> Vec<DeviceObserved> {
     let had = was.map_or(&[][..], |was| &was.nics);
     let has = |id: &DeviceId| had.iter().any(|nic| nic.id == *id && nic.state == DeviceState::Plugged);
-    let wanted = machine.nics().map(|nic| DeviceId::nic(&nic.port_id));
+    let wanted = machine.devices.iter().filter(|device| matches!(device, Device::Nic(_) | Device::Disk(_))).map(Device::id);
     let plugged = wanted.clone().map(|id| {
         let state = match manner {
             Manner::CannotPlug(cause) if was.is_some() && !has(&id) => DeviceState::Failed { cause: cause.clone() },
@@ -488,6 +495,7 @@ fn facts(host: &str) -> NodeFacts {
                 Feature::MoveDisk,
                 Feature::KeepDisk,
                 Feature::Rebuild,
+                Feature::Volumes,
             ]),
             holds: vec![],
             version: "1".to_owned(),

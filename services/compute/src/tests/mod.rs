@@ -6,6 +6,7 @@ mod actions;
 mod bad_input;
 mod crash;
 mod far;
+mod far_volumes;
 mod flavors;
 mod guests;
 mod interfaces;
@@ -19,6 +20,7 @@ mod rebuild;
 mod snapshots;
 mod trouble;
 mod versions;
+mod volumes;
 
 use std::{sync::Arc, time::Duration};
 
@@ -85,8 +87,13 @@ impl Cloud {
         for node in far.hosts() {
             give_room(&placement, &node, 8, 8192).await;
         }
-        let neighbours =
-            Neighbours { images: far.clone(), placement: Arc::new(placement.clone()), ports: far.clone(), nodes: far.clone() };
+        let neighbours = Neighbours {
+            images: far.clone(),
+            placement: Arc::new(placement.clone()),
+            ports: far.clone(),
+            volumes: far.clone(),
+            nodes: far.clone(),
+        };
         let compute = Compute::with_patience(world.store.clone(), neighbours, patience);
         far.serve(&compute);
         compute.ensure_standard_flavors().await.unwrap();

@@ -16,3 +16,4 @@ mod spoofing;
 mod two_controllers;
 mod two_hosts;
 mod up;
+mod volumes;

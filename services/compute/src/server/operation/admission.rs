@@ -26,6 +26,9 @@ pub(crate) enum Act {
     CreateImage,
     AttachInterface,
     DetachInterface,
+    AttachVolume,
+    DetachVolume,
+    UpdateVolume,
     ChangePassword,
     UpdateMetadata,
     DeleteMetadata,
@@ -62,6 +65,8 @@ pub(crate) enum States {
 const REST: States = States::These(&[""]);
 const ACTIVE: States = States::These(&["active"]);
 const PLUGGABLE: States = States::These(&["active", "paused", "stopped"]);
+/// Between its two hosts nothing can be plugged in: for a resized server the table says less than Nova's.
+const HOLDING: States = PLUGGABLE;
 const USUAL: States = States::These(&["active", "paused", "suspended", "stopped"]);
 /// Nova's `ALLOW_REBOOT`, as far as there are such tasks here.
 const REBOOTABLE: States = States::These(&["", "rebooting", "rebooting_hard", "pausing", "unpausing", "resuming", "suspending"]);
@@ -99,6 +104,9 @@ pub(crate) static TABLE: &[Rule] = &[
     rule(Act::CreateImage, "createImage", UNLOCKED, USUAL, REST, true),
     rule(Act::AttachInterface, "attach_interface", LOCKED, PLUGGABLE, REST, true),
     rule(Act::DetachInterface, "detach_interface", LOCKED, PLUGGABLE, REST, true),
+    rule(Act::AttachVolume, "attach_volume", LOCKED, HOLDING, REST, true),
+    rule(Act::DetachVolume, "detach_volume", LOCKED, HOLDING, REST, true),
+    rule(Act::UpdateVolume, "update volume", UNLOCKED, States::Any, States::Any, false),
     rule(Act::ChangePassword, "changePassword", LOCKED, ACTIVE, REST, true),
     rule(Act::UpdateMetadata, "update metadata", LOCKED, USUAL, States::Any, true),
     rule(Act::DeleteMetadata, "delete metadata", LOCKED, USUAL, States::Any, true),
@@ -190,6 +198,9 @@ mod tests {
         CreateImage     x.xxx..... x..... ran
         AttachInterface x.x.x..... x..... lock ran
         DetachInterface x.x.x..... x..... lock ran
+        AttachVolume    x.x.x..... x..... lock ran
+        DetachVolume    x.x.x..... x..... lock ran
+        UpdateVolume    xxxxxxxxxx xxxxxx
         ChangePassword  x......... x..... lock ran
         UpdateMetadata  x.xxx..... xxxxxx lock ran
         DeleteMetadata  x.xxx..... xxxxxx lock ran

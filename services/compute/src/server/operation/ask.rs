@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use contracts::images::NewSnapshot;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use types::{FlavorId, ImageId, PortId, ProjectId, UserId};
+use types::{FlavorId, ImageId, PortId, ProjectId, UserId, VolumeId};
 
 use super::{
     super::{
@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ask {
-    Build,
+    Build(BuildAsk),
     Start(PowerAsk),
     Stop(PowerAsk),
     Pause(PowerAsk),
@@ -34,6 +34,15 @@ pub(crate) enum Ask {
     CreateImage(ImageAsk),
     Attach(InterfaceAsk),
     Detach(InterfaceAsk),
+    AttachVolume(VolumeAsk),
+    DetachVolume(VolumeAsk),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BuildAsk {
+    /// Their room is told when it runs.
+    #[serde(default)]
+    pub has_volumes: bool,
 }
 
 /// What was wanted before, to go back to.
@@ -103,6 +112,12 @@ pub(crate) struct InterfaceAsk {
     pub is_lost: bool,
 }
 
+/// The volume that comes or goes; what it is stands in its claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeAsk {
+    pub volume_id: VolumeId,
+}
+
 /// The image that a snapshot becomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
@@ -128,7 +143,7 @@ impl Snapshot {
 impl Ask {
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Build => Kind::Build,
+            Self::Build(_) => Kind::Build,
             Self::Start(_) => Kind::Start,
             Self::Stop(_) => Kind::Stop,
             Self::Pause(_) => Kind::Pause,
@@ -140,12 +155,14 @@ impl Ask {
             Self::CreateImage(_) => Kind::CreateImage,
             Self::Attach(_) => Kind::Attach,
             Self::Detach(_) => Kind::Detach,
+            Self::AttachVolume(_) => Kind::AttachVolume,
+            Self::DetachVolume(_) => Kind::DetachVolume,
         }
     }
 
     pub(super) fn to_json(&self) -> Value {
         let mut value = match self {
-            Self::Build => json!({}),
+            Self::Build(ask) => json!(ask),
             Self::Start(ask) | Self::Stop(ask) | Self::Pause(ask) | Self::Unpause(ask) => json!(ask),
             Self::Reboot(ask) => json!(ask),
             Self::Rebuild(ask) => json!(ask),
@@ -153,6 +170,7 @@ impl Ask {
             Self::Resize(ask) => json!(ask),
             Self::CreateImage(ask) => json!(ask),
             Self::Attach(ask) | Self::Detach(ask) => json!(ask),
+            Self::AttachVolume(ask) | Self::DetachVolume(ask) => json!(ask),
         };
         value["version"] = json!(VERSION);
         value
@@ -163,7 +181,7 @@ impl Ask {
             serde_json::from_str(text)
         }
         Ok(match kind {
-            Kind::Build => Self::Build,
+            Kind::Build => Self::Build(of(text)?),
             Kind::Start => Self::Start(of(text)?),
             Kind::Stop => Self::Stop(of(text)?),
             Kind::Pause => Self::Pause(of(text)?),
@@ -175,6 +193,8 @@ impl Ask {
             Kind::CreateImage => Self::CreateImage(of(text)?),
             Kind::Attach => Self::Attach(of(text)?),
             Kind::Detach => Self::Detach(of(text)?),
+            Kind::AttachVolume => Self::AttachVolume(of(text)?),
+            Kind::DetachVolume => Self::DetachVolume(of(text)?),
         })
     }
 }
@@ -236,7 +256,9 @@ pub(super) fn one_of_each() -> Vec<Ask> {
         Ask::Resize(Box::new(resize)),
         Ask::Pause(PowerAsk { was: Power::Running }),
         Ask::Unpause(PowerAsk { was: Power::Paused }),
-        Ask::Build,
+        Ask::Build(BuildAsk { has_volumes: true }),
+        Ask::AttachVolume(VolumeAsk { volume_id: VolumeId::new("v") }),
+        Ask::DetachVolume(VolumeAsk { volume_id: VolumeId::new("v") }),
         Ask::Start(PowerAsk { was: Power::Stopped }),
         Ask::Stop(PowerAsk { was: Power::Running }),
         reboot(Reboot::Soft),

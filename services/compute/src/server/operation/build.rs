@@ -30,10 +30,11 @@ use store::Tx;
 use types::{NodeId, Timestamp};
 use work::{Step, crash};
 
-use super::{Course, Heard, Left, Operation, Role, Stage, Taken};
+use super::{Ask, Course, Heard, Left, Operation, Role, Stage, Taken};
 use crate::{
     Compute, Patience,
     error::Result,
+    instance_action::{self, Action},
     server::{
         FaultNote, Server, claim,
         place::{no_valid_host, resources},
@@ -51,7 +52,8 @@ impl Course for Build {
     fn words(&self, operation: &Operation) -> UnderWay {
         let (task_state, vm_state) = match operation.stage {
             Stage::Networking => (Some("networking"), "building"),
-            Stage::Spawning => (Some("spawning"), "building"),
+            Stage::Mapping => (Some("block_device_mapping"), "building"),
+            Stage::Spawning | Stage::Settling => (Some("spawning"), "building"),
             Stage::Failing => (None, "error"),
             _ => (Some("scheduling"), "building"),
         };
@@ -61,23 +63,23 @@ impl Course for Build {
     fn patience(&self, stage: Stage, patience: &Patience) -> Option<Duration> {
         match stage {
             // What is given back is given back however long it takes.
-            Stage::Leaving | Stage::Failing => None,
+            Stage::Leaving | Stage::Failing | Stage::Settling => None,
             _ => Some(patience.build),
         }
     }
 
     fn presence(&self, operation: &Operation, server: &Server) -> Vec<(NodeId, Role)> {
-        let spawns = operation.stage == Stage::Spawning;
+        let spawns = matches!(operation.stage, Stage::Spawning | Stage::Settling);
         server.node_id.iter().filter(|_| spawns).map(|node| (node.clone(), Role::Run)).collect()
     }
 
     fn heard(&self, operation: &Operation, _server: &Server, _node: &NodeId, report: &MachineObserved) -> Heard {
         match &report.state {
             _ if operation.stage != Stage::Spawning => Heard::Nothing,
-            MachineState::Running | MachineState::Stopped | MachineState::Paused => Heard::Done,
+            MachineState::Running | MachineState::Stopped | MachineState::Paused => done(operation),
             MachineState::Failed { cause, transient: false, how: Failure::Unmade } => Heard::Failed { cause: cause.clone() },
             // It did run, if only for a moment.
-            MachineState::Failed { transient: false, .. } => Heard::Done,
+            MachineState::Failed { transient: false, .. } => done(operation),
             _ => Heard::Nothing,
         }
     }
@@ -94,6 +96,9 @@ impl Course for Build {
     /// The host failed: on to another, or to ERROR if there were enough of them.
     fn give_up(&self, operation: &Operation, server: &mut Server, cause: &str) -> Left {
         let details = server.host.as_ref().map(|host| format!("on host {host}: {cause}"));
+        if operation.stage == Stage::Settling {
+            return Left::Stage(Stage::Settling);
+        }
         if operation.stage != Stage::Spawning {
             server.fault = Some(FaultNote::new(cause, server.fault.take().and_then(|fault| fault.details)));
             return Left::Stage(Stage::Failing);
@@ -114,17 +119,27 @@ impl Course for Build {
             match taken.operation.stage {
                 Stage::Leaving => room.leave_host(taken).await,
                 Stage::Failing => room.fail_build(taken).await,
+                Stage::Settling => room.settle_build(taken).await,
                 _ => room.build(taken).await,
             }
         })
     }
 }
 
+/// It runs. Is anybody else to be told so before it counts?
+fn done(operation: &Operation) -> Heard {
+    match &operation.ask {
+        Ask::Build(ask) if ask.has_volumes => Heard::Stage(Stage::Settling),
+        _ => Heard::Done,
+    }
+}
+
 impl Compute {
-    /// Host, ports, and word to the node.
+    /// Host, ports, volumes, and word to the node.
     async fn build(&self, taken: Taken<'_>) -> Result<Step> {
         let Taken { server, operation, claims } = taken;
-        let chosen = match self.allocate(server, resources(server), &[]).await? {
+        let has_volumes = claims.iter().any(|claim| claim.volume.is_some());
+        let chosen = match self.allocate(server, resources(server), has_volumes, &[]).await? {
             Placed::On(candidate) => candidate,
             Placed::NotYet => return Ok(Step::Wait),
             Placed::Nowhere(refused) => return self.start_failing(server, no_valid_host(server, &refused)).await,
@@ -140,7 +155,7 @@ impl Compute {
         let ports = match ensured.into_iter().collect::<Result<Vec<_>, _>>() {
             Ok(ports) => ports,
             Err(refusal) if refusal.is_transient() => {
-                self.note_networking(server, operation, &chosen).await?;
+                self.note_waiting(server, operation, &chosen, Stage::Networking).await?;
                 return Err(refusal.into());
             }
             Err(refusal) => {
@@ -148,11 +163,24 @@ impl Compute {
                 return self.start_failing(server, FaultNote::new(message, None)).await;
             }
         };
+        let volumes = match self.open_volumes(server, claims, &chosen.node).await {
+            Ok(volumes) => volumes,
+            Err(refusal) if refusal.is_transient() => {
+                self.note_waiting(server, operation, &chosen, Stage::Mapping).await?;
+                return Err(refusal.into());
+            }
+            Err(refusal) => {
+                let message = format!("Build of instance {} aborted: {}", server.id, refusal.message);
+                return self.start_failing(server, FaultNote::new(message, None)).await;
+            }
+        };
+        crash::point("compute.server.volumes-opened");
         let (patience, next) = (self.patience, operation.clone());
         self.change(server, "server.scheduled", move |tx, server| {
             for (port, facts) in &ports {
                 claim::set_port(tx, &server.id, port, facts)?;
             }
+            claim::set_volumes(tx, &server.id, &volumes)?;
             claim::insert_machine(tx, &server.id, &chosen.node)?;
             set_host(server, &chosen);
             server.operation = Some(next.at(Stage::Spawning, &patience));
@@ -163,12 +191,12 @@ impl Compute {
         Ok(Step::Settled)
     }
 
-    /// So that the operator sees where it stands while ports cannot be had.
-    async fn note_networking(&self, server: &Server, operation: &Operation, chosen: &Candidate) -> Result<()> {
-        if operation.stage == Stage::Networking && server.node_id.as_ref() == Some(&chosen.node) {
+    /// So that the operator sees where it stands while ports or volumes cannot be had.
+    async fn note_waiting(&self, server: &Server, operation: &Operation, chosen: &Candidate, stage: Stage) -> Result<()> {
+        if operation.stage == stage && server.node_id.as_ref() == Some(&chosen.node) {
             return Ok(());
         }
-        let (chosen, next) = (chosen.clone(), operation.at(Stage::Networking, &self.patience));
+        let (chosen, next) = (chosen.clone(), operation.at(stage, &self.patience));
         // That it takes long does not make it take longer.
         let next = Operation { deadline: operation.deadline, ..next };
         let change = move |_: &mut Tx, server: &mut Server| {
@@ -176,7 +204,22 @@ impl Compute {
             server.operation = Some(next.clone());
             Ok(())
         };
-        self.change(server, "server.networking", change).await.map(drop)
+        self.change(server, "server.waiting", change).await.map(drop)
+    }
+
+    /// It runs, and has its volumes.
+    async fn settle_build(&self, taken: Taken<'_>) -> Result<Step> {
+        let Taken { server, operation, claims } = taken;
+        self.note_plugged(&server.id, claims, None).await?;
+        crash::point("compute.server.volumes-noted");
+        let over = operation.over("done");
+        self.change(server, "server.active", move |tx, server| {
+            Build.conclude(&over, server);
+            server.operation = Some(over.clone());
+            instance_action::finish(tx, &server.id, Action::Create)
+        })
+        .await?;
+        Ok(Step::Settled)
     }
 
     async fn start_failing(&self, server: &Server, fault: FaultNote) -> Result<Step> {

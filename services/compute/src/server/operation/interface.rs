@@ -55,7 +55,7 @@ impl Course for Attach {
     fn heard(&self, operation: &Operation, _server: &Server, _node: &NodeId, report: &MachineObserved) -> Heard {
         let Some(port) = operation.nic() else { return Heard::Nothing };
         if operation.stage != Stage::Plugging {
-            return unplugged(operation, port, report);
+            return unplugged(operation, &DeviceId::nic(port), report);
         }
         match (report.device(&DeviceId::nic(port)), &report.state) {
             (Some(DeviceState::Failed { cause }), _) => Heard::Failed { cause: cause.clone() },
@@ -105,7 +105,7 @@ impl Course for Detach {
     }
 
     fn heard(&self, operation: &Operation, _server: &Server, _node: &NodeId, report: &MachineObserved) -> Heard {
-        operation.nic().map_or(Heard::Nothing, |port| unplugged(operation, port, report))
+        operation.nic().map_or(Heard::Nothing, |port| unplugged(operation, &DeviceId::nic(port), report))
     }
 
     /// It has its NIC, as before.
@@ -134,10 +134,11 @@ fn usual(stage: Stage, patience: &Patience) -> Option<Duration> {
     (stage != Stage::Unwiring).then_some(patience.node)
 }
 
-/// Whether the machine is without the NIC, from a report on what is wanted now. Of one of which nothing is known nothing follows.
-fn unplugged(operation: &Operation, port: &PortId, report: &MachineObserved) -> Heard {
+/// Whether the machine is without the device, from a report on what is wanted now. Of one of which nothing is known nothing
+/// follows.
+pub(super) fn unplugged(operation: &Operation, device: &DeviceId, report: &MachineObserved) -> Heard {
     let is_known = matches!(report.state, MachineState::Running | MachineState::Paused | MachineState::Stopped);
-    match report.device(&DeviceId::nic(port)) {
+    match report.device(device) {
         None if operation.stage == Stage::Unplugging && is_known => Heard::Stage(Stage::Unwiring),
         _ => Heard::Nothing,
     }
@@ -151,15 +152,10 @@ impl Operation {
             _ => None,
         }
     }
-
-    /// The NIC that its machine is to give up.
-    pub(crate) fn leaving_nic(&self) -> Option<&PortId> {
-        self.nic().filter(|_| matches!(self.stage, Stage::Unplugging | Stage::Unwiring))
-    }
 }
 
 impl Server {
-    /// Its NICs stand in its claims, where the writer of its row does not see that they change.
+    /// Its NICs and volumes stand in its claims, where the writer of its row does not see that they change.
     pub(crate) fn change_nics(&mut self) {
         self.generation = self.generation.next();
     }

@@ -27,6 +27,7 @@ mod rebuild;
 mod rescue;
 pub(crate) mod resize;
 pub(crate) mod table;
+pub(crate) mod volume;
 
 use std::time::Duration;
 
@@ -38,7 +39,9 @@ use store::Actor;
 use types::{ImageId, NodeId, OperationId, Timestamp};
 use work::Step;
 
-pub(crate) use ask::{Ask, ImageAsk, InterfaceAsk, Kept, PowerAsk, RebootAsk, RebuildAsk, RescueAsk, ResizeAsk, Snapshot};
+pub(crate) use ask::{
+    Ask, BuildAsk, ImageAsk, InterfaceAsk, Kept, PowerAsk, RebootAsk, RebuildAsk, RescueAsk, ResizeAsk, Snapshot, VolumeAsk,
+};
 
 use super::{
     Server,
@@ -63,6 +66,8 @@ words! {
     CreateImage = "create_image",
     Attach = "attach_interface",
     Detach = "detach_interface",
+    AttachVolume = "attach_volume",
+    DetachVolume = "detach_volume",
 }
 
 words! {
@@ -74,6 +79,8 @@ words! {
     Scheduling = "scheduling",
     /// A host was chosen; its ports could not be had at the first try.
     Networking = "networking",
+    /// The same of its volumes.
+    Mapping = "mapping",
     Spawning = "spawning",
     /// This host could not do it: its machine and allocation are given back, then another is chosen.
     Leaving = "leaving",
@@ -111,12 +118,14 @@ words! {
     Restoring = "restoring",
     Returning = "returning",
 
-    /// The port of a NIC is being made, and bound to the host.
+    /// The port of a NIC is being made, and bound to the host; or the door of a volume opened to it.
     Wiring = "wiring",
     Plugging = "plugging",
     Unplugging = "unplugging",
-    /// The machine is without the NIC: its port is being given back.
+    /// The machine is without the device: its port or volume is being given back.
     Unwiring = "unwiring",
+    /// The machine has its volumes: their room is told so.
+    Settling = "settling",
 }
 
 /// Who moves an operation on from a stage.
@@ -252,6 +261,14 @@ pub(crate) fn course(kind: Kind) -> &'static dyn Course {
         Kind::CreateImage => &CreateImage,
         Kind::Attach => &interface::Attach,
         Kind::Detach => &interface::Detach,
+        Kind::AttachVolume => &volume::Attach,
+        Kind::DetachVolume => &volume::Detach,
+    }
+}
+
+impl Kind {
+    pub(crate) fn is_of_a_device(self) -> bool {
+        matches!(self, Self::Attach | Self::Detach | Self::AttachVolume | Self::DetachVolume)
     }
 }
 
@@ -360,8 +377,8 @@ impl Stage {
             Self::Plugging | Self::Unplugging => Turn::Nodes,
             Self::Rescued | Self::Verify => Turn::Users,
             Self::Placing | Self::Received | Self::Confirming | Self::Reverting | Self::Abandoning => Turn::Ours,
-            Self::Wiring | Self::Unwiring => Turn::Ours,
-            Self::Scheduling | Self::Networking | Self::Leaving | Self::Failing => Turn::Ours,
+            Self::Wiring | Self::Unwiring | Self::Settling => Turn::Ours,
+            Self::Scheduling | Self::Networking | Self::Mapping | Self::Leaving | Self::Failing => Turn::Ours,
             // Whether the image has its data is asked of the image room, too.
             Self::ImageAsked | Self::Copying | Self::Copied | Self::Uploading | Self::ImageFailing => Turn::Ours,
         }

@@ -95,6 +95,7 @@ impl Course for Resize {
         let Some((from, to)) = operation.moves() else { return server.settled_presence() };
         match operation.stage {
             Stage::Moving => vec![(from, Role::Send), (to, Role::Receive)],
+            Stage::Received if server.is_volume_backed() => vec![(from, Role::Keep)],
             Stage::Received => vec![(from, Role::Keep), (to, Role::Receive)],
             Stage::Finishing | Stage::Verify => vec![(from, Role::Keep), (to, Role::Run)],
             Stage::Confirming => vec![(to, Role::Run)],
@@ -190,7 +191,7 @@ impl Compute {
         let Some(from) = &operation.from_node else { return Ok(Step::Settled) };
         self.placement.set_aside(&AllocationConsumer::new(server.id.as_str()), &operation.consumer()).await?;
         crash::point("compute.resize.set-aside");
-        let place = match self.choose(server, ask, from).await? {
+        let place = match self.choose(taken, ask, from).await? {
             Ok(place) => place,
             Err(Some(fault)) => {
                 let cause = fault.message.clone();
@@ -210,23 +211,29 @@ impl Compute {
                 server.operation = Some(next.at(Stage::Finishing, &patience));
                 return Ok(());
             }
+            // Without a disk of its own there is nothing to send, and the target has no part in it before it runs it.
+            if server.is_volume_backed() {
+                server.operation = Some(next.at(Stage::Received, &patience));
+                return Ok(());
+            }
             claim::insert_machine(tx, &server.id, &place.node)?;
             server.operation = Some(next.at(Stage::Moving, &patience));
             Ok(())
         })
         .await?;
         crash::point("compute.resize.placed");
-        Ok(Step::Settled)
+        Ok(if server.is_volume_backed() && !stays { Step::Again } else { Step::Settled })
     }
 
     /// Another host that has room, or else its own.
     async fn choose(
         &self,
-        server: &Server,
+        taken: &Taken<'_>,
         ask: &ResizeAsk,
         from: &NodeId,
     ) -> Result<std::result::Result<Place, Option<FaultNote>>> {
-        let nodes = self.nodes.list().await?;
+        let (server, nodes) = (taken.server, self.nodes.list().await?);
+        let has_volumes = taken.claims.iter().any(|claim| claim.volume.is_some());
         let home = nodes.iter().find(|node| node.id == *from);
         let can = |node: Option<&NodeFacts>, feature| node.is_some_and(|node: &NodeFacts| node.can(feature));
         let may_move = can(home, Feature::MoveDisk);
@@ -240,7 +247,7 @@ impl Compute {
             .collect();
         let wish = Server { flavor: ask.to.size.clone(), wanted_host: ask.host.clone(), ..server.clone() };
         let needs = resources(&wish);
-        let mut refused = match self.allocate(&wish, needs.clone(), &not_on).await? {
+        let mut refused = match self.allocate(&wish, needs.clone(), has_volumes, &not_on).await? {
             Placed::On(place) => return Ok(Ok(Place { node: place.node, host: place.host })),
             Placed::NotYet => return Ok(Err(None)),
             Placed::Nowhere(refused) => refused,
@@ -264,8 +271,11 @@ impl Compute {
     async fn move_home(&self, taken: &Taken<'_>, ask: &ResizeAsk) -> Result<Step> {
         let Taken { server, operation, .. } = taken;
         let Some(to) = operation.to_node.clone() else { return Ok(Step::Settled) };
-        let ports = match self.bind_ports(taken, &to).await {
-            Ok(ports) => ports,
+        // The doors of its volumes first: they move when the source has let go of them, and it has stopped by now.
+        let moved =
+            async { Ok::<_, Refusal>((self.open_volumes(server, taken.claims, &to).await?, self.bind_ports(taken, &to).await?)) };
+        let (volumes, ports) = match moved.await {
+            Ok(moved) => moved,
             Err(refusal) if refusal.is_transient() => return Err(refusal.into()),
             Err(refusal) => {
                 self.give_up(server, refusal.message, |_| {}).await?;
@@ -278,6 +288,8 @@ impl Compute {
             for (port, facts) in &ports {
                 claim::set_port(tx, &server.id, port, facts)?;
             }
+            claim::set_volumes(tx, &server.id, &volumes)?;
+            claim::insert_machine(tx, &server.id, &to)?;
             server.come_to(&to, ask.to_host.clone());
             server.become_size(&ask.to);
             server.operation = Some(next.clone());
@@ -317,7 +329,10 @@ impl Compute {
         }
         crash::point("compute.resize.target-gone");
         let Some(from) = operation.from_node.clone() else { return Ok(Step::Settled) };
-        let ports = if operation.moves().is_some() { self.bind_ports(taken, &from).await? } else { Vec::new() };
+        let (volumes, ports) = match operation.moves() {
+            Some(_) => (self.open_volumes(server, claims, &from).await?, self.bind_ports(taken, &from).await?),
+            None => Default::default(),
+        };
         crash::point("compute.resize.ports-back");
         self.placement.take_back(&operation.consumer(), &AllocationConsumer::new(server.id.as_str())).await?;
         crash::point("compute.resize.room-taken-back");
@@ -329,6 +344,7 @@ impl Compute {
             for (port, facts) in &ports {
                 claim::set_port(tx, &server.id, port, facts)?;
             }
+            claim::set_volumes(tx, &server.id, &volumes)?;
             // Without a place nothing was done to it.
             server.operation = Some(if next.to_node.is_some() { next.clone() } else { over.clone() });
             if next.moves().is_some() {

@@ -2,6 +2,7 @@
 //! Whether one host does.
 
 use contracts::{
+    node::Feature,
     nodes::NodeFacts,
     placement::{Capacity, Resources},
 };
@@ -31,6 +32,9 @@ pub(super) fn judge<'a>(sought: &Sought, node: &NodeFacts, capacity: Option<&'a 
         && !same_architecture(wanted, arch)
     {
         return Err(Reason::OtherArchitecture(arch.to_owned()));
+    }
+    if sought.has_volumes && !node.can(Feature::Volumes) {
+        return Err(Reason::ReachesNoVolumes);
     }
     let capacity = capacity.ok_or(Reason::NotKnownToPlacement)?;
     for (class, needed) in &sought.needs {

@@ -26,6 +26,8 @@ pub(crate) struct Candidate {
 pub(crate) struct Sought<'a> {
     pub server: &'a Server,
     pub needs: Resources,
+    /// It has volumes, which its host must be able to reach.
+    pub has_volumes: bool,
     /// Whose allocation it becomes.
     pub consumer: AllocationConsumer,
     /// Hosts that are out of the question, beside those where it was tried, and why.

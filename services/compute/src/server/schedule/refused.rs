@@ -11,6 +11,7 @@ pub(crate) enum Reason {
     /// It runs there, and is to leave.
     IsItsOwn,
     MovesNoDisks,
+    ReachesNoVolumes,
     OtherArchitecture(String),
     NotKnownToPlacement,
     Lacks {
@@ -73,6 +74,7 @@ impl Reason {
             Self::FailedBefore => "failed to build it before".to_owned(),
             Self::IsItsOwn => "is the one on which it is".to_owned(),
             Self::MovesNoDisks => "is of a version that moves no disks".to_owned(),
+            Self::ReachesNoVolumes => "is of a version that reaches no volumes".to_owned(),
             Self::OtherArchitecture(_) => "is of another architecture than the image".to_owned(),
             Self::NotKnownToPlacement => "is not ready yet".to_owned(),
             Self::Lacks { class, needs, .. } => format!("lacks {class} (needs {needs})"),

@@ -10,11 +10,11 @@ use types::ImageId;
 
 use crate::{
     Compute,
-    error::Result,
+    error::{Error, Result},
     input::{Object, argument},
     instance_action::{self, Action},
     server::{
-        Server,
+        Server, action,
         guard::Guard,
         metadata,
         operation::{Ask as Order, ImageAsk, Operation, Snapshot, Stage, admission::Act},
@@ -40,12 +40,16 @@ pub(crate) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     };
     let (guard, actor, caller, patience) = (Guard::of(&cx)?, cx.actor(), cx.caller()?, room.patience);
     let (user, roles) = (caller.user.id.clone(), caller.roles.iter().map(|role| role.name.clone()).collect::<Vec<_>>());
+    action::await_devices(&room, &guard).await?;
     let image_id = ImageId::generate();
     let id = image_id.clone();
     let saved = room
         .store
         .write(move |tx| -> Result<_> {
             let before = guard.admit(tx, Act::CreateImage)?;
+            if before.is_volume_backed() {
+                return Err(Error::invalid("A server that boots from a volume has no disk to make an image of: take a snapshot of the volume, or upload it."));
+            }
             metadata::check_count(tx, &before.project_id, ask.metadata.len())?;
             let image = Snapshot {
                 id: id.clone(),
