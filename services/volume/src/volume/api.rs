@@ -56,11 +56,13 @@ pub(crate) fn routes() -> Routes<BlockStorage> {
 async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {
     let (allowed, id) = (cx.allowed()?.clone(), VolumeId::new(cx.param("id")));
     let volume = room.store.read(move |tx| table::get(tx, &allowed, &id)).await?;
-    render(&room, &cx, StatusCode::OK, &volume).await
+    let sight = Sight::of(&room, std::slice::from_ref(&volume)).await?;
+    let view = View { cx: &cx, sight: &sight, volume: &volume, is_brief: false, is_looked_at: true };
+    api::json(StatusCode::OK, &json!({"volume": view}))
 }
 
-/// `{"volume": {…}}`
+/// The answer to a change.
 pub(super) async fn render(room: &BlockStorage, cx: &Cx, status: StatusCode, volume: &Volume) -> Reply {
     let sight = Sight::of(room, std::slice::from_ref(volume)).await?;
-    api::json(status, &json!({"volume": View { cx, sight: &sight, volume, is_brief: false }}))
+    api::json(status, &json!({"volume": View { cx, sight: &sight, volume, is_brief: false, is_looked_at: false }}))
 }

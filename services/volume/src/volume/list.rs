@@ -49,7 +49,8 @@ async fn render(room: &BlockStorage, cx: &Cx, is_brief: bool) -> Reply {
     };
     let volumes = page.cut(volumes);
     let sight = if is_brief { Sight::default() } else { Sight::of(room, &volumes).await? };
-    let views: Vec<View<'_>> = volumes.iter().map(|volume| View { cx, sight: &sight, volume, is_brief }).collect();
+    let views: Vec<View<'_>> =
+        volumes.iter().map(|volume| View { cx, sight: &sight, volume, is_brief, is_looked_at: true }).collect();
     let mut document = json!({"volumes": views});
     if let Some(next) = links::next(cx, &page.paging, volumes.len(), volumes.last().map(|volume: &Volume| volume.id.as_str())) {
         document["volumes_links"] = json!(next);

@@ -47,6 +47,8 @@ pub(crate) struct View<'a> {
     pub sight: &'a Sight,
     pub volume: &'a Volume,
     pub is_brief: bool,
+    /// Not the answer to a change of it: Cinder leaves out there what its extensions add.
+    pub is_looked_at: bool,
 }
 
 impl Shown for View<'_> {
@@ -80,10 +82,10 @@ attributes! {
     "metadata" => it.metadata(),
     "migration_status" by(policy::VOLUME_MIG_STATUS) => Value::Null,
     "multiattach" => false,
-    "os-vol-host-attr:host" by(policy::VOLUME_HOST) => it.volume.host,
-    "os-vol-mig-status-attr:migstat" by(policy::VOLUME_MIG_STATUS) => Value::Null,
-    "os-vol-mig-status-attr:name_id" by(policy::VOLUME_MIG_STATUS) => Value::Null,
-    "os-vol-tenant-attr:tenant_id" by(policy::VOLUME_TENANT) => it.volume.project_id,
+    "os-vol-host-attr:host" by(policy::VOLUME_HOST) if it.is_looked_at => it.volume.host,
+    "os-vol-mig-status-attr:migstat" by(policy::VOLUME_MIG_STATUS) if it.is_looked_at => Value::Null,
+    "os-vol-mig-status-attr:name_id" by(policy::VOLUME_MIG_STATUS) if it.is_looked_at => Value::Null,
+    "os-vol-tenant-attr:tenant_id" by(policy::VOLUME_TENANT) if it.is_looked_at => it.volume.project_id,
     "replication_status" => Value::Null,
     "size" => it.volume.size,
     "snapshot_id" => it.volume.origin.snapshot(),
@@ -92,7 +94,7 @@ attributes! {
     "updated_at" => it.volume.updated_at.map(types::Timestamp::naive_micros),
     "user_id" => it.volume.user_id,
     "volume_type" => it.sight.types.get(&it.volume.type_id),
-    "volume_image_metadata" if !it.volume.image_metadata.is_empty() => it.volume.image_metadata,
+    "volume_image_metadata" if it.is_looked_at && !it.volume.image_metadata.is_empty() => it.volume.image_metadata,
     "group_id" since(v(13)) => Value::Null,
     "provider_id" since(v(21)) by(policy::VOLUME_HOST) => Value::Null,
     "service_uuid" since(v(48)) => it.volume.node_id,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use access::Target;
 use api::{Cx, Fault, Reply, Routes};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use types::Timestamp;
 
@@ -81,7 +81,8 @@ fn view(cx: &Cx, kind: &VolumeType) -> Value {
         let seen: BTreeMap<_, _> = kind.extra_specs.iter().filter(|(key, _)| is_for_everybody(key)).collect();
         view["extra_specs"] = json!(seen);
     }
-    if cx.may(&policy::TYPE_QOS, &Target::new()) {
+    // Answers to a change leave it out, as Cinder does.
+    if cx.method == Method::GET && cx.may(&policy::TYPE_QOS, &Target::new()) {
         view["qos_specs_id"] = json!(kind.qos_id);
     }
     view
