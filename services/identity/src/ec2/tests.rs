@@ -347,3 +347,35 @@ async fn a_key_made_under_a_trust_is_worth_the_trust() {
     assert_eq!(world.ask("DELETE", &format!("/v3/OS-TRUST/trusts/{id}"), &demo, Value::Null).await.status, 204);
     assert_eq!(made.ec2(&made.service, key.signed(0)).await.status, 404, "the key ends with the trust");
 }
+
+/// For the S3 door, which checks signatures itself.
+#[tokio::test]
+async fn a_key_is_good_for_what_its_user_may_now() {
+    use contracts::access_keys::AccessKeys;
+    let made = Made::new().await;
+    let (world, key) = (&made.world, made.key(&made.demo).await);
+    let find = async || world.room.find(&key.access).await.unwrap();
+    let found = find().await.unwrap();
+    assert_eq!(*found.secret.reveal(), key.secret);
+    assert_eq!(found.caller.project_id().unwrap().as_str(), made.project);
+    // The same token stands for it again.
+    assert_eq!(find().await.unwrap().caller, found.caller);
+    assert!(world.room.find("nobody's").await.unwrap().is_none());
+
+    let role = world.id("roles", "member").await;
+    let grant = format!("/v3/projects/{}/users/{}/roles/{role}", made.project, made.user);
+    assert_eq!(world.ask("DELETE", &grant, &world.admin, Value::Null).await.status, 204);
+    assert!(find().await.is_none(), "no role is left");
+    assert_eq!(world.ask("PUT", &grant, &world.admin, Value::Null).await.status, 204);
+    assert!(find().await.is_some());
+
+    let user = format!("/v3/users/{}", made.user);
+    assert_eq!(world.ask("PATCH", &user, &world.admin, json!({"user": {"enabled": false}})).await.status, 200);
+    assert!(find().await.is_none(), "disabled");
+    assert_eq!(world.ask("PATCH", &user, &world.admin, json!({"user": {"enabled": true}})).await.status, 200);
+    assert!(find().await.is_some());
+
+    let path = format!("{}/{}", made.path(), key.access);
+    assert_eq!(world.ask("DELETE", &path, &world.admin, Value::Null).await.status, 204);
+    assert!(find().await.is_none(), "deleted");
+}
