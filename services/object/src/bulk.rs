@@ -8,7 +8,7 @@ use types::Timestamp;
 
 use crate::{
     Error, Objects,
-    container::table as containers,
+    container::remove,
     grant::Who,
     limits,
     listing::Format,
@@ -77,7 +77,7 @@ async fn delete_container(
         Err(error) => Err(error),
         Ok(granted) => {
             let actor = actor.clone();
-            room.store.write(move |tx| containers::delete(tx, &granted, &actor)).await
+            room.store.write(move |tx| remove::delete(tx, &granted, &actor)).await
         }
     };
     outcome.note(format!("/{}", place.container), deleted)

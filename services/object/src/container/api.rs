@@ -7,7 +7,7 @@ use ::api::{Access, Cx, Reply, Routes, empty};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use store::Tx;
 
-use super::{Container, table};
+use super::{Container, remove, table};
 use crate::{
     Error, Objects, cors,
     grant::{Acl, Granted, Listing, Who},
@@ -126,6 +126,6 @@ async fn delete(room: Arc<Objects>, cx: Cx) -> Reply {
     let (place, who) = (Place::of(&cx)?, Who::of(&cx));
     let granted = who.owning(&place)?;
     let actor = cx.actor();
-    room.store.write(move |tx| table::delete(tx, &granted, &actor)).await?;
+    room.store.write(move |tx| remove::delete(tx, &granted, &actor)).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -2,6 +2,7 @@
 //! A container: a flat list of objects by name, and what its owner says of others.
 
 mod api;
+pub mod remove;
 pub mod table;
 
 use serde::Serialize;

@@ -10,7 +10,6 @@ use crate::{
     account::table as accounts,
     grant::{Acl, Granted, Listing, Owning},
     limits,
-    multipart::table as uploads,
     place::Place,
 };
 
@@ -22,7 +21,7 @@ pub fn find(tx: &mut Tx, place: &Place) -> Result<Option<Container>, Error> {
     by_name(tx, project, &place.container)
 }
 
-fn by_name(tx: &mut Tx, project: &ProjectId, name: &str) -> Result<Option<Container>, Error> {
+pub(super) fn by_name(tx: &mut Tx, project: &ProjectId, name: &str) -> Result<Option<Container>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM object_containers WHERE project_id = $1 AND name = $2");
     let row = tx.query_opt(&sql, &params![project, name])?;
     Ok(row.as_ref().map(read).transpose()?)
@@ -98,9 +97,6 @@ pub fn update(
 pub fn delete(tx: &mut Tx, granted: &Granted<Owning>, actor: &Actor) -> Result<(), Error> {
     let gone = by_name(tx, granted.project(), granted.container())?.ok_or(Error::NotFound)?;
     let not_empty = || Error::Conflict("There was a conflict when trying to complete your request.".to_owned());
-    if gone.objects == 0 {
-        uploads::abort_all(tx, &gone)?;
-    }
     // The objects that are counted here change this very row, so none comes in between.
     if tx.execute("DELETE FROM object_containers WHERE id = $1 AND objects = 0", &params![&gone.id])? == 0 {
         return Err(not_empty());

@@ -7,7 +7,7 @@ use types::Timestamp;
 use super::{Buckets, actor, refused::refused};
 use crate::{
     Error,
-    container::{Container, table as containers},
+    container::{Container, remove, table as containers},
     listing::{self, Asked, Format},
     object,
 };
@@ -48,7 +48,7 @@ impl Buckets {
     pub(super) async fn remove_bucket(&self, caller: &Caller, bucket: &str) -> Result<(), Refused> {
         let place = Self::place(caller, bucket, "").map_err(refused)?;
         let (granted, actor) = (self.who(caller).owning(&place).map_err(refused)?, actor(caller));
-        let gone = self.room.store.write(move |tx| containers::delete(tx, &granted, &actor)).await;
+        let gone = self.room.store.write(move |tx| remove::delete(tx, &granted, &actor)).await;
         gone.map_err(|error| match error {
             Error::NotFound => Refused::NoBucket,
             Error::Conflict(_) => Refused::NotEmpty,
