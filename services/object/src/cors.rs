@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use api::{Cx, Reply, empty};
+use api::{Cx, Reply};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{
     Error, Objects,
     container::{Container, table as containers},
     place::Place,
+    reply::done,
 };
 
 const METHODS: &str = "HEAD, GET, PUT, POST, COPY, OPTIONS, DELETE";
@@ -20,7 +21,7 @@ const EXPOSED: &str = "cache-control, content-language, content-type, expires, l
 /// A browser asks before it asks.
 pub async fn preflight(room: Arc<Objects>, cx: Cx) -> Reply {
     let place = Place::of(&cx)?;
-    let mut response = empty(StatusCode::OK);
+    let mut response = done(StatusCode::OK);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(METHODS));
     let Some(origin) = cx.header("origin") else { return Ok(response) };
     let container = room.store.read(move |tx| containers::find(tx, &place)).await?;

@@ -35,7 +35,7 @@ async fn info(_: Arc<Objects>, _: Cx) -> Reply {
             "extra_header_count": 0,
             "strict_cors_mode": true,
             "cors_expose_headers": [],
-            "policies": [{"name": "default", "default": true, "aliases": "default"}],
+            "policies": [{"name": limits::POLICY, "default": true, "aliases": limits::POLICY}],
         },
         "account_quotas": {},
         "container_quotas": {},

@@ -28,6 +28,7 @@ mod object;
 mod place;
 mod policy;
 mod range;
+mod reply;
 mod s3;
 mod settings;
 mod stamp;
@@ -72,7 +73,7 @@ pub struct Objects {
 impl Objects {
     /// Opens the room over the bytes that are kept there, and gives up what an earlier process had on its way in.
     pub async fn open(store: Store, data: Arc<dyn Data>, settings: Settings) -> Result<Self, Error> {
-        let owners = data::Owners::open(store.clone(), &settings.keeper, &*data).await?;
+        let owners = data::Owners::open(store.clone(), &settings.keeper, data.clone()).await?;
         let (settings, readers, arriving) = (Arc::new(settings), data::Readers::default(), data::Arriving::default());
         Ok(Self { store, data, settings, owners, readers, arriving })
     }

@@ -18,3 +18,5 @@ pub const SEGMENTS: usize = 1000;
 pub const MANIFEST: usize = 8 << 20;
 pub const DELETES: usize = 10_000;
 pub const RANGES: usize = 50;
+/// What the one kind of storage is called that there is.
+pub const POLICY: &str = "default";

@@ -5,7 +5,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Swept, things::Things};
+use super::{CANARY, Swept, things::Things};
 
 pub struct Recipe {
     pub kind: &'static str,
@@ -244,6 +244,9 @@ pub struct Request {
 }
 
 pub async fn request(things: &mut Things<'_>, swept: &Swept, subject: &str) -> Request {
+    if let Some(below) = swept.path.strip_prefix("/object-store/v1/") {
+        return object_request(things, below, swept).await;
+    }
     let mut headers = vec![];
     if swept.path.ends_with("/auth/tokens") && swept.method != Method::POST {
         headers.push(("x-subject-token", subject.to_owned()));
@@ -264,6 +267,31 @@ pub async fn request(things: &mut Things<'_>, swept: &Swept, subject: &str) -> R
         None => path,
     };
     Request { path, body, headers }
+}
+
+/// A container of the tenant, with an object in it unless it shall go.
+async fn object_request(things: &mut Things<'_>, below: &str, swept: &Swept) -> Request {
+    let length = vec![("content-length", "0".to_owned())];
+    let goes = swept.method == Method::DELETE && !below.contains("{*object}");
+    let (account, container) = (format!("/object-store/v1/AUTH_{}", things.callers().project), format!("{CANARY}-{goes}"));
+    let mut made = vec![format!("{account}/{container}")];
+    if !goes {
+        made.push(format!("{account}/{container}/{CANARY}"));
+    }
+    for path in &made {
+        let said = things.talk("PUT", path, "member", Value::Null, &length).await;
+        assert!(said.status < 300, "PUT {path}: {} {}", said.status, said.body);
+    }
+    let path = match below.matches('/').count() {
+        0 => account,
+        1 => format!("{account}/{container}"),
+        _ => format!("{account}/{container}/{CANARY}"),
+    };
+    let headers = match swept.method.as_str() {
+        "COPY" => vec![("destination", format!("{container}/{CANARY}-copy"))],
+        _ => length,
+    };
+    Request { path, body: Value::Null, headers }
 }
 
 /// The path with a real thing of the tenant in each of its places.

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ::api::{Access, Cx, Reply, Routes, empty};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use ::api::{Access, Cx, Reply, Routes};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use store::{Tx, params};
 
@@ -13,10 +13,13 @@ use crate::{
     Error, Objects, bulk,
     container::{Container, table as containers},
     grant::{Granted, Listing, Who},
+    limits,
     listing::{self, Asked, Entry, Span, render},
     metadata::{Metadata, Of, text},
     place::Place,
-    policy, stamp,
+    policy,
+    reply::done,
+    stamp,
 };
 
 pub fn routes() -> Routes<Objects> {
@@ -38,7 +41,7 @@ async fn show(room: Arc<Objects>, cx: Cx) -> Reply {
     let (account, entries) = room.store.list(move |tx| look(tx, &granted, (!only_headers).then_some(&asked))).await?;
     let mut headers = facts(&account.0, account.1);
     if only_headers {
-        let mut response = empty(StatusCode::NO_CONTENT);
+        let mut response = done(StatusCode::NO_CONTENT);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
         response.headers_mut().extend(headers);
         return Ok(response);
@@ -102,6 +105,14 @@ fn facts(account: &Account, for_owner: bool) -> HeaderMap {
     headers.insert("x-account-container-count", HeaderValue::from(account.containers));
     headers.insert("x-account-object-count", HeaderValue::from(account.objects));
     headers.insert("x-account-bytes-used", HeaderValue::from(account.bytes));
+    // There is one kind of storage, and all is in it.
+    for (name, count) in
+        [("bytes-used", account.bytes), ("object-count", account.objects), ("container-count", account.containers)]
+    {
+        if let Ok(name) = HeaderName::try_from(format!("x-account-storage-policy-{}-{name}", limits::POLICY)) {
+            headers.insert(name, HeaderValue::from(count));
+        }
+    }
     if let Some(quota) = account.quota_bytes {
         headers.insert("x-account-meta-quota-bytes", HeaderValue::from(quota));
     }
@@ -135,7 +146,7 @@ async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
         })
     });
     write.await?;
-    Ok(empty(StatusCode::NO_CONTENT))
+    Ok(done(StatusCode::NO_CONTENT))
 }
 
 /// What a reseller says that the account may hold. To anybody else it is forbidden to say so.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ::api::{Access, Cx, Reply, Routes, empty};
+use ::api::{Access, Cx, Reply, Routes};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use store::Tx;
 
@@ -11,11 +11,14 @@ use super::{Container, remove, table};
 use crate::{
     Error, Objects, cors,
     grant::{Acl, Granted, Listing, Who},
+    limits,
     listing::{self, Asked, Entry, render},
     metadata::{Of, text},
     object,
     place::Place,
-    policy, stamp,
+    policy,
+    reply::done,
+    stamp,
 };
 
 const PATH: &str = "/v1/{account}/{container}";
@@ -44,7 +47,7 @@ async fn show(room: Arc<Objects>, cx: Cx) -> Reply {
     let mut headers = facts(&container, &granted);
     cors::allow(&cx, &container, &mut headers);
     if only_headers {
-        let mut response = empty(StatusCode::NO_CONTENT);
+        let mut response = done(StatusCode::NO_CONTENT);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
         response.headers_mut().extend(headers);
         return Ok(response);
@@ -78,6 +81,7 @@ fn facts(container: &Container, granted: &Granted<Listing>) -> HeaderMap {
         }
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert("x-storage-policy", HeaderValue::from_static(limits::POLICY));
     container.metadata.write(Of::Container, &mut headers, granted.is_owner());
     if granted.is_owner() {
         for (name, acl) in [("x-container-read", &container.read_acl), ("x-container-write", &container.write_acl)] {
@@ -98,7 +102,7 @@ async fn put(room: Arc<Objects>, cx: Cx) -> Reply {
     let (actor, headers) = (cx.actor(), cx.headers.clone());
     let made = room.store.write(move |tx| table::put(tx, &granted, &actor, |container| change(container, &headers))).await?;
     work::crash::point("object.container.made");
-    Ok(empty(if made { StatusCode::CREATED } else { StatusCode::ACCEPTED }))
+    Ok(done(if made { StatusCode::CREATED } else { StatusCode::ACCEPTED }))
 }
 
 async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
@@ -106,7 +110,7 @@ async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
     let granted = who.owning(&place)?;
     let (actor, headers) = (cx.actor(), cx.headers.clone());
     room.store.write(move |tx| table::update(tx, &granted, &actor, |container| change(container, &headers))).await?;
-    Ok(empty(StatusCode::NO_CONTENT))
+    Ok(done(StatusCode::NO_CONTENT))
 }
 
 fn change(container: &mut Container, headers: &HeaderMap) -> Result<(), Error> {
@@ -127,5 +131,5 @@ async fn delete(room: Arc<Objects>, cx: Cx) -> Reply {
     let granted = who.owning(&place)?;
     let actor = cx.actor();
     room.store.write(move |tx| remove::delete(tx, &granted, &actor)).await?;
-    Ok(empty(StatusCode::NO_CONTENT))
+    Ok(done(StatusCode::NO_CONTENT))
 }

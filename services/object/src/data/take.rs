@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use contracts::RefusalKind;
 use futures_util::{Stream, StreamExt, stream};
 use md5::{Digest, Md5};
+use tokio::runtime::Handle;
 
 use super::{Data, Lies, SMALL, hash::Meter, table};
 use crate::{Error, Objects, limits};
@@ -21,6 +22,8 @@ pub struct Taken {
     /// Gives it up unless [`Taken::is_kept`] was said.
     room: Option<Objects>,
     kept: AtomicBool,
+    /// It may be dropped by a thread of the database's.
+    runtime: Option<Handle>,
     _arriving: Option<Arrival>,
 }
 
@@ -79,10 +82,10 @@ where
 {
     let most = bounded(length, most)?;
     let arrival = room.arriving.one();
-    let owner = room.owners.draw().await?;
+    let mut drawn = room.owners.begin().await?;
     work::crash::point("object.data.drawn");
     let (meter, metered) = Meter::around(project, most, chunks);
-    let put = room.data.put(&owner, length, Box::pin(metered)).await;
+    let put = room.data.put(&drawn.owner, length, Box::pin(metered)).await;
     let pieces = match put {
         Ok(pieces) => pieces,
         // The keeper gave it back already; that the bytes broke off, or were too many, is known here more closely.
@@ -91,9 +94,17 @@ where
         }
     };
     work::crash::point("object.data.put");
-    let data = Data { id: owner, size: pieces.iter().map(|piece| piece.length).sum(), lies: Lies::InPieces(pieces) };
-    let mut taken =
-        Taken { data, md5: String::new(), room: Some(room.clone()), kept: AtomicBool::new(false), _arriving: Some(arrival) };
+    drawn.is_whole();
+    let data =
+        Data { id: drawn.owner.clone(), size: pieces.iter().map(|piece| piece.length).sum(), lies: Lies::InPieces(pieces) };
+    let mut taken = Taken {
+        data,
+        md5: String::new(),
+        room: Some(room.clone()),
+        kept: AtomicBool::new(false),
+        runtime: Handle::try_current().ok(),
+        _arriving: Some(arrival),
+    };
     let (size, md5) = meter.end().await?;
     check_length(length, size)?;
     taken.md5 = md5;
@@ -112,7 +123,7 @@ fn bounded(length: Option<u64>, most: u64) -> Result<u64, Error> {
 fn take_bytes(bytes: Bytes) -> Taken {
     let (size, md5) = (bytes.len() as u64, hex::encode(Md5::digest(&bytes)));
     let data = Data { id: uuid::Uuid::new_v4().simple().to_string(), size, lies: Lies::Here(bytes) };
-    Taken { data, md5, room: None, kept: AtomicBool::new(false), _arriving: None }
+    Taken { data, md5, room: None, kept: AtomicBool::new(false), runtime: None, _arriving: None }
 }
 
 fn small(bytes: Bytes, most: u64) -> Result<Taken, Error> {
@@ -146,8 +157,9 @@ impl Drop for Taken {
             return;
         }
         let (owner, pieces) = (self.data.id.clone(), pieces.clone());
+        let Some(runtime) = self.runtime.take() else { return };
         // A note that cannot be struck out now is found by the next start.
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let outcome = room.store.write(move |tx| table::give_up(tx, &owner, &pieces)).await;
             if let Err(error) = outcome {
                 tracing::warn!(%error, "what an upload left goes with the next start");

@@ -87,6 +87,7 @@ impl Who {
         Self { asker, referrer, signature: None }
     }
 
+    /// Whom another door than Swift's has seen in.
     pub fn asking(asker: Asker) -> Self {
         Self { asker: Some(asker), referrer: None, signature: None }
     }

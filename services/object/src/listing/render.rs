@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use api::{Response, empty, escape_html, respond};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::{Entry, Format};
@@ -32,7 +32,11 @@ enum Shown<'a, T> {
 pub fn list<T: Line>(entries: &[Entry<T>], format: Format, of: (&str, &str), headers: HeaderMap) -> Result<Response, Error> {
     let mut response = match format {
         // Nothing, in no form, is no content.
-        Format::Text if entries.is_empty() => empty(StatusCode::NO_CONTENT),
+        Format::Text if entries.is_empty() => {
+            let mut response = empty(StatusCode::NO_CONTENT);
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+            response
+        }
         Format::Text => respond(StatusCode::OK, format.content_type(), text(entries)),
         Format::Json => respond(StatusCode::OK, format.content_type(), json(entries)?),
         Format::Xml => respond(StatusCode::OK, format.content_type(), xml(entries, of)),

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use ::api::{Access, Cx, Reply, Routes, empty, respond};
+use ::api::{Access, Cx, Reply, Routes, respond};
 use http::{HeaderValue, Method, StatusCode, header};
 use types::Timestamp;
 
 use super::{Content, Kind, Put, Wanted, admit, answer, commit, copy, facts, find, look, table};
 use crate::{
     Error, Objects, body, container::table as containers, cors, data, large, limits, listing::Format, metadata::text,
-    place::Place, policy, stamp, temp_url,
+    place::Place, policy, reply::done, stamp, temp_url,
 };
 
 const PATH: &str = "/v1/{account}/{container}/{*object}";
@@ -108,14 +108,13 @@ fn length(cx: &Cx) -> Result<Option<u64>, Error> {
 
 pub fn made(put: &Put, is_manifest: bool) -> ::api::Response {
     let status = if put.is_there { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut response = empty(status);
+    let mut response = done(status);
     let etag = if is_manifest { format!("\"{}\"", put.etag) } else { put.etag.clone() };
     for (name, value) in [("etag", etag), ("last-modified", stamp::date(put.stamp))] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
         }
     }
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
     response
 }
 
@@ -137,11 +136,13 @@ async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
             return Err(Error::Superseded);
         }
         let mut words = words.clone();
-        // What an object consists of is not changed by what is said of it.
-        match object.words.headers.get("x-object-manifest").filter(|_| words.headers.get("x-object-manifest").is_none()) {
-            Some(prefix) => words.headers.set("x-object-manifest", prefix),
-            None if object.kind != Kind::Prefix => words.headers.remove("x-object-manifest"),
-            None => {}
+        // One that consists of others goes on to, whatever is said of it; a plain one may be said to from now on.
+        let prefix = object.words.headers.get("x-object-manifest");
+        match (words.headers.get("x-object-manifest").is_some(), prefix) {
+            (false, Some(prefix)) => words.headers.set("x-object-manifest", prefix),
+            (true, None) if object.kind == Kind::Plain && object.size == 0 => object.kind = Kind::Prefix,
+            (true, None) => words.headers.remove("x-object-manifest"),
+            _ => {}
         }
         (object.words, object.stamp) = (words, stamp);
         object.delete_at = delete_at.filter(|_| !forever);
@@ -173,5 +174,5 @@ async fn delete(room: Arc<Objects>, cx: Cx) -> Reply {
         return outcome.reply(format);
     }
     super::delete(&room, &who, &place, at).await?;
-    Ok(empty(StatusCode::NO_CONTENT))
+    Ok(done(StatusCode::NO_CONTENT))
 }

@@ -11,7 +11,7 @@ use super::{Content, Found, Kind, Wanted, Words, admit, api, commit, facts, find
 use crate::{
     Error, Objects, data,
     grant::Who,
-    metadata::text,
+    metadata::{Of, text},
     place::{self, Place},
     stamp,
 };
@@ -66,9 +66,11 @@ async fn run(room: &Objects, cx: &Cx, from: Place, to: Place) -> Reply {
             Content::Taken(data::take(room, &project, Some(size), admitted.room, parts.read(room, 0..size)).await?)
         }
     };
+    let said = wanted.words.metadata.clone();
     let put = commit(room, admitted.granted, &to, wanted, content).await?;
     let mut response = api::made(&put, false);
     let headers = response.headers_mut();
+    said.write(Of::Object, headers, true);
     let path = format!("{}/{}", percent(&from.container), percent(&from.object));
     for (name, value) in [
         ("x-copied-from", path),

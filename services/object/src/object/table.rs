@@ -75,9 +75,17 @@ pub fn put(tx: &mut Tx, granted: &Granted<Writing>, container: &Container, objec
 /// What is said of it is another from now on; its data stays.
 pub fn update(tx: &mut Tx, granted: &Granted<Writing>, container: &Container, object: &Object) -> Result<(), Error> {
     granted.covers(container)?;
-    let sql = "UPDATE object_objects SET content_type = $3, metadata = $4, stamp = $5, delete_at = $6 \
+    let sql = "UPDATE object_objects SET content_type = $3, metadata = $4, stamp = $5, delete_at = $6, kind = $7 \
                WHERE container_id = $1 AND name = $2";
-    let values = params![&container.id, &object.name, &object.content_type, json(&object.words)?, object.stamp, object.delete_at];
+    let values = params![
+        &container.id,
+        &object.name,
+        &object.content_type,
+        json(&object.words)?,
+        object.stamp,
+        object.delete_at,
+        object.kind.word()
+    ];
     if tx.execute(sql, &values)? == 0 {
         return Err(Error::NotFound);
     }
