@@ -43,7 +43,7 @@ pub fn hold(tx: &mut Tx, data: &str) -> Result<(), Error> {
 /// One less does. With the last one it goes, and its pieces are written down to go, too.
 pub fn let_go(tx: &mut Tx, data: &str) -> Result<(), Error> {
     let row = tx.query_one(
-        "UPDATE object_data SET holders = holders - 1 WHERE id = $1 RETURNING holders, small IS NULL",
+        "UPDATE object_data SET holders = holders - 1 WHERE id = $1 RETURNING holders, CAST(CASE WHEN small IS NULL THEN 1 ELSE 0 END AS BIGINT)",
         &params![data],
     )?;
     let (holders, in_pieces): (i64, bool) = (row.get(0)?, row.get(1)?);
@@ -52,7 +52,7 @@ pub fn let_go(tx: &mut Tx, data: &str) -> Result<(), Error> {
     }
     if in_pieces {
         let sql = "INSERT INTO object_released (data_id, segment, position, length, checksum, released_at) \
-                   SELECT data_id, segment, position, length, checksum, $2 FROM object_pieces WHERE data_id = $1";
+                   SELECT data_id, segment, position, length, checksum, CAST($2 AS BIGINT) FROM object_pieces WHERE data_id = $1";
         tx.execute(sql, &params![data, Timestamp::now()])?;
         tx.execute("DELETE FROM object_pieces WHERE data_id = $1", &params![data])?;
     }

@@ -81,7 +81,7 @@ pub async fn admit(room: &Objects, who: &Who, place: &Place, if_none: bool) -> R
         if there.is_none() && quota.objects.is_some_and(|most| container.objects >= most) {
             return Err(Error::TooLarge("Upload exceeds quota.".to_owned()));
         }
-        let left = |quota: Option<u64>, used: u64| quota.map_or(u64::MAX, |quota| (quota + old).saturating_sub(used));
+        let left = |quota: Option<u64>, used: u64| quota.map_or(u64::MAX, |quota| quota.saturating_add(old).saturating_sub(used));
         let room = left(quota.bytes, container.bytes).min(left(account.quota_bytes, account.bytes));
         Ok(Admitted { granted, room })
     });
