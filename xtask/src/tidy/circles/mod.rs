@@ -31,6 +31,7 @@ const ACCEPTED: &[(&str, &[&str])] = &[
     // Not untangled yet.
     ("services/compute", &["server::operation", "server::operation::ask", "server::snapshot"]),
     ("services/fleet", &["leading", "listener", "room", "session::driver", "session::lines", "stream", "stream::image"]),
+    ("services/object", &["container::table", "multipart::table"]),
     ("services/object", &["data::table", "data::take"]),
     ("services/object", &["large", "large::prefix", "object::api", "object::copy", "object::read"]),
     ("services/s3door", &["answer", "gate"]),
