@@ -71,7 +71,8 @@ impl Base<'_> {
     }
 }
 
-/// Makes an overlay of `size` bytes at `path`, readable by its owner only. With no size it is as large as its base.
+/// Makes an overlay of `size` bytes at `path`, readable by its owner only. With no size it is as large as its base. A power cut may
+/// take it away until [`settle`] has returned, so that a machine can be started on it meanwhile.
 pub fn create(path: &Path, base: Base<'_>, size: Option<u64>) -> Result<()> {
     let needed = base.virtual_size()?;
     let size = size.unwrap_or(needed).next_multiple_of(512);
@@ -82,7 +83,12 @@ pub fn create(path: &Path, base: Base<'_>, size: Option<u64>) -> Result<()> {
         return Err(Error::Unusable(format!("a disk of {size} bytes is larger than {LARGEST}")));
     }
     let head = header(Some(&base), size)?;
-    durable::write(path, 0o600, |file| write_tables(file, &head, size).doing(|| format!("write {}", path.display())))
+    durable::write_unsettled(path, 0o600, |file| write_tables(file, &head, size).doing(|| format!("write {}", path.display())))
+}
+
+/// The overlay is on the disk when this returns.
+pub fn settle(path: &Path) -> Result<()> {
+    durable::settle(path)
 }
 
 /// Makes an empty disk of `size` bytes that rests on nothing, readable by its owner only.

@@ -24,10 +24,11 @@ use std::time::Duration;
 use contracts::{
     BoxFuture, Refusal,
     node::{Failure, MachineObserved, MachineState},
+    ports::PortFacts,
 };
 use futures_util::future::join_all;
 use store::Tx;
-use types::{NodeId, Timestamp};
+use types::{NodeId, PortId, Timestamp};
 use work::{Step, crash};
 
 use super::{Course, Heard, Left, Operation, Role, Stage, Taken};
@@ -35,7 +36,8 @@ use crate::{
     Compute, Patience,
     error::Result,
     server::{
-        FaultNote, Server, claim,
+        FaultNote, Server,
+        claim::{self, Claim},
         place::{no_valid_host, resources},
         schedule::{Candidate, Placed},
         state::{Life, UnderWay},
@@ -124,20 +126,15 @@ impl Compute {
     /// Host, ports, and word to the node.
     async fn build(&self, taken: Taken<'_>) -> Result<Step> {
         let Taken { server, operation, claims } = taken;
-        let chosen = match self.allocate(server, resources(server), &[]).await? {
-            Placed::On(candidate) => candidate,
+        let ensure = |node: NodeId| async move { self.ensure_ports(server, claims, &node).await };
+        let (chosen, ensured) = match self.allocate_and(server, resources(server), &[], ensure).await? {
+            Placed::On(candidate, ports) => (candidate, ports),
             Placed::NotYet => return Ok(Step::Wait),
             Placed::Nowhere(refused) => return self.start_failing(server, no_valid_host(server, &refused)).await,
         };
         crash::point("compute.server.allocated");
-        let nics: Vec<_> = claims.iter().filter_map(|claim| claim.nic.as_ref()).collect();
-        let ensured = join_all(nics.iter().map(|nic| async {
-            let facts = self.ports.ensure(&server.project_id, &server.id, &server.hostname, &chosen.node, nic).await?;
-            Ok::<_, Refusal>((nic.port_id.clone(), facts))
-        }))
-        .await;
         crash::point("compute.server.ports-ensured");
-        let ports = match ensured.into_iter().collect::<Result<Vec<_>, _>>() {
+        let ports = match ensured {
             Ok(ports) => ports,
             Err(refusal) if refusal.is_transient() => {
                 self.note_networking(server, operation, &chosen).await?;
@@ -161,6 +158,17 @@ impl Compute {
         .await?;
         crash::point("compute.server.node-told");
         Ok(Step::Settled)
+    }
+
+    /// The ports of its NICs, there.
+    async fn ensure_ports(&self, server: &Server, claims: &[Claim], node: &NodeId) -> Result<Vec<(PortId, PortFacts)>, Refusal> {
+        let nics = claims.iter().filter_map(|claim| claim.nic.as_ref());
+        let ensured = join_all(nics.map(|nic| async {
+            let facts = self.ports.ensure(&server.project_id, &server.id, &server.hostname, node, nic).await?;
+            Ok::<_, Refusal>((nic.port_id.clone(), facts))
+        }));
+        // To the end, so that each is where it was going when another is refused.
+        ensured.await.into_iter().collect()
     }
 
     /// So that the operator sees where it stands while ports cannot be had.

@@ -238,7 +238,7 @@ impl Compute {
         let wish = Server { flavor: ask.to.size.clone(), wanted_host: ask.host.clone(), ..server.clone() };
         let needs = resources(&wish);
         let refused = match self.allocate(&wish, needs.clone(), &not_on).await? {
-            Placed::On(place) => return Ok(Ok(Place { node: place.node, host: place.host })),
+            Placed::On(place, ()) => return Ok(Ok(Place { node: place.node, host: place.host })),
             Placed::NotYet => return Ok(Err(None)),
             Placed::Nowhere(refused) => refused,
         };
