@@ -14,7 +14,6 @@ use contracts::{
     caller::Caller,
     ports::{NicAsk, NicWish, PortFacts, Ports},
 };
-use futures_util::future::join;
 use plan::Planner;
 use store::Tx;
 use tokio::time::timeout;
@@ -79,7 +78,7 @@ impl Ports for Network {
                 let facts = facts::of(tx, vec![row])?.pop().map(|(_, facts)| facts);
                 facts.ok_or_else(|| Error::PortNotFound { port_id: of.to_string() })
             });
-            let (facts, written) = join(facts, timeout(PATIENCE, self.room.write_out(&key))).await;
+            let (facts, written) = tokio::join!(facts, timeout(PATIENCE, self.room.write_out(&key)));
             let written = match written {
                 Ok(Ok(written)) => written,
                 Ok(Err(error)) => return Err(Refusal::unavailable(format!("the port {port} is not in OVN yet: {error}"))),

@@ -16,8 +16,8 @@
 //!            └──────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Between POST and ACTIVE there is one write of ours, after the ports and before the node is told; the node's report
-//! makes the next one ([`super::super::observe`]).
+//! Room and ports are asked for at once. Between POST and ACTIVE there is one write of ours, after them and before the node is
+//! told; the node's report makes the next one ([`super::super::observe`]).
 
 use std::time::Duration;
 
