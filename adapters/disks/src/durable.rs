@@ -15,20 +15,41 @@ use crate::error::{Doing, Error};
 
 /// Makes `path` by letting `fill` write it. What stood there before is replaced.
 pub fn write(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
-    let doing = || format!("write {}", path.display());
+    let (partial, file) = write_partial(path, mode, fill)?;
+    file.sync_all().doing(|| format!("write {}", path.display()))?;
+    publish(&partial, path)
+}
+
+/// The same for what need not outlive a power cut before [`settle`] has returned: for a process that is killed it is wholly there
+/// or not at all.
+pub fn write_unsettled(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let (partial, _) = write_partial(path, mode, fill)?;
+    rename(&partial, path)
+}
+
+/// What was written is on the disk when this returns, under its name.
+pub fn settle(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).doing(|| format!("sync {}", path.display()))?;
+    sync_directory_of(path)
+}
+
+fn write_partial(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<(PathBuf, File)> {
     let partial = partial_name(path)?;
     let mut file = OpenOptions::new();
     file.write(true).read(true).create(true).truncate(true).mode(mode).custom_flags(libc::O_NOFOLLOW);
-    let mut file = file.open(&partial).doing(doing)?;
+    let mut file = file.open(&partial).doing(|| format!("write {}", path.display()))?;
     fill(&mut file)?;
-    file.sync_all().doing(doing)?;
-    publish(&partial, path)
+    Ok((partial, file))
 }
 
 /// Gives a synced file its name, for good.
 pub fn publish(partial: &Path, path: &Path) -> Result<()> {
-    std::fs::rename(partial, path).doing(|| format!("rename {} to {}", partial.display(), path.display()))?;
+    rename(partial, path)?;
     sync_directory_of(path)
+}
+
+fn rename(partial: &Path, path: &Path) -> Result<()> {
+    std::fs::rename(partial, path).doing(|| format!("rename {} to {}", partial.display(), path.display()))
 }
 
 /// Sees to it that `path` is gone, for good.

@@ -32,6 +32,13 @@ use crate::{
 pub(super) const ROOT: &str = "root";
 pub(super) const RESCUE: &str = "rescue";
 
+/// Disks that were made, and that a power cut would still take away: they are put on record when it would not.
+#[derive(Default)]
+pub(super) struct Made {
+    root: Option<RootDisk>,
+    rescue: Option<RootDisk>,
+}
+
 /// What the disks rest on. None for one that rests on nothing.
 pub(super) struct Images {
     root: Option<Ready>,
@@ -63,22 +70,47 @@ impl Task {
         })
     }
 
-    /// Everything that a start needs. The machine has no process. What is made is noted; the start writes it down.
-    pub(super) async fn ensure_disks(&mut self, desired: &MachineDesired, images: Images) -> Result<()> {
+    /// Everything that a start needs. The machine has no process.
+    pub(super) async fn ensure_disks(&mut self, desired: &MachineDesired, images: Images) -> Result<Made> {
+        let mut made = Made::default();
         if let (Some(root), Some(image)) = (desired.root(), images.root) {
-            self.ensure_root(root, image).await?;
+            made.root = self.ensure_root(root, image).await?;
         }
         self.tend_disks(desired).await?;
-        let (Some(rescue), Some(image)) = (desired.rescue(), images.rescue) else { return Ok(()) };
+        let (Some(rescue), Some(image)) = (desired.rescue(), images.rescue) else { return Ok(made) };
         let path = self.ledger.rescue_disk();
         if self.recorded.rescue.as_ref().is_some_and(|made| is_of(made, rescue)) && path.exists() {
-            return Ok(());
+            return Ok(made);
         }
         let wanted = rescue.clone();
         blocking(move || make(&path, &wanted, &image)).await?;
         crash::point("node.rescue.made");
-        self.recorded.rescue = Some(rescue.clone());
-        Ok(())
+        made.rescue = Some(rescue.clone());
+        Ok(made)
+    }
+
+    /// Puts on record what was made, once it is on the disk. Nothing else is written down meanwhile.
+    pub(super) fn settle(&mut self, made: Made) -> impl Future<Output = Result<()>> + use<> {
+        let mut fresh = Vec::new();
+        if let Some(root) = made.root {
+            fresh.push(self.ledger.root_disk());
+            (self.recorded.root, self.recorded.received) = (Some(root), None);
+        }
+        if let Some(rescue) = made.rescue {
+            fresh.push(self.ledger.rescue_disk());
+            self.recorded.rescue = Some(rescue);
+        }
+        let (ledger, recorded) = (self.ledger.clone(), self.recorded.clone());
+        async move {
+            if fresh.is_empty() {
+                return Ok(());
+            }
+            blocking(move || {
+                fresh.iter().try_for_each(|path| overlay::settle(path))?;
+                ledger.keep_recorded(&recorded)
+            })
+            .await
+        }
     }
 
     /// What is to be done with the disks of a machine that is off, whether it is about to start or not.
@@ -91,15 +123,14 @@ impl Task {
     }
 
     /// The machine's own disk over the shared image; made anew if it shall be of another image.
-    async fn ensure_root(&mut self, root: &RootDisk, image: Ready) -> Result<()> {
+    async fn ensure_root(&self, root: &RootDisk, image: Ready) -> Result<Option<RootDisk>> {
         let path = self.ledger.root_disk();
         if self.recorded.root.as_ref().is_some_and(|made| is_of(made, root)) && path.exists() {
-            return Ok(());
+            return Ok(None);
         }
         let wanted = root.clone();
         blocking(move || make(&path, &wanted, &image)).await?;
-        (self.recorded.root, self.recorded.received) = (Some(root.clone()), None);
-        Ok(())
+        Ok(Some(root.clone()))
     }
 
     /// Keeps a copy of the root as it is now, or makes an earlier one the root again, or drops it: each once.
@@ -185,7 +216,7 @@ pub(super) fn image_of(root: &RootDisk) -> Result<Needed> {
 }
 
 /// A disk of a later edition than is wanted is kept: who wants it knows less than this node.
-fn is_of(made: &RootDisk, wanted: &RootDisk) -> bool {
+pub(super) fn is_of(made: &RootDisk, wanted: &RootDisk) -> bool {
     let is_later = made.edition > wanted.edition;
     is_later || (made.edition, &made.sha512, &made.format) == (wanted.edition, &wanted.sha512, &wanted.format)
 }

@@ -4,7 +4,7 @@
 //! ```text
 //!                        ┌──────────── wanted Running, or rebooted ─────────────┐
 //!                        ▼                                                      │
-//!   (told) ──▶ Preparing(image → disk → ports → start) ──▶ Running ──▶ Stopped ─┤
+//!   (told) ──▶ Preparing(image → disk → start → ports) ──▶ Running ──▶ Stopped ─┤
 //!                │  ▲                                        │            ▲     │
 //!                ▼  └── a while, if transient ──┐            │ guest powers off,│
 //!              Failed ──────────────────────────┘            │ wanted Stopped   │
@@ -36,6 +36,7 @@ mod found;
 mod held;
 mod next;
 mod nics;
+mod passing;
 mod pause;
 mod receive;
 mod running;

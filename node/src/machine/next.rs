@@ -3,6 +3,7 @@
 
 use contracts::node::{MachineDesired, Power, RebootKind, Role};
 
+use super::disks::is_of;
 use crate::ledger::{Recorded, Wanted};
 
 /// The machine's process, as found.
@@ -34,6 +35,8 @@ pub(crate) enum Next {
     Start,
     /// Wire what is not wired yet and let the guest run.
     Continue,
+    /// Its start was cut short before its disk was on record: the next start would make another.
+    StartAnew,
     /// Hold the guest still.
     Pause,
     /// Let a guest go on that we hold.
@@ -88,6 +91,7 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
         (Power::Stopped, _) => Next::Stop,
         (_, Process::Running) if is_fenced => Next::Pause,
         (_, Process::Paused | Process::Held(_)) if is_fenced => Next::RestPaused,
+        (_, Process::Fresh) if !has_its_disk_on_record(machine, done) => Next::StartAnew,
         (_, Process::Fresh) if is_fenced => Next::AwaitLease,
         (_, Process::Fresh) => Next::Continue,
         (_, Process::Running | Process::Paused | Process::Held(_)) if is_rebooted => Next::Reboot(machine.reboot),
@@ -103,6 +107,10 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
             next => next,
         },
     }
+}
+
+fn has_its_disk_on_record(machine: &MachineDesired, done: &Recorded) -> bool {
+    machine.root().is_none_or(|root| done.root.as_ref().is_some_and(|made| is_of(made, root)))
 }
 
 fn without_a_process(machine: &MachineDesired, done: &Recorded, boot_id: &str, is_rebooted: bool) -> Next {
@@ -146,7 +154,8 @@ mod tests {
     }
 
     fn done(running: Option<&str>, halted: Option<Halted>) -> Recorded {
-        Recorded { running: running.map(str::to_owned), halted, ..Recorded::new(1, 0) }
+        let Wanted::Machine(machine) = wanted(Power::Running, 5, 0) else { unreachable!() };
+        Recorded { running: running.map(str::to_owned), halted, root: machine.root().cloned(), ..Recorded::new(1, 0) }
     }
 
     fn in_role(role: Role) -> Wanted {
@@ -195,6 +204,7 @@ mod tests {
             // Wanted running.
             (&run, done(None, None), Absent, Next::Start),
             (&run, done(None, None), Fresh, Next::Continue),
+            (&run, Recorded::new(1, 0), Fresh, Next::StartAnew),
             (&run, done(Some(BOOT), None), Paused, Next::Unpause),
             (&run, done(None, None), Running, Next::RestRunning),
             (&run, done(Some(BOOT), None), Running, Next::RestRunning),

@@ -3,17 +3,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use contracts::node::{MachineDesired, MachineState, WatchdogAction};
+use contracts::node::{MachineDesired, WatchdogAction};
 use disks::config_drive;
+use futures_util::future::{join, join3};
 use qemu::{Accelerator, DeviceName, Devices, Disk, DiskBus, DiskFormat, Machine, MachineSpec, RunAs, Volume};
+use tokio::sync::{oneshot, watch};
 use work::crash;
 
 use super::{
     disks::{RESCUE, ROOT},
     held::is_about_kvm,
     task::Task,
+    wire::ensure_taps,
 };
-use crate::{Result, error::blocking, guest};
+use crate::{Error, Result, error::blocking, guest};
 
 /// Slots for volumes and ports that are plugged in while the machine runs.
 const SPARE_SLOTS: u8 = 16;
@@ -22,51 +25,65 @@ const STARTS: u32 = 3;
 const BETWEEN_STARTS: Duration = Duration::from_millis(100);
 
 impl Task {
+    /// What does not lean on one another is done at once, and what only a loss of power makes needful, beside the start of QEMU:
+    /// it is the longest part of it, and until its guest runs there is nothing to lose.
     pub(super) async fn start(&mut self, desired: &MachineDesired) -> Result<()> {
-        self.report(MachineState::Preparing { step: "image".into() });
+        let (images, shop) = (self.images(desired)?, self.shop.clone());
+        let prepared = async { Ok::<_, Error>((images.await?, shop.turn_to_start().await)) };
         // Fetching may take minutes in which the machine may be deleted.
-        let images = self.images(desired)?;
-        let Some(images) = self.unless_changed(images).await.transpose()? else { return Ok(()) };
+        let prepared = self.passing("image").during(self.unless_changed(prepared)).await;
+        let Some((images, _turn)) = prepared.transpose()? else { return Ok(()) };
         crash::point("node.image.ready");
-        let shop = self.shop.clone();
-        let Some(_turn) = self.unless_changed(shop.turn_to_start()).await else { return Ok(()) };
 
-        self.report(MachineState::Preparing { step: "disk".into() });
-        let before = self.recorded.clone();
-        self.ensure_disks(desired, images).await?;
-        if desired.has_config_drive() {
-            self.write_config_drive(desired).await?;
-        }
-        crash::point("node.disk.ready");
-
-        self.report(MachineState::Preparing { step: "start".into() });
-        self.note_ports(desired)?;
-        // Once for all of it: each time costs the disk's slowest word.
-        if self.recorded != before {
+        if self.note_ports(desired)? {
             self.keep_recorded().await?;
         }
         let volumes = self.volumes(desired).await?;
         let spec = self.spec(desired, volumes)?;
+        let (drive, taps) = (self.config_drive(desired), ensure_taps(&spec));
+        let (made, drive, taps) = self.passing("disk").during(join3(self.ensure_disks(desired, images), drive, taps)).await;
+        (drive?, taps?);
+        crash::point("node.disk.ready");
+
         let (under_kvm, devices) = (spec.accelerator == Accelerator::Kvm, Devices::of(&spec));
-        let machine = match self.launch_and_wire(desired, spec).await {
+        let (settled, is_settled) = oneshot::channel();
+        let settle = self.settle(made?);
+        // To its end in any case: two who write the ledger at once would be in each other's way.
+        let settle = async { settle.await.map(|()| settled.send(()).is_ok()) };
+        let launch = self.launch_and_wire(desired, spec, is_settled);
+        let (settled, launched) = self.passing("start").during(join(settle, launch)).await;
+        settled?;
+        let (machine, runs) = match launched {
             Err(error) if under_kvm && is_about_kvm(&error) => return self.give_kvm_up(&error.chain()).await,
             launched => launched?,
         };
         crash::point("node.qemu.started");
         self.hold(machine, Some(devices));
         self.hold_volumes().await?;
+        if runs { self.has_begun(desired.reboots).await } else { Ok(()) }
+    }
+
+    /// Ends a process whose guest has not run, and whose disk was not on record when its start was cut short.
+    pub(super) async fn end_unrecorded(&mut self) -> Result<()> {
+        if let Some(machine) = self.machine().cloned() {
+            machine.kill().await?;
+        }
+        self.forget_process();
         Ok(())
     }
 
-    async fn write_config_drive(&self, desired: &MachineDesired) -> Result<()> {
+    fn config_drive(&self, desired: &MachineDesired) -> impl Future<Output = Result<()>> + use<> {
         let (ledger, uid) = (self.ledger.clone(), self.recorded.uid);
-        let files = guest::config_drive(desired);
-        blocking(move || {
-            let path = ledger.config_drive();
-            config_drive::create(&path, &files)?;
-            ledger.hand_to(&path, uid)
-        })
-        .await
+        let files = desired.has_config_drive().then(|| guest::config_drive(desired));
+        async move {
+            let Some(files) = files else { return Ok(()) };
+            blocking(move || {
+                let path = ledger.config_drive();
+                config_drive::create(&path, &files)?;
+                ledger.hand_to(&path, uid)
+            })
+            .await
+        }
     }
 
     fn spec(&self, desired: &MachineDesired, volumes: Vec<Volume>) -> Result<MachineSpec> {
@@ -106,14 +123,16 @@ impl Task {
 
     /// A process that is being forked elsewhere in the agent holds copies of all our files until it becomes another program,
     /// that of a tap just made among them, and QEMU then finds the tap busy. It passes: a start that ends at once is repeated.
-    pub(super) async fn launch(&self, spec: MachineSpec) -> Result<Machine> {
+    pub(super) async fn launch(&self, spec: MachineSpec, may_run: watch::Receiver<bool>) -> Result<(Machine, bool)> {
         let mut left = STARTS;
         loop {
             // A start that was cut short may have left a process that does not answer yet; it is of no use.
             Machine::ensure_gone(self.id, &self.ledger.run_dir()).await?;
             crash::point("node.qemu.starting");
             left -= 1;
-            match Machine::start(spec.clone()).await {
+            let mut may_run = may_run.clone();
+            let may_run = async move { drop(may_run.wait_for(|may_run| *may_run).await) };
+            match Machine::start_and_run(spec.clone(), may_run).await {
                 Err(error @ qemu::Error::Died { .. }) if left > 0 => {
                     tracing::info!(server = %self.server_id, %error, "the machine is started once more");
                     tokio::time::sleep(BETWEEN_STARTS).await;

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState, Role, ThingId};
+use contracts::node::{Failure, MachineDesired, MachineObserved, MachineState, Power, Role, ThingId};
 use qemu::{Devices, Exit, Machine, RunState};
 use tokio::{sync::watch, time::timeout};
 use types::{Generation, PortId, ServerId, VolumeId};
@@ -139,7 +139,8 @@ impl Task {
             // Only a machine that shall be gone is released.
             Next::Release => return Ok(Step::Again),
             Next::Start => self.start(&machine).await?,
-            Next::Continue => self.unleash(&machine, &boot_id).await?,
+            Next::Continue => self.unleash(&machine).await?,
+            Next::StartAnew => self.end_unrecorded().await?,
             Next::Stop => self.stop().await?,
             Next::Reboot(kind) => self.reboot(kind).await?,
             Next::Emulate => self.emulate().await?,
@@ -241,8 +242,16 @@ impl Task {
         if self.kept.as_ref() == Some(wanted) {
             return Ok(());
         }
-        let (ledger, recorded, kept) = (self.ledger.clone(), self.recorded.clone(), wanted.clone());
         let first = self.kept.is_none();
+        // With the first word of a machine that is new, its ports are written down, too: to do so later is another write.
+        if let (true, None, Wanted::Machine(machine)) = (first, &self.recorded.root, wanted)
+            && machine.role == Role::Run
+            && machine.power != Power::Stopped
+        {
+            // What is wrong with them is said by whoever starts it.
+            let _ = self.note_ports(machine);
+        }
+        let (ledger, recorded, kept) = (self.ledger.clone(), self.recorded.clone(), wanted.clone());
         let other = ledger.clone();
         let wanted_is_kept = blocking(move || ledger.keep_wanted(&kept));
         let recorded_is_kept = blocking(move || if first { other.keep_recorded(&recorded) } else { Ok(()) });
@@ -330,16 +339,21 @@ impl Task {
     }
 
     /// Lets the guest of a fresh process run.
-    async fn unleash(&mut self, desired: &MachineDesired, boot_id: &str) -> Result<()> {
+    async fn unleash(&mut self, desired: &MachineDesired) -> Result<()> {
         let Some(machine) = self.machine().cloned() else { return Ok(()) };
-        self.report(MachineState::Preparing { step: "ports".into() });
         self.wire(desired).await?;
         crash::point("node.machine.wired");
         machine.cont().await?;
+        self.has_begun(desired.reboots).await
+    }
+
+    /// Its guest runs.
+    pub(super) async fn has_begun(&mut self, reboots: u32) -> Result<()> {
         crash::point("node.machine.running");
         // Said before it is written down: what a crash forgets is found again by looking.
         self.report(MachineState::Running);
-        self.note_running(desired.reboots, boot_id).await
+        let boot_id = self.shop.host.boot_id().to_owned();
+        self.note_running(reboots, &boot_id).await
     }
 
     async fn note_running(&mut self, reboots: u32, boot_id: &str) -> Result<()> {
@@ -383,19 +397,28 @@ impl Task {
         }
     }
 
+    /// Something newer is wanted than what is being done, or the agent ends.
+    pub(super) fn has_changed(&self) -> bool {
+        self.wanted.has_changed().unwrap_or(true)
+    }
+
     pub(super) fn report(&self, state: MachineState) {
+        self.shop.board.write(self.observed(state));
+    }
+
+    pub(super) fn observed(&self, state: MachineState) -> MachineObserved {
         let devices = match &self.kept {
             Some(Wanted::Machine(machine)) if state != MachineState::Gone => self.found(machine, &state),
             _ => Vec::new(),
         };
-        self.shop.board.write(MachineObserved {
+        MachineObserved {
             server_id: self.server_id.clone(),
             generation: self.wanted_generation(),
             reboots: self.recorded.reboots,
             state,
             snapshot: self.copying.as_ref().and_then(Copying::observed),
             devices,
-        });
+        }
     }
 
     /// The latest generation that the task acted on.

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use contracts::node::{MachineDesired, NicDesired};
-use futures_util::future::{join, join_all, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 use ovn::vswitch;
 use qemu::{Datapath, DeviceName, Machine, MachineSpec, Nic, tap};
+use tokio::sync::{oneshot, watch};
 use types::PortId;
 use uuid::Uuid;
 use work::crash;
@@ -20,18 +21,19 @@ use crate::{Error, Result, error::blocking, switch::Switching};
 const WIRED_WITHIN: Duration = Duration::from_secs(10);
 
 impl Task {
-    /// Notes the ports that the machine is about to have; written down with whatever else a start has to say.
-    pub(super) fn note_ports(&mut self, desired: &MachineDesired) -> Result<()> {
+    /// Notes the ports that the machine is about to have, to be written down before it has them. Whether any is new.
+    pub(super) fn note_ports(&mut self, desired: &MachineDesired) -> Result<bool> {
         let wanted: Vec<PortId> = nics_of(self.shop.switch.as_ref(), desired).map(|nic| nic.port_id.clone()).collect();
         for port in &wanted {
             self.shop.taps.claim(port)?;
         }
+        let known = self.recorded.ports.len();
         for port in wanted {
             if !self.recorded.ports.contains(&port) {
                 self.recorded.ports.push(port);
             }
         }
-        Ok(())
+        Ok(self.recorded.ports.len() > known)
     }
 
     /// The same for one that comes while it runs.
@@ -49,24 +51,30 @@ impl Task {
         desired.nics().map(|nic| nic_of(switch, nic)).collect()
     }
 
-    /// QEMU opens the taps; that they become ports of the switch goes on beside its start.
-    pub(super) async fn launch_and_wire(&self, desired: &MachineDesired, spec: MachineSpec) -> Result<Machine> {
-        let (nics, uid) = (spec.nics.clone(), self.recorded.uid);
-        blocking(move || {
-            for nic in &nics {
-                tap::ensure(&nic.tap, uid, nic.mtu, nic.datapath)?;
+    /// QEMU opens the taps. That they become ports of the switch and that OVN has their flows goes on beside its start; what comes
+    /// of both is a guest that runs from the moment it can, if nothing else is wanted by then and all is on record.
+    pub(super) async fn launch_and_wire(
+        &self,
+        desired: &MachineDesired,
+        spec: MachineSpec,
+        is_settled: oneshot::Receiver<()>,
+    ) -> Result<(Machine, bool)> {
+        let (go, may_run) = watch::channel(false);
+        let wired = async {
+            self.wire(desired).await?;
+            crash::point("node.machine.wired");
+            // What is said now is done when QEMU comes to it: too late for what must not run beyond its lease.
+            if is_settled.await.is_ok() && !desired.exclusive && !self.has_changed() {
+                go.send_replace(true);
             }
             Ok(())
-        })
-        .await?;
-        crash::point("node.taps.ready");
-        let (plugged, started) = join(self.plug(desired), self.launch(spec)).await;
-        plugged?;
-        started
+        };
+        let ((), launched) = try_join(wired, self.launch(spec, may_run)).await?;
+        Ok(launched)
     }
 
     /// Waits until OVN has the flows of all ports that the process was started with, or long enough.
-    pub(super) async fn wire(&mut self, desired: &MachineDesired) -> Result<()> {
+    pub(super) async fn wire(&self, desired: &MachineDesired) -> Result<()> {
         self.plug(desired).await?;
         let Some(switch) = &self.shop.switch else { return Ok(()) };
         let started_with = || desired.nics().filter(|nic| self.recorded.ports.contains(&nic.port_id));
@@ -77,7 +85,8 @@ impl Task {
                 switch.installed(&tap, WIRED_WITHIN).await
             }
         });
-        for (waited, nic) in join_all(waits).await.into_iter().zip(started_with()) {
+        let waited = self.passing("ports").during(join_all(waits)).await;
+        for (waited, nic) in waited.into_iter().zip(started_with()) {
             if let Err(error) = waited {
                 tracing::warn!(server = %self.id, port = %nic.port_id, error = error.chain(), "the machine starts before its port is wired");
             }
@@ -123,6 +132,16 @@ impl Task {
         try_join_all(plugs).await?;
         crash::point("node.ports.plugged");
         Ok(())
+    }
+}
+
+/// The taps that QEMU is going to open.
+pub(super) fn ensure_taps(spec: &MachineSpec) -> impl Future<Output = Result<()>> + use<> {
+    let (nics, uid) = (spec.nics.clone(), spec.run_as.uid);
+    async move {
+        let made = blocking(move || Ok(nics.iter().try_for_each(|nic| tap::ensure(&nic.tap, uid, nic.mtu, nic.datapath))?)).await;
+        crash::point("node.taps.ready");
+        made
     }
 }
 

@@ -67,6 +67,17 @@ impl Room {
         T: Send + 'static,
         F: Fn(&mut Tx) -> crate::Result<T> + Send + Sync + 'static,
     {
+        let outcome = self.change_unheard(change).await;
+        self.bell.ring();
+        outcome
+    }
+
+    /// The same for who brings the change to OVN himself, and rings when he has.
+    pub async fn change_unheard<T, F>(&self, change: F) -> crate::Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx) -> crate::Result<T> + Send + Sync + 'static,
+    {
         let change = Arc::new(change);
         let mut left = CHOICES;
         loop {
@@ -74,10 +85,7 @@ impl Room {
             left -= 1;
             match self.store.write(move |tx| attempt(tx)).await {
                 Err(Error::Store(store::Error::Unique { .. })) if left > 0 => {}
-                outcome => {
-                    self.bell.ring();
-                    return outcome;
-                }
+                outcome => return outcome,
             }
         }
     }

@@ -71,14 +71,22 @@ impl Base<'_> {
     }
 }
 
-/// Makes an overlay of `size` bytes at `path`, readable by its owner only. With no size it is as large as its base.
+/// Makes an overlay of `size` bytes at `path`, readable by its owner only. With no size it is as large as its base. A power cut may
+/// take it away until [`settle`] has returned, so that a machine can be started on it meanwhile.
 pub fn create(path: &Path, base: Base<'_>, size: Option<u64>) -> Result<()> {
     let needed = base.virtual_size()?;
     let size = size.unwrap_or(needed).next_multiple_of(512);
     if size < needed {
         return Err(Error::TooSmall { wanted: size, needed });
     }
-    write(path, Some(&base), size, l1_entries(size))
+    let head = header_of(Some(&base), size, l1_entries(size))?;
+    let entries = l1_entries(size);
+    durable::write_unsettled(path, 0o600, |file| write_tables(file, &head, entries).doing(|| format!("write {}", path.display())))
+}
+
+/// The overlay is on the disk when this returns.
+pub fn settle(path: &Path) -> Result<()> {
+    durable::settle(path)
 }
 
 /// Makes an empty disk of `size` bytes that rests on nothing, readable by its owner only.
@@ -89,11 +97,15 @@ pub fn create_blank(path: &Path, size: u64) -> Result<()> {
 
 /// Makes an empty image of `size` bytes with so many entries in its L1 table, of which those beyond its end are for later.
 pub(crate) fn write(path: &Path, base: Option<&Base<'_>>, size: u64, l1_entries: u64) -> Result<()> {
+    let head = header_of(base, size, l1_entries)?;
+    durable::write(path, 0o600, |file| write_tables(file, &head, l1_entries).doing(|| format!("write {}", path.display())))
+}
+
+fn header_of(base: Option<&Base<'_>>, size: u64, l1_entries: u64) -> Result<Vec<u8>> {
     if size > LARGEST {
         return Err(Error::Unusable(format!("a disk of {size} bytes is larger than {LARGEST}")));
     }
-    let head = header(base, size, l1_entries)?;
-    durable::write(path, 0o600, |file| write_tables(file, &head, l1_entries).doing(|| format!("write {}", path.display())))
+    header(base, size, l1_entries)
 }
 
 fn write_tables(file: &File, head: &[u8], l1_entries: u64) -> std::io::Result<()> {

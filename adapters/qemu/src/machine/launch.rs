@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From a spec to a paused machine that answers.
+//! From a spec to a machine that answers: paused, or running if by then it may.
 //!
 //! The sockets listen before QEMU is spawned and are handed to it open, so its greeting is the event that says
 //! it is ready: nothing is polled, and QEMU needs no rights to the directory that they are in.
 
 use std::os::fd::{AsRawFd, RawFd};
+use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::net::UnixStream;
 use uuid::Uuid;
 
@@ -17,7 +19,7 @@ use super::process::Process;
 use super::run_dir::{hand_over, open_log};
 use super::{Machine, MachineSpec};
 use crate::error::{Doing, Error};
-use crate::qmp::{Qmp, within};
+use crate::qmp::{Answer, Qmp, within};
 use crate::{Accelerator, EMULATOR, Result, sys};
 
 /// QEMU answers within 0.1 s; a host that swaps may need longer.
@@ -26,7 +28,7 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// As much of QEMU's last words as fits into an error.
 const LAST_WORDS: usize = 1000;
 
-pub(super) async fn launch(spec: MachineSpec) -> Result<Machine> {
+pub(super) async fn launch(spec: MachineSpec, may_run: impl Future<Output = ()>) -> Result<(Machine, bool)> {
     let (id, run_dir) = (spec.id, spec.run_dir.clone());
     // Fork, mounts and files block, and must not hold up the other machines of this host.
     let spawned = tokio::task::spawn_blocking(move || spawn(&spec)).await;
@@ -40,14 +42,16 @@ pub(super) async fn launch(spec: MachineSpec) -> Result<Machine> {
     let socket = run_dir.qmp_socket();
     let greeting = async {
         let stream = UnixStream::connect(&socket).await.doing(|| format!("connect to {}", socket.display()))?;
-        Qmp::converse(stream).await
+        let (qmp, negotiated) = Qmp::begin(stream).await?;
+        let runs = ready(&qmp, negotiated, may_run).await?;
+        Ok((qmp, runs))
     };
     let answered = tokio::select! {
         biased;
         answered = within(START_DEADLINE, || "hear from QEMU".into(), greeting) => answered,
         exit = process.ended() => Err(died(id, exit?, &run_dir.log(), said_before)),
     };
-    let qmp = match answered {
+    let (qmp, runs) = match answered {
         // A closed socket is how its death is mostly seen first; the process tells more.
         Err(Error::Closed | Error::Io { .. }) => {
             process.kill()?;
@@ -56,7 +60,25 @@ pub(super) async fn launch(spec: MachineSpec) -> Result<Machine> {
         answered => answered?,
     };
     let process = guard.0.take().ok_or(Error::Closed)?;
-    Ok(Machine::new(id, run_dir, process, qmp))
+    Ok((Machine::new(id, run_dir, process, qmp), runs))
+}
+
+/// Waits until QEMU is ready. If the guest may run by then, that has been said already: each question that is put only when the
+/// one before was answered costs a turn of QEMU's main loop, which has most to do just now.
+async fn ready(qmp: &Qmp, negotiated: Answer, may_run: impl Future<Output = ()>) -> Result<bool> {
+    let mut negotiated = pin!(negotiated.get());
+    tokio::select! {
+        biased;
+        () = may_run => {}
+        negotiated = &mut negotiated => return negotiated.map(|_| false),
+    }
+    let let_go = qmp.send("cont", Value::Null)?;
+    negotiated.await?;
+    // One that was refused stands still, which whoever looks at it sees.
+    match let_go.get().await {
+        Err(Error::Refused { .. }) => Ok(false),
+        answer => answer.map(|_| true),
+    }
 }
 
 struct KillUnlessReady(Option<Process>);

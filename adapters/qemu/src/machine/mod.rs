@@ -75,7 +75,12 @@ struct Inner {
 impl Machine {
     /// Starts a machine and leaves it paused. Refused while an earlier process of it lives: adopt that.
     pub async fn start(spec: MachineSpec) -> Result<Self> {
-        launch::launch(spec).await
+        Ok(launch::launch(spec, std::future::pending()).await?.0)
+    }
+
+    /// The same for one whose guest runs at once if `may_run` is over before QEMU is ready. Whether it does.
+    pub async fn start_and_run(spec: MachineSpec, may_run: impl Future<Output = ()>) -> Result<(Self, bool)> {
+        launch::launch(spec, may_run).await
     }
 
     /// Takes up a machine that runs already, or `None` if it does not.

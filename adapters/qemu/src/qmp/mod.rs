@@ -74,8 +74,16 @@ impl Qmp {
         within(COMMAND_DEADLINE, doing, conversation).await
     }
 
-    /// Takes over a connected socket. The greeting arrives when QEMU is ready, which is what a starter waits for.
+    /// Takes over a connected socket.
     pub(crate) async fn converse(stream: UnixStream) -> Result<Self> {
+        let (qmp, negotiated) = Self::begin(stream).await?;
+        negotiated.get().await.map(|_| qmp)
+    }
+
+    /// Takes over the socket of a QEMU that is being started, and asks to leave negotiation mode. The greeting comes early; what
+    /// is said is read when the machine is whole, one line after the other. So the answer is what a starter waits for, and more
+    /// may be said before it comes.
+    pub(crate) async fn begin(stream: UnixStream) -> Result<(Self, Answer)> {
         let (read, write) = stream.into_split();
         let mut read = BufReader::new(read);
         let greeting = match read_line(&mut read).await? {
@@ -92,8 +100,8 @@ impl Qmp {
         let reader = tokio::spawn(read_messages(read, Arc::clone(&waiting), events)).abort_handle();
         let shared = Shared { lines, waiting, next_id: 1.into(), events: weak_events, version: greeting.version.qemu, reader };
         let qmp = Self { shared: Arc::new(shared) };
-        qmp.execute::<Value>("qmp_capabilities", Value::Null).await?;
-        Ok(qmp)
+        let negotiated = qmp.send("qmp_capabilities", Value::Null)?;
+        Ok((qmp, negotiated))
     }
 
     /// Runs one command and reads its answer. `arguments` is an object, or null for none.
@@ -122,30 +130,44 @@ impl Qmp {
     }
 
     async fn ask(&self, command: &str, arguments: Value) -> Result<Value> {
+        self.send(command, arguments)?.get().await
+    }
+
+    /// Says a command; its answer may be waited for, or not.
+    pub(crate) fn send(&self, command: &str, arguments: Value) -> Result<Answer> {
         let id = self.shared.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         lock(&self.shared.waiting).as_mut().ok_or(Error::Closed)?.insert(id, answer);
-        let _forget = Forget { id, waiting: &self.shared.waiting };
+        let answer = Answer { id, command: command.to_owned(), answered, waiting: Arc::clone(&self.shared.waiting) };
         self.shared.lines.send(wire::command_line(id, command, arguments)).map_err(|_| Error::Closed)?;
-        match answered.await {
+        Ok(answer)
+    }
+}
+
+/// What QEMU is going to say to a command. A question whose caller went away is forgotten, so that abandoned commands do not
+/// pile up.
+pub(crate) struct Answer {
+    id: u64,
+    command: String,
+    answered: oneshot::Receiver<std::result::Result<Value, wire::Failure>>,
+    waiting: Arc<Mutex<Option<Waiting>>>,
+}
+
+impl Answer {
+    pub(crate) async fn get(mut self) -> Result<Value> {
+        match (&mut self.answered).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
-                Err(Error::Refused { command: command.to_owned(), class: failure.class, description: failure.desc })
+                Err(Error::Refused { command: std::mem::take(&mut self.command), class: failure.class, description: failure.desc })
             }
             Err(_) => Err(Error::Closed),
         }
     }
 }
 
-/// Forgets a question whose caller went away, so that abandoned commands do not pile up.
-struct Forget<'a> {
-    id: u64,
-    waiting: &'a Mutex<Option<Waiting>>,
-}
-
-impl Drop for Forget<'_> {
+impl Drop for Answer {
     fn drop(&mut self) {
-        if let Some(waiting) = lock(self.waiting).as_mut() {
+        if let Some(waiting) = lock(&self.waiting).as_mut() {
             waiting.remove(&self.id);
         }
     }

@@ -85,6 +85,31 @@ async fn verbs_events_and_refusals() {
     assert!(qmp.is_closed());
 }
 
+/// A QEMU that is not ready reads nothing: what it has been told by then it does at once.
+#[tokio::test]
+async fn more_may_be_said_before_the_machine_is_ready() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let far_side = tokio::spawn(async move {
+        let (read, mut write) = theirs.into_split();
+        let greeting = json!({"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}});
+        write.write_all(format!("{greeting}\r\n").as_bytes()).await.unwrap();
+        let mut read = BufReader::new(read);
+        let mut heard = Vec::new();
+        while heard.len() < 2 {
+            heard.push(serde_json::from_slice::<Value>(&read_line(&mut read).await.unwrap().unwrap()).unwrap());
+        }
+        for line in &heard {
+            write.write_all(format!("{}\r\n", json!({"return": {}, "id": line["id"]})).as_bytes()).await.unwrap();
+        }
+        heard.iter().map(|line| line["execute"].clone()).collect::<Vec<_>>()
+    });
+    let (qmp, negotiated) = Qmp::begin(ours).await.unwrap();
+    let let_go = qmp.send("cont", Value::Null).unwrap();
+    negotiated.get().await.unwrap();
+    let_go.get().await.unwrap();
+    assert_eq!(far_side.await.unwrap(), ["qmp_capabilities", "cont"]);
+}
+
 #[tokio::test]
 async fn many_callers_share_a_connection_and_each_hears_its_own_answer() {
     let emulator = Emulator::spawn();

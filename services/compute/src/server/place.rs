@@ -19,11 +19,25 @@ impl Compute {
         has_volumes: bool,
         not_on: &[(NodeId, Reason)],
     ) -> Result<Placed> {
+        self.allocate_and(server, needs, has_volumes, not_on, async |_| ()).await
+    }
+
+    /// Room for it, and at once with the claim whatever else is needed of the host: they wait for one commit together. What was
+    /// done for a host that has no room after all is done again for the next one.
+    pub(crate) async fn allocate_and<F: Future>(
+        &self,
+        server: &Server,
+        needs: Resources,
+        has_volumes: bool,
+        not_on: &[(NodeId, Reason)],
+        beside: impl Fn(NodeId) -> F,
+    ) -> Result<Placed<F::Output>> {
         let consumer = AllocationConsumer::new(server.id.as_str());
-        if let Some(node) = self.held_node(server, &consumer, not_on).await? {
-            return Ok(Placed::On(node));
+        if let Some(host) = self.held_node(server, &consumer, not_on).await? {
+            let done = beside(host.node.clone()).await;
+            return Ok(Placed::On(host, done));
         }
-        self.hosts.find_room(self, &Sought { server, needs, has_volumes, consumer, not_on }).await
+        self.hosts.find_room(self, &Sought { server, needs, has_volumes, consumer, not_on }, beside).await
     }
 
     /// Where room is held already: only if that host would still do.

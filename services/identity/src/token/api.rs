@@ -4,13 +4,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use access::{Policy, Target};
-use api::{Access, Cx, Fault, Reply, Routes, json, no_content};
+use api::{Access, Cx, Fault, Reply, Response, Routes, json, no_content, respond};
+use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 use types::GroupId;
 
 use super::{
     Through, ValidToken,
+    cache::Shown,
     issue::LoggedIn,
     login::{Asking, LoginRequest},
     view::view,
@@ -18,8 +20,9 @@ use super::{
 use crate::{
     Identity,
     assignment::{Place, effective},
-    catalog,
+    catalog::{self, Catalog},
     error::Error,
+    federation::service_provider::Advertised,
     reply,
 };
 
@@ -81,7 +84,7 @@ async fn validate(room: Arc<Identity>, cx: Cx) -> Reply {
              that it keeps to them.",
         ));
     }
-    answer(&room, &cx, StatusCode::OK, &token, &valid).await
+    show(&room, &cx, &token, &valid).await
 }
 
 async fn revoke(room: Arc<Identity>, cx: Cx) -> Reply {
@@ -143,17 +146,40 @@ async fn groups_said(room: &Identity, cx: &Cx) -> Result<Vec<GroupId>, Fault> {
     })
 }
 
+/// The same answer as long as nothing changes: it is written once.
+async fn show(room: &Identity, cx: &Cx, token: &str, valid: &Arc<ValidToken>) -> Reply {
+    if !wants_catalog(cx) {
+        return answer(room, cx, StatusCode::OK, token, valid).await;
+    }
+    let (catalog, service_providers) = (room.catalog().await?, room.advertised().await?);
+    if let Some(document) = room.tokens.answer(token, valid, &catalog, &service_providers) {
+        return with_token(respond(StatusCode::OK, "application/json", document), token);
+    }
+    let document = Bytes::from(document(valid, Some(&catalog), &service_providers)?);
+    let shown = Shown { valid: valid.clone(), catalog, service_providers, document: document.clone() };
+    room.tokens.keep_answer(token, shown);
+    with_token(respond(StatusCode::OK, "application/json", document), token)
+}
+
 /// A token's view, and the token itself in its header.
 pub async fn answer(room: &Identity, cx: &Cx, status: StatusCode, token: &str, valid: &ValidToken) -> Reply {
-    let wants_catalog = cx.query().get("nocatalog").is_none();
-    let services = if wants_catalog {
-        let project = valid.caller.project_id().map_or("", |project| project.as_str());
-        Some(catalog::for_caller(room.catalog().await?.as_ref(), &valid.caller, project))
-    } else {
-        None
-    };
-    let service_providers = room.advertised().await?;
-    let mut response = json(status, &HashMap::from([("token", view(valid, services.as_deref(), &service_providers))]))?;
+    let catalog = if wants_catalog(cx) { Some(room.catalog().await?) } else { None };
+    let document = document(valid, catalog.as_deref(), &room.advertised().await?)?;
+    with_token(respond(status, "application/json", document), token)
+}
+
+fn wants_catalog(cx: &Cx) -> bool {
+    cx.query().get("nocatalog").is_none()
+}
+
+fn document(valid: &ValidToken, catalog: Option<&Catalog>, service_providers: &[Advertised]) -> Result<Vec<u8>, Fault> {
+    let project = valid.caller.project_id().map_or("", |project| project.as_str());
+    let services = catalog.map(|catalog| catalog::for_caller(catalog, &valid.caller, project));
+    let document = HashMap::from([("token", view(valid, services.as_deref(), service_providers))]);
+    serde_json::to_vec(&document).map_err(Fault::internal)
+}
+
+fn with_token(mut response: Response, token: &str) -> Reply {
     let value = HeaderValue::from_str(token).map_err(Fault::internal)?;
     response.headers_mut().insert(SUBJECT, value);
     Ok(response)

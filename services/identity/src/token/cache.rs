@@ -5,6 +5,9 @@
 //! assignment …) raises the generation, and all entries are read anew when next used. Two maps of bounded size take
 //! turns: when the young one is full it becomes the old one, and what is still used moves over.
 //!
+//! The answers to those who asked what a token means are kept in the same way, fewer of them, since each takes a few kilobytes:
+//! services that check tokens ask about the same ones again and again.
+//!
 //! The store tells of changes, those of other controllers too, in the commit or while the events are read: whoever asks the
 //! store whether it is current, and then looks here, finds nothing that was revoked a second ago.
 
@@ -17,18 +20,32 @@ use std::{
 };
 
 use access::payload::AuditId;
+use bytes::Bytes;
 use types::Timestamp;
 
 use super::ValidToken;
+use crate::{catalog::Catalog, federation::service_provider::Advertised};
 
-/// Tokens in each of the two maps.
-const SIZE: usize = 8192;
+/// Tokens in each of the two maps, and answers.
+const TOKENS: usize = 8192;
+const ANSWERS: usize = 512;
 
-#[derive(Default)]
 pub struct TokenCache {
     generation: AtomicU64,
-    halves: Mutex<Halves>,
+    tokens: Mutex<Halves<Entry>>,
+    answers: Mutex<Halves<Shown>>,
     revoked: RwLock<Revoked>,
+}
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        Self {
+            generation: AtomicU64::default(),
+            tokens: Mutex::new(Halves::of(TOKENS)),
+            answers: Mutex::new(Halves::of(ANSWERS)),
+            revoked: RwLock::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -41,16 +58,34 @@ struct Revoked {
     is_incomplete: bool,
 }
 
-#[derive(Default)]
-struct Halves {
-    young: HashMap<Box<str>, Entry>,
-    old: HashMap<Box<str>, Entry>,
+struct Halves<V> {
+    size: usize,
+    young: HashMap<Box<str>, V>,
+    old: HashMap<Box<str>, V>,
 }
 
 #[derive(Clone)]
 struct Entry {
     generation: u64,
     token: Arc<ValidToken>,
+}
+
+/// An answer, and what it was written from. It holds for as long as that is what counts: all three are read anew when anything
+/// of identity changes.
+#[derive(Clone)]
+pub struct Shown {
+    pub valid: Arc<ValidToken>,
+    pub catalog: Arc<Catalog>,
+    pub service_providers: Arc<Vec<Advertised>>,
+    pub document: Bytes,
+}
+
+impl Shown {
+    fn is_of(&self, valid: &Arc<ValidToken>, catalog: &Arc<Catalog>, service_providers: &Arc<Vec<Advertised>>) -> bool {
+        Arc::ptr_eq(&self.valid, valid)
+            && Arc::ptr_eq(&self.catalog, catalog)
+            && Arc::ptr_eq(&self.service_providers, service_providers)
+    }
 }
 
 impl TokenCache {
@@ -66,21 +101,28 @@ impl TokenCache {
 
     pub fn get(&self, token: &str) -> Option<Arc<ValidToken>> {
         let generation = self.generation();
-        let mut halves = self.lock();
-        let entry = match halves.young.get(token) {
-            Some(entry) => entry.clone(),
-            None => {
-                let (key, entry) = halves.old.remove_entry(token)?;
-                halves.put(key, entry.clone());
-                entry
-            }
-        };
-        drop(halves);
+        let entry = lock(&self.tokens).get(token)?;
         (entry.generation == generation).then_some(entry.token)
     }
 
     pub fn insert(&self, token: &str, generation: u64, valid: Arc<ValidToken>) {
-        self.lock().put(token.into(), Entry { generation, token: valid });
+        lock(&self.tokens).put(token.into(), Entry { generation, token: valid });
+    }
+
+    /// What was answered to whoever asked about the token before, if it would be answered again.
+    pub fn answer(
+        &self,
+        token: &str,
+        valid: &Arc<ValidToken>,
+        catalog: &Arc<Catalog>,
+        service_providers: &Arc<Vec<Advertised>>,
+    ) -> Option<Bytes> {
+        let shown = lock(&self.answers).get(token)?;
+        shown.is_of(valid, catalog, service_providers).then_some(shown.document)
+    }
+
+    pub fn keep_answer(&self, token: &str, shown: Shown) {
+        lock(&self.answers).put(token.into(), shown);
     }
 
     /// Whether the token was revoked: a look into a table of hashes, which costs the same however many there are.
@@ -138,17 +180,30 @@ impl TokenCache {
     fn revoked(&self) -> RwLockWriteGuard<'_, Revoked> {
         self.revoked.write().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn lock(&self) -> MutexGuard<'_, Halves> {
-        self.halves.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Halves {
-    fn put(&mut self, token: Box<str>, entry: Entry) {
-        if self.young.len() >= SIZE {
+fn lock<V>(halves: &Mutex<Halves<V>>) -> MutexGuard<'_, Halves<V>> {
+    halves.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<V: Clone> Halves<V> {
+    fn of(size: usize) -> Self {
+        Self { size, young: HashMap::new(), old: HashMap::new() }
+    }
+
+    fn get(&mut self, token: &str) -> Option<V> {
+        if let Some(value) = self.young.get(token) {
+            return Some(value.clone());
+        }
+        let (key, value) = self.old.remove_entry(token)?;
+        self.put(key, value.clone());
+        Some(value)
+    }
+
+    fn put(&mut self, token: Box<str>, value: V) {
+        if self.young.len() >= self.size {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(token, entry);
+        self.young.insert(token, value);
     }
 }

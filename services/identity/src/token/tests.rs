@@ -256,6 +256,34 @@ async fn a_warm_check_runs_no_statement() {
 }
 
 #[tokio::test]
+async fn what_a_token_means_is_told_as_it_is_now_however_often_it_was_told_before() {
+    let world = World::new().await;
+    let demo = world.demo().await;
+    let shown = async || {
+        let answer = world.ask_with("GET", "/v3/auth/tokens", &demo, &[("x-subject-token", &demo)], Value::Null).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["token"].clone()
+    };
+    let first = shown().await;
+    assert_eq!(shown().await, first);
+    assert!(first["catalog"].as_array().is_some_and(|catalog| !catalog.is_empty()));
+
+    let service = world.create("services", "service", json!({"type": "dns", "name": "names"})).await;
+    let told: Vec<_> = shown().await["catalog"].as_array().unwrap().iter().map(|service| service["id"].clone()).collect();
+    assert!(told.contains(&json!(service)), "{told:?}");
+
+    let user = world.id("users", "demo").await;
+    let renamed = json!({"user": {"name": "another"}});
+    assert_eq!(world.ask("PATCH", &format!("/v3/users/{user}"), &world.admin, renamed).await.status, 200);
+    assert_eq!(shown().await["user"]["name"], "another");
+
+    let revoked = world.ask_with("DELETE", "/v3/auth/tokens", &world.admin, &[("x-subject-token", &demo)], Value::Null).await;
+    assert_eq!(revoked.status, 204);
+    let shown = world.ask_with("GET", "/v3/auth/tokens", &world.admin, &[("x-subject-token", &demo)], Value::Null).await;
+    assert_eq!(shown.status, 404);
+}
+
+#[tokio::test]
 async fn whatever_a_token_stands_on_must_stay() {
     let world = World::new().await;
     let (user, project) = (world.id("users", "demo").await, world.id("projects", "demo").await);

@@ -18,6 +18,7 @@ use plan::Planner;
 use store::Tx;
 use tokio::time::timeout;
 use types::{NodeId, PortId, ProjectId, ServerId};
+use work::Bell;
 
 use crate::{
     Error, Network, Result, keys, network,
@@ -69,22 +70,32 @@ impl Ports for Network {
             ask: ask.clone(),
         };
         Box::pin(async move {
-            let port = self.room.change(move |tx| claim(tx, &settings, &nic)).await?;
-            let key = keys::port(&port);
-            match timeout(PATIENCE, self.room.converge(&key)).await {
-                Ok(Ok(())) => {}
+            let others = RingAtLast(self.room.bell.clone());
+            let port = self.room.change_unheard(move |tx| claim(tx, &settings, &nic)).await?;
+            let (key, of) = (keys::port(&port), port.clone());
+            let facts = self.room.store.read(move |tx| {
+                let row = port::Row::get(tx, &of)?;
+                let facts = facts::of(tx, vec![row])?.pop().map(|(_, facts)| facts);
+                facts.ok_or_else(|| Error::PortNotFound { port_id: of.to_string() })
+            });
+            let (facts, written) = tokio::join!(facts, timeout(PATIENCE, self.room.write_out(&key)));
+            let written = match written {
+                Ok(Ok(written)) => written,
                 Ok(Err(error)) => return Err(Refusal::unavailable(format!("the port {port} is not in OVN yet: {error}"))),
                 Err(_) => {
                     return Err(Refusal::unavailable(format!("the port {port} is not in OVN yet: it did not answer in time")));
                 }
-            }
+            };
             work::crash::point("network.port.ensured");
-            let facts = self.room.store.read(move |tx| {
-                let row = port::Row::get(tx, &port)?;
-                let facts = facts::of(tx, vec![row])?.pop().map(|(_, facts)| facts);
-                facts.ok_or_else(|| Error::PortNotFound { port_id: port.to_string() })
+            // The server need not wait until it is noted that OVN has its port. Should that be lost, OVN is asked once more.
+            let room = self.room.clone();
+            tokio::spawn(async move {
+                if let Err(error) = room.settle(written).await {
+                    tracing::warn!(%port, %error, "it could not be noted that OVN has a port");
+                }
+                drop(others);
             });
-            Ok(facts.await?)
+            Ok(facts?)
         })
     }
 
@@ -104,6 +115,15 @@ impl Ports for Network {
     fn of_servers<'a>(&'a self, servers: &'a [ServerId]) -> BoxFuture<'a, Result<HashMap<ServerId, Vec<PortFacts>>, Refusal>> {
         let servers = servers.to_vec();
         Box::pin(async move { Ok(self.room.store.list(move |tx| of_servers(tx, &servers)).await?) })
+    }
+}
+
+/// Has the reconciler look at whatever else a change was about, when its port is in OVN or has come to nothing.
+struct RingAtLast(Bell);
+
+impl Drop for RingAtLast {
+    fn drop(&mut self) {
+        self.0.ring();
     }
 }
 

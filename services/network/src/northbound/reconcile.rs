@@ -59,8 +59,14 @@ pub enum ConvergeError {
 }
 
 impl Room {
-    /// Writes the rows of a key to OVN, together with what they lean on.
+    /// Writes the rows of a key to OVN, together with what they lean on, and notes that it has them.
     pub async fn converge(&self, key: &str) -> Result<(), ConvergeError> {
+        let written = self.write_out(key).await?;
+        self.settle(written).await
+    }
+
+    /// Writes the rows of a key to OVN, together with what they lean on.
+    pub async fn write_out(&self, key: &str) -> Result<Written, ConvergeError> {
         let (around, wanted) = (self.surroundings(), key.to_owned());
         let mut desired: Vec<Desired> =
             self.store.list(move |tx| rows::with_needs(tx, &around, std::slice::from_ref(&wanted))).await?;
@@ -83,12 +89,7 @@ impl Room {
         let settled: Vec<(String, i64, bool)> =
             desired.into_iter().map(|one| (one.key, one.state.generation, one.is_there)).collect();
         match outcome {
-            Ok(_) => {
-                let settle = move |tx: &mut store::Tx| {
-                    settled.iter().try_for_each(|(key, generation, is_there)| settle(tx, key, *generation, *is_there))
-                };
-                Ok(self.store.write(settle).await.map_err(crate::Error::from)?)
-            }
+            Ok(_) => Ok(Written(settled)),
             Err(error) => {
                 let found = match &error {
                     ovn::Error::Stale { theirs, .. } => i64::try_from(*theirs).ok(),
@@ -100,7 +101,18 @@ impl Room {
             }
         }
     }
+
+    /// Notes that OVN has what was written.
+    pub async fn settle(&self, Written(keys): Written) -> Result<(), ConvergeError> {
+        let settle =
+            move |tx: &mut Tx| keys.iter().try_for_each(|(key, generation, is_there)| settle(tx, key, *generation, *is_there));
+        Ok(self.store.write(settle).await.map_err(crate::Error::from)?)
+    }
 }
+
+/// Keys that OVN has, with the generation in which it has each, and whether there are rows of it.
+#[must_use]
+pub struct Written(Vec<(String, i64, bool)>);
 
 fn settle(tx: &mut Tx, key: &str, generation: i64, is_there: bool) -> store::Result<()> {
     // A key that OVN has for the first time gave nothing back.

@@ -12,7 +12,7 @@ use contracts::{
 use serde_json::json;
 use types::{NodeId, ProjectId, ServerId};
 
-use super::fixture::{Cloud, NOTHING, create, id, path, refused, show, update};
+use super::fixture::{Cloud, NOTHING, create, id, path, refused, show, until, update};
 
 fn p1() -> ProjectId {
     ProjectId::new("p1")
@@ -81,6 +81,25 @@ async fn a_server_gets_its_port_and_gives_it_back() {
     ports.release(&server, &ask).await.unwrap();
     cloud.admin().get(&path(&format!("ports/{}", ask.port_id))).await.expect(404);
     assert_eq!(cloud.nbctl(&["--bare", "--columns=name", "find", "Logical_Switch_Port", &format!("name={}", ask.port_id)]), "");
+}
+
+/// Nothing runs beside `ensure` here when it answers, so what it did not wait for is not done yet.
+#[tokio::test]
+async fn a_server_waits_for_one_commit_of_its_port_and_the_rest_is_done_after() {
+    let cloud = Cloud::quiet().await;
+    let (network, _) = cloud.network("10.0.0.0/24").await;
+    let ask = plan(&cloud, "member@p1", on(&network, None)).await.unwrap();
+    let store = &cloud.world.store;
+    let before = store.commits();
+    cloud.network.ensure(&p1(), &ServerId::generate(), "one", &NodeId::new("node-1"), &ask).await.unwrap();
+    assert_eq!(store.commits() - before, 1);
+    assert!(cloud.nbctl(&["get", "Logical_Switch_Port", ask.port_id.as_str(), "addresses"]).contains("10.0.0."));
+    until("it is noted that OVN has it", async || {
+        let key = format!("port/{}", ask.port_id);
+        let sql = "SELECT count(*) FROM north_keys WHERE id = $1 AND synced_generation = generation";
+        store.read(move |tx| tx.query_one(sql, &store::params![key])?.get::<i64>(0)).await.unwrap() == 1
+    })
+    .await;
 }
 
 #[tokio::test]

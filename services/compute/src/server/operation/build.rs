@@ -16,18 +16,19 @@
 //!            └──────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Between POST and ACTIVE there is one write of ours, after the ports and before the node is told; the node's report
-//! makes the next one ([`super::super::observe`]).
+//! Room and ports are asked for at once. Between POST and ACTIVE there is one write of ours, after them and before the node is
+//! told; the node's report makes the next one ([`super::super::observe`]).
 
 use std::time::Duration;
 
 use contracts::{
     BoxFuture, Refusal,
     node::{Failure, MachineObserved, MachineState},
+    ports::PortFacts,
 };
 use futures_util::future::join_all;
 use store::Tx;
-use types::{NodeId, Timestamp};
+use types::{NodeId, PortId, Timestamp};
 use work::{Step, crash};
 
 use super::{Ask, Course, Heard, Left, Operation, Role, Stage, Taken};
@@ -36,7 +37,8 @@ use crate::{
     error::Result,
     instance_action::{self, Action},
     server::{
-        FaultNote, Server, claim,
+        FaultNote, Server,
+        claim::{self, Claim},
         place::{no_valid_host, resources},
         schedule::{Candidate, Placed},
         state::{Life, UnderWay},
@@ -139,20 +141,15 @@ impl Compute {
     async fn build(&self, taken: Taken<'_>) -> Result<Step> {
         let Taken { server, operation, claims } = taken;
         let has_volumes = claims.iter().any(|claim| claim.volume.is_some());
-        let chosen = match self.allocate(server, resources(server), has_volumes, &[]).await? {
-            Placed::On(candidate) => candidate,
+        let ensure = |node: NodeId| async move { self.ensure_ports(server, claims, &node).await };
+        let (chosen, ensured) = match self.allocate_and(server, resources(server), has_volumes, &[], ensure).await? {
+            Placed::On(candidate, ports) => (candidate, ports),
             Placed::NotYet => return Ok(Step::Wait),
             Placed::Nowhere(refused) => return self.start_failing(server, no_valid_host(server, &refused)).await,
         };
         crash::point("compute.server.allocated");
-        let nics: Vec<_> = claims.iter().filter_map(|claim| claim.nic.as_ref()).collect();
-        let ensured = join_all(nics.iter().map(|nic| async {
-            let facts = self.ports.ensure(&server.project_id, &server.id, &server.hostname, &chosen.node, nic).await?;
-            Ok::<_, Refusal>((nic.port_id.clone(), facts))
-        }))
-        .await;
         crash::point("compute.server.ports-ensured");
-        let ports = match ensured.into_iter().collect::<Result<Vec<_>, _>>() {
+        let ports = match ensured {
             Ok(ports) => ports,
             Err(refusal) if refusal.is_transient() => {
                 self.note_waiting(server, operation, &chosen, Stage::Networking).await?;
@@ -189,6 +186,17 @@ impl Compute {
         .await?;
         crash::point("compute.server.node-told");
         Ok(Step::Settled)
+    }
+
+    /// The ports of its NICs, there.
+    async fn ensure_ports(&self, server: &Server, claims: &[Claim], node: &NodeId) -> Result<Vec<(PortId, PortFacts)>, Refusal> {
+        let nics = claims.iter().filter_map(|claim| claim.nic.as_ref());
+        let ensured = join_all(nics.map(|nic| async {
+            let facts = self.ports.ensure(&server.project_id, &server.id, &server.hostname, node, nic).await?;
+            Ok::<_, Refusal>((nic.port_id.clone(), facts))
+        }));
+        // To the end, so that each is where it was going when another is refused.
+        ensured.await.into_iter().collect()
     }
 
     /// So that the operator sees where it stands while ports or volumes cannot be had.

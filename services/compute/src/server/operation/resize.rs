@@ -248,7 +248,7 @@ impl Compute {
         let wish = Server { flavor: ask.to.size.clone(), wanted_host: ask.host.clone(), ..server.clone() };
         let needs = resources(&wish);
         let mut refused = match self.allocate(&wish, needs.clone(), has_volumes, &not_on).await? {
-            Placed::On(place) => return Ok(Ok(Place { node: place.node, host: place.host })),
+            Placed::On(place, ()) => return Ok(Ok(Place { node: place.node, host: place.host })),
             Placed::NotYet => return Ok(Err(None)),
             Placed::Nowhere(refused) => refused,
         };

@@ -17,7 +17,7 @@ use contracts::{
     nodes::NodeFacts,
     placement::{Capacity, Claim, Resources},
 };
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
 use types::{NodeId, ProviderId};
 use work::crash;
 
@@ -71,8 +71,13 @@ struct Choice {
 }
 
 impl Hosts {
-    /// Room for the server on the best host that grants it.
-    pub(crate) async fn find_room(&self, room: &Compute, sought: &Sought<'_>) -> Result<Placed> {
+    /// Room for the server on the best host that grants it, and what was done beside the claim there.
+    pub(crate) async fn find_room<F: Future>(
+        &self,
+        room: &Compute,
+        sought: &Sought<'_>,
+        beside: impl Fn(NodeId) -> F,
+    ) -> Result<Placed<F::Output>> {
         let began = Instant::now();
         let mut full: Vec<(String, Reason)> = Vec::new();
         for look in 0..LOOKS {
@@ -98,10 +103,11 @@ impl Hosts {
                     &server.project_id,
                     &server.user_id,
                 );
-                match claim.await? {
+                let (done, claimed) = join(beside(candidate.node.clone()), claim).await;
+                match claimed? {
                     Claim::Held => {
                         self.taken(choice.seen_at, &candidate.provider, &sought.needs);
-                        return Ok(Placed::On(candidate.clone()));
+                        return Ok(Placed::On(candidate.clone(), done));
                     }
                     // Another server took the room since it was looked at.
                     Claim::Full(classes) => {
@@ -162,7 +168,7 @@ impl Hosts {
         Choice { candidates, seen_at: seen.at, _place: place }
     }
 
-    fn nowhere(&self, room: &Compute, sought: &Sought, full: Vec<(String, Reason)>) -> Placed {
+    fn nowhere<T>(&self, room: &Compute, sought: &Sought, full: Vec<(String, Reason)>) -> Placed<T> {
         let seen = self.seen();
         let hosts = seen.as_ref().map_or(&[][..], |seen| &seen.hosts);
         if hosts.iter().any(|host| !host.facts.up && !room.is_away(&host.facts, room.patience.returning_node)) {

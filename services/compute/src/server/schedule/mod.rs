@@ -35,9 +35,9 @@ pub(crate) struct Sought<'a> {
 }
 
 /// How a search for room ended.
-pub(crate) enum Placed {
-    /// There, where the room is held now.
-    On(Candidate),
+pub(crate) enum Placed<T = ()> {
+    /// There, where the room is held now, with what was done there beside.
+    On(Candidate, T),
     /// Nowhere now, but a host that may come back any moment was not asked, or others were faster wherever there was room.
     NotYet,
     Nowhere(Refused),
