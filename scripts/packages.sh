@@ -5,6 +5,7 @@
 # starts its own; and what the operator already runs is left as it is.
 
 PACKAGES_BUILD="gcc libc6-dev binutils ca-certificates"
+# qemu-storage-daemon comes with qemu-system-common (Debian 12) or qemu-utils (later), which are here in any case.
 PACKAGES_CLOUD="openvswitch-switch ovn-central ovn-host qemu-system-x86 qemu-utils iproute2 ethtool nftables openssh-client"
 PACKAGES_GUEST="binutils cpio e2fsprogs fdisk kmod mount xz-utils zstd"
 PACKAGES_TEST="curl postgresql postgresql-client tcpdump arping iputils-ping python3-venv systemd"

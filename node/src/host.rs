@@ -33,6 +33,7 @@ const FEATURES: &[Feature] = &[
     Feature::Rebuild,
     Feature::Fence,
     Feature::Volumes,
+    Feature::CopyVolume,
 ];
 
 pub(crate) struct Host {

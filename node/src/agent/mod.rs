@@ -112,8 +112,8 @@ async fn open(config: NodeConfig, state: StateDir) -> Result<(Arc<Agent>, Identi
     let tls = identity.storage_files();
     let (address, first_uid) = (host.config().encap_ip, host.config().first_uid);
     let bridges = Bridges::new(state.bridges(), tls.clone(), first_uid);
-    let dir = state.volumes();
-    let ground = Ground::new(node.clone(), address, first_uid, tls, dir, images.clone(), board.clone());
+    let (dir, with) = (state.volumes(), (link.clone(), cage(host.config())));
+    let ground = Ground::new(node.clone(), (address, first_uid), tls, dir, images.clone(), board.clone(), with);
     // Before the machines, which open them.
     let volumes = Volumes::open(ground)?;
     let with = (volumes.clone(), bridges);

@@ -6,6 +6,7 @@
 
 mod client;
 mod credentials;
+mod file;
 mod lines;
 mod session;
 mod tls;
@@ -16,6 +17,7 @@ use crate::{Error, Result};
 
 pub use client::{Client, Sent, join};
 pub use credentials::Credentials;
+pub(crate) use file::of_file;
 pub use rustls::ClientConfig as Tls;
 pub use session::Session;
 #[cfg(test)]

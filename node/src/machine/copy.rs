@@ -11,14 +11,12 @@
 use std::{
     fmt,
     fs::{self, Permissions},
-    io,
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use bytes::Bytes;
 use contracts::node::{
     Failure, MachineDesired, MachineState, Role, RootDisk, SnapshotDesired, SnapshotObserved, SnapshotStep, Ticket,
 };
@@ -27,12 +25,9 @@ use disks::{
     cage::{Cage, Image},
     overlay,
 };
-use futures_util::stream;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
 use nix::sys::statvfs::statvfs;
 use qemu::Machine;
-use tokio::{fs::File, io::AsyncReadExt, sync::watch, task::JoinHandle};
+use tokio::{fs::File, sync::watch, task::JoinHandle};
 use types::{ImageId, ServerId};
 use work::{crash, durable};
 
@@ -41,13 +36,11 @@ use crate::{
     Error, Result,
     error::{Doing, blocking},
     ledger::Ledger,
-    link::Sent,
-    state_dir,
+    link, state_dir,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const PIECE: usize = 256 << 10;
 /// A guest that works is not starved by the copying of its disk. Bytes a second.
 const SPEED: u64 = 256 << 20;
 /// How often QEMU is asked how far it is.
@@ -323,7 +316,7 @@ impl Copier {
         tracing::info!(server = %self.server, purpose = %self.errand.purpose, "the copy of a disk is sent");
         crash::point("node.snapshot.sending");
         let client = self.shop.link.client()?;
-        client.put(&self.errand.ticket.path(), body(file), length).await?;
+        client.put(&self.errand.ticket.path(), link::of_file(file), length).await?;
         crash::point("node.snapshot.sent");
         Ok(())
     }
@@ -382,18 +375,4 @@ fn check_room(folder: &Path, size: u64) -> Result<()> {
     }
     let what = format!("a copy of a machine's disk may need {size} bytes there, and {free} are free");
     Err(Error::DiskFull { path: folder.to_owned(), what })
-}
-
-fn body(file: File) -> Sent {
-    StreamBody::new(stream::unfold(Some(file), next_piece)).boxed_unsync()
-}
-
-async fn next_piece(file: Option<File>) -> Option<(io::Result<Frame<Bytes>>, Option<File>)> {
-    let mut file = file?;
-    let mut piece = Vec::with_capacity(PIECE);
-    match (&mut file).take(PIECE as u64).read_to_end(&mut piece).await {
-        Ok(0) => None,
-        Ok(_) => Some((Ok(Frame::data(piece.into())), Some(file))),
-        Err(error) => Some((Err(error), None)),
-    }
 }

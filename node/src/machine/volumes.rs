@@ -23,11 +23,11 @@ use crate::{Error, Result};
 const FIRST_BOOT_INDEX: u32 = 10;
 
 impl Task {
-    /// Opens all volumes of a machine that is about to start. One of no start of which it is waits for the others.
+    /// Opens all volumes of a machine that is about to start.
     pub(super) async fn volumes(&mut self, desired: &MachineDesired) -> Result<Vec<Volume>> {
         let wanted: Vec<DiskDesired> = desired.disks().cloned().collect();
-        let unknown: Vec<VolumeId> = wanted.iter().map(|disk| disk.volume_id.clone()).collect();
-        self.note_volumes(unknown).await?;
+        let named: Vec<VolumeId> = wanted.iter().map(|disk| disk.volume_id.clone()).collect();
+        self.note_volumes(named).await?;
         let mut volumes = Vec::new();
         for disk in &wanted {
             volumes.push(self.open(disk).await?);
@@ -51,8 +51,7 @@ impl Task {
         let is_there = |volume: &VolumeId| name_of(volume).is_some_and(|name| has.contains(&name));
         let wanted: Vec<DiskDesired> = desired.disks().cloned().collect();
         for disk in &wanted {
-            let done =
-                if is_there(&disk.volume_id) { self.keep_up(disk).await } else { self.plug_in_volume(&machine, disk).await };
+            let done = if is_there(&disk.volume_id) { self.keep_up(disk) } else { self.plug_in_volume(&machine, disk).await };
             self.note_volume_trouble(&disk.volume_id, done)?;
         }
         let is_wanted = |volume: &VolumeId| wanted.iter().any(|disk| disk.volume_id == *volume);
@@ -89,7 +88,7 @@ impl Task {
 
     async fn open(&self, disk: &DiskDesired) -> Result<Volume> {
         let id = uuid_of(&disk.volume_id)?;
-        let user = RunAs { uid: self.recorded.uid, gid: self.recorded.uid };
+        let user = self.user();
         let source = match disk.way {
             Way::Here => self.shop.volumes.open_to(self.id, user, disk).await?,
             Way::Nbd { .. } => self.shop.bridges.ensure(disk, &self.ledger.bridges(), user).await?,
@@ -104,11 +103,15 @@ impl Task {
     }
 
     /// A bridge from before our start, or one that leads to where the volume was before, is looked after.
-    async fn keep_up(&self, disk: &DiskDesired) -> Result<()> {
+    fn keep_up(&self, disk: &DiskDesired) -> Result<()> {
         match disk.way {
             Way::Here => Ok(()),
-            Way::Nbd { .. } => self.open(disk).await.map(drop),
+            Way::Nbd { .. } => self.shop.bridges.keep_up(disk, &self.ledger.bridges(), self.user()),
         }
+    }
+
+    fn user(&self) -> RunAs {
+        RunAs { uid: self.recorded.uid, gid: self.recorded.uid }
     }
 
     async fn plug_in_volume(&mut self, machine: &Machine, disk: &DiskDesired) -> Result<()> {

@@ -75,6 +75,10 @@ impl Cloud {
             *ticket = self.fleet.ticket(node, &Stream::Image { sha512: sha512.clone() });
         }
         let id = volume.volume_id.clone();
+        if let Some(copy) = &mut volume.copy {
+            let stream = Stream::VolumeCopy { volume_id: id.clone(), image_id: copy.image_id.clone() };
+            copy.ticket = self.fleet.ticket(node, &stream);
+        }
         let mut wanted = self.rooms.volumes.wanted.lock().unwrap();
         let of_node = wanted.entry(node.clone()).or_default();
         of_node.retain(|known| known.volume_id != id);

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use contracts::node::{
     Device, DeviceId, DeviceState, DiskDesired, DoorState, MachineDesired, MachineObserved, MachineState, Origin, Power,
-    VolumeDesired, VolumeObserved, VolumeSnapshotState, VolumeState, Way,
+    SnapshotStep, VolumeDesired, VolumeObserved, VolumeSnapshotState, VolumeState, Way,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -295,4 +295,35 @@ async fn a_machine_boots_from_a_volume_of_another_host_and_goes_on_when_what_is_
     gone(&cloud, &one, &volume.volume_id).await;
     one.stop().await;
     two.stop().await;
+}
+
+#[tokio::test]
+async fn a_volume_becomes_an_image() {
+    let (cloud, node, id) = Cloud::with_a_node().await;
+    let volume = blank();
+    cloud.volume(&id, &volume).await;
+    io(&node, &volume.volume_id, &["write -P 1 0 2M"]);
+    let snapshot = SnapshotId::generate();
+    let frozen = with_snapshot(&volume, &snapshot);
+    cloud.volume(&id, &frozen).await;
+    io(&node, &volume.volume_id, &["write -P 2 1M 3M"]);
+    let image = types::ImageId::generate();
+    let copied = next(&frozen, |volume| volume.copy = Some(guest::copy_for(&image)));
+    cloud.want_volume(&id, &copied);
+    let is_sent = |found: &VolumeObserved| found.copy.as_ref().is_some_and(|copy| copy.step == SnapshotStep::Sent);
+    cloud.volume_when(&volume.volume_id, is_sent).await;
+    let data = cloud.rooms.snapshots.lock().unwrap().remove(&image).unwrap();
+    let path = cloud.dir.path().join("copy");
+    fs::write(&path, data).unwrap();
+    let orders = ["read -P 1 0 1M", "read -P 2 1M 3M", "read -P 0 4M 4M"];
+    let orders = orders.iter().flat_map(|order| ["-c", *order]);
+    let read = Command::new("qemu-io").args(["-r", "-f", "qcow2"]).args(orders).arg(&path).output().unwrap();
+    assert!(read.status.success() && !String::from_utf8_lossy(&read.stdout).contains("failed"), "{read:?}");
+    let named = Command::new("qemu-img").args(["info", "-f", "qcow2"]).arg(&path).output().unwrap();
+    assert!(!String::from_utf8_lossy(&named.stdout).contains("backing"), "it rests on nothing: {named:?}");
+
+    let done = next(&copied, |volume| volume.copy = None);
+    assert_eq!(cloud.volume(&id, &done).await.copy, None);
+    assert!(!folder(&node, &volume.volume_id).join("copy").exists());
+    node.stop().await;
 }

@@ -22,7 +22,7 @@ use contracts::node::{DiskDesired, Way};
 use qemu::{
     RunAs, RunDir,
     block::{Remote, Source},
-    storage::{Daemon, DaemonSpec, Entrance, Export, TlsFiles},
+    storage::{Daemon, DaemonSpec, Entrance, Export, TlsFiles, shows},
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use types::VolumeId;
@@ -38,6 +38,8 @@ use crate::{
 
 /// For the first time; later its machine's requests wait, or the machine does.
 const COMES_WITHIN: Duration = Duration::from_secs(15);
+/// How often it is looked whether this host's certificate is another by now.
+const CERTIFICATE_CLOCK: Duration = Duration::from_secs(12 * 3600);
 const AGAIN: Duration = Duration::from_millis(500);
 
 pub(crate) struct Bridges {
@@ -47,10 +49,13 @@ pub(crate) struct Bridges {
     built: Mutex<HashMap<Uuid, Bridge>>,
 }
 
+/// Whether it leads there, or why not; none until that was tried.
+type IsUp = Option<std::result::Result<(), Arc<Error>>>;
+
 /// One that is kept up until this is dropped.
 struct Bridge {
     plan: Plan,
-    is_up: watch::Receiver<Option<std::result::Result<(), Arc<Error>>>>,
+    is_up: watch::Receiver<IsUp>,
     keeper: JoinHandle<()>,
 }
 
@@ -77,6 +82,22 @@ impl Bridges {
 
     /// The socket by which the machine's user reaches the volume, once it leads there. `folder` is where it shall be.
     pub async fn ensure(&self, disk: &DiskDesired, folder: &Path, user: RunAs) -> Result<Source> {
+        let (socket, mut is_up) = self.plan(disk, folder, user)?;
+        let outcome = timeout(COMES_WITHIN, is_up.wait_for(|up| matches!(up, Some(Ok(()))))).await.map(drop);
+        if outcome.is_ok() {
+            return Ok(Source::Socket(socket));
+        }
+        let why = is_up.borrow().clone();
+        let why = why.and_then(std::result::Result::err).map_or_else(|| "it does not answer".to_owned(), |error| error.chain());
+        Err(io::Error::other(why)).doing(|| format!("reach the volume {}", disk.volume_id))
+    }
+
+    /// The same for a machine that has it: nobody waits, for its requests do.
+    pub fn keep_up(&self, disk: &DiskDesired, folder: &Path, user: RunAs) -> Result<()> {
+        self.plan(disk, folder, user).map(drop)
+    }
+
+    fn plan(&self, disk: &DiskDesired, folder: &Path, user: RunAs) -> Result<(PathBuf, watch::Receiver<IsUp>)> {
         let Way::Nbd { address, peer, .. } = &disk.way else {
             return Err(Error::Unfit("a volume of this host needs no bridge".into()));
         };
@@ -84,17 +105,10 @@ impl Bridges {
         let socket = folder.join(&volume.simple().to_string()[..12]);
         let to = Remote { host: address.ip().to_string(), port: address.port(), peer: peer.to_string() };
         let plan = Plan { volume, to, read_only: disk.read_only, size: disk.size, user, socket: socket.clone() };
-        let mut is_up = self.build(plan);
-        let outcome = timeout(COMES_WITHIN, is_up.wait_for(|up| matches!(up, Some(Ok(()))))).await.map(drop);
-        if outcome.is_ok() {
-            return Ok(Source::Socket(socket));
-        }
-        let why = is_up.borrow().clone();
-        let why = why.and_then(std::result::Result::err).map_or_else(|| "it does not answer".to_owned(), |error| error.chain());
-        Err(io::Error::other(why)).doing(|| format!("reach the volume {volume} at {address}"))
+        Ok((socket, self.build(plan)))
     }
 
-    fn build(&self, plan: Plan) -> watch::Receiver<Option<std::result::Result<(), Arc<Error>>>> {
+    fn build(&self, plan: Plan) -> watch::Receiver<IsUp> {
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = built.get(&plan.volume).filter(|there| there.plan == plan) {
             return there.is_up.clone();
@@ -135,15 +149,15 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn keep(&self, is_another: bool, told: &watch::Sender<Option<std::result::Result<(), Arc<Error>>>>) {
+    async fn keep(&self, is_another: bool, told: &watch::Sender<IsUp>) {
         let user = self.users.of(&self.run_dir);
         let mut may_adopt = !is_another;
         loop {
             match self.bridge(user.run_as(), may_adopt).await {
                 Ok(daemon) => {
                     told.send_replace(Some(Ok(())));
-                    daemon.ended().await;
-                    tracing::error!(volume = %self.plan.volume, "a bridge to another host's volume was lost: another one takes its place");
+                    while timeout(CERTIFICATE_CLOCK, daemon.ended()).await.is_err() && shows(&self.run_dir, &self.tls) {}
+                    tracing::warn!(volume = %self.plan.volume, "a bridge to another host's volume has gone or shows an old certificate: another one takes its place");
                 }
                 Err(error) => {
                     tracing::warn!(volume = %self.plan.volume, error = error.chain(), "another host's volume is not reached");

@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpListener};
 use contracts::node::{Door, DoorObserved, DoorState, VolumeDesired, Way};
 use qemu::{
     block,
-    storage::{Daemon, DaemonSpec, Entrance, Export},
+    storage::{Daemon, DaemonSpec, Entrance, Export, shows},
 };
 use work::crash;
 
@@ -78,7 +78,12 @@ impl Task {
     async fn ensure_export(&self, keep: &mut Keep, door: &Door) -> Result<()> {
         if let Holder::Daemon(daemon, _) = &keep.holder {
             let daemon = daemon.clone();
-            return self.let_in(keep, &daemon, door).await;
+            if shows(&keep.folder.run_dir(), &self.ground.tls) {
+                return self.let_in(keep, &daemon, door).await;
+            }
+            // Its certificate ends sooner than ours. Whoever is in comes in again.
+            daemon.stop().await?;
+            keep.holder = Holder::Nobody;
         }
         let run_dir = keep.folder.run_dir();
         let user = self.ground.users.of(&run_dir);

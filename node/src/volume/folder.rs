@@ -170,6 +170,11 @@ impl Folder {
         RunDir::new(self.dir.join("run"))
     }
 
+    /// What becomes of a copy, until it is sent.
+    pub fn copy(&self) -> PathBuf {
+        self.dir.join("copy")
+    }
+
     pub fn path(&self, layer: &Layer) -> PathBuf {
         self.dir.join(layer.file())
     }

@@ -11,6 +11,7 @@
 //! ([`keep`]). A volume that lies on another host comes to a machine of this one over a [`bridge`].
 
 mod bridge;
+mod copy;
 mod door;
 mod folder;
 mod keep;
@@ -27,6 +28,7 @@ use std::{
 };
 
 use contracts::node::{Held, Spec, Thing, ThingId, VolumeDesired, VolumeObserved, VolumeState, Want};
+use disks::cage::Cage;
 use qemu::storage::TlsFiles;
 use tokio::{
     sync::{Notify, watch},
@@ -35,7 +37,7 @@ use tokio::{
 use types::{Generation, NodeId, VolumeId};
 use uuid::Uuid;
 
-use crate::{Error, Result, board::Board, image::ImageCache};
+use crate::{Error, Result, board::Board, image::ImageCache, link::Link};
 
 pub(crate) use bridge::Bridges;
 pub(crate) use door::FIRST_PORT;
@@ -53,6 +55,9 @@ pub(crate) struct Ground {
     pub dir: PathBuf,
     pub images: ImageCache,
     pub board: Arc<Board>,
+    pub link: Link,
+    /// Who copies, in the cage.
+    pub cage: Cage,
     users: Users,
 }
 
@@ -79,14 +84,14 @@ struct Volume {
 impl Ground {
     pub fn new(
         node: NodeId,
-        address: IpAddr,
-        first_uid: u32,
+        (address, first_uid): (IpAddr, u32),
         tls: TlsFiles,
         dir: PathBuf,
         images: ImageCache,
         board: Arc<Board>,
+        (link, cage): (Link, Cage),
     ) -> Self {
-        Self { node, address, tls, dir, images, board, users: Users::new(first_uid) }
+        Self { node, address, tls, dir, images, board, link, cage, users: Users::new(first_uid) }
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::node::{VolumeDesired, VolumeObserved, VolumeSnapshotObserved, VolumeSnapshotState as SnapshotState, VolumeState};
+use contracts::node::{
+    SnapshotDesired, VolumeDesired, VolumeObserved, VolumeSnapshotObserved, VolumeSnapshotState as SnapshotState, VolumeState,
+};
 use qemu::storage::Daemon;
 use tokio::{sync::watch, time::timeout};
 use types::{Generation, SnapshotId, VolumeId};
@@ -12,12 +14,15 @@ use work::crash;
 
 use super::{
     Ground, Volume, Volumes,
+    copy::{Copying, tidy},
     folder::Wanted,
     keep::{Holder, Keep},
 };
 use crate::{Error, Result, error::blocking};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// A certificate may have been renewed.
+const LOOK_AGAIN: Duration = Duration::from_secs(12 * 3600);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 pub(super) struct Task {
@@ -30,6 +35,7 @@ pub(super) struct Task {
     kept: Option<Wanted>,
     /// Snapshots that cannot be had, and why.
     failed: Vec<(SnapshotId, String)>,
+    copying: Option<Copying>,
 }
 
 enum Step {
@@ -40,7 +46,7 @@ enum Step {
 impl Task {
     pub fn new(id: Uuid, ground: Arc<Ground>, volumes: Volumes, volume: Arc<Volume>) -> Self {
         let wanted = volume.wanted.subscribe();
-        Self { id, ground, volumes, volume, wanted, kept: None, failed: Vec::new() }
+        Self { id, ground, volumes, volume, wanted, kept: None, failed: Vec::new(), copying: None }
     }
 
     pub async fn run(mut self, retire: impl Fn() -> bool) {
@@ -94,6 +100,7 @@ impl Task {
         self.tend_snapshots(&mut keep, &desired).await?;
         keep.grow(desired.size).await?;
         self.tend_door(&mut keep, &desired).await?;
+        self.tend_copy(&mut keep, desired.copy.as_ref()).await?;
         let size = keep.size()?;
         self.report(&keep, VolumeState::Ready { size });
         Ok(Step::Rest)
@@ -111,7 +118,15 @@ impl Task {
                 None => std::future::pending().await,
             }
         };
+        let advanced = async {
+            match &mut self.copying {
+                Some(copying) => copying.advanced().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = advanced => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = lost => {
                 let mut keep = self.volume.keep.lock().await;
                 // It may have been ended by ourselves meanwhile.
@@ -185,6 +200,21 @@ impl Task {
         Ok(())
     }
 
+    /// Begins the copy that is asked for, and ends any other.
+    async fn tend_copy(&mut self, keep: &mut Keep, wanted: Option<&SnapshotDesired>) -> Result<()> {
+        if self.copying.as_ref().is_some_and(|copying| copying.is_of(wanted)) {
+            return Ok(());
+        }
+        if let Some(copying) = self.copying.take() {
+            copying.end().await;
+        }
+        tidy(keep).await?;
+        if let Some(wanted) = wanted {
+            self.copying = Some(Copying::begin(keep, wanted.clone(), self.ground.clone()).await?);
+        }
+        Ok(())
+    }
+
     /// Everything of it, as soon as nobody has it open.
     ///
     /// Invariant: a volume that a machine has open is not removed (test: `a_volume_goes_when_its_machine_has_let_it_go`).
@@ -194,6 +224,7 @@ impl Task {
             self.report(keep, VolumeState::Ready { size });
             return Ok(Step::Rest);
         }
+        self.tend_copy(keep, None).await?;
         self.end_export(keep).await?;
         Daemon::ensure_gone(&keep.folder.run_dir()).await?;
         let folder = keep.folder.clone();
@@ -215,7 +246,7 @@ impl Task {
             generation: desired.map_or_else(Generation::default, |desired| desired.generation),
             snapshots: desired.filter(|_| !is_gone).map_or_else(Vec::new, |desired| self.snapshots(keep, desired)),
             door: if is_gone { None } else { self.door(keep, desired) },
-            copy: None,
+            copy: self.copying.as_ref().map(Copying::observed),
             state,
         });
     }

@@ -86,6 +86,35 @@ impl Cage {
         tokio::task::spawn_blocking(publish).await.map_err(|error| Error::Unusable(error.to_string()))?
     }
 
+    /// Copies what a chain of layers reads as, the lowest of which comes first, into one file that rests on nothing, durably. The
+    /// layers must be frozen, and readable by everybody who gets them.
+    pub async fn flatten(&self, layers: &[Image<'_>], to: &Path, progress: impl FnMut(f32)) -> Result<()> {
+        let partial = Partial(durable::partial_name(to)?);
+        let mut files = Vec::new();
+        let mut source = String::from("null");
+        for layer in layers {
+            let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(layer.path);
+            let file = file.doing(|| format!("open {}", layer.path.display()))?;
+            source = node_of(&file, layer.format, &source)?;
+            files.push(file);
+        }
+        let target = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&partial.0);
+        let target = target.doing(|| format!("make {}", partial.0.display()))?;
+        self.give(&target).doing(|| format!("give {} to the cage", partial.0.display()))?;
+        let arguments = ["convert", "-p", "-O", "qcow2"];
+        let into = format!("/proc/self/fd/{}", target.as_raw_fd());
+        let inherited: Vec<&File> = files.iter().chain([&target]).collect();
+        let last = [format!("json:{source}"), into];
+        self.run_on(&arguments, &inherited, &[&last[0], &last[1]], progress).await.map_err(|error| error.of_disk(to))?;
+        fchown(&target, Some(0), Some(0)).doing(|| format!("take {} back", partial.0.display()))?;
+        let path = to.to_owned();
+        let publish = move || {
+            target.sync_all().doing(|| format!("sync {}", partial.0.display()))?;
+            durable::publish(&partial.0, &path)
+        };
+        tokio::task::spawn_blocking(publish).await.map_err(|error| Error::Unusable(error.to_string()))?
+    }
+
     /// Makes a disk larger, durably. What is as large already stays as it is: what lies behind a shorter end would be lost.
     pub async fn grow(&self, disk: Image<'_>, size: u64) -> Result<()> {
         let growing = || format!("make {} larger", disk.path.display());
@@ -116,9 +145,16 @@ impl Cage {
 
     /// With what comes after the files.
     async fn run_with(&self, arguments: &[&str], files: &[&File], last: &[&str], progress: impl FnMut(f32)) -> Result<()> {
+        let names: Vec<String> = files.iter().map(|file| format!("/proc/self/fd/{}", file.as_raw_fd())).collect();
+        let last: Vec<&str> = names.iter().map(String::as_str).chain(last.iter().copied()).collect();
+        self.run_on(arguments, files, &last, progress).await
+    }
+
+    /// With files that `last` names.
+    async fn run_on(&self, arguments: &[&str], files: &[&File], last: &[&str], progress: impl FnMut(f32)) -> Result<()> {
         let inherited: Vec<RawFd> = files.iter().map(|file| file.as_raw_fd()).collect();
         let mut command = Command::new(QEMU_IMG);
-        command.args(arguments).args(inherited.iter().map(|fd| format!("/proc/self/fd/{fd}"))).args(last);
+        command.args(arguments).args(last);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.current_dir("/").kill_on_drop(true);
         let cage = self.clone();
@@ -179,6 +215,13 @@ fn driver(format: Format) -> Result<&'static str> {
         Format::Vdi => Ok("vdi"),
         other => Err(Error::Unusable(format!("{other} images are not converted"))),
     }
+}
+
+/// A layer as QEMU is told of it: nothing in it is a tenant's, so it needs no escape.
+fn node_of(file: &File, format: Format, below: &str) -> Result<String> {
+    let (fd, driver) = (file.as_raw_fd(), driver(format)?);
+    let backing = if format == Format::Qcow2 { format!(r#","backing":{below}"#) } else { String::new() };
+    Ok(format!(r#"{{"driver":"{driver}","file":{{"driver":"file","filename":"/proc/self/fd/{fd}"}}{backing}}}"#))
 }
 
 /// Hears `    (12.34/100%)\r` again and again.

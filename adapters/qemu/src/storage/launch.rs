@@ -125,6 +125,16 @@ fn command_line(spec: &DaemonSpec, qmp: RawFd, listener: Option<RawFd>) -> Resul
     Ok(line)
 }
 
+/// Whether the daemon that runs there shows this certificate.
+pub fn shows(run_dir: &RunDir, files: &TlsFiles) -> bool {
+    let shown = fs::read(shown(run_dir)).ok();
+    shown.is_some() && shown == fs::read(&files.certificate).ok()
+}
+
+fn shown(run_dir: &RunDir) -> PathBuf {
+    run_dir.path().join("certificate.pem")
+}
+
 fn tls_dir(run_dir: &RunDir) -> PathBuf {
     run_dir.path().join("tls")
 }
@@ -137,6 +147,7 @@ fn show(files: &TlsFiles, run_dir: &RunDir, run_as: RunAs, is_server: bool) -> R
     let doing = || format!("show the certificate to the storage daemon in {}", dir.display());
     let show = || -> io::Result<()> {
         DirBuilder::new().mode(0o700).create(&dir)?;
+        fs::copy(&files.certificate, shown(run_dir))?;
         let names = ["ca-cert.pem".into(), format!("{role}-cert.pem"), format!("{role}-key.pem")];
         for (name, file) in names.iter().zip([&files.authority, &files.certificate, &files.key]) {
             let path = dir.join(name);

@@ -26,6 +26,7 @@ use crate::qmp::{Qmp, within};
 use crate::{Result, RunAs, RunDir};
 
 pub use export::Export;
+pub use launch::shows;
 
 /// The credentials, as the daemon calls them.
 pub(crate) const TLS: &str = "tls";

@@ -4,6 +4,7 @@
 
 mod changes;
 mod moves;
+mod volumes;
 
 use std::{net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
