@@ -47,8 +47,14 @@ mod tests {
     async fn what_is_over_at_once_is_not_told_and_what_lasts_is() {
         let board = Arc::new(Board::new());
         let state = MachineState::Preparing { step: "image".into() };
-        let found =
-            MachineObserved { server_id: "a".into(), generation: Generation(1), reboots: 0, state, snapshot: None, devices: vec![] };
+        let found = MachineObserved {
+            server_id: "a".into(),
+            generation: Generation(1),
+            reboots: 0,
+            state,
+            snapshot: None,
+            devices: vec![],
+        };
         let passing = || Passing { board: board.clone(), found: found.clone() };
         assert_eq!(passing().during(std::future::ready(1)).await, 1);
         assert_eq!(board.mark(), 0);

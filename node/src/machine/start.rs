@@ -42,7 +42,8 @@ impl Task {
         let spec = self.spec(desired, volumes)?;
         let (drive, taps) = (self.config_drive(desired), ensure_taps(&spec));
         let (made, drive, taps) = self.passing("disk").during(join3(self.ensure_disks(desired, images), drive, taps)).await;
-        (drive?, taps?);
+        drive?;
+        taps?;
         crash::point("node.disk.ready");
 
         let (under_kvm, devices) = (spec.accelerator == Accelerator::Kvm, Devices::of(&spec));

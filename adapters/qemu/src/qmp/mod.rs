@@ -157,9 +157,11 @@ impl Answer {
     pub(crate) async fn get(mut self) -> Result<Value> {
         match (&mut self.answered).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => {
-                Err(Error::Refused { command: std::mem::take(&mut self.command), class: failure.class, description: failure.desc })
-            }
+            Ok(Err(failure)) => Err(Error::Refused {
+                command: std::mem::take(&mut self.command),
+                class: failure.class,
+                description: failure.desc,
+            }),
             Err(_) => Err(Error::Closed),
         }
     }

@@ -91,7 +91,8 @@ async fn more_may_be_said_before_the_machine_is_ready() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let far_side = tokio::spawn(async move {
         let (read, mut write) = theirs.into_split();
-        let greeting = json!({"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}});
+        let greeting =
+            json!({"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}});
         write.write_all(format!("{greeting}\r\n").as_bytes()).await.unwrap();
         let mut read = BufReader::new(read);
         let mut heard = Vec::new();

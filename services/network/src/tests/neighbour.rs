@@ -97,7 +97,7 @@ async fn a_server_waits_for_one_commit_of_its_port_and_the_rest_is_done_after() 
     until("it is noted that OVN has it", async || {
         let key = format!("port/{}", ask.port_id);
         let sql = "SELECT count(*) FROM north_keys WHERE id = $1 AND synced_generation = generation";
-        store.read(move |tx| tx.query_one(sql, &store::params![key])?.get::<i64>(0)).await.unwrap() == 1
+        store.read(move |tx| tx.query_one(sql, &store::params![&key])?.get::<i64>(0)).await.unwrap() == 1
     })
     .await;
 }

@@ -83,7 +83,9 @@ fn place(path: &str) -> Option<(&str, Module)> {
 fn leave_tests_out(modules: &mut BTreeMap<Module, Reading>) {
     let for_tests: Vec<Module> = modules
         .iter()
-        .flat_map(|(module, reading)| reading.for_tests.iter().map(|name| [module.as_slice(), &[name.clone()]].concat()))
+        .flat_map(|(module, reading)| {
+            reading.for_tests.iter().map(|name| [module.as_slice(), std::slice::from_ref(name)].concat())
+        })
         .collect();
     modules.retain(|module, _| !for_tests.iter().any(|test| module.starts_with(test)));
 }
