@@ -20,7 +20,7 @@ use disks::{
 };
 use work::{crash, durable};
 
-use super::task::Task;
+use super::{next::is_of, task::Task};
 use crate::{
     Error, Result,
     error::{Doing, blocking},
@@ -213,12 +213,6 @@ pub(super) fn root_of(desired: &MachineDesired) -> Result<&RootDisk> {
 pub(super) fn image_of(root: &RootDisk) -> Result<Needed> {
     let format = root.format.parse().map_err(|_| Error::Unfit(format!("an image of format {} cannot boot", root.format)))?;
     Ok(Needed { sha512: root.sha512.clone(), size: root.image_size, format, disk: root.size, ticket: root.ticket.clone() })
-}
-
-/// A disk of a later edition than is wanted is kept: who wants it knows less than this node.
-pub(super) fn is_of(made: &RootDisk, wanted: &RootDisk) -> bool {
-    let is_later = made.edition > wanted.edition;
-    is_later || (made.edition, &made.sha512, &made.format) == (wanted.edition, &wanted.sha512, &wanted.format)
 }
 
 /// What stood there before is replaced.

@@ -117,10 +117,6 @@ fn read_image(ask: &mut Object) -> Read<Option<ImageId>> {
     Ok((!id.is_empty()).then(|| ImageId::new(id)))
 }
 
-pub(super) fn read_tag(device: &mut Object) -> Read<Option<String>> {
-    device.take("tag").map(|tag| tags::check(text("tag", tag, 1..=60)?)).transpose()
-}
-
 pub(super) fn refuse_certificates(ask: &mut Object, version: Microversion) -> Read<()> {
     if at_least(version, 63) && ask.take_some("trusted_image_certificates").is_some() {
         return Err(Fault::bad_request(
@@ -202,7 +198,7 @@ fn read_network(item: Value, may_have_tag: bool) -> Read<(NicWish, Option<String
     let port = item.text_or_null("port", 1..=255)?.flatten();
     let network = item.text("uuid", 1..=255)?;
     let fixed_ip: Option<IpAddr> = item.ip("fixed_ip")?;
-    let tag = if may_have_tag { read_tag(&mut item)? } else { None };
+    let tag = if may_have_tag { tags::of_device(&mut item)? } else { None };
     item.finish()?;
     let uuid = |key: &str, id: String| {
         uuid::Uuid::try_parse(&id)

@@ -15,12 +15,13 @@ use serde_json::json;
 use types::{NetworkId, PortId};
 
 use super::{
-    Server, action, ask,
+    Server, action,
     claim::{self, Claim},
     guard::Guard,
     interfaces,
     operation::{Ask, InterfaceAsk, Stage, Taken, admission::Act},
     state::Power,
+    tags,
 };
 use crate::{
     Compute,
@@ -83,7 +84,7 @@ async fn read(cx: &mut Cx) -> Read<(NicWish, Option<String>)> {
             Some(address)
         }
     };
-    let tag = if may_have_tag { ask::read_tag(&mut asked)? } else { None };
+    let tag = if may_have_tag { tags::of_device(&mut asked)? } else { None };
     asked.finish()?;
     let wish = match (network, port) {
         (Some(_), Some(_)) => return Err(Fault::bad_request("Must not input both network_id and port_id")),

@@ -11,7 +11,7 @@ use super::{action, guard::Guard, operation::admission::Act};
 use crate::{
     Compute,
     error::{Error, Result},
-    input::{Read, body, text, wrong},
+    input::{Object, Read, body, text, wrong},
 };
 
 const MOST: usize = 50;
@@ -29,6 +29,11 @@ pub(super) fn read_list(list: Option<Vec<Value>>) -> Read<Vec<String>> {
         return Err(wrong("tags", &json!(tags.len()), &format!("There are too many items: {MOST} may be.")));
     }
     Ok(tags)
+}
+
+/// The tag of a device, if it has one.
+pub(super) fn of_device(device: &mut Object) -> Read<Option<String>> {
+    device.take("tag").map(|tag| check(text("tag", tag, 1..=60)?)).transpose()
 }
 
 pub(super) async fn list(room: Arc<Compute>, cx: Cx) -> Reply {

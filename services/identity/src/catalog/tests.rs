@@ -117,7 +117,7 @@ async fn bootstrapping_again_changes_nothing_and_a_moved_cloud_is_told() {
     let moved = crate::Bootstrap { base_url: "https://elsewhere:8443/".to_owned(), ..bootstrap() };
     world.room.bootstrap(&moved).await.unwrap();
     let catalog = world.get("/v3/auth/catalog", &world.demo().await).await;
-    assert_eq!(catalog.body["catalog"][0]["endpoints"][0]["url"], "https://elsewhere:8443/compute/v2.1");
+    assert_eq!(catalog.body["catalog"][1]["endpoints"][0]["url"], "https://elsewhere:8443/compute/v2.1");
     assert_eq!(catalog.body["catalog"][0]["endpoints"].as_array().unwrap().len(), 3);
 }
 

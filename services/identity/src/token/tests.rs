@@ -30,8 +30,9 @@ async fn a_project_token_has_keystones_shape() {
     assert!(token["issued_at"].as_str().unwrap().ends_with(".000000Z"));
     assert_eq!(token["audit_ids"][0].as_str().unwrap().len(), 22);
     let types: Vec<&str> = token["catalog"].as_array().unwrap().iter().map(|s| s["type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["compute", "identity", "image", "network", "placement"]);
-    let compute = &token["catalog"][0];
+    let known = ["block-storage", "compute", "identity", "image", "network", "object-store", "placement", "volumev3"];
+    assert_eq!(types, known);
+    let compute = &token["catalog"][1];
     assert_eq!(compute["name"], "nova");
     let endpoints = compute["endpoints"].as_array().unwrap();
     assert_eq!(endpoints.len(), 3);
@@ -353,7 +354,8 @@ async fn one_can_see_where_to_log_in() {
     assert_eq!(world.get("/v3/auth/system", &world.admin).await.body["system"], json!([{"all": true}]));
     assert_eq!(world.get("/v3/auth/catalog", &unscoped).await.status, 403);
     let catalog = world.get("/v3/auth/catalog", &world.demo().await).await;
-    assert_eq!(catalog.all("catalog", "name"), ["glance", "keystone", "neutron", "nova", "placement"]);
+    let names = ["cinder", "cinderv3", "glance", "keystone", "neutron", "nova", "placement", "swift"];
+    assert_eq!(catalog.all("catalog", "name"), names);
 }
 
 #[tokio::test]

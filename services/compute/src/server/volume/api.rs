@@ -22,11 +22,12 @@ use crate::{
     input::{Object, Read, body, text, wrong},
     instance_action::Action,
     server::{
-        Server, action, ask,
+        Server, action,
         claim::{self, Claim},
         guard::Guard,
         operation::{Ask, Stage, VolumeAsk, admission::Act},
         state::Power,
+        tags,
     },
     versions::{at_least, v},
 };
@@ -223,7 +224,7 @@ async fn read(cx: &mut Cx) -> Read<Wish> {
             return Err(wrong("device", &json!(name), "It is not the name of a device."));
         }
     }
-    let tag = if at_least(version, 49) { ask::read_tag(&mut ask)? } else { None };
+    let tag = if at_least(version, 49) { tags::of_device(&mut ask)? } else { None };
     let delete_on_termination = if at_least(version, 79) { ask.flag("delete_on_termination")?.unwrap_or(false) } else { false };
     ask.finish()?;
     Ok(Wish { volume, tag, delete_on_termination })

@@ -6,7 +6,7 @@ use contracts::volumes::{VolumeSource, VolumeWish};
 use serde_json::{Value, json};
 use types::{ImageId, Microversion, SnapshotId, VolumeId};
 
-use super::{super::ask::read_tag, MOST};
+use super::{super::tags, MOST};
 use crate::{
     input::{Object, Read, text, wrong},
     versions::{at_least, v},
@@ -158,7 +158,7 @@ fn read_device(item: Value, version: Microversion) -> Read<Option<Device>> {
         size: read_size(&mut item)?,
         volume_type: if at_least(version, 67) { item.text_or_null("volume_type", 0..=255)?.flatten() } else { None },
         // Came with 2.32, was lost by mistake with the next version, and came back.
-        tag: if at_least(version, 42) || version == v(32) { read_tag(&mut item)? } else { None },
+        tag: if at_least(version, 42) || version == v(32) { tags::of_device(&mut item)? } else { None },
         delete_on_termination: item.flag("delete_on_termination")?.unwrap_or(false),
     };
     item.finish()?;
