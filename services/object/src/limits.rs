@@ -15,6 +15,8 @@ pub const OBJECT_SIZE: u64 = 5_368_709_122;
 /// Bytes of who may read or write a container.
 pub const ACL: usize = 8192;
 pub const SEGMENTS: usize = 1000;
+/// Bytes of one that is: manifests that name manifests multiply, and a list of so many as a page has is still a number.
+pub const LARGE: u64 = 1 << 50;
 pub const MANIFEST: usize = 8 << 20;
 pub const DELETES: usize = 10_000;
 pub const RANGES: usize = 50;

@@ -11,6 +11,7 @@ use crate::{
     Error, Objects, bulk,
     data::{self, Data},
     grant::{Granted, Who, Writing},
+    limits,
     object::{self, Content, Kind, Put, Wanted},
     place::Place,
 };
@@ -44,7 +45,11 @@ pub async fn put(
         return Err(Error::Invalid(format!("Errors:\n{}", wrong.join("\n"))));
     }
     let parts = segments.iter().map(|segment| segment.part(place)).collect::<Result<Vec<_>, _>>()?;
-    let shown_size = parts.iter().map(|part| part.range.end - part.range.start).sum();
+    let lengths = parts.iter().map(|part| part.range.end - part.range.start);
+    let shown_size = lengths.fold(0u64, u64::saturating_add);
+    if shown_size > limits::LARGE {
+        return Err(Error::TooLarge(format!("The segments come to more than {} bytes, which is the most here.", limits::LARGE)));
+    }
     let etag = etag(&segments);
     if expected.is_some_and(|expected| expected != etag) {
         return Err(Error::Unprocessable(format!("The segments come to the ETag {etag}, which is not the one that was sent.")));

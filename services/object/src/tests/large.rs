@@ -49,6 +49,33 @@ async fn a_manifest_is_read_as_one_object_in_whole_and_in_part() {
 }
 
 #[tokio::test]
+async fn manifests_of_manifests_do_not_grow_beyond_all_numbers() {
+    let it = start().await;
+    let talk = it.member();
+    container(&talk, "c").await;
+    put(&talk, "c/0", large(1)).await.expect(201);
+    let of = |name: u8| json!(vec![json!({"path": format!("/c/{name}")}); 1000]);
+    for level in 0..3 {
+        manifest(&talk, &format!("c/{}", level + 1), of(level)).await.expect(201);
+    }
+    let said = manifest(&talk, "c/4", of(3)).await.expect(413);
+    assert!(said.as_str().unwrap().contains("which is the most here"), "{said}");
+    it.is_sound().await;
+}
+
+#[tokio::test]
+async fn one_request_names_so_many_and_no_more() {
+    let it = start().await;
+    let talk = it.member();
+    container(&talk, "c").await;
+    put(&talk, "c/0", large(1)).await.expect(201);
+    manifest(&talk, "c/many", json!(vec![json!({"path": "/c/0"}); 1001])).await.expect(413);
+    let names = "c/none\n".repeat(10_001).into_bytes();
+    talk.send("POST", &format!("{ACCOUNT}?bulk-delete"), names).await.expect(413);
+    get(&talk, "c/0").await.expect(200);
+}
+
+#[tokio::test]
 async fn all_that_begins_so_is_read_as_one() {
     let it = start().await;
     let talk = it.member();
