@@ -122,9 +122,10 @@ impl Ledger {
         self.dir.join("snapshot")
     }
 
-    /// The sockets by which volumes of other hosts are reached.
+    /// The sockets by which volumes of other hosts are reached. A socket's path has an end that no other path has, so the
+    /// folder's name is short.
     pub fn bridges(&self) -> PathBuf {
-        self.dir.join("bridges")
+        self.dir.join("b")
     }
 
     pub fn dir(&self) -> &Path {

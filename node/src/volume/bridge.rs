@@ -102,7 +102,7 @@ impl Bridges {
             return Err(Error::Unfit("a volume of this host needs no bridge".into()));
         };
         let volume = uuid_of(&disk.volume_id)?;
-        let socket = folder.join(&volume.simple().to_string()[..12]);
+        let socket = socket_of(folder, volume);
         let to = Remote { host: address.ip().to_string(), port: address.port(), peer: peer.to_string() };
         let plan = Plan { volume, to, read_only: disk.read_only, size: disk.size, user, socket: socket.clone() };
         Ok((socket, self.build(plan)))
@@ -230,6 +230,11 @@ fn leads_to(file: &str, at: &str, host: &str, port: u16) -> bool {
     }
 }
 
+/// As long as the longest socket of a machine's own, and no longer: where a machine starts, its volumes can be reached.
+fn socket_of(folder: &Path, volume: Uuid) -> PathBuf {
+    folder.join(&volume.simple().to_string()[..9])
+}
+
 /// A socket that this user, and nobody else, may use.
 fn listen(socket: &Path, user: RunAs) -> Result<UnixListener> {
     let listening = || format!("listen on {}", socket.display());
@@ -245,4 +250,16 @@ fn listen(socket: &Path, user: RunAs) -> Result<UnixListener> {
         Ok(listener)
     };
     listen().doing(listening)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_machine_starts_its_volumes_can_be_reached() {
+        let ledger = crate::ledger::Ledger::new(PathBuf::from("/state/machines/0a9ee4b2-6c1e-4b0f-9f3a-7f6f3d1d6d0b"));
+        let own = ledger.run_dir().vnc_socket();
+        assert!(socket_of(&ledger.bridges(), Uuid::max()).as_os_str().len() <= own.as_os_str().len());
+    }
 }
