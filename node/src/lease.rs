@@ -85,23 +85,20 @@ impl Lease {
         is_over(*self.until.borrow())
     }
 
-    /// Waits until there is none any more, or there is one again.
-    pub async fn changed(&self) {
+    /// Waits until it is another way than the caller last saw it: over, or not. Also when that came about before he asked, or he
+    /// would act on what he saw until the next change.
+    pub async fn changed(&self, was_over: bool) {
         let mut until = self.until.subscribe();
         loop {
             let now = *until.borrow_and_update();
-            match now {
-                Some(at) if at > Moment::now() => {
-                    at.come().await;
-                    // It may have been made longer meanwhile.
-                    if self.is_over() {
-                        return;
-                    }
-                }
-                _ => {
-                    let _ = until.changed().await;
-                    return;
-                }
+            if is_over(now) != was_over {
+                return;
+            }
+            match now.filter(|at| *at > Moment::now()) {
+                // It may have been made longer meanwhile.
+                Some(at) => at.come().await,
+                None if until.changed().await.is_err() => return,
+                None => {}
             }
         }
     }
@@ -123,7 +120,7 @@ mod tests {
         let began = Moment::now();
         let heard = tokio::spawn({
             let lease = lease.clone();
-            async move { lease.changed().await }
+            async move { lease.changed(true).await }
         });
         while lease.until.receiver_count() == 0 {
             tokio::task::yield_now().await;
@@ -131,12 +128,14 @@ mod tests {
         lease.grant(began, node::Lease { at_ms: 0, for_ms: 60_000 });
         heard.await.unwrap();
         assert!(!lease.is_over());
+        // It came before anybody waited for it.
+        lease.changed(true).await;
 
         let lease = Lease::new();
         lease.grant(began, node::Lease { at_ms: 300, for_ms: 200 });
         // An earlier word that comes late takes nothing away.
         lease.grant(began, node::Lease { at_ms: 100, for_ms: 200 });
-        lease.changed().await;
+        lease.changed(false).await;
         assert!(lease.is_over() && Moment::now() >= began.plus(Duration::from_millis(500)));
     }
 }

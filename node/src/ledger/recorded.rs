@@ -81,4 +81,19 @@ impl Recorded {
             emulated,
         }
     }
+
+    /// The root disk was made as it is wanted.
+    pub fn has_root(&self, wanted: &RootDisk) -> bool {
+        self.root.as_ref().is_some_and(|made| is_of(made, wanted))
+    }
+
+    pub fn has_rescue(&self, wanted: &RootDisk) -> bool {
+        self.rescue.as_ref().is_some_and(|made| is_of(made, wanted))
+    }
+}
+
+/// A disk of a later edition than is wanted is kept: who wants it knows less than this node.
+fn is_of(made: &RootDisk, wanted: &RootDisk) -> bool {
+    let is_later = made.edition > wanted.edition;
+    is_later || (made.edition, &made.sha512, &made.format) == (wanted.edition, &wanted.sha512, &wanted.format)
 }

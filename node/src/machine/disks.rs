@@ -79,7 +79,7 @@ impl Task {
         self.tend_disks(desired).await?;
         let (Some(rescue), Some(image)) = (desired.rescue(), images.rescue) else { return Ok(made) };
         let path = self.ledger.rescue_disk();
-        if self.recorded.rescue.as_ref().is_some_and(|made| is_of(made, rescue)) && path.exists() {
+        if self.recorded.has_rescue(rescue) && path.exists() {
             return Ok(made);
         }
         let wanted = rescue.clone();
@@ -125,7 +125,7 @@ impl Task {
     /// The machine's own disk over the shared image; made anew if it shall be of another image.
     async fn ensure_root(&self, root: &RootDisk, image: Ready) -> Result<Option<RootDisk>> {
         let path = self.ledger.root_disk();
-        if self.recorded.root.as_ref().is_some_and(|made| is_of(made, root)) && path.exists() {
+        if self.recorded.has_root(root) && path.exists() {
             return Ok(None);
         }
         let wanted = root.clone();
@@ -191,7 +191,7 @@ impl Task {
 
     /// It came whole from another node, and rests on no image.
     fn is_flat(&self, root: &RootDisk) -> bool {
-        let is_of_it = self.recorded.root.as_ref().is_some_and(|made| is_of(made, root));
+        let is_of_it = self.recorded.has_root(root);
         is_of_it && self.recorded.received.is_some() && self.ledger.root_disk().exists()
     }
 

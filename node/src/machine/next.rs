@@ -109,7 +109,7 @@ pub(crate) fn next(wanted: &Wanted, done: &Recorded, process: Process, boot_id: 
 }
 
 fn has_its_disk_on_record(machine: &MachineDesired, done: &Recorded) -> bool {
-    machine.root().is_none_or(|root| done.root.as_ref().is_some_and(|made| is_of(made, root)))
+    machine.root().is_none_or(|root| done.has_root(root))
 }
 
 fn without_a_process(machine: &MachineDesired, done: &Recorded, boot_id: &str, is_rebooted: bool) -> Next {

@@ -45,6 +45,8 @@ pub(crate) struct Task {
     pub(super) standstill: Standstill,
     /// Whether a process from before our start was looked for.
     looked: bool,
+    /// There was no lease when it was decided what to do.
+    was_fenced: bool,
     pub(super) copying: Option<Copying>,
     pub(super) nics: Troubles<PortId>,
     pub(super) volumes: Troubles<VolumeId>,
@@ -77,6 +79,7 @@ impl Task {
             ended,
             standstill,
             looked: false,
+            was_fenced: true,
             copying,
             nics,
             volumes,
@@ -122,7 +125,8 @@ impl Task {
         self.keep(&wanted).await?;
         let process = self.look().await?;
         let boot_id = self.shop.host.boot_id().to_owned();
-        let step = next(&wanted, &self.recorded, process, &boot_id, self.shop.lease.is_over());
+        self.was_fenced = self.shop.lease.is_over();
+        let step = next(&wanted, &self.recorded, process, &boot_id, self.was_fenced);
         let Wanted::Machine(machine) = wanted else {
             self.end_copying_but(None).await;
             self.release().await?;
@@ -215,7 +219,8 @@ impl Task {
         let machine = self.machine().cloned();
         let again_at = self.again_at().into_iter().chain(self.nics.again_at()).chain(self.volumes.again_at()).min();
         let is_exclusive = matches!(&self.kept, Some(Wanted::Machine(machine)) if machine.exclusive);
-        let (lease, thing) = (self.shop.lease.clone(), ThingId::machine(&self.server_id));
+        let (lease, was_fenced) = (self.shop.lease.clone(), self.was_fenced);
+        let thing = ThingId::machine(&self.server_id);
         tokio::select! {
             // First that the controller knows of a halt, then what it wants knowing it.
             biased;
@@ -230,7 +235,7 @@ impl Task {
             () = told(self.process.as_mut()) => {}
             () = Self::time_to_try(again_at) => {}
             () = advanced(self.copying.as_mut()) => {}
-            () = lease.changed(), if is_exclusive => {}
+            () = lease.changed(was_fenced), if is_exclusive => {}
             changed = self.wanted.changed() => return changed.ok(),
         }
         Some(())

@@ -79,8 +79,8 @@ pub fn create(path: &Path, base: Base<'_>, size: Option<u64>) -> Result<()> {
     if size < needed {
         return Err(Error::TooSmall { wanted: size, needed });
     }
-    let head = header_of(Some(&base), size, l1_entries(size))?;
     let entries = l1_entries(size);
+    let head = header_of(Some(&base), size, entries)?;
     durable::write_unsettled(path, 0o600, |file| write_tables(file, &head, entries).doing(|| format!("write {}", path.display())))
 }
 
