@@ -20,7 +20,7 @@ use disks::{
 };
 use work::{crash, durable};
 
-use super::{next::is_of, task::Task};
+use super::task::Task;
 use crate::{
     Error, Result,
     error::{Doing, blocking},

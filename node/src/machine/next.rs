@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What to do next with a machine: a pure function of what is wanted, what was done and what is there.
 
-use contracts::node::{MachineDesired, Power, RebootKind, Role, RootDisk};
+use contracts::node::{MachineDesired, Power, RebootKind, Role};
 
 use crate::ledger::{Recorded, Wanted};
 
@@ -126,12 +126,6 @@ fn without_a_process(machine: &MachineDesired, done: &Recorded, boot_id: &str, i
         (_, Some(halted)) if halted.known_at.is_none_or(|known_at| machine.generation <= known_at) => Next::StayHalted,
         _ => Next::Start,
     }
-}
-
-/// A disk of a later edition than is wanted is kept: who wants it knows less than this node.
-pub(super) fn is_of(made: &RootDisk, wanted: &RootDisk) -> bool {
-    let is_later = made.edition > wanted.edition;
-    is_later || (made.edition, &made.sha512, &made.format) == (wanted.edition, &wanted.sha512, &wanted.format)
 }
 
 #[cfg(test)]
