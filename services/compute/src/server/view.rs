@@ -6,6 +6,7 @@ use std::{collections::HashMap, net::IpAddr};
 use access::{Policy, Target};
 use api::{Cx, Shown, attributes};
 use contracts::{nodes::NodeFacts, ports::PortFacts};
+use futures_util::future::try_join;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha224};
@@ -46,17 +47,19 @@ impl Sight {
     pub(super) const ASKS: [&'static Policy; 3] =
         [&policy::SERVER_EXTENDED, &policy::SERVER_SHOW_EXTRA_SPECS, &policy::SERVER_SHOW_HOST_STATUS];
 
-    /// Looks at these servers: one question to the network room for all of them, and one to fleet if it matters.
+    /// Looks at these servers: one question to the network room for all of them and one for their volumes, side by side, and one to
+    /// fleet if it matters.
     pub(super) async fn of(room: &Compute, cx: &Cx, servers: &[Server]) -> Read<Self> {
         let project = servers.first().map(|server| server.project_id.clone());
         let target = project.as_ref().map_or_else(Target::new, Target::in_project);
         let host_status = at_least(cx.version, 16) && cx.may(&policy::SERVER_SHOW_HOST_STATUS, &target);
+        let (ports, volumes) = try_join(ports(room, servers), volumes(room, servers)).await?;
         Ok(Self {
             extended: cx.may(&policy::SERVER_EXTENDED, &target),
             extra_specs: cx.may(&policy::SERVER_SHOW_EXTRA_SPECS, &target),
             host_status,
-            ports: ports(room, servers).await?,
-            volumes: volumes(room, servers).await?,
+            ports,
+            volumes,
             nodes: if host_status { room.nodes.list().await? } else { Vec::new() },
         })
     }
