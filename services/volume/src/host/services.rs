@@ -19,7 +19,8 @@ use crate::{
 const SERVICES: &str = "/v3/os-services";
 const VOLUME: &str = "cinder-volume";
 /// The controller itself: it chooses hosts.
-const SCHEDULER: &str = "cinder-scheduler";
+pub(super) const SCHEDULER: &str = "cinder-scheduler";
+pub(super) const CONTROLLER: &str = "controller";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
@@ -38,10 +39,10 @@ async fn list(room: Arc<BlockStorage>, cx: Cx) -> Reply {
     let (host, binary) = (cx.query().get("host"), cx.query().get("binary"));
     let is_host = |known: &str| host.is_none_or(|host| known == host || known.split('@').next() == Some(host));
     let mut views: Vec<Value> = Vec::new();
-    if binary.is_none_or(|binary| binary == SCHEDULER) && host.is_none() {
+    if binary.is_none_or(|binary| binary == SCHEDULER) && is_host(CONTROLLER) {
         views.push(json!({
             "binary": SCHEDULER,
-            "host": "controller",
+            "host": CONTROLLER,
             "zone": ZONE,
             "status": "enabled",
             "state": "up",

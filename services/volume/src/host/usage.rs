@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use store::params;
 
+use super::services::{CONTROLLER, SCHEDULER};
 use crate::{BlockStorage, error::Result, life::Place, policy, zone::ZONE};
 
 pub(super) fn routes() -> Routes<BlockStorage> {
@@ -29,7 +30,16 @@ async fn list(room: Arc<BlockStorage>, _cx: Cx) -> Reply {
             "last-update": place.seen_at.naive_micros(),
         })
     };
-    let views: Vec<Value> = room.places().await?.iter().map(view).collect();
+    let scheduler = json!({
+        "service-status": "available",
+        "service": SCHEDULER,
+        "zone": ZONE,
+        "service-state": "enabled",
+        "host_name": CONTROLLER,
+        "last-update": types::Timestamp::now().naive_micros(),
+    });
+    let places = room.places().await?;
+    let views: Vec<Value> = [scheduler].into_iter().chain(places.iter().map(view)).collect();
     api::json(StatusCode::OK, &json!({"hosts": views}))
 }
 

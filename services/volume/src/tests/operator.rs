@@ -21,6 +21,14 @@ async fn hosts_are_listed_and_can_be_closed_to_new_volumes() {
         (&services["services"][1]["status"], &services["services"][1]["disabled_reason"]),
         (&json!("disabled"), &json!("a disk is noisy"))
     );
+    for host in ["controller", "h1@disks", "h2"] {
+        let found = cloud.admin().get(&format!("/volume/v3/os-services?host={host}")).await.expect(200);
+        let [service] = found["services"].as_array().unwrap().as_slice() else { panic!("{host}: {found}") };
+        assert!(service["host"].as_str().unwrap().starts_with(host), "{found}");
+    }
+    let hosts = cloud.admin().get("/volume/v3/os-hosts").await.expect(200);
+    let named: Vec<_> = hosts["hosts"].as_array().unwrap().iter().map(|host| host["host_name"].as_str().unwrap()).collect();
+    assert_eq!(named, ["controller", "h1@disks", "h2@disks"]);
     let next = cloud.volume(1).await;
     assert_eq!(cloud.show(&next).await["os-vol-host-attr:host"], "h1@disks#disks");
     cloud.member().get("/volume/v3/os-services").await.expect(403);

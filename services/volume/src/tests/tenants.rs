@@ -48,6 +48,19 @@ async fn racing_creates_of_volumes_stay_within_the_quota() {
 }
 
 #[tokio::test]
+async fn a_volume_has_forty_snapshots_and_no_more() {
+    let cloud = Cloud::new().await;
+    cloud.admin().put("/volume/v3/os-quota-sets/p1", json!({"quota_set": {"snapshots": -1, "gigabytes": -1}})).await.expect(200);
+    let id = cloud.volume(1).await;
+    for _ in 0..40 {
+        cloud.snapshot(&id).await;
+    }
+    let body = json!({"snapshot": {"volume_id": id}});
+    let said = cloud.member().post("/volume/v3/snapshots", body).await.expect(413);
+    assert!(said["overLimit"]["message"].as_str().unwrap().contains("40 snapshots"), "{said}");
+}
+
+#[tokio::test]
 async fn a_type_is_for_those_whom_it_was_given() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin();
