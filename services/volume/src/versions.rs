@@ -54,7 +54,7 @@ pub const HISTORY: &[(u16, &str)] = &[
     (30, "snapshots are sorted by name"),
     (31, "filters may be restricted by the operator: they are not"),
     (32, "log levels of services: not served"),
-    (33, "which filters lists know"),
+    (33, "which filters lists know, told at /resource_filters: not served"),
     (34, "filters that end with ~ are parts of texts"),
     (35, "pools are listed by type"),
     (36, "the summary shows metadata"),
