@@ -7,10 +7,12 @@ use work::{KeyedReconciler, Step};
 
 use crate::{
     Error, Objects,
-    container::table as containers,
+    container::{Container, table as containers},
     grant::{Granted, Writing},
     object::table,
 };
+
+const AT_ONCE: usize = 1000;
 
 pub struct Expirer {
     room: Objects,
@@ -48,6 +50,14 @@ impl KeyedReconciler for Expirer {
         work::crash::point("object.expired");
         gone.map(|()| Step::Settled).map_err(|error| error.to_string())
     }
+}
+
+/// Objects of this container that are due go at once, as many as one transaction should hold.
+pub fn clear(tx: &mut Tx, container: &Container) -> Result<(), Error> {
+    let sql = "SELECT name FROM object_objects WHERE container_id = $1 AND delete_at <= $2 ORDER BY name LIMIT $3";
+    let rows = tx.query(sql, &params![&container.id, Timestamp::now(), AT_ONCE])?;
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_, store::Error>>()?;
+    names.iter().try_for_each(|name| expire(tx, &container.id, name))
 }
 
 fn expire(tx: &mut Tx, container: &str, name: &str) -> Result<(), Error> {

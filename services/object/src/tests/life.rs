@@ -69,6 +69,7 @@ async fn what_is_due_is_not_there_and_then_goes() {
     let it = start().await;
     let talk = it.member();
     container(&talk, "c").await;
+    container(&talk, "d").await;
     put(&talk.header("x-delete-after", "1"), "c/o", large(3)).await.expect(201);
     get(&talk, "c/o").await.expect(200);
     let past = types::Timestamp::now().seconds() - 1;
@@ -76,6 +77,9 @@ async fn what_is_due_is_not_there_and_then_goes() {
     tokio::time::sleep(Duration::from_millis(2100)).await;
     get(&talk, "c/o").await.expect(404);
     assert_eq!(get(&talk, "c").await.status, 204);
+    put(&talk.header("x-delete-after", "1"), "d/o", large(3)).await.expect(201);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    talk.delete(&format!("{ACCOUNT}/d")).await.expect(204);
     it.work_until_nothing_is_left().await;
     let said = talk.send("HEAD", &format!("{ACCOUNT}/c"), Vec::new()).await;
     assert_eq!(header(&said, "x-container-object-count"), "0");
