@@ -173,12 +173,19 @@ async fn a_group_that_stands_still_holds_nobody_up_for_long() {
     let store = fixture::postgres().await.store;
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let may_go_on = Mutex::new(may_go_on);
+    let (begins, began) = oneshot::channel();
+    let begins = Mutex::new(Some(begins));
     let stands_still = write(&store, move |tx| {
         insert(tx, "slow", "slow")?;
+        if let Some(begins) = begins.lock().unwrap().take() {
+            begins.send(()).unwrap();
+        }
         // Whoever runs it again finds the channel closed.
         let _ = may_go_on.lock().unwrap().recv();
         Ok(())
     });
+    // Who stood in the line before it would share its group, and its wait.
+    timeout(PATIENCE, began).await.unwrap().unwrap();
     let others = (0..8).map(|number| write(&store, move |tx| insert(tx, &number.to_string(), &number.to_string())));
     for other in others.collect::<Vec<_>>() {
         timeout(PATIENCE, other).await.expect("it does not wait for the slow one").unwrap().unwrap();
