@@ -7,18 +7,20 @@ use api::{Cx, Reply, Routes};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::{Compute, policy};
+use crate::Compute;
+use crate::policy::{ADMIN, ANY};
+
+access::policies! {
+    LIST = "os_compute_api:os-availability-zone:list", ANY, "List availability zones.";
+    DETAIL = "os_compute_api:os-availability-zone:detail", ADMIN, "List availability zones with their hosts.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("availability_zone", routes);
 
 pub(crate) const ZONE: &str = "nova";
 
 pub(crate) fn routes() -> Routes<Compute> {
-    Routes::new().get("/v2.1/os-availability-zone", &policy::ZONE_LIST, list).get(
-        "/v2.1/os-availability-zone/detail",
-        &policy::ZONE_DETAIL,
-        detail,
-    )
+    Routes::new().get("/v2.1/os-availability-zone", &LIST, list).get("/v2.1/os-availability-zone/detail", &DETAIL, detail)
 }
 
 async fn list(room: Arc<Compute>, _cx: Cx) -> Reply {

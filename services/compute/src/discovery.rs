@@ -7,7 +7,11 @@ use api::{Access, Cx, Fault, Reply, Routes};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{Compute, policy, versions::MICROVERSIONS};
+use crate::{Compute, policy::ANY, versions::MICROVERSIONS};
+
+access::policies! {
+    LIST_EXTENSIONS = "os_compute_api:extensions", ANY, "List the extensions of the API.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("discovery", routes);
 
@@ -15,8 +19,8 @@ pub(crate) fn routes() -> Routes<Compute> {
     Routes::new()
         .get("/", Access::Public, list)
         .get("/v2.1", Access::Public, show)
-        .get("/v2.1/extensions", &policy::EXTENSIONS, extensions)
-        .get("/v2.1/extensions/{alias}", &policy::EXTENSIONS, extension)
+        .get("/v2.1/extensions", &LIST_EXTENSIONS, extensions)
+        .get("/v2.1/extensions/{alias}", &LIST_EXTENSIONS, extension)
 }
 
 async fn list(_room: Arc<Compute>, cx: Cx) -> Reply {

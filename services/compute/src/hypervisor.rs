@@ -16,9 +16,21 @@ use crate::{
     Compute,
     error::{Error, Result},
     input::Read,
-    links, policy, query,
+    links,
+    policy::ADMIN,
+    query,
     versions::{at_least, v},
 };
+
+access::policies! {
+    MAY_LIST = "os_compute_api:os-hypervisors:list", ADMIN, "List hypervisors.";
+    MAY_DETAIL = "os_compute_api:os-hypervisors:list-detail", ADMIN, "List hypervisors with details.";
+    MAY_SHOW = "os_compute_api:os-hypervisors:show", ADMIN, "Show a hypervisor.";
+    MAY_STATISTICS = "os_compute_api:os-hypervisors:statistics", ADMIN, "Show the sums over all hypervisors.";
+    MAY_UPTIME = "os_compute_api:os-hypervisors:uptime", ADMIN, "Show the uptime of a hypervisor.";
+    MAY_SEARCH = "os_compute_api:os-hypervisors:search", ADMIN, "Search hypervisors by name.";
+    MAY_SERVERS = "os_compute_api:os-hypervisors:servers", ADMIN, "List the servers on hypervisors.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("hypervisor", routes).shows(&[("hypervisor", &[BRIEF, WHOLE])]);
 
@@ -40,16 +52,16 @@ struct Host {
 
 pub(crate) fn routes() -> Routes<Compute> {
     Routes::new()
-        .get(LIST, &policy::HYPERVISOR_LIST, list)
-        .get(DETAIL, &policy::HYPERVISOR_DETAIL, list_detail)
-        .get(STATISTICS, &policy::HYPERVISOR_STATISTICS, statistics)
+        .get(LIST, &MAY_LIST, list)
+        .get(DETAIL, &MAY_DETAIL, list_detail)
+        .get(STATISTICS, &MAY_STATISTICS, statistics)
         .until(v(87))
-        .get(ONE, &policy::HYPERVISOR_SHOW, show)
-        .get(UPTIME, &policy::HYPERVISOR_UPTIME, uptime)
+        .get(ONE, &MAY_SHOW, show)
+        .get(UPTIME, &MAY_UPTIME, uptime)
         .until(v(87))
-        .get(SEARCH, &policy::HYPERVISOR_SEARCH, search)
+        .get(SEARCH, &MAY_SEARCH, search)
         .until(v(52))
-        .get(SERVERS, &policy::HYPERVISOR_SERVERS, servers)
+        .get(SERVERS, &MAY_SERVERS, servers)
         .until(v(52))
 }
 

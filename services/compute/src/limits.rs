@@ -9,12 +9,23 @@ use http::StatusCode;
 use serde_json::json;
 use types::ProjectId;
 
-use crate::{Compute, error::Error, policy, query, quota, versions::at_least};
+use crate::{
+    Compute,
+    error::Error,
+    policy::{ADMIN, ANY},
+    query, quota,
+    versions::at_least,
+};
+
+access::policies! {
+    LIMITS = "os_compute_api:limits", ANY, "Show the limits of the own project.";
+    LIMITS_OTHER = "os_compute_api:limits:other_project", ADMIN, "Show the limits of any project.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("limits", routes);
 
 pub(crate) fn routes() -> Routes<Compute> {
-    Routes::new().get("/v2.1/limits", &policy::LIMITS, show).asking(&[&policy::LIMITS_OTHER])
+    Routes::new().get("/v2.1/limits", &LIMITS, show).asking(&[&LIMITS_OTHER])
 }
 
 async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
@@ -24,7 +35,7 @@ async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
     let own = cx.project()?.clone();
     let project = match cx.query().get("tenant_id").map(ProjectId::new) {
         Some(other) if other != own => {
-            cx.check(&policy::LIMITS_OTHER, &Target::in_project(&other))?;
+            cx.check(&LIMITS_OTHER, &Target::in_project(&other))?;
             other
         }
         _ => own,

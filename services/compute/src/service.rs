@@ -16,9 +16,15 @@ use crate::{
     availability_zone::ZONE,
     hypervisor::number,
     input::{Read, body, wrong},
-    policy, query,
+    policy::ADMIN,
+    query,
     versions::{at_least, v},
 };
+
+access::policies! {
+    LIST = "os_compute_api:os-services:list", ADMIN, "List compute services.";
+    UPDATE = "os_compute_api:os-services:update", ADMIN, "Enable or disable a compute service.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("service", routes).shows(&[("service", &[TOLD])]);
 
@@ -28,14 +34,14 @@ const BINARY: &str = "nova-compute";
 
 pub(crate) fn routes() -> Routes<Compute> {
     Routes::new()
-        .get(SERVICES, &policy::SERVICE_LIST, list)
-        .put(SERVICE, &policy::SERVICE_UPDATE, update)
+        .get(SERVICES, &LIST, list)
+        .put(SERVICE, &UPDATE, update)
         .since(v(53))
-        .put("/v2.1/os-services/enable", &policy::SERVICE_UPDATE, enable)
+        .put("/v2.1/os-services/enable", &UPDATE, enable)
         .until(v(52))
-        .put("/v2.1/os-services/disable", &policy::SERVICE_UPDATE, disable)
+        .put("/v2.1/os-services/disable", &UPDATE, disable)
         .until(v(52))
-        .put("/v2.1/os-services/disable-log-reason", &policy::SERVICE_UPDATE, disable)
+        .put("/v2.1/os-services/disable-log-reason", &UPDATE, disable)
         .until(v(52))
 }
 

@@ -18,20 +18,26 @@ use types::Timestamp;
 use crate::{
     Error, Image,
     image::{Reach, Row, Status, table},
-    policy,
+    policy::ADMIN,
 };
+
+access::policies! {
+    LIST = "cache_list", ADMIN, "List cached images";
+    IMAGE = "cache_image", ADMIN, "Cache an image";
+    DELETE = "cache_delete", ADMIN, "Delete images from the cache";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("cache", routes);
 
 pub fn routes() -> Routes<Image> {
     Routes::new()
-        .get("/v2/cache", &policy::CACHE_LIST, list)
-        .delete("/v2/cache", &policy::CACHE_DELETE, clear)
-        .put("/v2/cache/{id}", Access::Asks(&policy::CACHE_IMAGE), queue)
-        .delete("/v2/cache/{id}", Access::Asks(&policy::CACHE_DELETE), delete)
-        .post("/v2/cache/clean", &policy::CACHE_DELETE, nothing_to_do)
-        .post("/v2/cache/prune", &policy::CACHE_DELETE, nothing_to_do)
-        .each_asking(&[&policy::SHOW])
+        .get("/v2/cache", &LIST, list)
+        .delete("/v2/cache", &DELETE, clear)
+        .put("/v2/cache/{id}", Access::Asks(&IMAGE), queue)
+        .delete("/v2/cache/{id}", Access::Asks(&DELETE), delete)
+        .post("/v2/cache/clean", &DELETE, nothing_to_do)
+        .post("/v2/cache/prune", &DELETE, nothing_to_do)
+        .each_asking(&[&crate::image::policy::SHOW])
 }
 
 /// What was asked to be at hand, and whether it is.
@@ -77,7 +83,7 @@ async fn list(room: Arc<Image>, _: Cx) -> Reply {
 }
 
 async fn queue(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &policy::CACHE_IMAGE)?);
+    let (id, reach) = (cx.param("id").to_owned(), Reach::of(&cx, &IMAGE)?);
     let image = room.store.read(move |tx| table::get(tx, &reach, &id)).await?;
     if image.status != Status::Active {
         return Err(Fault::bad_request(format!("Image {} has no data that could be cached.", image.id)));
@@ -113,7 +119,7 @@ async fn read(room: &Image, image: &Row) -> Result<u64, Error> {
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
-    let (id, reach) = (cx.param("id"), Reach::of(&cx, &policy::CACHE_DELETE)?);
+    let (id, reach) = (cx.param("id"), Reach::of(&cx, &DELETE)?);
     // Of an image that was deleted meanwhile an entry may be left, which nobody but the operator hears of.
     if reach.allowed().is_err() {
         let wanted = id.to_owned();

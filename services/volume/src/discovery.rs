@@ -7,14 +7,18 @@ use api::{Access, Cx, Reply, Routes};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{BlockStorage, policy, versions::MICROVERSIONS};
+use crate::{BlockStorage, policy::ANY, versions::MICROVERSIONS};
+
+access::policies! {
+    LIST_EXTENSIONS = "volume:extensions", ANY, "List the extensions of the API.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("discovery", routes);
 
 fn routes() -> Routes<BlockStorage> {
     Routes::new().get("/", Access::Public, versions).get("/v3", Access::Public, version).get(
         "/v3/extensions",
-        &policy::EXTENSIONS,
+        &LIST_EXTENSIONS,
         extensions,
     )
 }

@@ -11,14 +11,19 @@ use types::ProjectId;
 use crate::{
     BlockStorage,
     error::{Error, Result},
-    policy, quota,
+    policy::READER,
+    quota,
     versions::at_least,
 };
+
+access::policies! {
+    LIMITS = "limits_extension:used_limits", READER, "Show the limits of the own project.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("limits", routes);
 
 fn routes() -> Routes<BlockStorage> {
-    Routes::new().get("/v3/limits", &policy::LIMITS, show)
+    Routes::new().get("/v3/limits", &LIMITS, show)
 }
 
 async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {

@@ -27,7 +27,7 @@ use crate::{
     BlockStorage,
     attachment::{self, Attachment},
     error::{Error, Result},
-    policy, snapshot,
+    snapshot,
     volume::{
         self, Volume,
         create::{self, From, Wish},
@@ -140,11 +140,11 @@ impl BlockStorage {
         let refused = |denied: access::Denied| Refusal::new(contracts::RefusalKind::Forbidden, denied.to_string());
         match wish {
             VolumeWish::Volume(id) => {
-                let allowed = asker.scope(&policy::VOLUME_SHOW).map_err(refused)?;
+                let allowed = asker.scope(&crate::volume::policy::SHOW).map_err(refused)?;
                 let own = own(&allowed, project)?;
                 let wanted = id.clone();
                 let volume = self.store.read(move |tx| volume::table::get(tx, &own, &wanted)).await?;
-                asker.check(&policy::ATTACHMENT_CREATE, &Target::in_project(project)).map_err(refused)?;
+                asker.check(&crate::attachment::policy::CREATE, &Target::in_project(project)).map_err(refused)?;
                 if volume.status != "available" {
                     let sentence = format!("volume {id} status must be 'available'. Currently in '{}'.", volume.status);
                     return Err(Error::invalid_volume(sentence));
@@ -159,7 +159,7 @@ impl BlockStorage {
                 })
             }
             VolumeWish::New { from, size, volume_type } => {
-                let allowed = asker.scope(&policy::VOLUME_CREATE).map_err(refused)?;
+                let allowed = asker.scope(&crate::volume::policy::CREATE).map_err(refused)?;
                 let own = own(&allowed, project)?;
                 let user_id = caller.user.id.clone();
                 let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));

@@ -7,14 +7,19 @@ use api::{Cx, Reply, Routes};
 use http::StatusCode;
 use serde_json::json;
 
-use crate::{BlockStorage, policy};
+use crate::BlockStorage;
+use crate::policy::ANY;
+
+access::policies! {
+    ZONES = "volume:availability_zone_list", ANY, "List availability zones.";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("zone", routes);
 
 pub(crate) const ZONE: &str = "nova";
 
 fn routes() -> Routes<BlockStorage> {
-    Routes::new().get("/v3/os-availability-zone", &policy::ZONES, list)
+    Routes::new().get("/v3/os-availability-zone", &ZONES, list)
 }
 
 async fn list(room: Arc<BlockStorage>, _cx: Cx) -> Reply {

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     Compute,
     error::{Error, Result},
+    flavor::policy,
     input::{Object, Read, argument},
-    policy,
     versions::at_least,
 };
 
@@ -25,10 +25,12 @@ const ACCESS: &str = "/v2.1/flavors/{id}/os-flavor-access";
 const ACTION: &str = "/v2.1/flavors/{id}/action";
 
 pub(super) fn routes() -> Routes<Compute> {
-    Routes::new()
-        .get(ACCESS, &policy::FLAVOR_ACCESS, list)
-        .action(ACTION, "addTenantAccess", &policy::FLAVOR_ACCESS_ADD, add)
-        .action(ACTION, "removeTenantAccess", &policy::FLAVOR_ACCESS_REMOVE, remove)
+    Routes::new().get(ACCESS, &policy::ACCESS, list).action(ACTION, "addTenantAccess", &policy::ACCESS_ADD, add).action(
+        ACTION,
+        "removeTenantAccess",
+        &policy::ACCESS_REMOVE,
+        remove,
+    )
 }
 
 async fn list(room: Arc<Compute>, cx: Cx) -> Reply {

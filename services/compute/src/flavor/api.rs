@@ -19,8 +19,9 @@ use super::{
 use crate::{
     Compute,
     error::Result,
+    flavor::policy,
     input::{Object, Read, document, whole, wrong},
-    links, policy, query,
+    links, query,
     versions::{at_least, v},
 };
 
@@ -34,13 +35,13 @@ pub(crate) fn routes() -> Routes<Compute> {
         .get(FLAVORS, Access::Authenticated, list)
         .get(DETAIL, Access::Authenticated, list_detail)
         .get(FLAVOR, Access::Authenticated, show)
-        .post(FLAVORS, &policy::FLAVOR_CREATE, create)
-        .put(FLAVOR, &policy::FLAVOR_UPDATE, update)
+        .post(FLAVORS, &policy::CREATE, create)
+        .put(FLAVOR, &policy::UPDATE, update)
         .since(v(55))
-        .delete(FLAVOR, &policy::FLAVOR_DELETE, delete)
+        .delete(FLAVOR, &policy::DELETE, delete)
         .join(extra_specs::routes())
         .join(flavor_access::routes())
-        .each_asking(&[&policy::FLAVOR_CREATE, &policy::EXTRA_SPECS_INDEX])
+        .each_asking(&[&policy::CREATE, &policy::EXTRA_SPECS_INDEX])
 }
 
 async fn list(room: Arc<Compute>, cx: Cx) -> Reply {

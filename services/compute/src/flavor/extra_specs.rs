@@ -16,8 +16,8 @@ use super::{
 use crate::{
     Compute,
     error::{Error, Result},
+    flavor::policy,
     input::{Read, body, document},
-    policy,
     versions::at_least,
 };
 

@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod extra_specs;
+pub(crate) mod policy;
 mod seed;
 pub(crate) mod table;
 mod viewer;

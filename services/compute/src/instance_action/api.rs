@@ -15,7 +15,8 @@ use crate::{
     Compute,
     error::{Error, Result},
     input::{Read, wrong},
-    links, policy, query,
+    instance_action::policy,
+    links, query,
     server::{Server, table as servers, view},
     versions::{at_least, v},
 };
@@ -42,9 +43,9 @@ struct Entry {
 
 pub(crate) fn routes() -> Routes<Compute> {
     Routes::new()
-        .get(ACTIONS, &policy::ACTION_LIST, list)
-        .get(ACTION, &policy::ACTION_SHOW, show)
-        .asking(&[&policy::ACTION_EVENTS, &policy::ACTION_EVENTS_DETAILS])
+        .get(ACTIONS, &policy::LIST, list)
+        .get(ACTION, &policy::SHOW, show)
+        .asking(&[&policy::EVENTS, &policy::EVENTS_DETAILS])
 }
 
 async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
@@ -110,9 +111,9 @@ async fn show(room: Arc<Compute>, cx: Cx) -> Reply {
     let mut view = brief(&cx, &action);
     let target = Target::in_project(&server.project_id);
     // Owners see the events from 2.51 on; tracebacks and hosts are the operator's.
-    let sees_all = cx.may(&policy::ACTION_EVENTS, &target);
+    let sees_all = cx.may(&policy::EVENTS, &target);
     if sees_all || at_least(cx.version, 51) {
-        let sees_details = cx.may(&policy::ACTION_EVENTS_DETAILS, &target);
+        let sees_details = cx.may(&policy::EVENTS_DETAILS, &target);
         view["events"] = json!(event(&cx, &server, &action, sees_all, sees_details).map_or_else(Vec::new, |event| vec![event]));
     }
     api::json(StatusCode::OK, &json!({"instanceAction": view}))
@@ -166,7 +167,7 @@ impl Shown for View<'_> {
     }
 
     fn may(&self, asked: &'static Policy) -> bool {
-        let (all, details) = (&policy::ACTION_EVENTS, &policy::ACTION_EVENTS_DETAILS);
+        let (all, details) = (&policy::EVENTS, &policy::EVENTS_DETAILS);
         (self.sees_all && asked == all) || (self.sees_details && asked == details)
     }
 }
@@ -191,10 +192,10 @@ attributes! {
     "start_time" => it.action.started_at.naive_micros(),
     "finish_time" => it.action.finished_at.map(|at| at.naive_micros()),
     "result" => it.action.result,
-    "traceback" by(policy::ACTION_EVENTS) => (),
-    "host" since(v(62)) by(policy::ACTION_EVENTS) => it.action.host,
+    "traceback" by(policy::EVENTS) => (),
+    "host" since(v(62)) by(policy::EVENTS) => it.action.host,
     "hostId" since(v(62)) => it.project.map(|project| view::host_id(project, it.action.host.as_deref())),
-    "details" since(v(84)) by(policy::ACTION_EVENTS_DETAILS) => it.action.message,
+    "details" since(v(84)) by(policy::EVENTS_DETAILS) => it.action.message,
 }
 
 impl Serialize for View<'_> {

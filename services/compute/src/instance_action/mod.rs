@@ -3,6 +3,7 @@
 //! that does it and finished in the one that learns how it went; it outlives its server for a while.
 
 mod api;
+pub(crate) mod policy;
 mod table;
 
 pub(crate) use api::routes;

@@ -15,7 +15,8 @@ use crate::{
     Compute,
     error::{Error, Result},
     input::{Object, Read, document, wrong},
-    links, policy, query,
+    keypair::policy,
+    links, query,
     quota::{self, Resource},
     versions::{at_least, v},
 };
@@ -26,10 +27,10 @@ const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(1000), defa
 
 pub(crate) fn routes() -> Routes<Compute> {
     Routes::new()
-        .get(KEYPAIRS, &policy::KEYPAIR_INDEX, list)
-        .post(KEYPAIRS, &policy::KEYPAIR_CREATE, create)
-        .get(KEYPAIR, &policy::KEYPAIR_SHOW, show)
-        .delete(KEYPAIR, &policy::KEYPAIR_DELETE, delete)
+        .get(KEYPAIRS, &policy::INDEX, list)
+        .post(KEYPAIRS, &policy::CREATE, create)
+        .get(KEYPAIR, &policy::SHOW, show)
+        .delete(KEYPAIR, &policy::DELETE, delete)
 }
 
 async fn list(room: Arc<Compute>, cx: Cx) -> Reply {

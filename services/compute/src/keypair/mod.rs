@@ -4,6 +4,7 @@
 
 mod api;
 mod key;
+pub(crate) mod policy;
 pub(crate) mod table;
 
 use serde::Serialize;

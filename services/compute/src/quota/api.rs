@@ -14,7 +14,7 @@ use crate::{
     Compute,
     error::{Error, Result},
     input::{Read, document},
-    policy,
+    quota::policy,
     versions::at_least,
 };
 
@@ -24,11 +24,11 @@ const DETAIL: &str = "/v2.1/os-quota-sets/{project}/detail";
 
 pub(crate) fn routes() -> Routes<Compute> {
     Routes::new()
-        .get(SET, &policy::QUOTA_SHOW, show)
-        .put(SET, &policy::QUOTA_UPDATE, update)
-        .delete(SET, &policy::QUOTA_DELETE, delete)
-        .get(DEFAULTS, &policy::QUOTA_DEFAULTS, defaults)
-        .get(DETAIL, &policy::QUOTA_DETAIL, detail)
+        .get(SET, &policy::SHOW, show)
+        .put(SET, &policy::UPDATE, update)
+        .delete(SET, &policy::DELETE, delete)
+        .get(DEFAULTS, &policy::DEFAULTS, defaults)
+        .get(DETAIL, &policy::DETAIL, detail)
 }
 
 async fn show(room: Arc<Compute>, cx: Cx) -> Reply {

@@ -5,6 +5,7 @@
 //! Invariant: the servers of a project never exceed its quota, however many requests race (test: `racing_creates_stay_within_the_quota`).
 
 mod api;
+pub(crate) mod policy;
 mod table;
 
 pub(crate) use api::routes;

@@ -32,8 +32,9 @@ use crate::{
     input::Read,
     instance_action::{self, Action},
     keypair::{self, Keypair},
-    links, policy,
+    links,
     quota::{self, Usage},
+    server::policy,
 };
 
 /// Disk formats that hosts can make a root disk of.
@@ -116,7 +117,7 @@ async fn destination(room: &Compute, cx: &Cx, project: &ProjectId, ask: &Ask) ->
         destination.zone = parts.next().filter(|zone| !zone.is_empty()).map(str::to_owned);
         let hosts: Vec<&str> = parts.filter(|host| !host.is_empty()).collect();
         if let Some(host) = hosts.first() {
-            cx.check(&policy::SERVER_CREATE_FORCED_HOST, &target)?;
+            cx.check(&policy::CREATE_FORCED_HOST, &target)?;
             destination.host = Some((*host).to_owned());
             destination.is_forced = true;
         }
@@ -125,7 +126,7 @@ async fn destination(room: &Compute, cx: &Cx, project: &ProjectId, ask: &Ask) ->
         }
     }
     if let Some(host) = &ask.host {
-        cx.check(&policy::SERVER_CREATE_ON_HOST, &target)?;
+        cx.check(&policy::CREATE_ON_HOST, &target)?;
         if destination.host.is_some() {
             return Err(Fault::bad_request("A host is named twice: by availability_zone and by host."));
         }

@@ -19,7 +19,7 @@ use crate::{
     availability_zone::ZONE,
     error::{Error, Result},
     input::{Read, wrong},
-    policy,
+    server::policy,
     versions::at_least,
 };
 
@@ -164,7 +164,7 @@ fn contains_any(tags: &[String], wanted: &[String]) -> bool {
 
 /// Reads the filters; `None` if no server can meet them.
 pub(super) fn read(cx: &Cx, allowed: &Allowed<Scope>) -> Read<Option<Filter>> {
-    let is_operator = cx.scope(&policy::SERVER_ALL_FILTERS).is_ok();
+    let is_operator = cx.scope(&policy::ALL_FILTERS).is_ok();
     let select = |columns| table::confined(Select::new("servers", columns), allowed.scope());
     let filter = Filter { select: select(COLUMNS), first: select(FIRST_LOOK), tests: Vec::new() };
     let Some(filter) = by_life(cx, filter, is_operator)? else { return Ok(None) };

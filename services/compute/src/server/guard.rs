@@ -12,7 +12,7 @@ use super::{
     operation::admission::{self, Act},
     table,
 };
-use crate::{error::Result, input::Read, policy};
+use crate::{error::Result, input::Read, server::policy};
 
 /// Who acts on which server: what a transaction needs to know of the request.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl Guard {
     pub(super) fn of(cx: &Cx) -> Read<Self> {
         let allowed = cx.allowed()?.clone();
         let target = cx.caller()?.project_id().map_or_else(Target::new, Target::in_project);
-        let heeds_locks = !cx.may(&policy::SERVER_UNLOCK_OVERRIDE, &target);
+        let heeds_locks = !cx.may(&policy::UNLOCK_OVERRIDE, &target);
         Ok(Self { allowed, id: ServerId::new(cx.param("id")), heeds_locks })
     }
 

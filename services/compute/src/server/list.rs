@@ -20,20 +20,21 @@ use crate::{
     error::Error,
     input::{Read, wrong},
     links::{self, Link},
-    policy, query,
+    query,
+    server::policy,
     versions::at_least,
 };
 
 const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(1000), default_sort: &[("created_at", Sort::Descending)] };
 
 pub(super) async fn list(room: Arc<Compute>, cx: Cx) -> Reply {
-    let (paging, servers) = page(&room, &cx, &policy::SERVER_INDEX_ALL).await?;
+    let (paging, servers) = page(&room, &cx, &policy::INDEX_ALL).await?;
     let views = servers.iter().map(|server| view::brief(&cx, server)).collect::<Vec<_>>();
     render(&cx, &paging, &servers, &views)
 }
 
 pub(super) async fn list_detail(room: Arc<Compute>, cx: Cx) -> Reply {
-    let (paging, servers) = page(&room, &cx, &policy::SERVER_DETAIL_ALL).await?;
+    let (paging, servers) = page(&room, &cx, &policy::DETAIL_ALL).await?;
     let sight = Sight::of(&room, &cx, &servers).await?;
     let views = servers.iter().map(|server| Detail { cx: &cx, sight: &sight, server, answer: Answer::List }).collect::<Vec<_>>();
     render(&cx, &paging, &servers, &views)

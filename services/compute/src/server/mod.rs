@@ -25,6 +25,7 @@ pub(crate) mod observe;
 pub(crate) mod operation;
 mod pattern;
 mod place;
+pub(crate) mod policy;
 mod rebuild;
 pub(crate) mod reconcile;
 mod released;

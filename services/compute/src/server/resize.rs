@@ -21,7 +21,8 @@ use crate::{
     flavor::{self, Size},
     input::{Object, Read, argument},
     instance_action::{self, Action},
-    policy, quota,
+    quota,
+    server::policy,
     versions::at_least,
 };
 
@@ -66,7 +67,7 @@ pub(super) async fn migrate(room: Arc<Compute>, mut cx: Cx) -> Reply {
     }
     let server = action::demand(&room, &cx, Act::Migrate, Feature::MoveDisk).await?;
     if let Some(host) = &host {
-        cx.check(&policy::SERVER_MIGRATE_HOST, &Target::in_project(&server.project_id))?;
+        cx.check(&policy::MIGRATE_HOST, &Target::in_project(&server.project_id))?;
         if server.host.as_ref() == Some(host) {
             return Err(Fault::bad_request(format!("The target host can't be the same one as the server's: {host}.")));
         }

@@ -17,7 +17,7 @@ use crate::{
     Compute, availability_zone, error,
     input::Read,
     links::{self, Link},
-    policy,
+    server::policy,
     versions::{at_least, v},
 };
 
@@ -44,19 +44,18 @@ pub(super) enum Answer {
 
 impl Sight {
     /// What is asked of the caller before he is shown servers.
-    pub(super) const ASKS: [&'static Policy; 3] =
-        [&policy::SERVER_EXTENDED, &policy::SERVER_SHOW_EXTRA_SPECS, &policy::SERVER_SHOW_HOST_STATUS];
+    pub(super) const ASKS: [&'static Policy; 3] = [&policy::EXTENDED, &policy::SHOW_EXTRA_SPECS, &policy::SHOW_HOST_STATUS];
 
     /// Looks at these servers: one question to the network room for all of them and one for their volumes, side by side, and one to
     /// fleet if it matters.
     pub(super) async fn of(room: &Compute, cx: &Cx, servers: &[Server]) -> Read<Self> {
         let project = servers.first().map(|server| server.project_id.clone());
         let target = project.as_ref().map_or_else(Target::new, Target::in_project);
-        let host_status = at_least(cx.version, 16) && cx.may(&policy::SERVER_SHOW_HOST_STATUS, &target);
+        let host_status = at_least(cx.version, 16) && cx.may(&policy::SHOW_HOST_STATUS, &target);
         let (ports, volumes) = try_join(ports(room, servers), volumes(room, servers)).await?;
         Ok(Self {
-            extended: cx.may(&policy::SERVER_EXTENDED, &target),
-            extra_specs: cx.may(&policy::SERVER_SHOW_EXTRA_SPECS, &target),
+            extended: cx.may(&policy::EXTENDED, &target),
+            extra_specs: cx.may(&policy::SHOW_EXTRA_SPECS, &target),
             host_status,
             ports,
             volumes,
@@ -66,9 +65,9 @@ impl Sight {
 
     fn may(&self, policy: &'static Policy) -> bool {
         [
-            (&policy::SERVER_EXTENDED, self.extended),
-            (&policy::SERVER_SHOW_EXTRA_SPECS, self.extra_specs),
-            (&policy::SERVER_SHOW_HOST_STATUS, self.host_status),
+            (&policy::EXTENDED, self.extended),
+            (&policy::SHOW_EXTRA_SPECS, self.extra_specs),
+            (&policy::SHOW_HOST_STATUS, self.host_status),
         ]
         .iter()
         .any(|(known, may)| *may && std::ptr::eq(*known, policy))
@@ -209,17 +208,17 @@ attributes! {
     "OS-EXT-STS:vm_state" => it.server.vm_state,
     "OS-EXT-STS:power_state" => it.server.power_state,
     "os-extended-volumes:volumes_attached" => volumes_attached(it),
-    "OS-EXT-SRV-ATTR:host" by(policy::SERVER_EXTENDED) => it.server.host,
-    "OS-EXT-SRV-ATTR:instance_name" by(policy::SERVER_EXTENDED) => it.server.instance_name(),
-    "OS-EXT-SRV-ATTR:hypervisor_hostname" by(policy::SERVER_EXTENDED) => it.server.host,
-    "OS-EXT-SRV-ATTR:hostname" since(v(3)) until(v(89)) by(policy::SERVER_EXTENDED) => it.server.hostname,
-    "OS-EXT-SRV-ATTR:reservation_id" since(v(3)) by(policy::SERVER_EXTENDED) => it.server.reservation_id,
-    "OS-EXT-SRV-ATTR:launch_index" since(v(3)) by(policy::SERVER_EXTENDED) => it.server.launch_index,
-    "OS-EXT-SRV-ATTR:kernel_id" since(v(3)) by(policy::SERVER_EXTENDED) => "",
-    "OS-EXT-SRV-ATTR:ramdisk_id" since(v(3)) by(policy::SERVER_EXTENDED) => "",
-    "OS-EXT-SRV-ATTR:root_device_name" since(v(3)) by(policy::SERVER_EXTENDED) => "/dev/vda",
-    "OS-EXT-SRV-ATTR:user_data" since(v(3)) by(policy::SERVER_EXTENDED) => it.server.user_data.as_ref().map(|data| data.reveal()),
-    "host_status" since(v(16)) by(policy::SERVER_SHOW_HOST_STATUS) => host_status(it.sight, it.server),
+    "OS-EXT-SRV-ATTR:host" by(policy::EXTENDED) => it.server.host,
+    "OS-EXT-SRV-ATTR:instance_name" by(policy::EXTENDED) => it.server.instance_name(),
+    "OS-EXT-SRV-ATTR:hypervisor_hostname" by(policy::EXTENDED) => it.server.host,
+    "OS-EXT-SRV-ATTR:hostname" since(v(3)) until(v(89)) by(policy::EXTENDED) => it.server.hostname,
+    "OS-EXT-SRV-ATTR:reservation_id" since(v(3)) by(policy::EXTENDED) => it.server.reservation_id,
+    "OS-EXT-SRV-ATTR:launch_index" since(v(3)) by(policy::EXTENDED) => it.server.launch_index,
+    "OS-EXT-SRV-ATTR:kernel_id" since(v(3)) by(policy::EXTENDED) => "",
+    "OS-EXT-SRV-ATTR:ramdisk_id" since(v(3)) by(policy::EXTENDED) => "",
+    "OS-EXT-SRV-ATTR:root_device_name" since(v(3)) by(policy::EXTENDED) => "/dev/vda",
+    "OS-EXT-SRV-ATTR:user_data" since(v(3)) by(policy::EXTENDED) => it.server.user_data.as_ref().map(|data| data.reveal()),
+    "host_status" since(v(16)) by(policy::SHOW_HOST_STATUS) => host_status(it.sight, it.server),
 }
 
 attributes! {
@@ -321,7 +320,7 @@ attributes! {
     "ephemeral" since(v(47)) => it.server.flavor.ephemeral_gb,
     "swap" since(v(47)) => it.server.flavor.swap_mb,
     "original_name" since(v(47)) => it.server.flavor.name,
-    "extra_specs" since(v(47)) by(policy::SERVER_SHOW_EXTRA_SPECS) => it.server.flavor.extra_specs,
+    "extra_specs" since(v(47)) by(policy::SHOW_EXTRA_SPECS) => it.server.flavor.extra_specs,
 }
 
 impl Serialize for Flavor<'_> {

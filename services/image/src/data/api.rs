@@ -14,8 +14,9 @@ use http::{HeaderValue, StatusCode, header};
 use super::{Judge, Meter, give_up, keep, range, receive};
 use crate::{
     Error, Image, StoreSettings,
+    data::policy,
     image::{Reach, Row, Status, table},
-    policy, quota,
+    quota,
     settings::Transfers,
 };
 
@@ -27,7 +28,7 @@ pub fn routes() -> Routes<Image> {
         .asking(&[&policy::DOWNLOAD_DEACTIVATED])
         .put("/v2/images/{id}/stage", Access::Asks(&policy::STAGE), stage)
         .streams_body()
-        .each_asking(&[&policy::SHOW])
+        .each_asking(&[&crate::image::policy::SHOW])
 }
 
 async fn upload(room: Arc<Image>, mut cx: Cx) -> Reply {

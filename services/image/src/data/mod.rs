@@ -13,6 +13,7 @@ pub mod given_up;
 mod keep;
 mod meter;
 mod near;
+pub(crate) mod policy;
 mod range;
 mod read;
 mod receive;

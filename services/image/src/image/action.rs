@@ -7,7 +7,7 @@ use access::Policy;
 use api::{Access, Cx, Reply, Routes, no_content};
 
 use super::{Reach, Row, Status, table};
-use crate::{Error, Image, policy};
+use crate::{Error, Image, image::policy};
 
 pub fn routes() -> Routes<Image> {
     Routes::new().post("/v2/images/{id}/actions/deactivate", Access::Asks(&policy::DEACTIVATE), deactivate).post(

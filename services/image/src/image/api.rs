@@ -8,23 +8,28 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::{Reach, Row, action, attributes::Attributes, list, patch, table, tag};
-use crate::{Error, Image, data, location, policy, quota};
+use crate::{Error, Image, data, image::policy, location, quota};
 
 pub fn routes() -> Routes<Image> {
     Routes::new()
         .get("/v2/images", &policy::LIST, list::list)
-        .asking(&[&policy::SHOW_LOCATIONS])
+        .asking(&[&crate::location::policy::SHOW_LOCATIONS])
         .post("/v2/images", &policy::ADD, create)
-        .asking(&[&policy::PUBLICIZE, &policy::COMMUNITIZE, &policy::SHOW_LOCATIONS, &policy::SET_LOCATION])
+        .asking(&[
+            &policy::PUBLICIZE,
+            &policy::COMMUNITIZE,
+            &crate::location::policy::SHOW_LOCATIONS,
+            &crate::location::policy::SET_LOCATION,
+        ])
         .get("/v2/images/{id}", Access::Asks(&policy::SHOW), show)
-        .asking(&[&policy::SHOW_LOCATIONS])
+        .asking(&[&crate::location::policy::SHOW_LOCATIONS])
         .patch("/v2/images/{id}", Access::Asks(&policy::MODIFY), update)
         .asking(&[
             &policy::PUBLICIZE,
             &policy::COMMUNITIZE,
-            &policy::SHOW_LOCATIONS,
-            &policy::SET_LOCATION,
-            &policy::DELETE_FROM_STORE,
+            &crate::location::policy::SHOW_LOCATIONS,
+            &crate::location::policy::SET_LOCATION,
+            &crate::stores::policy::DELETE_FROM_STORE,
         ])
         .delete("/v2/images/{id}", Access::Asks(&policy::DELETE), delete)
         .join(tag::routes())

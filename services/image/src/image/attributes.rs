@@ -10,7 +10,7 @@ use types::{ImageId, ProjectId};
 use uuid::Uuid;
 
 use super::{Deed, Row, Status, Visibility, check_property};
-use crate::{Error, Settings, policy};
+use crate::{Error, Settings, image::policy};
 
 /// Attributes that a user's property may not be named after.
 const OWN_NAMES: &[&str] = &[

@@ -18,6 +18,7 @@ pub mod api;
 mod attributes;
 mod list;
 mod patch;
+pub(crate) mod policy;
 mod protect;
 mod reach;
 pub mod table;

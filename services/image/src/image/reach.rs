@@ -11,7 +11,7 @@ use api::{Cx, Fault};
 use store::Tx;
 
 use super::{Row, Visibility};
-use crate::{Error, member, policy};
+use crate::{Error, image::policy, member};
 
 #[derive(Clone)]
 pub struct Reach {

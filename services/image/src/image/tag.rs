@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use api::{Access, Cx, Reply, Routes, no_content};
 
 use super::{Reach, check_text, table};
-use crate::{Error, Image, policy};
+use crate::{Error, Image, image::policy};
 
 pub fn routes() -> Routes<Image> {
     Routes::new().put("/v2/images/{id}/tags/{tag}", Access::Asks(&policy::MODIFY), add).delete(

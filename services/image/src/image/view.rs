@@ -6,7 +6,7 @@ use api::{Cx, Fault};
 use serde_json::{Map, Value, json};
 
 use super::{Row, protect::readable};
-use crate::{Image, location::Said, policy};
+use crate::{Image, location::Said};
 
 impl Image {
     /// The stores that have this image, the one to read from first.
@@ -31,7 +31,7 @@ impl Image {
             view["stores"] = json!(stores.join(","));
         }
         if self.settings.show_multiple_locations {
-            let may_see = cx.may(&policy::SHOW_LOCATIONS, &Target::in_project(&image.owner));
+            let may_see = cx.may(&crate::location::policy::SHOW_LOCATIONS, &Target::in_project(&image.owner));
             view["locations"] = json!(if may_see { self.locations_of(&image) } else { Vec::new() });
         }
         Ok(view)

@@ -14,14 +14,15 @@ use super::{METHODS, Method, Order, begun};
 use crate::{
     Error, Image,
     image::{self, Reach, Row, Status},
-    policy, quota, task,
+    r#import::policy,
+    quota, task,
 };
 
 pub fn routes() -> Routes<Image> {
     Routes::new()
         .post("/v2/images/{id}/import", Access::Asks(&policy::IMPORT), import)
         .asking(&[&policy::COPY])
-        .each_asking(&[&policy::SHOW])
+        .each_asking(&[&crate::image::policy::SHOW])
 }
 
 #[derive(Deserialize)]

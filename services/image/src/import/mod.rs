@@ -6,6 +6,7 @@
 //! Invariant: an acknowledged import ends in `active` or in `queued` with its cause, whenever the process dies (test: `an_import_goes_on_after_a_crash`).
 
 pub mod api;
+pub(crate) mod policy;
 mod prepare;
 mod reconcile;
 mod run;

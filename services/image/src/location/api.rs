@@ -17,14 +17,14 @@ use super::{
 use crate::{
     Image,
     image::{self, Reach},
-    policy,
+    location::policy,
 };
 
 pub fn routes() -> Routes<Image> {
     Routes::new()
         .post("/v2/images/{id}/locations", Access::Asks(&policy::ADD_LOCATION), add)
         .get("/v2/images/{id}/locations", Access::Asks(&policy::GET_LOCATION), list)
-        .each_asking(&[&policy::SHOW])
+        .each_asking(&[&crate::image::policy::SHOW])
 }
 
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use super::{Entry, Label, MOST, say::Asked};
 use crate::{
     Image,
     image::{Row, Status},
-    policy,
+    location::policy,
 };
 
 pub enum Edit {
@@ -38,7 +38,10 @@ pub fn check_may(room: &Image, cx: &Cx, image: &Row, edits: &[Edit]) -> Result<(
     }
     let target = Target::in_project(&image.owner);
     for edit in edits {
-        cx.check(if matches!(edit, Edit::Remove { .. }) { &policy::DELETE_FROM_STORE } else { &policy::SET_LOCATION }, &target)?;
+        cx.check(
+            if matches!(edit, Edit::Remove { .. }) { &crate::stores::policy::DELETE_FROM_STORE } else { &policy::SET_LOCATION },
+            &target,
+        )?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ pub mod api;
 mod edit;
 mod hash;
 mod label;
+pub(crate) mod policy;
 mod say;
 mod set;
 

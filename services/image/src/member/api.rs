@@ -13,17 +13,17 @@ use super::{Status, table, view};
 use crate::{
     Error, Image,
     image::{self, Reach, Visibility, check_text},
-    policy,
+    member::policy,
 };
 
 pub fn routes() -> Routes<Image> {
     Routes::new()
         .get("/v2/images/{id}/members", Access::Asks(&policy::MEMBERS), list)
-        .post("/v2/images/{id}/members", Access::Asks(&policy::MEMBER_ADD), create)
-        .get("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_SHOW), show)
-        .put("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_MODIFY), update)
-        .delete("/v2/images/{id}/members/{member}", Access::Asks(&policy::MEMBER_DELETE), delete)
-        .each_asking(&[&policy::SHOW])
+        .post("/v2/images/{id}/members", Access::Asks(&policy::ADD), create)
+        .get("/v2/images/{id}/members/{member}", Access::Asks(&policy::SHOW), show)
+        .put("/v2/images/{id}/members/{member}", Access::Asks(&policy::MODIFY), update)
+        .delete("/v2/images/{id}/members/{member}", Access::Asks(&policy::DELETE), delete)
+        .each_asking(&[&crate::image::policy::SHOW])
 }
 
 #[derive(Deserialize)]
@@ -61,7 +61,7 @@ async fn list(room: Arc<Image>, cx: Cx) -> Reply {
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, member) = (cx.param("id").to_owned(), cx.param("member").to_owned());
-    let reach = Reach::of(&cx, &policy::MEMBER_SHOW)?;
+    let reach = Reach::of(&cx, &policy::SHOW)?;
     let read = room.store.read(move |tx| Ok::<_, Error>(find(tx, &reach, &id, &member)?.1));
     json(StatusCode::OK, &view(&read.await?))
 }
@@ -72,7 +72,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
         return Err(Fault::bad_request("Member can't be empty"));
     }
     check_text("the member", &member)?;
-    let reach = Reach::of(&cx, &policy::MEMBER_ADD)?;
+    let reach = Reach::of(&cx, &policy::ADD)?;
     let (id, actor, most) = (cx.param("id").to_owned(), cx.actor(), room.settings.limits.members);
     let write = room.store.write(move |tx| {
         let image = image::table::get_own(tx, &reach, &id)?;
@@ -95,7 +95,7 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     let status = Status::parse(&status)
         .ok_or_else(|| Fault::bad_request(format!("'{status}' is not one of pending, accepted, rejected.")))?;
     let (id, member, actor) = (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.actor());
-    let reach = Reach::of(&cx, &policy::MEMBER_MODIFY)?;
+    let reach = Reach::of(&cx, &policy::MODIFY)?;
     let write = room.store.write(move |tx| {
         let (image, before) = find(tx, &reach, &id, &member)?;
         let scope = reach.allowed()?.scope();
@@ -110,7 +110,7 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
     let (id, member, actor) = (cx.param("id").to_owned(), cx.param("member").to_owned(), cx.actor());
-    let reach = Reach::of(&cx, &policy::MEMBER_DELETE)?;
+    let reach = Reach::of(&cx, &policy::DELETE)?;
     let write = room.store.write(move |tx| {
         let image = image::table::get_own(tx, &reach, &id)?;
         let found = table::find(tx, &image.id, &member)?.ok_or_else(|| missing(&id, &member))?;

@@ -3,6 +3,7 @@
 //! has taken it.
 
 pub mod api;
+pub(crate) mod policy;
 pub mod table;
 
 use serde_json::{Value, json};

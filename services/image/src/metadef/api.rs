@@ -4,8 +4,8 @@
 use api::Routes;
 
 use super::{item, namespace, resource_type};
-use crate::{Image, policy};
+use crate::{Image, metadef::policy};
 
 pub fn routes() -> Routes<Image> {
-    namespace::routes().join(resource_type::routes()).join(item::routes()).each_asking(&[&policy::METADEF_GET])
+    namespace::routes().join(resource_type::routes()).join(item::routes()).each_asking(&[&policy::GET])
 }

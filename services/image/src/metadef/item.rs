@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Item, Kind, item_view, table, viewer::viewer};
-use crate::{Error, Image, image::check_text, policy};
+use crate::{Error, Image, image::check_text, metadef::policy};
 
 pub fn routes() -> Routes<Image> {
-    let (see, change) = (Access::Asks(&policy::METADEF_GET), Access::Asks(&policy::METADEF_MODIFY));
+    let (see, change) = (Access::Asks(&policy::GET), Access::Asks(&policy::MODIFY));
     Routes::new()
         .get("/v2/metadefs/namespaces/{namespace}/objects", see, |room, cx| list(room, cx, Kind::Object))
         .post("/v2/metadefs/namespaces/{namespace}/objects", change, |room, cx| create(room, cx, Kind::Object))
@@ -83,7 +83,7 @@ fn check_property(property: &Map<String, Value>) -> Result<(), String> {
 }
 
 async fn list(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
-    let (viewer, namespace) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
+    let (viewer, namespace) = (viewer(&cx, &policy::GET)?, cx.param("namespace").to_owned());
     let name = namespace.clone();
     let read = room.store.list(move |tx| {
         table::get(tx, &viewer, &name)?;
@@ -104,8 +104,7 @@ async fn list(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
 }
 
 async fn show(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
-    let (viewer, namespace, name) =
-        (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
+    let (viewer, namespace, name) = (viewer(&cx, &policy::GET)?, cx.param("namespace").to_owned(), cx.param("name").to_owned());
     let of = namespace.clone();
     let read = room.store.read(move |tx| {
         table::get(tx, &viewer, &of)?;
@@ -125,7 +124,7 @@ async fn create_tag(room: Arc<Image>, cx: Cx) -> Reply {
 }
 
 async fn insert(room: Arc<Image>, cx: &Cx, kind: Kind, body: Body) -> Reply {
-    let (viewer, namespace, actor) = (viewer(cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, namespace, actor) = (viewer(cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
         table::get(tx, &viewer, &of)?;
@@ -144,7 +143,7 @@ async fn create_tags(room: Arc<Image>, mut cx: Cx) -> Reply {
     let Tags { tags } = cx.json().await?;
     let bodies: Vec<Body> = tags.into_iter().map(|tag| read_body(Kind::Tag, tag)).collect::<Result<_, _>>()?;
     let appends = cx.header("x-openstack-append").is_some_and(|word| word.eq_ignore_ascii_case("true"));
-    let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, namespace, actor) = (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let names: Vec<Value> = bodies.iter().map(|body| json!({"name": body.name})).collect();
     let write = room.store.write(move |tx| {
         table::get(tx, &viewer, &namespace)?;
@@ -165,7 +164,7 @@ async fn create_tags(room: Arc<Image>, mut cx: Cx) -> Reply {
 async fn update(room: Arc<Image>, mut cx: Cx, kind: Kind) -> Reply {
     let body = read_body(kind, cx.json().await?)?;
     let (viewer, namespace, name, actor) =
-        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
+        (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let of = namespace.clone();
     let write = room.store.write(move |tx| {
         table::get(tx, &viewer, &of)?;
@@ -178,7 +177,7 @@ async fn update(room: Arc<Image>, mut cx: Cx, kind: Kind) -> Reply {
 
 async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
     let (viewer, namespace, name, actor) =
-        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
+        (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         table::get_unprotected(tx, &viewer, &namespace)?;
         table::changing(tx, &actor, &namespace, |tx| table::delete_item(tx, &namespace, kind, &name))
@@ -188,7 +187,7 @@ async fn delete(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
 }
 
 async fn delete_all(room: Arc<Image>, cx: Cx, kind: Kind) -> Reply {
-    let (viewer, namespace, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, namespace, actor) = (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         table::get_unprotected(tx, &viewer, &namespace)?;
         table::changing(tx, &actor, &namespace, |tx| table::delete_items(tx, &namespace, kind))

@@ -6,6 +6,7 @@
 pub mod api;
 mod item;
 mod namespace;
+pub(crate) mod policy;
 mod resource_type;
 mod stock;
 pub mod table;

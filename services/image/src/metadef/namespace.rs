@@ -17,15 +17,15 @@ use super::{
     table::{self, Seen},
     viewer::viewer,
 };
-use crate::{Error, Image, image::check_text, policy};
+use crate::{Error, Image, image::check_text, metadef::policy};
 
 pub fn routes() -> Routes<Image> {
     Routes::new()
-        .get("/v2/metadefs/namespaces", &policy::METADEF_GET, list)
-        .post("/v2/metadefs/namespaces", &policy::METADEF_MODIFY, create)
-        .get("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::METADEF_GET), show)
-        .put("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::METADEF_MODIFY), update)
-        .delete("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::METADEF_MODIFY), delete)
+        .get("/v2/metadefs/namespaces", &policy::GET, list)
+        .post("/v2/metadefs/namespaces", &policy::MODIFY, create)
+        .get("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::GET), show)
+        .put("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::MODIFY), update)
+        .delete("/v2/metadefs/namespaces/{namespace}", Access::Asks(&policy::MODIFY), delete)
 }
 
 #[derive(Deserialize)]
@@ -141,7 +141,7 @@ const HABITS: PagingHabits = PagingHabits { max: 1000, default: Some(25), defaul
 async fn list(room: Arc<Image>, cx: Cx) -> Reply {
     let paging = Paging::read(cx.query(), &HABITS)?;
     let mut select = Select::new("metadef_namespaces", table::COLUMNS);
-    select = match viewer(&cx, &policy::METADEF_GET)?.sees {
+    select = match viewer(&cx, &policy::GET)?.sees {
         Seen::None => select.condition("1 = 0"),
         Seen::OwnAndPublic(project) => select.condition_with("(visibility = 'public' OR owner = ?)", vec![project.into()]),
         Seen::All => select,
@@ -221,7 +221,7 @@ async fn create(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn show(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
+    let (viewer, name) = (viewer(&cx, &policy::GET)?, cx.param("namespace").to_owned());
     let found = room.store.read(move |tx| table::get(tx, &viewer, &name)).await?;
     json(StatusCode::OK, &whole_view(&room, &cx, &found).await?)
 }
@@ -256,7 +256,7 @@ async fn whole_view(room: &Image, cx: &Cx, namespace: &Namespace) -> Result<Valu
 
 async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
     let new: New = cx.json().await?;
-    let (viewer, name, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, name, actor) = (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let keep_owner = new.owner.is_none();
     // Nobody's, where none is said: the namespace keeps its owner then.
     let wanted = new.check("")?.namespace;
@@ -270,7 +270,7 @@ async fn update(room: Arc<Image>, mut cx: Cx) -> Reply {
 }
 
 async fn delete(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name, actor) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
+    let (viewer, name, actor) = (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         let found = table::get_unprotected(tx, &viewer, &name)?;
         table::delete(tx, &actor, &found)

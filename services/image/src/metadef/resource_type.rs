@@ -8,14 +8,14 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{association_view, namespace::NewAssociation, table, viewer::viewer};
-use crate::{Error, Image, image::check_text, policy};
+use crate::{Error, Image, image::check_text, metadef::policy};
 
 pub fn routes() -> Routes<Image> {
     Routes::new()
-        .get("/v2/metadefs/resource_types", &policy::METADEF_GET, list)
-        .get("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::METADEF_GET), list_of_namespace)
-        .post("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::METADEF_MODIFY), associate)
-        .delete("/v2/metadefs/namespaces/{namespace}/resource_types/{name}", Access::Asks(&policy::METADEF_MODIFY), dissociate)
+        .get("/v2/metadefs/resource_types", &policy::GET, list)
+        .get("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::GET), list_of_namespace)
+        .post("/v2/metadefs/namespaces/{namespace}/resource_types", Access::Asks(&policy::MODIFY), associate)
+        .delete("/v2/metadefs/namespaces/{namespace}/resource_types/{name}", Access::Asks(&policy::MODIFY), dissociate)
 }
 
 async fn list(room: Arc<Image>, _: Cx) -> Reply {
@@ -28,7 +28,7 @@ async fn list(room: Arc<Image>, _: Cx) -> Reply {
 }
 
 async fn list_of_namespace(room: Arc<Image>, cx: Cx) -> Reply {
-    let (viewer, name) = (viewer(&cx, &policy::METADEF_GET)?, cx.param("namespace").to_owned());
+    let (viewer, name) = (viewer(&cx, &policy::GET)?, cx.param("namespace").to_owned());
     let read = room.store.list(move |tx| {
         let found = table::get(tx, &viewer, &name)?;
         table::associations(tx, &[&found.name])
@@ -45,7 +45,7 @@ async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
     for text in [Some(&new.name), new.prefix.as_ref(), new.properties_target.as_ref()].into_iter().flatten() {
         check_text("a resource type", text)?;
     }
-    let (viewer, name) = (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned());
+    let (viewer, name) = (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned());
     let (association, actor) = (new.of(&name), cx.actor());
     let kept = association.clone();
     let write = room.store.write(move |tx| {
@@ -58,7 +58,7 @@ async fn associate(room: Arc<Image>, mut cx: Cx) -> Reply {
 
 async fn dissociate(room: Arc<Image>, cx: Cx) -> Reply {
     let (viewer, name, kind, actor) =
-        (viewer(&cx, &policy::METADEF_MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
+        (viewer(&cx, &policy::MODIFY)?, cx.param("namespace").to_owned(), cx.param("name").to_owned(), cx.actor());
     let write = room.store.write(move |tx| {
         let found = table::get_unprotected(tx, &viewer, &name)?;
         if table::changing(tx, &actor, &found.name, |tx| table::dissociate(tx, &found.name, &kind))? {

@@ -11,9 +11,10 @@ use crate::{
     Error, Image,
     data::released::{self, Named, Where},
     image::{Reach, Status, table},
-    import, policy, quota,
+    import, quota,
     settings::StoreSettings,
     stores::place::Place,
+    stores::policy,
 };
 
 pub fn routes() -> Routes<Image> {
@@ -23,7 +24,7 @@ pub fn routes() -> Routes<Image> {
         .get("/v2/info/stores/detail", &policy::STORES_DETAIL, list_in_detail)
         .get("/v2/info/usage", Access::Authenticated, usage)
         .delete("/v2/stores/{store}/{image}", Access::Asks(&policy::DELETE_FROM_STORE), delete)
-        .each_asking(&[&policy::SHOW])
+        .each_asking(&[&crate::image::policy::SHOW])
 }
 
 async fn import_methods(_: Arc<Image>, _: Cx) -> Reply {

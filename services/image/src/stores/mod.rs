@@ -5,5 +5,6 @@ pub mod ailing;
 pub mod api;
 pub mod locks;
 pub mod place;
+pub(crate) mod policy;
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("stores", api::routes);

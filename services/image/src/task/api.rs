@@ -15,7 +15,8 @@ use crate::{
     Error, Image,
     image::{self, Attributes, Reach},
     import::{self, Method},
-    policy, quota,
+    quota,
+    task::policy,
 };
 
 pub fn routes() -> Routes<Image> {
@@ -23,10 +24,10 @@ pub fn routes() -> Routes<Image> {
         .get("/v2/images/{id}/tasks", Access::Asks(&policy::TASKS_OF_IMAGE), of_image)
         .get("/v2/tasks", &policy::TASKS, list)
         .post("/v2/tasks", &policy::TASKS, create)
-        .asking(&[&policy::PUBLICIZE, &policy::COMMUNITIZE])
+        .asking(&[&crate::image::policy::PUBLICIZE, &crate::image::policy::COMMUNITIZE])
         .get("/v2/tasks/{id}", &policy::TASKS, show)
         .delete("/v2/tasks/{id}", &policy::TASKS, delete)
-        .each_asking(&[&policy::SHOW])
+        .each_asking(&[&crate::image::policy::SHOW])
 }
 
 const HABITS: PagingHabits =

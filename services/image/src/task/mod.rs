@@ -2,6 +2,7 @@
 //! A task: work on an image that goes on after the request that asked for it, and after a crash.
 
 pub mod api;
+pub(crate) mod policy;
 pub mod table;
 
 use ::store::Actor;

@@ -12,14 +12,14 @@ use types::Microversion;
 use uuid::Uuid;
 
 use super::table::{self, Allocations, Consumer};
-use crate::{Placement, error::Error, policy, provider};
+use crate::{Placement, allocation::policy, error::Error, provider};
 
 pub fn routes() -> Routes<Placement> {
     Routes::new()
-        .get("/allocations/{consumer}", &policy::ALLOCATIONS_LIST, show)
-        .put("/allocations/{consumer}", &policy::ALLOCATIONS_UPDATE, replace)
+        .get("/allocations/{consumer}", &policy::LIST, show)
+        .put("/allocations/{consumer}", &policy::UPDATE, replace)
         .since(Microversion::new(1, 12))
-        .delete("/allocations/{consumer}", &policy::ALLOCATIONS_DELETE, delete)
+        .delete("/allocations/{consumer}", &policy::DELETE, delete)
         .get("/resource_providers/{uuid}/allocations", &policy::PROVIDER_ALLOCATIONS, of_provider)
 }
 

@@ -2,6 +2,7 @@
 //! Allocations: who holds how much of which provider.
 
 mod api;
+pub(crate) mod policy;
 pub mod table;
 
 pub use api::routes;

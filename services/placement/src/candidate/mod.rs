@@ -9,12 +9,16 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use types::Microversion;
 
-use crate::{Placement, inventory, policy};
+use crate::{Placement, inventory, policy::ADMIN};
+
+access::policies! {
+    CANDIDATES = "placement:allocation_candidates:list", ADMIN, "Ask which providers could take a request";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("candidate", routes);
 
 pub fn routes() -> Routes<Placement> {
-    Routes::new().get("/allocation_candidates", &policy::CANDIDATES, list).since(Microversion::new(1, 10))
+    Routes::new().get("/allocation_candidates", &CANDIDATES, list).since(Microversion::new(1, 10))
 }
 
 /// What is asked for, in the query's own words: `resources=VCPU:1,MEMORY_MB:512&required=HW_ARCH_X86_64,!CUSTOM_OLD`.

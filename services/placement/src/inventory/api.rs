@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::table::{self, Inventories, Inventory, ONE};
-use crate::{Placement, error::Error, names, policy, provider};
+use crate::{Placement, error::Error, inventory::policy, names, provider};
 
 pub fn routes() -> Routes<Placement> {
     Routes::new()
-        .get("/resource_providers/{uuid}/inventories", &policy::INVENTORIES_LIST, list)
-        .put("/resource_providers/{uuid}/inventories", &policy::INVENTORIES_UPDATE, replace)
-        .delete("/resource_providers/{uuid}/inventories", &policy::INVENTORIES_DELETE, delete_all)
-        .get("/resource_providers/{uuid}/inventories/{class}", &policy::INVENTORIES_SHOW, show)
+        .get("/resource_providers/{uuid}/inventories", &policy::LIST, list)
+        .put("/resource_providers/{uuid}/inventories", &policy::UPDATE, replace)
+        .delete("/resource_providers/{uuid}/inventories", &policy::DELETE, delete_all)
+        .get("/resource_providers/{uuid}/inventories/{class}", &policy::SHOW, show)
 }
 
 #[derive(Deserialize)]

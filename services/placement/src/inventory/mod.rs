@@ -2,6 +2,7 @@
 //! Inventories: how much of a class a provider has.
 
 mod api;
+pub(crate) mod policy;
 pub mod table;
 
 pub use api::routes;

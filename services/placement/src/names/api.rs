@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use types::Microversion;
 
 use super::{is_custom, table};
-use crate::{Placement, error::Error, policy, provider};
+use crate::{Placement, error::Error, names::policy, provider};
 
 pub fn routes() -> Routes<Placement> {
     let traits = Microversion::new(1, 6);

@@ -2,6 +2,7 @@
 //! Resource classes and traits: words. The standard ones are those that our hosts use; others begin with `CUSTOM_`.
 
 mod api;
+pub(crate) mod policy;
 pub mod table;
 
 pub use api::routes;

@@ -11,15 +11,15 @@ use types::Microversion;
 use uuid::Uuid;
 
 use super::table::{self, Provider};
-use crate::{Placement, candidate::Request, error::Error, inventory, policy};
+use crate::{Placement, candidate::Request, error::Error, inventory, provider::policy};
 
 pub fn routes() -> Routes<Placement> {
     Routes::new()
-        .get("/resource_providers", &policy::PROVIDERS_LIST, list)
-        .post("/resource_providers", &policy::PROVIDERS_CREATE, create)
-        .get("/resource_providers/{uuid}", &policy::PROVIDERS_SHOW, show)
-        .put("/resource_providers/{uuid}", &policy::PROVIDERS_UPDATE, update)
-        .delete("/resource_providers/{uuid}", &policy::PROVIDERS_DELETE, delete)
+        .get("/resource_providers", &policy::LIST, list)
+        .post("/resource_providers", &policy::CREATE, create)
+        .get("/resource_providers/{uuid}", &policy::SHOW, show)
+        .put("/resource_providers/{uuid}", &policy::UPDATE, update)
+        .delete("/resource_providers/{uuid}", &policy::DELETE, delete)
 }
 
 #[derive(Deserialize)]

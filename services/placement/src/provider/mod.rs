@@ -2,6 +2,7 @@
 //! Resource providers: whoever has something to give. Here every provider is a host, and its own root.
 
 mod api;
+pub(crate) mod policy;
 pub mod table;
 
 pub use api::routes;

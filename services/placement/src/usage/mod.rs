@@ -9,14 +9,19 @@ use http::StatusCode;
 use serde_json::json;
 use types::{Microversion, ProjectId};
 
-use crate::{Placement, allocation, error::Error, inventory, policy, provider};
+use crate::{Placement, allocation, error::Error, inventory, policy::ADMIN, provider};
+
+access::policies! {
+    PROVIDER_USAGES = "placement:resource_providers:usages", ADMIN, "Show how much of a provider is used";
+    USAGES = "placement:usages", "rule:admin_or_service_api or (role:reader and project_id:%(project_id)s)", "Show the usage of a project";
+}
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("usage", routes);
 
 pub fn routes() -> Routes<Placement> {
     Routes::new()
-        .get("/resource_providers/{uuid}/usages", &policy::PROVIDER_USAGES, of_provider)
-        .get("/usages", &policy::USAGES, of_project)
+        .get("/resource_providers/{uuid}/usages", &PROVIDER_USAGES, of_provider)
+        .get("/usages", &USAGES, of_project)
         .since(Microversion::new(1, 9))
 }
 

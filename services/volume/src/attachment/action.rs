@@ -18,7 +18,6 @@ use crate::{
     BlockStorage,
     error::{Error, Result},
     input::{argument, body, wrong},
-    policy,
     volume::{self, Volume, state::Stage},
 };
 
@@ -26,15 +25,15 @@ const ACTION: &str = "/v3/volumes/{id}/action";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .action(ACTION, "os-attach", &policy::VOLUME_ATTACH, attach)
-        .action(ACTION, "os-detach", &policy::VOLUME_DETACH, detach)
-        .action(ACTION, "os-reserve", &policy::VOLUME_RESERVE, reserve)
-        .action(ACTION, "os-unreserve", &policy::VOLUME_UNRESERVE, unreserve)
-        .action(ACTION, "os-begin_detaching", &policy::VOLUME_BEGIN_DETACHING, begin_detaching)
-        .action(ACTION, "os-roll_detaching", &policy::VOLUME_ROLL_DETACHING, roll_detaching)
-        .action(ACTION, "os-initialize_connection", &policy::VOLUME_INITIALIZE, initialize)
-        .action(ACTION, "os-terminate_connection", &policy::VOLUME_TERMINATE, terminate)
-        .action(ACTION, "os-force_detach", &policy::VOLUME_FORCE_DETACH, force_detach)
+        .action(ACTION, "os-attach", &crate::volume::policy::ATTACH, attach)
+        .action(ACTION, "os-detach", &crate::volume::policy::DETACH, detach)
+        .action(ACTION, "os-reserve", &crate::volume::policy::RESERVE, reserve)
+        .action(ACTION, "os-unreserve", &crate::volume::policy::UNRESERVE, unreserve)
+        .action(ACTION, "os-begin_detaching", &crate::volume::policy::BEGIN_DETACHING, begin_detaching)
+        .action(ACTION, "os-roll_detaching", &crate::volume::policy::ROLL_DETACHING, roll_detaching)
+        .action(ACTION, "os-initialize_connection", &crate::volume::policy::INITIALIZE, initialize)
+        .action(ACTION, "os-terminate_connection", &crate::volume::policy::TERMINATE, terminate)
+        .action(ACTION, "os-force_detach", &crate::volume::policy::FORCE_DETACH, force_detach)
 }
 
 async fn change(

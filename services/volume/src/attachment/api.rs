@@ -14,9 +14,10 @@ use types::{AttachmentId, Timestamp, VolumeId};
 use super::{Attachment, table};
 use crate::{
     BlockStorage,
+    attachment::policy,
     error::{Error, Result},
     input::{document, wrong},
-    links, policy,
+    links,
     query::{self, Page},
     versions::v,
     volume::{self, Volume, state::Stage},
@@ -29,19 +30,19 @@ const ACTION: &str = "/v3/attachments/{id}/action";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .get(ATTACHMENTS, &policy::ATTACHMENT_INDEX, list)
+        .get(ATTACHMENTS, &policy::INDEX, list)
         .since(v(27))
-        .post(ATTACHMENTS, &policy::ATTACHMENT_CREATE, create)
+        .post(ATTACHMENTS, &policy::CREATE, create)
         .since(v(27))
-        .get(DETAIL, &policy::ATTACHMENT_INDEX, list_detail)
+        .get(DETAIL, &policy::INDEX, list_detail)
         .since(v(27))
-        .get(ATTACHMENT, &policy::ATTACHMENT_INDEX, show)
+        .get(ATTACHMENT, &policy::INDEX, show)
         .since(v(27))
-        .put(ATTACHMENT, &policy::ATTACHMENT_UPDATE, update)
+        .put(ATTACHMENT, &policy::UPDATE, update)
         .since(v(27))
-        .delete(ATTACHMENT, &policy::ATTACHMENT_DELETE, delete)
+        .delete(ATTACHMENT, &policy::DELETE, delete)
         .since(v(27))
-        .action(ACTION, "os-complete", &policy::ATTACHMENT_COMPLETE, complete)
+        .action(ACTION, "os-complete", &policy::COMPLETE, complete)
         .since(v(44))
 }
 

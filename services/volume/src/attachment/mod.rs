@@ -4,6 +4,7 @@
 
 mod action;
 mod api;
+pub(crate) mod policy;
 pub(crate) mod table;
 
 use serde::Serialize;

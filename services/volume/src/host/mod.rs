@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The hosts that keep volumes, in Cinder's three ways of telling of them: services, pools and hosts.
 
+pub(crate) mod policy;
 mod pools;
 mod services;
 mod usage;

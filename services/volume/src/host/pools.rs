@@ -7,7 +7,7 @@ use api::{Cx, Fault, Reply, Routes};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{BlockStorage, life::Place, policy};
+use crate::{BlockStorage, host::policy, life::Place};
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new().get("/v3/scheduler-stats/get_pools", &policy::POOLS, pools).get(

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::{
     BlockStorage,
+    host::policy,
     input::{Object, Read, body, wrong},
     life::Place,
-    policy,
     versions::at_least,
     zone::ZONE,
 };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use store::params;
 
 use super::services::{CONTROLLER, SCHEDULER};
-use crate::{BlockStorage, error::Result, life::Place, policy, zone::ZONE};
+use crate::{BlockStorage, error::Result, host::policy, life::Place, zone::ZONE};
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new().get("/v3/os-hosts", &policy::HOSTS, list).get("/v3/os-hosts/{host}", &policy::HOSTS, show)

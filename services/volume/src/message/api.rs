@@ -12,7 +12,8 @@ use super::{Message, table};
 use crate::{
     BlockStorage,
     error::Result,
-    links, policy,
+    links,
+    message::policy,
     query::{self, Page},
     versions::v,
 };
@@ -22,11 +23,11 @@ const MESSAGE: &str = "/v3/messages/{id}";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .get(MESSAGES, &policy::MESSAGE_INDEX, list)
+        .get(MESSAGES, &policy::INDEX, list)
         .since(v(3))
-        .get(MESSAGE, &policy::MESSAGE_SHOW, show)
+        .get(MESSAGE, &policy::SHOW, show)
         .since(v(3))
-        .delete(MESSAGE, &policy::MESSAGE_DELETE, delete)
+        .delete(MESSAGE, &policy::DELETE, delete)
         .since(v(3))
 }
 

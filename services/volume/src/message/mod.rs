@@ -2,6 +2,7 @@
 //! Messages: what went wrong after a request was answered, for whoever made it.
 
 mod api;
+pub(crate) mod policy;
 pub(crate) mod table;
 
 use std::time::Duration;

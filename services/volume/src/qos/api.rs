@@ -14,7 +14,8 @@ use crate::{
     BlockStorage,
     error::Result,
     input::{Read, body, document, merged, wrong},
-    links, policy,
+    links,
+    qos::policy,
     query::Page,
     volume_type,
 };
@@ -25,16 +26,16 @@ const CONSUMERS: [&str; 3] = ["front-end", "back-end", "both"];
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .get(ALL, &policy::QOS_INDEX, list)
-        .post(ALL, &policy::QOS_CREATE, create)
-        .get(ONE, &policy::QOS_SHOW, show)
-        .put(ONE, &policy::QOS_UPDATE, update)
-        .delete(ONE, &policy::QOS_DELETE, delete)
-        .put("/v3/qos-specs/{id}/delete_keys", &policy::QOS_UPDATE, delete_keys)
-        .get("/v3/qos-specs/{id}/associations", &policy::QOS_INDEX, associations)
-        .get("/v3/qos-specs/{id}/associate", &policy::QOS_UPDATE, associate)
-        .get("/v3/qos-specs/{id}/disassociate", &policy::QOS_UPDATE, disassociate)
-        .get("/v3/qos-specs/{id}/disassociate_all", &policy::QOS_UPDATE, disassociate_all)
+        .get(ALL, &policy::INDEX, list)
+        .post(ALL, &policy::CREATE, create)
+        .get(ONE, &policy::SHOW, show)
+        .put(ONE, &policy::UPDATE, update)
+        .delete(ONE, &policy::DELETE, delete)
+        .put("/v3/qos-specs/{id}/delete_keys", &policy::UPDATE, delete_keys)
+        .get("/v3/qos-specs/{id}/associations", &policy::INDEX, associations)
+        .get("/v3/qos-specs/{id}/associate", &policy::UPDATE, associate)
+        .get("/v3/qos-specs/{id}/disassociate", &policy::UPDATE, disassociate)
+        .get("/v3/qos-specs/{id}/disassociate_all", &policy::UPDATE, disassociate_all)
 }
 
 fn view(qos: &Qos) -> Value {

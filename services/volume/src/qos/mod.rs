@@ -2,6 +2,7 @@
 //! QoS specs: notes of the operator that he joins to volume types. Nothing here acts on them, and capabilities say so.
 
 mod api;
+pub(crate) mod policy;
 mod table;
 
 use std::collections::BTreeMap;

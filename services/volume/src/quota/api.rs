@@ -14,18 +14,18 @@ use crate::{
     BlockStorage,
     error::Result,
     input::{Object, Read, document},
-    policy,
+    quota::policy,
 };
 
 const SET: &str = "/v3/os-quota-sets/{project}";
 const DEFAULTS: &str = "/v3/os-quota-sets/{project}/defaults";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
-    Routes::new()
-        .get(SET, &policy::QUOTA_SHOW, show)
-        .put(SET, &policy::QUOTA_UPDATE, update)
-        .delete(SET, &policy::QUOTA_DELETE, delete)
-        .get(DEFAULTS, &policy::QUOTA_SHOW, defaults)
+    Routes::new().get(SET, &policy::SHOW, show).put(SET, &policy::UPDATE, update).delete(SET, &policy::DELETE, delete).get(
+        DEFAULTS,
+        &policy::SHOW,
+        defaults,
+    )
 }
 
 async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {

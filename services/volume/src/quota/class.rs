@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use store::{Change, Event};
 
 use super::{api::read, table};
-use crate::{BlockStorage, error::Result, input::document, policy};
+use crate::{BlockStorage, error::Result, input::document, quota::policy};
 
 const CLASS: &str = "/v3/os-quota-class-sets/{class}";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
-    Routes::new().get(CLASS, &policy::QUOTA_CLASS_SHOW, show).put(CLASS, &policy::QUOTA_CLASS_UPDATE, update)
+    Routes::new().get(CLASS, &policy::CLASS_SHOW, show).put(CLASS, &policy::CLASS_UPDATE, update)
 }
 
 async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {

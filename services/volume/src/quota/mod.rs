@@ -6,6 +6,7 @@
 
 mod api;
 mod class;
+pub(crate) mod policy;
 mod table;
 
 pub(crate) use table::{Growth, check, limits, usage};

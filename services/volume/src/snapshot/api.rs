@@ -14,8 +14,8 @@ use crate::{
     BlockStorage,
     error::{Error, Result},
     input::{document, wrong},
-    policy,
     quota::{self, Growth},
+    snapshot::policy,
     versions::at_least,
     volume::{self, Volume, state::Life},
     volume_type,
@@ -34,22 +34,22 @@ pub(crate) const MOST_OF_A_VOLUME: usize = 40;
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .get(SNAPSHOTS, &policy::SNAPSHOT_INDEX, list::list)
-        .post(SNAPSHOTS, &policy::SNAPSHOT_CREATE, create)
-        .get(DETAIL, &policy::SNAPSHOT_INDEX, list::list_detail)
-        .get(SNAPSHOT, &policy::SNAPSHOT_SHOW, show)
-        .put(SNAPSHOT, &policy::SNAPSHOT_UPDATE, update)
-        .delete(SNAPSHOT, &policy::SNAPSHOT_DELETE, delete)
-        .get(METADATA, &policy::SNAPSHOT_METADATA_SHOW, metadata::list)
-        .post(METADATA, &policy::SNAPSHOT_METADATA_UPDATE, metadata::add)
-        .put(METADATA, &policy::SNAPSHOT_METADATA_UPDATE, metadata::replace)
-        .get(ITEM, &policy::SNAPSHOT_METADATA_SHOW, metadata::show)
-        .put(ITEM, &policy::SNAPSHOT_METADATA_UPDATE, metadata::set)
-        .delete(ITEM, &policy::SNAPSHOT_METADATA_DELETE, metadata::delete)
-        .action(ACTION, "os-reset_status", &policy::SNAPSHOT_RESET_STATUS, action::reset_status)
-        .action(ACTION, "os-force_delete", &policy::SNAPSHOT_FORCE_DELETE, force_delete)
-        .action(ACTION, "os-update_snapshot_status", &policy::SNAPSHOT_UPDATE_STATUS, action::update_status)
-        .each_asking(&[&policy::SNAPSHOT_EXTENDED])
+        .get(SNAPSHOTS, &policy::INDEX, list::list)
+        .post(SNAPSHOTS, &policy::CREATE, create)
+        .get(DETAIL, &policy::INDEX, list::list_detail)
+        .get(SNAPSHOT, &policy::SHOW, show)
+        .put(SNAPSHOT, &policy::UPDATE, update)
+        .delete(SNAPSHOT, &policy::DELETE, delete)
+        .get(METADATA, &policy::METADATA_SHOW, metadata::list)
+        .post(METADATA, &policy::METADATA_UPDATE, metadata::add)
+        .put(METADATA, &policy::METADATA_UPDATE, metadata::replace)
+        .get(ITEM, &policy::METADATA_SHOW, metadata::show)
+        .put(ITEM, &policy::METADATA_UPDATE, metadata::set)
+        .delete(ITEM, &policy::METADATA_DELETE, metadata::delete)
+        .action(ACTION, "os-reset_status", &policy::RESET_STATUS, action::reset_status)
+        .action(ACTION, "os-force_delete", &policy::FORCE_DELETE, force_delete)
+        .action(ACTION, "os-update_snapshot_status", &policy::UPDATE_STATUS, action::update_status)
+        .each_asking(&[&policy::EXTENDED])
 }
 
 impl BlockStorage {

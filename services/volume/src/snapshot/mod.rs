@@ -5,6 +5,7 @@ mod action;
 mod api;
 mod list;
 mod metadata;
+pub(crate) mod policy;
 pub(crate) mod table;
 mod view;
 

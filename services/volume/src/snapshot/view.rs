@@ -8,7 +8,7 @@ use serde_json::Value;
 use types::Microversion;
 
 use super::Snapshot;
-use crate::{policy, versions::v, volume::state::Life};
+use crate::{snapshot::policy, versions::v, volume::state::Life};
 
 /// A snapshot in the eyes of a request.
 pub(super) struct View<'a> {
@@ -47,8 +47,8 @@ attributes! {
 attributes! {
     /// What one sees beside that of a single one, and in a list with details.
     FULL, fn fully(it: &View<'_>);
-    "os-extended-snapshot-attributes:progress" by(policy::SNAPSHOT_EXTENDED) => if it.snapshot.life == Life::There { "100%" } else { "0%" },
-    "os-extended-snapshot-attributes:project_id" by(policy::SNAPSHOT_EXTENDED) => it.snapshot.project_id,
+    "os-extended-snapshot-attributes:progress" by(policy::EXTENDED) => if it.snapshot.life == Life::There { "100%" } else { "0%" },
+    "os-extended-snapshot-attributes:project_id" by(policy::EXTENDED) => it.snapshot.project_id,
 }
 
 impl Serialize for View<'_> {

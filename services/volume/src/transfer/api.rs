@@ -14,10 +14,11 @@ use crate::{
     BlockStorage,
     error::{Error, Result},
     input::document,
-    links, policy,
+    links,
     query::{self, Page},
     quota::{self, Growth},
     snapshot,
+    transfer::policy,
     versions::{at_least, v},
     volume::{self, Volume},
     volume_type,
@@ -35,26 +36,26 @@ const NEW: [&str; 4] =
 pub(super) fn routes() -> Routes<BlockStorage> {
     let [all, detail, one, accepting] = NEW;
     let newer = Routes::new()
-        .get(all, &policy::TRANSFER_INDEX, list)
+        .get(all, &policy::INDEX, list)
         .since(v(55))
-        .post(all, &policy::TRANSFER_CREATE, create)
+        .post(all, &policy::CREATE, create)
         .since(v(55))
-        .get(detail, &policy::TRANSFER_INDEX, list_detail)
+        .get(detail, &policy::INDEX, list_detail)
         .since(v(55))
-        .get(one, &policy::TRANSFER_SHOW, show)
+        .get(one, &policy::SHOW, show)
         .since(v(55))
-        .delete(one, &policy::TRANSFER_DELETE, delete)
+        .delete(one, &policy::DELETE, delete)
         .since(v(55))
-        .post(accepting, &policy::TRANSFER_ACCEPT, accept)
+        .post(accepting, &policy::ACCEPT, accept)
         .since(v(55));
     let [all, detail, one, accepting] = OLD;
     Routes::new()
-        .get(all, &policy::TRANSFER_INDEX, list)
-        .post(all, &policy::TRANSFER_CREATE, create)
-        .get(detail, &policy::TRANSFER_INDEX, list_detail)
-        .get(one, &policy::TRANSFER_SHOW, show)
-        .delete(one, &policy::TRANSFER_DELETE, delete)
-        .post(accepting, &policy::TRANSFER_ACCEPT, accept)
+        .get(all, &policy::INDEX, list)
+        .post(all, &policy::CREATE, create)
+        .get(detail, &policy::INDEX, list_detail)
+        .get(one, &policy::SHOW, show)
+        .delete(one, &policy::DELETE, delete)
+        .post(accepting, &policy::ACCEPT, accept)
         .join(newer)
 }
 

@@ -3,6 +3,7 @@
 //! kept as a hash.
 
 mod api;
+pub(crate) mod policy;
 mod table;
 
 use serde::Serialize;

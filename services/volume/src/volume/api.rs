@@ -12,7 +12,7 @@ use super::{
     Volume, action, create, delete, extend, image, list, metadata, summary, table, update,
     view::{Sight, View},
 };
-use crate::{BlockStorage, policy, versions::v};
+use crate::{BlockStorage, versions::v, volume::policy};
 
 const VOLUMES: &str = "/v3/volumes";
 const DETAIL: &str = "/v3/volumes/detail";
@@ -24,32 +24,32 @@ const ITEM: &str = "/v3/volumes/{id}/metadata/{key}";
 
 pub(crate) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .get(VOLUMES, &policy::VOLUME_INDEX, list::list)
-        .post(VOLUMES, &policy::VOLUME_CREATE, create::create)
-        .asking(&[&policy::VOLUME_CREATE_FROM_IMAGE])
-        .get(DETAIL, &policy::VOLUME_INDEX, list::list_detail)
-        .get(SUMMARY, &policy::VOLUME_INDEX, summary::show)
+        .get(VOLUMES, &policy::INDEX, list::list)
+        .post(VOLUMES, &policy::CREATE, create::create)
+        .asking(&[&policy::CREATE_FROM_IMAGE])
+        .get(DETAIL, &policy::INDEX, list::list_detail)
+        .get(SUMMARY, &policy::INDEX, summary::show)
         .since(v(12))
-        .get(VOLUME, &policy::VOLUME_SHOW, show)
-        .put(VOLUME, &policy::VOLUME_UPDATE, update::update)
-        .delete(VOLUME, &policy::VOLUME_DELETE, delete::delete)
-        .asking(&[&policy::VOLUME_FORCE_DELETE])
-        .get(METADATA, &policy::VOLUME_METADATA_SHOW, metadata::list)
-        .post(METADATA, &policy::VOLUME_METADATA_CREATE, metadata::add)
-        .put(METADATA, &policy::VOLUME_METADATA_UPDATE, metadata::replace)
-        .get(ITEM, &policy::VOLUME_METADATA_SHOW, metadata::show)
-        .put(ITEM, &policy::VOLUME_METADATA_UPDATE, metadata::set)
-        .delete(ITEM, &policy::VOLUME_METADATA_DELETE, metadata::delete)
-        .action(ACTION, "os-extend", &policy::VOLUME_EXTEND, extend::extend)
-        .asking(&[&policy::VOLUME_EXTEND_ATTACHED])
-        .action(ACTION, "os-set_bootable", &policy::VOLUME_UPDATE, action::set_bootable)
-        .action(ACTION, "os-update_readonly_flag", &policy::VOLUME_READONLY, action::set_read_only)
-        .action(ACTION, "os-reset_status", &policy::VOLUME_RESET_STATUS, action::reset_status)
-        .action(ACTION, "os-force_delete", &policy::VOLUME_ADMIN_FORCE_DELETE, delete::force)
-        .action(ACTION, "os-volume_upload_image", &policy::VOLUME_UPLOAD, image::upload)
-        .action(ACTION, "os-set_image_metadata", &policy::VOLUME_IMAGE_METADATA_SET, image::set_metadata)
-        .action(ACTION, "os-unset_image_metadata", &policy::VOLUME_IMAGE_METADATA_REMOVE, image::unset_metadata)
-        .action(ACTION, "os-show_image_metadata", &policy::VOLUME_IMAGE_METADATA_SHOW, image::show_metadata)
+        .get(VOLUME, &policy::SHOW, show)
+        .put(VOLUME, &policy::UPDATE, update::update)
+        .delete(VOLUME, &policy::DELETE, delete::delete)
+        .asking(&[&policy::FORCE_DELETE])
+        .get(METADATA, &policy::METADATA_SHOW, metadata::list)
+        .post(METADATA, &policy::METADATA_CREATE, metadata::add)
+        .put(METADATA, &policy::METADATA_UPDATE, metadata::replace)
+        .get(ITEM, &policy::METADATA_SHOW, metadata::show)
+        .put(ITEM, &policy::METADATA_UPDATE, metadata::set)
+        .delete(ITEM, &policy::METADATA_DELETE, metadata::delete)
+        .action(ACTION, "os-extend", &policy::EXTEND, extend::extend)
+        .asking(&[&policy::EXTEND_ATTACHED])
+        .action(ACTION, "os-set_bootable", &policy::UPDATE, action::set_bootable)
+        .action(ACTION, "os-update_readonly_flag", &policy::READONLY, action::set_read_only)
+        .action(ACTION, "os-reset_status", &policy::RESET_STATUS, action::reset_status)
+        .action(ACTION, "os-force_delete", &policy::ADMIN_FORCE_DELETE, delete::force)
+        .action(ACTION, "os-volume_upload_image", &policy::UPLOAD, image::upload)
+        .action(ACTION, "os-set_image_metadata", &policy::IMAGE_METADATA_SET, image::set_metadata)
+        .action(ACTION, "os-unset_image_metadata", &policy::IMAGE_METADATA_REMOVE, image::unset_metadata)
+        .action(ACTION, "os-show_image_metadata", &policy::IMAGE_METADATA_SHOW, image::show_metadata)
         .each_asking(&Sight::ASKS)
 }
 

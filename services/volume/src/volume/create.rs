@@ -16,9 +16,10 @@ use crate::{
     BlockStorage,
     error::{Error, Result},
     input::{Object, Read, body, wrong},
-    policy,
     quota::{self, Growth},
-    snapshot, volume_type,
+    snapshot,
+    volume::policy,
+    volume_type,
     zone::ZONE,
 };
 
@@ -98,7 +99,7 @@ async fn read(room: &BlockStorage, cx: &Cx, ask: &mut Object) -> Read<Wish> {
         (Some(id), None, None) => From::Snapshot(SnapshotId::new(id)),
         (None, Some(id), None) => From::Volume(VolumeId::new(id)),
         (None, None, Some(id)) => {
-            cx.check(&policy::VOLUME_CREATE_FROM_IMAGE, &Target::in_project(&project))?;
+            cx.check(&policy::CREATE_FROM_IMAGE, &Target::in_project(&project))?;
             From::Image(Box::new(image_of(room, &project, &ImageId::new(id)).await?))
         }
         _ => return Err(Fault::bad_request("A volume is made of one thing: an image, a snapshot or another volume.")),

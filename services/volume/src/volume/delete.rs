@@ -14,8 +14,9 @@ use crate::{
     BlockStorage, attachment,
     error::{Error, Result},
     input::Read,
-    policy, snapshot,
+    snapshot,
     versions::at_least,
+    volume::policy,
 };
 
 /// Of these states a volume can be deleted by its owner.
@@ -32,7 +33,7 @@ pub(super) async fn delete(room: Arc<BlockStorage>, cx: Cx) -> Reply {
     let with = if cx.query().flag("cascade")?.unwrap_or(false) { With::Snapshots } else { With::Nothing };
     let is_forced = at_least(cx.version, 23) && cx.query().flag("force")?.unwrap_or(false);
     if is_forced {
-        cx.check(&policy::VOLUME_FORCE_DELETE, &Target::new())?;
+        cx.check(&policy::FORCE_DELETE, &Target::new())?;
     }
     run(&room, &cx, is_forced, with).await
 }

@@ -12,9 +12,9 @@ use crate::{
     BlockStorage,
     error::Error,
     input::argument,
-    policy,
     quota::{self, Growth},
     versions::at_least,
+    volume::policy,
     volume_type,
 };
 
@@ -25,7 +25,7 @@ pub(super) async fn extend(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     ask.finish()?;
     let volume = room.volume(&cx).await?;
     if volume.status == "in-use" {
-        cx.check(&policy::VOLUME_EXTEND_ATTACHED, &Target::in_project(&volume.project_id))?;
+        cx.check(&policy::EXTEND_ATTACHED, &Target::in_project(&volume.project_id))?;
     }
     let may_be_in_use = at_least(cx.version, 42);
     let room_there = match &volume.node_id {

@@ -9,6 +9,7 @@ mod extend;
 mod image;
 mod list;
 mod metadata;
+pub(crate) mod policy;
 mod row;
 pub(crate) mod state;
 mod summary;

@@ -15,8 +15,9 @@ use crate::{
     BlockStorage,
     attachment::{self, Attachment},
     error::Result,
-    links, policy,
+    links,
     versions::v,
+    volume::policy,
     volume_type,
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct Sight {
 
 impl Sight {
     /// The further questions that a view asks, for the routes.
-    pub(crate) const ASKS: [&'static Policy; 3] = [&policy::VOLUME_HOST, &policy::VOLUME_TENANT, &policy::VOLUME_MIG_STATUS];
+    pub(crate) const ASKS: [&'static Policy; 3] = [&policy::HOST, &policy::TENANT, &policy::MIG_STATUS];
 
     pub(crate) async fn of(room: &BlockStorage, volumes: &[Volume]) -> Result<Self> {
         let ids: Vec<VolumeId> = volumes.iter().map(|volume| volume.id.clone()).collect();
@@ -80,12 +81,12 @@ attributes! {
     "description" => it.volume.description,
     "encrypted" => false,
     "metadata" => it.metadata(),
-    "migration_status" by(policy::VOLUME_MIG_STATUS) => Value::Null,
+    "migration_status" by(policy::MIG_STATUS) => Value::Null,
     "multiattach" => false,
-    "os-vol-host-attr:host" by(policy::VOLUME_HOST) if it.is_looked_at => it.volume.host,
-    "os-vol-mig-status-attr:migstat" by(policy::VOLUME_MIG_STATUS) if it.is_looked_at => Value::Null,
-    "os-vol-mig-status-attr:name_id" by(policy::VOLUME_MIG_STATUS) if it.is_looked_at => Value::Null,
-    "os-vol-tenant-attr:tenant_id" by(policy::VOLUME_TENANT) if it.is_looked_at => it.volume.project_id,
+    "os-vol-host-attr:host" by(policy::HOST) if it.is_looked_at => it.volume.host,
+    "os-vol-mig-status-attr:migstat" by(policy::MIG_STATUS) if it.is_looked_at => Value::Null,
+    "os-vol-mig-status-attr:name_id" by(policy::MIG_STATUS) if it.is_looked_at => Value::Null,
+    "os-vol-tenant-attr:tenant_id" by(policy::TENANT) if it.is_looked_at => it.volume.project_id,
     "replication_status" => Value::Null,
     "size" => it.volume.size,
     "snapshot_id" => it.volume.origin.snapshot(),
@@ -96,10 +97,10 @@ attributes! {
     "volume_type" => it.sight.types.get(&it.volume.type_id),
     "volume_image_metadata" if it.is_looked_at && !it.volume.image_metadata.is_empty() => it.volume.image_metadata,
     "group_id" since(v(13)) => Value::Null,
-    "provider_id" since(v(21)) by(policy::VOLUME_HOST) => Value::Null,
+    "provider_id" since(v(21)) by(policy::HOST) => Value::Null,
     "service_uuid" since(v(48)) => it.volume.node_id,
     "shared_targets" since(v(48)) => false,
-    "cluster_name" since(v(61)) by(policy::VOLUME_HOST) => Value::Null,
+    "cluster_name" since(v(61)) by(policy::HOST) => Value::Null,
     "volume_type_id" since(v(63)) => it.volume.type_id,
     "consumes_quota" since(v(65)) => true,
 }
@@ -114,7 +115,7 @@ impl View<'_> {
                 "attachment_id": attachment.id,
                 "volume_id": attachment.volume_id,
                 "server_id": attachment.server_id,
-                "host_name": if self.may(&policy::VOLUME_HOST) { attachment.host.as_deref() } else { None },
+                "host_name": if self.may(&policy::HOST) { attachment.host.as_deref() } else { None },
                 "device": attachment.device,
                 "attached_at": attachment.attached_at.map(types::Timestamp::naive_micros),
             })

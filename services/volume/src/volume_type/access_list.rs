@@ -13,17 +13,19 @@ use crate::{
     BlockStorage,
     error::{Error, Result},
     input::{Read, argument},
-    policy,
+    volume_type::policy,
 };
 
 const LIST: &str = "/v3/types/{id}/os-volume-type-access";
 const ACTION: &str = "/v3/types/{id}/action";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
-    Routes::new()
-        .get(LIST, &policy::TYPE_ACCESS_LIST, list)
-        .action(ACTION, "addProjectAccess", &policy::TYPE_ACCESS_ADD, add)
-        .action(ACTION, "removeProjectAccess", &policy::TYPE_ACCESS_REMOVE, remove)
+    Routes::new().get(LIST, &policy::ACCESS_LIST, list).action(ACTION, "addProjectAccess", &policy::ACCESS_ADD, add).action(
+        ACTION,
+        "removeProjectAccess",
+        &policy::ACCESS_REMOVE,
+        remove,
+    )
 }
 
 async fn list(room: Arc<BlockStorage>, cx: Cx) -> Reply {

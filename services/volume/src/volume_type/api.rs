@@ -15,9 +15,10 @@ use crate::{
     error::Result,
     filter,
     input::{Read, document},
-    links, policy,
+    links,
     query::Page,
     versions::at_least,
+    volume_type::policy,
 };
 
 const TYPES: &str = "/v3/types";
@@ -26,13 +27,13 @@ const ENCRYPTION: &str = "/v3/types/{id}/encryption";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .get(TYPES, &policy::TYPE_INDEX, list)
-        .post(TYPES, &policy::TYPE_CREATE, create)
-        .get(TYPE, &policy::TYPE_SHOW, show)
-        .put(TYPE, &policy::TYPE_UPDATE, update)
-        .delete(TYPE, &policy::TYPE_DELETE, delete)
-        .get(ENCRYPTION, &policy::TYPE_ENCRYPTION, encryption)
-        .each_asking(&[&policy::TYPE_ALL_SPECS, &policy::TYPE_SPECS, &policy::TYPE_QOS])
+        .get(TYPES, &policy::INDEX, list)
+        .post(TYPES, &policy::CREATE, create)
+        .get(TYPE, &policy::SHOW, show)
+        .put(TYPE, &policy::UPDATE, update)
+        .delete(TYPE, &policy::DELETE, delete)
+        .get(ENCRYPTION, &policy::ENCRYPTION, encryption)
+        .each_asking(&[&policy::ALL_SPECS, &policy::SPECS, &policy::QOS])
 }
 
 /// Extra specs that a tenant may know, by Cinder's list.
@@ -72,17 +73,17 @@ fn view(cx: &Cx, kind: &VolumeType) -> Value {
         "is_public": kind.is_public,
         "os-volume-type-access:is_public": kind.is_public,
     });
-    if cx.may(&policy::TYPE_ALL_SPECS, &Target::new()) {
+    if cx.may(&policy::ALL_SPECS, &Target::new()) {
         view["extra_specs"] = json!(kind.extra_specs);
     } else if cx
         .caller()
-        .is_ok_and(|caller| caller.project_id().is_some_and(|project| cx.may(&policy::TYPE_SPECS, &Target::in_project(project))))
+        .is_ok_and(|caller| caller.project_id().is_some_and(|project| cx.may(&policy::SPECS, &Target::in_project(project))))
     {
         let seen: BTreeMap<_, _> = kind.extra_specs.iter().filter(|(key, _)| is_for_everybody(key)).collect();
         view["extra_specs"] = json!(seen);
     }
     // Answers to a change leave it out, as Cinder does.
-    if cx.method == Method::GET && cx.may(&policy::TYPE_QOS, &Target::new()) {
+    if cx.method == Method::GET && cx.may(&policy::QOS, &Target::new()) {
         view["qos_specs_id"] = json!(kind.qos_id);
     }
     view

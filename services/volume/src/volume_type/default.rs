@@ -14,8 +14,8 @@ use crate::{
     BlockStorage,
     error::{Error, Result},
     input::document,
-    policy,
     versions::v,
+    volume_type::policy,
 };
 
 const ALL: &str = "/v3/default-types";

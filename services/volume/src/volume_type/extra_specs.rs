@@ -13,7 +13,7 @@ use crate::{
     BlockStorage,
     error::Error,
     input::{Read, body, document, merged},
-    policy,
+    volume_type::policy,
 };
 
 const SPECS: &str = "/v3/types/{id}/extra_specs";
@@ -21,13 +21,13 @@ const SPEC: &str = "/v3/types/{id}/extra_specs/{key}";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
-        .get(SPECS, &policy::TYPE_SPECS_INDEX, list)
-        .asking(&[&policy::TYPE_ALL_SPECS])
-        .post(SPECS, &policy::TYPE_SPECS_CREATE, create)
-        .get(SPEC, &policy::TYPE_SPECS_SHOW, show)
-        .asking(&[&policy::TYPE_ALL_SPECS])
-        .put(SPEC, &policy::TYPE_SPECS_UPDATE, update)
-        .delete(SPEC, &policy::TYPE_SPECS_DELETE, delete)
+        .get(SPECS, &policy::SPECS_INDEX, list)
+        .asking(&[&policy::ALL_SPECS])
+        .post(SPECS, &policy::SPECS_CREATE, create)
+        .get(SPEC, &policy::SPECS_SHOW, show)
+        .asking(&[&policy::ALL_SPECS])
+        .put(SPEC, &policy::SPECS_UPDATE, update)
+        .delete(SPEC, &policy::SPECS_DELETE, delete)
 }
 
 /// Keys that Cinder can write into a path.
@@ -43,7 +43,7 @@ pub(super) fn check(specs: &BTreeMap<String, String>) -> Read<()> {
 
 /// What of them this caller may know.
 fn seen(cx: &Cx, specs: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    if cx.may(&policy::TYPE_ALL_SPECS, &Target::new()) {
+    if cx.may(&policy::ALL_SPECS, &Target::new()) {
         return specs;
     }
     specs.into_iter().filter(|(key, _)| super::api::is_for_everybody(key)).collect()

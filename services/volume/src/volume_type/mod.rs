@@ -6,6 +6,7 @@ mod access_list;
 mod api;
 mod default;
 mod extra_specs;
+pub(crate) mod policy;
 pub(crate) mod table;
 
 use std::collections::BTreeMap;
