@@ -6,7 +6,6 @@ mod actions;
 mod bad_input;
 mod crash;
 mod far;
-mod far_volumes;
 mod flavors;
 mod guests;
 mod interfaces;

@@ -10,8 +10,7 @@ use world::World;
 
 use super::{
     Cloud, IMAGE, NETWORK,
-    far::{Far, Manner},
-    far_volumes::{ANOTHERS, DATA, TAKEN},
+    far::{ANOTHERS, DATA, Far, Manner, TAKEN},
     id_of,
     operations::outcome,
     server_with,

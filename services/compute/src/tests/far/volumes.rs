@@ -16,15 +16,15 @@ use contracts::{
 use serde::{Deserialize, Serialize};
 use types::{AttachmentId, NodeId, ProjectId, ServerId, UserId, VolumeId};
 
-use super::far::Far;
+use super::Far;
 
 /// Of these first digits: not free, not bootable, of another tenant.
-pub(super) const TAKEN: &str = "cc";
-pub(super) const DATA: &str = "dd";
-pub(super) const ANOTHERS: &str = "ee";
+pub const TAKEN: &str = "cc";
+pub const DATA: &str = "dd";
+pub const ANOTHERS: &str = "ee";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct VolumeKept {
+pub struct VolumeKept {
     pub server: Option<String>,
     pub size: u64,
     pub node: Option<String>,
@@ -67,7 +67,7 @@ impl Far {
     fn has_disk(&self, id: &VolumeId, not_on: Option<&NodeId>) -> bool {
         let disk = DeviceId::disk(id);
         let kept = self.kept.lock().unwrap();
-        let others = kept.machines.iter().filter(|(host, _)| not_on.is_none_or(|node| super::far::node_id(host) != *node));
+        let others = kept.machines.iter().filter(|(host, _)| not_on.is_none_or(|node| super::node_id(host) != *node));
         others.flat_map(|(_, all)| all.values()).any(|machine| machine.nics.iter().any(|device| device.id == disk))
     }
 }
