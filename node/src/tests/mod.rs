@@ -13,6 +13,7 @@ mod image;
 mod join;
 mod kept;
 mod machine;
+mod merges;
 mod metadata;
 mod moves;
 mod network;

@@ -143,6 +143,15 @@ fn chain(node: &Node, volume: &VolumeId) -> Value {
     below
 }
 
+/// The layers that a volume consists of, and the files that there are.
+pub(super) fn layers(node: &Node, volume: &VolumeId) -> (usize, usize) {
+    let folder = folder(node, volume);
+    let recorded: Value = serde_json::from_slice(&std::fs::read(folder.join("recorded.json")).unwrap()).unwrap();
+    let files = std::fs::read_dir(&folder).unwrap().flatten();
+    let files = files.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "qcow2")).count();
+    (recorded["layers"].as_array().unwrap().len(), files)
+}
+
 /// Reads or writes a volume that nobody has open.
 pub(super) fn io(node: &Node, volume: &VolumeId, orders: &[&str]) {
     let orders = orders.iter().flat_map(|order| ["-c", *order]);

@@ -51,7 +51,7 @@ async fn gone(cloud: &Cloud, node: &Node, volume: &VolumeId) {
     assert!(!folder(node, volume).exists());
 }
 
-async fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let look = async {
         while !done() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -61,7 +61,7 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The storage daemons with a run directory below.
-fn daemons(below: &Path) -> Vec<i32> {
+pub(super) fn daemons(below: &Path) -> Vec<i32> {
     let is_it = |pid: &i32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).into_owned();

@@ -74,6 +74,11 @@ impl Copying {
         Ok(Self { wanted, steps, work })
     }
 
+    /// Frozen layers are being read for it.
+    pub fn is_under_way(&self) -> bool {
+        *self.steps.borrow() == SnapshotStep::Copying
+    }
+
     pub fn is_of(&self, wanted: Option<&SnapshotDesired>) -> bool {
         Some(&self.wanted) == wanted
     }

@@ -76,6 +76,9 @@ impl Task {
     }
 
     async fn ensure_export(&self, keep: &mut Keep, door: &Door) -> Result<()> {
+        if matches!(keep.holder, Holder::Merger(..)) {
+            keep.end_merge().await?;
+        }
         if let Holder::Daemon(daemon, _) = &keep.holder {
             let daemon = daemon.clone();
             if shows(&keep.folder.run_dir(), &self.ground.tls) {
@@ -125,6 +128,7 @@ impl Task {
         if keep.recorded.exported.is_none() {
             return Ok(());
         }
+        keep.end_merge().await?;
         if let Holder::Daemon(daemon, _) = &keep.holder {
             daemon.stop().await?;
         }

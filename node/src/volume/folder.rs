@@ -53,6 +53,19 @@ pub(crate) struct Recorded {
     /// Whom it is exported to, and where.
     #[serde(default)]
     pub exported: Option<Exported>,
+    /// What is being merged, and lent to whoever does it.
+    #[serde(default)]
+    pub merging: Option<Pair>,
+    /// Layers that nothing of this volume rests on any more, and that go.
+    #[serde(default)]
+    pub spent: Vec<String>,
+}
+
+/// Two frozen neighbours: what the upper one holds goes into the lower one, which takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pair {
+    pub lower: String,
+    pub upper: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +96,7 @@ pub(crate) struct Folder {
 pub(crate) enum Found {
     Kept {
         wanted: Wanted,
-        recorded: Recorded,
+        recorded: Box<Recorded>,
     },
     /// Nothing of it was made yet.
     Begun,
@@ -129,9 +142,7 @@ impl Folder {
         match (self.read("wanted.json"), self.read("recorded.json")) {
             (Some(wanted), Some(recorded)) => Found::Kept { wanted, recorded },
             // What its making had come to is nobody's yet.
-            (Some(wanted), None) if !self.dir.join("recorded.json").exists() => {
-                Found::Kept { wanted, recorded: Recorded::default() }
-            }
+            (Some(wanted), None) if !self.dir.join("recorded.json").exists() => Found::Kept { wanted, recorded: Box::default() },
             _ if !self.has_layers() => Found::Begun,
             _ => Found::Unread,
         }
@@ -237,6 +248,18 @@ impl Folder {
     pub fn user(&self, recorded: &Recorded) -> Option<RunAs> {
         let is = fs::metadata(self.path(recorded.layers.last()?)).ok()?;
         (is.uid() > 0).then(|| RunAs { uid: is.uid(), gid: is.gid() })
+    }
+
+    /// Whether another volume, or the cache of images, has the file under a name of its own.
+    pub fn is_shared(&self, layer: &Layer) -> bool {
+        // One that cannot be looked at is left alone.
+        fs::metadata(self.path(layer)).map_or(true, |is| is.nlink() > 1)
+    }
+
+    /// Takes its name here away.
+    pub fn drop_layer(&self, layer: &Layer) -> Result<()> {
+        let path = self.path(layer);
+        durable::remove_file(&path).doing(|| format!("remove {}", path.display()))
     }
 
     /// Nobody writes it any more; whoever can walk to it may read it.

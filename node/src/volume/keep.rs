@@ -10,7 +10,7 @@ use uuid::Uuid;
 use work::crash;
 
 use super::{
-    folder::{Folder, Fresh, Layer, Recorded},
+    folder::{BASE, Folder, Fresh, Layer, Pair, Recorded},
     users::User,
 };
 use crate::{Error, Result, error::blocking};
@@ -31,6 +31,8 @@ pub(crate) enum Holder {
     Machine(Machine),
     /// A storage daemon, whose user is nobody else's as long as it is.
     Daemon(Daemon, #[expect(dead_code, reason = "it is taken as long as this is")] User),
+    /// A storage daemon that merges layers, and lets nobody in. Whoever wants the volume ends it.
+    Merger(Daemon, #[expect(dead_code, reason = "it is taken as long as this is")] User),
 }
 
 impl Keep {
@@ -61,10 +63,10 @@ impl Keep {
     }
 
     /// Who works on it now. None if nobody has it open; it fails where a machine may have it of whom we have not heard yet.
-    fn hands(&self) -> Result<Option<&Qmp>> {
+    pub fn hands(&self) -> Result<Option<&Qmp>> {
         match &self.holder {
             Holder::Machine(machine) => Ok(Some(machine.qmp())),
-            Holder::Daemon(daemon, _) => Ok(Some(daemon.qmp())),
+            Holder::Daemon(daemon, _) | Holder::Merger(daemon, _) => Ok(Some(daemon.qmp())),
             Holder::Nobody if self.recorded.opened_by.is_some() => Err(Error::Busy),
             Holder::Nobody => Ok(None),
         }
@@ -92,6 +94,7 @@ impl Keep {
     /// the layer in its place the volume reads the same either way.
     pub async fn go_through(&mut self) -> Result<()> {
         let Some(Fresh { layer, snapshot }) = self.recorded.fresh.clone() else { return Ok(()) };
+        self.end_merge().await?;
         let fresh = Layer::named(layer);
         let below = self.highest()?.clone();
         let size = self.size()?;
@@ -129,6 +132,7 @@ impl Keep {
         if self.size()? >= size {
             return Ok(());
         }
+        self.end_merge().await?;
         crash::point("node.volume.growing");
         // Whom it is exported to was told its size when he came in: he comes in again.
         if let Holder::Daemon(daemon, _) = &self.holder {
@@ -142,6 +146,121 @@ impl Keep {
             }
         }
         Ok(())
+    }
+
+    /// Forgets snapshots. If none is left that needs the layer just below the one that is written, this one is frozen, so that the two
+    /// can be merged.
+    pub async fn release(&mut self, released: &[SnapshotId]) -> Result<()> {
+        let known = self.recorded.snapshots.len();
+        let below = self.recorded.layers.iter().rev().nth(1).cloned();
+        let was_named = below.as_ref().is_some_and(|below| self.is_named(below));
+        self.recorded.snapshots.retain(|id, _| !released.contains(id));
+        if self.recorded.snapshots.len() == known {
+            return Ok(());
+        }
+        if let Some(below) = below.filter(|below| was_named && self.may_be_merged_into(below)) {
+            self.recorded.fresh.get_or_insert_with(|| Fresh { layer: Layer::fresh().id, snapshot: None });
+            tracing::debug!(volume = %self.id, layer = below.id, "the last snapshot of a layer was released");
+        }
+        self.record().await?;
+        crash::point("node.volume.released");
+        self.go_through().await
+    }
+
+    /// The lowest two layers that can be merged.
+    pub fn mergeable(&self) -> Option<Pair> {
+        let (_, frozen) = self.recorded.layers.split_last()?;
+        let pair = frozen.windows(2).find(|pair| self.may_be_merged_into(&pair[0]))?;
+        Some(Pair { lower: pair[0].id.clone(), upper: pair[1].id.clone() })
+    }
+
+    /// Nobody needs what the layer is like now: no snapshot, and no other volume.
+    fn may_be_merged_into(&self, layer: &Layer) -> bool {
+        layer.id != BASE && !layer.is_raw && !self.is_named(layer) && !self.folder.is_shared(layer)
+    }
+
+    fn is_named(&self, layer: &Layer) -> bool {
+        self.recorded.snapshots.values().any(|named| *named == layer.id)
+    }
+
+    pub async fn begin_merge(&mut self, pair: &Pair) -> Result<()> {
+        if self.recorded.merging.as_ref() != Some(pair) {
+            self.recorded.merging = Some(pair.clone());
+            self.record().await?;
+            crash::point("node.volume.merging");
+        }
+        Ok(())
+    }
+
+    /// Lets whoever has the volume open write what a merge writes: the lower layer, and the name of what it rests on into the layer
+    /// above both.
+    pub async fn lend(&self, pair: &Pair) -> Result<()> {
+        let Some(user) = self.folder.user(&self.recorded) else { return Ok(()) };
+        self.each_lent(pair, move |folder, layer| folder.hand_layer(layer, user)).await
+    }
+
+    async fn each_lent(&self, pair: &Pair, each: impl Fn(&Folder, &Layer) -> Result<()> + Send + 'static) -> Result<()> {
+        let frozen = self.recorded.layers.split_last().map(|(_, frozen)| frozen).unwrap_or_default();
+        let above = frozen.iter().skip_while(|layer| layer.id != pair.upper).nth(1);
+        let lent: Vec<Layer> = frozen.iter().filter(|layer| layer.id == pair.lower).chain(above).cloned().collect();
+        let folder = self.folder.clone();
+        blocking(move || lent.iter().try_for_each(|layer| each(&folder, layer))).await
+    }
+
+    /// Cuts a merge short: nobody writes a frozen layer when this returns, nor has a daemon that only merges the volume open.
+    pub async fn end_merge(&mut self) -> Result<()> {
+        let merging = self.recorded.merging.clone();
+        let is_nobodys = self.recorded.opened_by.is_none() && self.recorded.exported.is_none();
+        match &self.holder {
+            Holder::Machine(_) | Holder::Daemon(..) if merging.is_some() => {
+                // With its process it has ended, too.
+                if let Some(qmp) = self.hands()?
+                    && let Err(error) = qmp.end_merge(self.id).await
+                {
+                    tracing::debug!(volume = %self.id, %error, "a merge is given up");
+                }
+            }
+            Holder::Merger(daemon, _) => {
+                daemon.stop().await?;
+                Daemon::ensure_gone(&self.folder.run_dir()).await?;
+                self.holder = Holder::Nobody;
+                self.take_back().await?;
+            }
+            // Of an agent before us.
+            Holder::Nobody if merging.is_some() && is_nobodys => {
+                Daemon::ensure_gone(&self.folder.run_dir()).await?;
+                self.take_back().await?;
+            }
+            _ => {}
+        }
+        let Some(pair) = merging else { return Ok(()) };
+        self.each_lent(&pair, Folder::freeze).await?;
+        self.recorded.merging = None;
+        self.record().await
+    }
+
+    /// The upper one of two that were merged goes.
+    pub async fn give_up(&mut self, pair: &Pair) -> Result<()> {
+        self.each_lent(pair, Folder::freeze).await?;
+        self.recorded.layers.retain(|layer| layer.id != pair.upper);
+        for named in self.recorded.snapshots.values_mut().filter(|named| **named == pair.upper) {
+            named.clone_from(&pair.lower);
+        }
+        self.recorded.spent.push(pair.upper.clone());
+        self.recorded.merging = None;
+        self.record().await?;
+        crash::point("node.volume.folded");
+        self.drop_spent().await
+    }
+
+    pub async fn drop_spent(&mut self) -> Result<()> {
+        if self.recorded.spent.is_empty() {
+            return Ok(());
+        }
+        let (folder, spent) = (self.folder.clone(), self.recorded.spent.clone());
+        blocking(move || spent.into_iter().map(Layer::named).try_for_each(|layer| folder.drop_layer(&layer))).await?;
+        self.recorded.spent.clear();
+        self.record().await
     }
 
     /// Opens its layers up to this user, and to no other.

@@ -95,8 +95,9 @@ impl Task {
     async fn rest_on(&self, keep: &Keep, source: Uuid, up_to: impl FnOnce(&Keep) -> Result<String>) -> Result<Vec<Layer>> {
         let volume = self.volumes.find(source).filter(|_| source != keep.id);
         let volume = volume.ok_or_else(|| Error::Unfit(format!("there is no volume {source} on this host to clone")))?;
-        // Nobody merges or removes its layers meanwhile.
-        let source = volume.keep.lock().await;
+        // Nobody merges or removes its layers meanwhile, nor may anybody write them from now on.
+        let mut source = volume.keep.lock().await;
+        source.end_merge().await?;
         let highest = up_to(&source)?;
         let mut shared = Vec::new();
         for layer in &source.recorded.layers {

@@ -16,6 +16,7 @@ mod door;
 mod folder;
 mod keep;
 mod make;
+mod merge;
 mod open;
 mod task;
 mod users;
@@ -108,7 +109,7 @@ impl Volumes {
         let volumes = Self { inner: Arc::new(inner) };
         let mut known = volumes.lock();
         let kept = listed.into_iter().filter_map(|(id, found)| match found {
-            Found::Kept { wanted, recorded } => Some((id, wanted, recorded)),
+            Found::Kept { wanted, recorded } => Some((id, wanted, *recorded)),
             // Nobody has acknowledged it: a controller that wants it says so again.
             Found::Begun => Some((id, Wanted::Gone, Recorded::default())),
             Found::Unread => None,
@@ -202,6 +203,11 @@ impl Volumes {
         let volume_id = VolumeId::new(id.to_string());
         let generation = Generation::default();
         self.inner.ground.board.write(VolumeObserved { volume_id, generation, state, snapshots, door, copy });
+    }
+
+    /// Something has gone that others may have rested on with it.
+    fn ring_all(&self) {
+        self.lock().values().for_each(|volume| volume.bell.notify_one());
     }
 
     fn find(&self, id: Uuid) -> Option<Arc<Volume>> {

@@ -30,6 +30,7 @@ impl Volumes {
         if keep.recorded.opened_by.is_some_and(|other| other != machine) {
             return Err(Error::Closed { volume: id });
         }
+        keep.end_merge().await?;
         if keep.recorded.opened_by.is_none() {
             keep.recorded.opened_by = Some(machine);
             keep.record().await?;
@@ -61,6 +62,7 @@ impl Volumes {
         if keep.recorded.opened_by != Some(machine) {
             return Ok(());
         }
+        keep.end_merge().await?;
         keep.holder = Holder::Nobody;
         keep.take_back().await?;
         crash::point("node.volume.closing");

@@ -17,6 +17,7 @@ use super::{
     copy::{Copying, tidy},
     folder::Wanted,
     keep::{Holder, Keep},
+    merge::Merges,
 };
 use crate::{Error, Result, error::blocking};
 
@@ -36,6 +37,7 @@ pub(super) struct Task {
     /// Snapshots that cannot be had, and why.
     failed: Vec<(SnapshotId, String)>,
     copying: Option<Copying>,
+    merges: Merges,
 }
 
 enum Step {
@@ -46,7 +48,7 @@ enum Step {
 impl Task {
     pub fn new(id: Uuid, ground: Arc<Ground>, volumes: Volumes, volume: Arc<Volume>) -> Self {
         let wanted = volume.wanted.subscribe();
-        Self { id, ground, volumes, volume, wanted, kept: None, failed: Vec::new(), copying: None }
+        Self { id, ground, volumes, volume, wanted, kept: None, failed: Vec::new(), copying: None, merges: Merges::default() }
     }
 
     pub async fn run(mut self, retire: impl Fn() -> bool) {
@@ -103,13 +105,15 @@ impl Task {
         self.tend_copy(&mut keep, desired.copy.as_ref()).await?;
         let size = keep.size()?;
         self.report(&keep, VolumeState::Ready { size });
+        let is_quiet = !self.copying.as_ref().is_some_and(Copying::is_under_way);
+        self.merges.tend(&self.ground, &mut keep, is_quiet).await?;
         Ok(Step::Rest)
     }
 
     /// Waits for whatever may change things. None when the agent ends.
     async fn rest(&mut self) -> Option<()> {
         let daemon = match &self.volume.keep.lock().await.holder {
-            Holder::Daemon(daemon, _) => Some(daemon.clone()),
+            Holder::Daemon(daemon, _) | Holder::Merger(daemon, _) => Some(daemon.clone()),
             _ => None,
         };
         let lost = async {
@@ -126,6 +130,7 @@ impl Task {
         };
         tokio::select! {
             () = advanced => {}
+            () = self.merges.advanced() => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = lost => {
                 let mut keep = self.volume.keep.lock().await;
@@ -133,6 +138,11 @@ impl Task {
                 if matches!(keep.holder, Holder::Daemon(..)) {
                     tracing::error!(volume = %self.id, "the volume's storage daemon was lost: another one takes its place");
                     keep.holder = Holder::Nobody;
+                }
+                if matches!(keep.holder, Holder::Merger(..)) {
+                    tracing::warn!(volume = %self.id, "the storage daemon that merged layers was lost");
+                    keep.holder = Holder::Nobody;
+                    self.merges.failed();
                 }
             }
             () = self.volume.bell.notified() => {}
@@ -176,12 +186,7 @@ impl Task {
     async fn tend_snapshots(&mut self, keep: &mut Keep, desired: &VolumeDesired) -> Result<()> {
         keep.go_through().await?;
         self.failed.clear();
-        let known = keep.recorded.snapshots.len();
-        keep.recorded.snapshots.retain(|id, _| !desired.released.contains(id));
-        if keep.recorded.snapshots.len() != known {
-            keep.record().await?;
-            crash::point("node.volume.released");
-        }
+        keep.release(&desired.released).await?;
         for snapshot in &desired.snapshots {
             if keep.recorded.snapshots.contains_key(&snapshot.id) {
                 continue;
@@ -225,12 +230,14 @@ impl Task {
             return Ok(Step::Rest);
         }
         self.tend_copy(keep, None).await?;
+        keep.end_merge().await?;
         self.end_export(keep).await?;
         Daemon::ensure_gone(&keep.folder.run_dir()).await?;
         let folder = keep.folder.clone();
         blocking(move || folder.remove()).await?;
         crash::point("node.volume.removed");
         keep.recorded = Default::default();
+        self.volumes.ring_all();
         self.report(keep, VolumeState::Gone);
         Ok(Step::Gone)
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{DiskFormat, Result, error::Error};
 
-pub use jobs::Merge;
+pub use jobs::{Merge, Merging};
 pub use nodes::Node;
 
 /// How long requests wait for a connection that was lost before they fail.
@@ -121,10 +121,9 @@ impl Layer {
         };
         Ok(json!({
             "driver": driver, "read-only": read_only, "discard": "unmap",
-            // One that is frozen while it is open is opened anew to be read only, which is all that its user may then.
-            "file": {
-                "driver": "file", "filename": utf8(&self.path)?, "read-only": read_only, "auto-read-only": true, "discard": "unmap",
-            },
+            // The file follows its layer: one that is frozen while it is open is opened anew to be read only, which is all that its user
+            // may then, and one that is merged into to be written.
+            "file": { "driver": "file", "filename": utf8(&self.path)?, "auto-read-only": true, "discard": "unmap" },
         }))
     }
 }
@@ -147,7 +146,7 @@ mod tests {
         let said = chain.describe(volume, false).unwrap();
         assert_eq!((&said["node-name"], &said["read-only"]), (&"vol-000000000000-two".into(), &false.into()));
         let (one, base) = (&said["backing"], &said["backing"]["backing"]);
-        assert_eq!((&one["driver"], &one["read-only"], &one["file"]["read-only"]), (&"qcow2".into(), &true.into(), &true.into()));
+        assert_eq!((&one["driver"], &one["read-only"], one["file"].get("read-only")), (&"qcow2".into(), &true.into(), None));
         assert_eq!((&base["driver"], &base["file"]["filename"]), (&"raw".into(), &"/v/base, \"b".into()));
         assert_eq!(base.get("backing"), None, "raw has none");
         assert_eq!(chain.describe(volume, true).unwrap()["read-only"], true);

@@ -37,6 +37,7 @@ impl Qmp {
 
     /// Closes whatever is open of a volume. Nothing may use it any more.
     pub async fn ensure_closed(&self, volume: Uuid) -> Result<()> {
+        self.end_merge(volume).await?;
         loop {
             let nodes = self.nodes_of(volume).await?;
             if nodes.is_empty() {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::DiskFormat;
-use crate::block::{Layer, Merge, Source};
+use crate::block::{Layer, Merge, Merging, Source};
 
 const USER: RunAs = RunAs { uid: 299_011, gid: 299_011 };
 const MIB: u64 = 1 << 20;
@@ -94,6 +94,7 @@ async fn layers_are_frozen_grown_and_merged_while_they_are_open() {
     let qmp = daemon.qmp();
     let (one, two, three) = (place.layer("one", 8 * MIB), place.layer("two", 8 * MIB), place.layer("three", 8 * MIB));
     write(&one.path, "write -P 1 0 1M");
+    write(&two.path, "write -P 2 2M 1M");
     let source = |layers: &[&Layer]| Source::Layers(layers.iter().map(|layer| (*layer).clone()).collect());
     let first = source(&[&one]);
     qmp.ensure_open(place.id, &first, false).await.unwrap();
@@ -110,14 +111,42 @@ async fn layers_are_frozen_grown_and_merged_while_they_are_open() {
         Command::new("qemu-io").args(["-f", "qcow2", "-c", "write 0 4k", three.path.to_str().unwrap()]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("Failed to get \"write\" lock"), "{output:?}");
 
-    let down = Merge::Down { upper: "two".into(), lower: "one".into() };
-    qmp.merge(place.id, &third, &down).await.unwrap();
-    qmp.merge(place.id, &third, &Merge::IntoHighest { above: None }).await.unwrap();
+    // As whoever opened the chain when the lower ones were frozen long ago, and were not his to write.
+    let user = |layer: &Layer, mode, uid| {
+        chown(&layer.path, Some(uid), Some(uid)).unwrap();
+        fs::set_permissions(&layer.path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    qmp.ensure_closed(place.id).await.unwrap();
+    for layer in [&one, &two] {
+        user(layer, 0o444, 0);
+    }
+    qmp.ensure_open(place.id, &third, false).await.unwrap();
+    let down = Merge { upper: "two".into(), lower: "one".into() };
+    let refused = qmp.begin_merge(place.id, &third, &down).await;
+    assert!(matches!(refused, Err(Error::Refused { .. })), "what is not his he does not write: {refused:?}");
+    user(&one, 0o600, USER.uid);
+    for _ in 0..2 {
+        qmp.begin_merge(place.id, &third, &down).await.unwrap();
+    }
+    while matches!(qmp.merging(place.id, &down).await.unwrap(), Merging::Under { .. }) {}
+    assert_eq!(qmp.merging(place.id, &down).await.unwrap(), Merging::Done, "told again to whoever asks again");
+    // What was put above the others while they were open is merged as well.
+    let (four, five) = (place.layer("four", 16 * MIB), place.layer("five", 16 * MIB));
+    let fourth = source(&[&one, &three, &four]);
+    qmp.put_above(place.id, &source(&[&one, &three]), &four).await.unwrap();
+    qmp.put_above(place.id, &fourth, &five).await.unwrap();
+    let highest = source(&[&one, &three, &four, &five]);
+    let down = Merge { upper: "four".into(), lower: "three".into() };
+    qmp.begin_merge(place.id, &highest, &down).await.unwrap();
+    while matches!(qmp.merging(place.id, &down).await.unwrap(), Merging::Under { .. }) {}
+    assert_eq!(qmp.merging(place.id, &down).await.unwrap(), Merging::Done);
     qmp.ensure_closed(place.id).await.unwrap();
     assert_eq!(qmp.nodes_of(place.id).await.unwrap(), Vec::<String>::new());
+    fs::remove_file(&two.path).unwrap();
 
-    let alone = source(&[&three]).describe(place.id, true).unwrap();
-    io(&alone, "read -P 1 0 1M");
-    io(&alone, "read -P 0 1M 15M");
+    let both = source(&[&one, &three]).describe(place.id, true).unwrap();
+    io(&both, "read -P 1 0 1M");
+    io(&both, "read -P 2 2M 1M");
+    io(&both, "read -P 0 3M 13M");
     daemon.stop().await.unwrap();
 }

@@ -11,8 +11,42 @@ use super::{Node, die_at};
 use crate::tests::{
     cloud::Cloud,
     guest,
+    merges::{released, until_merged},
     volume_room::{MIB, blank, folder, from, io, next, open_to, with_snapshot},
 };
+
+#[tokio::test]
+async fn an_agent_that_is_killed_while_layers_are_merged_loses_nothing_and_goes_on() {
+    let (cloud, node, id) = Cloud::with_a_node().await;
+    let mut volume = blank();
+    cloud.volume(&id, &volume).await;
+    let mut node = Some(node);
+    for (number, point) in
+        ["node.volume.released", "node.volume.merging", "node.volume.merger", "node.volume.merged", "node.volume.folded"]
+            .into_iter()
+            .enumerate()
+    {
+        let at = node.take().unwrap();
+        io(&at, &volume.volume_id, &[&format!("write -P {} {number}M 1M", number + 1)]);
+        let snapshot = SnapshotId::generate();
+        volume = with_snapshot(&volume, &snapshot);
+        cloud.volume(&id, &volume).await;
+        io(&at, &volume.volume_id, &[&format!("write -P {} {number}M 512k", number + 101)]);
+        let config = at.stop().await;
+        volume = released(&volume, &snapshot);
+        cloud.want_volume(&id, &volume);
+        die_at(&config, point).await;
+        let at = Node::start(config);
+        cloud.up("one").await;
+        until_merged(&at, &volume.volume_id).await;
+        for number in 0..=number {
+            let (new, old) = (format!("read -P {} {number}M 512k", number + 101), number * 1024 + 512);
+            io(&at, &volume.volume_id, &[&new, &format!("read -P {} {old}k 512k", number + 1)]);
+        }
+        node = Some(at);
+    }
+    node.unwrap().stop().await;
+}
 
 #[tokio::test]
 async fn an_agent_that_is_killed_while_it_works_on_volumes_leaves_all_that_was_written() {
