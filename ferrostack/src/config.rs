@@ -2,6 +2,7 @@
 //! `ferrostack.toml`. Every setting has a default that is right for a small office; the file that `up` writes
 //! holds only what was chosen for this host.
 
+mod dashboard;
 mod database;
 mod events;
 mod image;
@@ -35,6 +36,7 @@ pub struct Config {
     pub network: Network,
     pub image: image::Image,
     pub objects: objects::Objects,
+    pub dashboard: dashboard::Dashboard,
     pub s3: s3::S3,
     pub node: Node,
     pub limits: limits::Limits,

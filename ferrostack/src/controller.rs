@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The wiring: opens the store and the rooms, plugs their doors together, and serves until told to stop.
 
+mod dashboard;
 mod database;
 mod forget;
 mod lead;
@@ -89,7 +90,7 @@ impl Rooms {
     async fn open(home: &Home, config: &Config) -> anyhow::Result<Self> {
         let store = database::open(home, config).await?;
         let identity = open_identity(home, config, store.clone()).await?;
-        identity.federate(config.federation.settings(config.public_url())?).context("connect the identity providers")?;
+        identity.federate(dashboard::federation(config)?).context("connect the identity providers")?;
         let image = Arc::new(open_image(home, config, store.clone()).await?);
         let placement = Arc::new(Placement::new(store.clone()));
         let fleet = Arc::new(Fleet::open(store.clone(), fleet_config(home, config), placement.clone())?);
@@ -258,12 +259,14 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     rooms.bootstrap(home, config).await?;
     let limits = config.limits.api(bounds::raise_file_limit());
     let door = rooms.door(config, Some(Box::new(move || metrics.render())))?.with_limits(limits);
+    let (ask_to_stop, asked) = tokio::sync::watch::channel(false);
+    let memory = tokio::spawn(allocator::give_back_after_loads(door.asked()));
+    let door = dashboard::before(Arc::new(door), &rooms, config, asked.clone());
     let s3_door = s3::door(&rooms, config, limits);
     let ovn = tokio::spawn(start_ovn(home.clone(), config.clone(), rooms.fleet.clone()));
     let hosts = rooms.network.watch_hosts();
     let remembering = tokio::spawn(database::keep_remembering(home.clone(), rooms.store.clone()));
 
-    let (ask_to_stop, asked) = tokio::sync::watch::channel(false);
     let stopped = |mut asked: tokio::sync::watch::Receiver<bool>| async move {
         let _ = asked.wait_for(|asked| *asked).await;
     };
@@ -271,9 +274,8 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
         let (fleet, neighbours, stopped) = (rooms.fleet.clone(), rooms.node_neighbours(), stopped(asked.clone()));
         async move { fleet.serve(nodes, neighbours, stopped).await }
     });
-    let memory = tokio::spawn(allocator::give_back_after_loads(door.asked()));
     let serving_s3 = s3_listener.map(|listener| tokio::spawn(api::serve(listener, s3_door, stopped(asked.clone()))));
-    let serving = tokio::spawn(api::serve(listener, Arc::new(door), stopped(asked)));
+    let serving = tokio::spawn(api::serve(listener, door, stopped(asked)));
     tracing::info!(api = %config.public_url(), nodes = %config.fleet.listen, "the controller serves");
     let myself = lead::controller(config);
     tokio::select! {

@@ -34,13 +34,16 @@ pub struct Limits {
     pub transfer_wait_seconds: u64,
     /// Threads that read, hash and write image data; none: as many as fit the host, four at least.
     pub byte_threads: usize,
+    /// Pages of the menus that follow the events.
+    pub event_streams: usize,
+    pub event_streams_per_user: usize,
     pub fleet: fleet::Limits,
     pub metadata: node::MetadataLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        let (api, transfers) = (api::Limits::default(), image::Transfers::default());
+        let (api, transfers, events) = (api::Limits::default(), image::Transfers::default(), ::dashboard::EventLimits::default());
         Self {
             connections: api.connections,
             connections_per_address: api.connections_per_address,
@@ -56,6 +59,8 @@ impl Default for Limits {
             transfers_per_project: transfers.per_project,
             transfer_wait_seconds: transfers.patience.as_secs(),
             byte_threads: 0,
+            event_streams: events.streams,
+            event_streams_per_user: events.streams_per_user,
             fleet: fleet::Limits::default(),
             metadata: node::MetadataLimits::default(),
         }
@@ -87,6 +92,10 @@ impl Limits {
         }
     }
 
+    pub fn events(&self) -> ::dashboard::EventLimits {
+        ::dashboard::EventLimits { streams: self.event_streams, streams_per_user: self.event_streams_per_user }
+    }
+
     pub fn check(&self) -> anyhow::Result<()> {
         let least = [
             ("connections", self.connections as u64),
@@ -100,6 +109,8 @@ impl Limits {
             ("stall_seconds", self.stall_seconds),
             ("transfers", self.transfers as u64),
             ("transfers_per_project", self.transfers_per_project as u64),
+            ("event_streams", self.event_streams as u64),
+            ("event_streams_per_user", self.event_streams_per_user as u64),
             ("fleet.strangers", self.fleet.strangers as u64),
             ("fleet.strangers_per_address", self.fleet.strangers_per_address as u64),
             ("fleet.nodes", self.fleet.nodes as u64),

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use ::dashboard::Sandboxed;
 use anyhow::Context;
-use api::{Limits, Listener};
+use api::{Limits, Listener, Serves};
 use s3door::{Door, Parts};
 
 use super::{Rooms, taken, tls_config};
@@ -23,12 +24,14 @@ pub async fn listen(config: &Config) -> anyhow::Result<Option<Listener>> {
     }
 }
 
-pub fn door(rooms: &Rooms, config: &Config, limits: Limits) -> Arc<Door> {
-    Arc::new(Door::new(Parts {
+pub fn door(rooms: &Rooms, config: &Config, limits: Limits) -> Arc<dyn Serves> {
+    let door = Door::new(Parts {
         objects: Arc::new(rooms.objects.buckets(rooms.policies.clone())),
         keys: rooms.identity.clone(),
         limits,
         region: config.api.region.clone(),
         domain: config.s3.domain.clone(),
-    }))
+    });
+    // A browser's cookies know no ports: what lies here must not be taken for the menus' own, either.
+    Arc::new(Sandboxed(Arc::new(door)))
 }

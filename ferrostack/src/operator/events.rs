@@ -19,7 +19,7 @@ use super::{ADMIN, Drawer, Operator};
 
 pub const DRAWER: Drawer = Drawer::new("events", routes);
 
-static POLICY: Policy = Policy::new("operator:events", ADMIN, "Read and follow the events of the whole cloud");
+pub static POLICY: Policy = Policy::new("operator:events", ADMIN, "Read and follow the events of the whole cloud");
 
 fn routes() -> Routes<Operator> {
     Routes::new().get("/v1/events", &POLICY, list)
@@ -36,6 +36,7 @@ async fn list(operator: Arc<Operator>, cx: Cx) -> Reply {
         project_id: text("project_id"),
         request_id: text("request_id"),
         user_id: text("user_id"),
+        personal: None,
     };
     let after = match query.get("after") {
         None => 0,

@@ -36,6 +36,9 @@ pub static ROOM: Room<Operator> = Room {
 
 type Drawer = api::Drawer<Operator>;
 
+/// Who may hear of all that happens.
+pub const HEARS_ALL: &access::Policy = &events::POLICY;
+
 /// Whom all of it is for.
 const ADMIN: &str = "rule:context_is_admin";
 

@@ -94,6 +94,11 @@ impl Door {
         &self.limits
     }
 
+    /// Where the services begin: `/compute`.
+    pub fn prefixes(&self) -> impl Iterator<Item = &'static str> {
+        self.rooms.iter().map(|room| room.service.prefix)
+    }
+
     /// Every route, for the tests that sweep over the table and the command that prints it.
     pub fn routes(&self) -> impl Iterator<Item = (&Service, &Route)> {
         self.rooms.iter().flat_map(|room| room.paths.iter().flatten().map(|route| (&room.service, route)))

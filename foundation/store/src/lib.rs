@@ -30,7 +30,7 @@ mod tx;
 mod value;
 
 pub use error::{Cause, Error, Result};
-pub use event::{Actor, Change, Event, EventFilter, EventPage, StoredEvent};
+pub use event::{Actor, Change, Event, EventFilter, EventPage, Personal, StoredEvent};
 pub use hub::{Heeding, Wake};
 pub use migrate::{Migrations, Step};
 pub use page::{Direction, Select};

@@ -17,7 +17,7 @@ use serde::Serialize;
 use types::Timestamp;
 
 pub(crate) use stored::{COLUMNS, Top, event, page, read, top};
-pub use stored::{EventFilter, EventPage, StoredEvent};
+pub use stored::{EventFilter, EventPage, Personal, StoredEvent};
 
 use crate::session::Engine;
 use crate::thing::{News, Thing};

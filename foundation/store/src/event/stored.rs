@@ -35,8 +35,17 @@ pub struct EventFilter {
     pub resource_type: Option<String>,
     pub resource_id: Option<String>,
     pub project_id: Option<String>,
+    /// Beside what is of that project.
+    pub personal: Option<Personal>,
     pub request_id: Option<String>,
     pub user_id: Option<String>,
+}
+
+/// What is of no project: things of this kind in which this user did something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Personal {
+    pub resource_type: String,
+    pub user_id: String,
 }
 
 /// A page of the stream, as a filter shows it.
@@ -64,7 +73,8 @@ impl EventFilter {
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
         is(&self.resource_type, Some(&event.resource_type))
             && is(&self.resource_id, Some(&event.resource_id))
-            && is(&self.project_id, event.project_id.as_deref())
+            && (is(&self.project_id, event.project_id.as_deref())
+                || self.personal.as_ref().is_some_and(|personal| personal.admits(event)))
             && is(&self.request_id, Some(&event.request_id))
             && is(&self.user_id, event.user_id.as_deref())
     }
@@ -73,6 +83,12 @@ impl EventFilter {
     pub(crate) fn may_admit(&self, thing: &Thing) -> bool {
         self.resource_type.as_ref().is_none_or(|kind| *kind == thing.kind)
             && self.resource_id.as_ref().is_none_or(|id| **id == *thing.id)
+    }
+}
+
+impl Personal {
+    fn admits(&self, event: &StoredEvent) -> bool {
+        event.project_id.is_none() && self.resource_type == event.resource_type && event.user_id.as_deref() == Some(&self.user_id)
     }
 }
 
@@ -104,7 +120,6 @@ pub(crate) fn read(tx: &mut Tx, after: i64, limit: u32, settled: i64, filter: &E
     for (condition, value) in [
         ("resource_type = ", &filter.resource_type),
         ("resource_id = ", &filter.resource_id),
-        ("project_id = ", &filter.project_id),
         ("request_id = ", &filter.request_id),
         ("user_id = ", &filter.user_id),
     ] {
@@ -112,6 +127,14 @@ pub(crate) fn read(tx: &mut Tx, after: i64, limit: u32, settled: i64, filter: &E
             select = select.filter(condition, value);
         }
     }
+    select = match (&filter.project_id, &filter.personal) {
+        (Some(project), Some(Personal { resource_type, user_id })) => select.condition_with(
+            "(project_id = ? OR project_id IS NULL AND resource_type = ? AND user_id = ?)",
+            vec![project.into(), resource_type.into(), user_id.into()],
+        ),
+        (Some(project), None) => select.filter("project_id = ", project),
+        (None, _) => select,
+    };
     select.rows(tx)?.iter().map(event).collect()
 }
 

@@ -133,6 +133,8 @@ fn hand_over(origin: &str, token: &str) -> Result<Response, Fault> {
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy).map_err(Fault::internal)?);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     private(&mut response);
+    // A dashboard that takes forms of one address only must see whose this is; the code in this page's own address stays here.
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("origin"));
     Ok(response)
 }
 
