@@ -39,6 +39,21 @@ async fn cloud_in(folder: &Path, database: &str) -> Cloud {
     cloud
 }
 
+/// Waits until nothing is done to the server; false if it has gone.
+async fn comes_to_rest(cloud: &Cloud, id: &str) -> bool {
+    for _ in 0..1500 {
+        let shown = cloud.admin().get(&format!("/compute/v2.1/servers/{id}")).await;
+        if shown.status == 404 {
+            return false;
+        }
+        if shown.expect(200)["server"]["OS-EXT-STS:task_state"].is_null() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("server {id} does not come to rest");
+}
+
 /// A whole life of a server. Under `FERROSTACK_CRASH` the process does not live to its end.
 #[tokio::test]
 #[ignore = "the sweep runs it in a process of its own"]
@@ -199,7 +214,11 @@ async fn a_crash_while_interfaces_come_and_go_leaves_none_half_way() {
         cloud.far.bring_back("h2");
         let list = cloud.admin().get("/compute/v2.1/servers").await.expect(200);
         let id = list["servers"][0]["id"].as_str().unwrap();
-        until_task(&cloud, id, Value::Null).await;
+        // How many reports there are is a matter of how they fall together: at the last it may have been going already.
+        if !comes_to_rest(&cloud, id).await {
+            cloud.assert_clean().await;
+            continue;
+        }
         // What is shown is plugged in, and nothing else is.
         let shown = cloud.member().get(&format!("/compute/v2.1/servers/{id}/os-interface")).await.expect(200);
         let shown: Vec<String> = shown["interfaceAttachments"]

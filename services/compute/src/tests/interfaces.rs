@@ -128,7 +128,7 @@ async fn an_interface_that_cannot_be_plugged_in_leaves_nothing() {
 
 #[tokio::test]
 async fn an_interface_that_its_guest_keeps_stays_attached_until_the_server_is_stopped() {
-    let brief = Duration::from_millis(300);
+    let brief = Duration::from_secs(4);
     let (cloud, id, path) = with_server_of(Patience { guest: brief, node: brief, ..Patience::default() }).await;
     let port = shown(&cloud, &path).await[0]["port_id"].as_str().unwrap().to_owned();
     let of_port = format!("{path}/{port}");
