@@ -1,0 +1,1 @@
+export{t as ConsoleOfUrl}from"./console-CgJIVUJC.js";
