@@ -9,6 +9,7 @@ pub mod block;
 mod error;
 pub mod machine;
 pub mod qmp;
+pub mod socket;
 pub mod storage;
 mod sys;
 pub mod tap;

@@ -122,8 +122,7 @@ impl Ledger {
         self.dir.join("snapshot")
     }
 
-    /// The sockets by which volumes of other hosts are reached. A socket's path has an end that no other path has, so the
-    /// folder's name is short.
+    /// The sockets by which volumes of other hosts are reached.
     pub fn bridges(&self) -> PathBuf {
         self.dir.join("b")
     }

@@ -85,7 +85,7 @@ impl Bridges {
         let (socket, mut is_up) = self.plan(disk, folder, user)?;
         let outcome = timeout(COMES_WITHIN, is_up.wait_for(|up| matches!(up, Some(Ok(()))))).await.map(drop);
         if outcome.is_ok() {
-            return Ok(Source::Socket(socket));
+            return Ok(Source::Socket(from_the_machine(&socket)));
         }
         let why = is_up.borrow().clone();
         let why = why.and_then(std::result::Result::err).map_or_else(|| "it does not answer".to_owned(), |error| error.chain());
@@ -230,9 +230,14 @@ fn leads_to(file: &str, at: &str, host: &str, port: u16) -> bool {
     }
 }
 
-/// As long as the longest socket of a machine's own, and no longer: where a machine starts, its volumes can be reached.
 fn socket_of(folder: &Path, volume: Uuid) -> PathBuf {
     folder.join(&volume.simple().to_string()[..9])
+}
+
+/// From where QEMU stands, in the run directory beside the folder: a socket's path may be only so long.
+fn from_the_machine(socket: &Path) -> PathBuf {
+    let parts: Vec<_> = socket.iter().rev().take(2).collect();
+    parts.iter().rev().fold(PathBuf::from(".."), |path, part| path.join(part))
 }
 
 /// A socket that this user, and nobody else, may use.
@@ -244,7 +249,7 @@ fn listen(socket: &Path, user: RunAs) -> Result<UnixListener> {
             chown(folder, Some(0), Some(user.gid))?;
         }
         durable::remove_file(socket)?;
-        let listener = UnixListener::bind(socket)?;
+        let listener = qemu::socket::listen(socket)?;
         chown(socket, Some(user.uid), Some(user.gid))?;
         fs::set_permissions(socket, Permissions::from_mode(0o600))?;
         Ok(listener)
@@ -257,9 +262,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_a_machine_starts_its_volumes_can_be_reached() {
+    fn a_machine_finds_its_bridge_from_its_run_directory() {
         let ledger = crate::ledger::Ledger::new(PathBuf::from("/state/machines/0a9ee4b2-6c1e-4b0f-9f3a-7f6f3d1d6d0b"));
-        let own = ledger.run_dir().vnc_socket();
-        assert!(socket_of(&ledger.bridges(), Uuid::max()).as_os_str().len() <= own.as_os_str().len());
+        let socket = socket_of(&ledger.bridges(), Uuid::max());
+        let (from, way) = (ledger.run_dir().path().to_owned(), from_the_machine(&socket));
+        assert_eq!(from.parent().map(|machine| machine.join(way.strip_prefix("..").unwrap_or(&way))), Some(socket));
     }
 }

@@ -27,7 +27,7 @@ const LETTERS: usize = 12;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Layers(Vec<Layer>),
-    /// Behind a socket of this host.
+    /// Behind a socket of this host, as seen from the run directory.
     Socket(PathBuf),
     /// On another host.
     Remote(Remote),

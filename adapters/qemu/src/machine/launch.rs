@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::UnixStream;
 use uuid::Uuid;
 
 use super::command_line::{Handles, command_line};
@@ -41,7 +40,7 @@ pub(super) async fn launch(spec: MachineSpec, may_run: impl Future<Output = ()>)
 
     let socket = run_dir.qmp_socket();
     let greeting = async {
-        let stream = UnixStream::connect(&socket).await.doing(|| format!("connect to {}", socket.display()))?;
+        let stream = crate::socket::connect(&socket).await.doing(|| format!("connect to {}", socket.display()))?;
         let (qmp, negotiated) = Qmp::begin(stream).await?;
         let runs = ready(&qmp, negotiated, may_run).await?;
         Ok((qmp, runs))

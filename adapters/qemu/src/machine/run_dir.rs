@@ -14,9 +14,6 @@ use super::RunAs;
 use crate::Result;
 use crate::error::{Doing, Error};
 
-/// `sun_path` holds 108 bytes with its final NUL.
-const LONGEST_SOCKET_PATH: usize = 107;
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunDir(PathBuf);
@@ -40,8 +37,11 @@ impl RunDir {
     }
 
     pub fn vnc_socket(&self) -> PathBuf {
-        self.own().join("vnc")
+        self.0.join(Self::VNC)
     }
+
+    /// The same from where QEMU stands.
+    pub(crate) const VNC: &str = "own/vnc";
 
     /// QEMU's own: it removes it when it ends in an orderly way.
     pub(crate) fn own_pid_file(&self) -> PathBuf {
@@ -71,10 +71,6 @@ impl RunDir {
     }
 
     pub(crate) fn ensure(&self, run_as: RunAs) -> Result<()> {
-        let longest = self.vnc_socket();
-        if longest.as_os_str().len() > LONGEST_SOCKET_PATH {
-            return Err(Error::Spec(format!("{} is longer than a socket's path may be", longest.display())));
-        }
         let doing = || format!("make the run directory {}", self.0.display());
         DirBuilder::new().recursive(true).mode(0o711).create(&self.0).doing(doing)?;
         chown(&self.0, Some(0), Some(run_as.gid)).doing(doing)?;
@@ -120,7 +116,7 @@ impl RunDir {
             }
             _ => {}
         }
-        let listener = UnixListener::bind(socket).doing(doing)?;
+        let listener = crate::socket::listen(socket).doing(doing)?;
         std::fs::set_permissions(socket, Permissions::from_mode(0o600)).doing(doing)?;
         Ok(listener)
     }

@@ -20,7 +20,10 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::in_a(tempfile::tempdir().unwrap())
+    }
+
+    fn in_a(dir: TempDir) -> Self {
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
         Self { dir, id: Uuid::new_v4() }
     }
@@ -86,6 +89,20 @@ impl Drop for Place {
 async fn running_until(machine: &Machine, wanted: fn(&Event) -> bool, events: &mut broadcast::Receiver<Event>) {
     let seen = async { while !wanted(&events.recv().await.unwrap()) {} };
     tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap_or_else(|_| panic!("{machine:?}"));
+}
+
+#[tokio::test]
+async fn a_machine_starts_in_a_folder_of_any_depth() {
+    let deep = tempfile::Builder::new().prefix(&"deep".repeat(50)).tempdir().unwrap();
+    let place = Place::in_a(deep);
+    let machine = place.start(&guests::obedient()).await;
+    machine.cont().await.unwrap();
+    place.hello().await;
+    assert!(place.run_dir().vnc_socket().exists());
+    crate::socket::connect(&place.run_dir().vnc_socket()).await.unwrap();
+    drop(machine);
+    assert!(Machine::adopt(place.id, &place.run_dir()).await.unwrap().is_some());
+    Machine::ensure_gone(place.id, &place.run_dir()).await.unwrap();
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ impl Qmp {
     pub async fn connect(socket: &Path) -> Result<Self> {
         let doing = || format!("connect to the QMP socket {}", socket.display());
         let conversation = async {
-            let stream = UnixStream::connect(socket).await.doing(doing)?;
+            let stream = crate::socket::connect(socket).await.doing(doing)?;
             Self::converse(stream).await
         };
         within(COMMAND_DEADLINE, doing, conversation).await

@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::net::UnixStream;
 
 use super::{Daemon, DaemonSpec, Entrance, TLS, TlsFiles, spec_error};
 use crate::error::{Doing, Error};
@@ -34,7 +33,7 @@ pub(super) async fn launch(spec: DaemonSpec) -> Result<Daemon> {
     let Some(process) = guard.0.as_ref() else { return Err(Error::Closed) };
     let socket = run_dir.qmp_socket();
     let greeting = async {
-        let stream = UnixStream::connect(&socket).await.doing(|| format!("connect to {}", socket.display()))?;
+        let stream = crate::socket::connect(&socket).await.doing(|| format!("connect to {}", socket.display()))?;
         Qmp::converse(stream).await
     };
     let answered = tokio::select! {

@@ -16,4 +16,5 @@ mod spoofing;
 mod two_controllers;
 mod two_hosts;
 mod up;
+mod volume_journeys;
 mod volumes;
