@@ -20,6 +20,7 @@ mod network;
 mod nics;
 mod pause;
 mod port;
+mod renewals;
 mod scratch;
 mod seen;
 mod session;

@@ -73,7 +73,7 @@ pub(super) fn daemons(below: &Path) -> Vec<i32> {
 }
 
 /// Reads or writes an export as the node whose identity lies there; answers what was said if that failed.
-async fn through(identity: &Path, way: &Way, order: &str) -> Result<(), String> {
+pub(super) async fn through(identity: &Path, way: &Way, order: &str) -> Result<(), String> {
     let Way::Nbd { address, export, peer } = way else { panic!("{way:?}") };
     let dir = tempfile::tempdir().unwrap();
     for (name, file) in [("ca-cert", "authority"), ("client-cert", "certificate"), ("client-key", "key")] {
@@ -95,7 +95,7 @@ async fn through(identity: &Path, way: &Way, order: &str) -> Result<(), String> 
     if output.status.success() && !said.contains("failed") { Ok(()) } else { Err(said) }
 }
 
-async fn until_through(identity: &Path, way: &Way, order: &str) {
+pub(super) async fn until_through(identity: &Path, way: &Way, order: &str) {
     let look = async { while through(identity, way, order).await.is_err() {} };
     tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("in vain: {order}"));
 }

@@ -181,6 +181,7 @@ impl Keeper {
         // It was built for this very plan before we were: where it leads is written down with the machine.
         if may_adopt
             && self.plan.socket.exists()
+            && shows(&self.run_dir, &self.tls)
             && let Some(daemon) = Daemon::adopt(&self.run_dir).await?
         {
             tracing::info!(%volume, pid = daemon.pid(), "adopted a bridge to another host's volume");

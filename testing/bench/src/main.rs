@@ -21,6 +21,7 @@ mod scale;
 mod server;
 mod start;
 mod token;
+mod volume;
 mod writes;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -33,11 +34,11 @@ use report::Report;
 #[command(
     name = "bench",
     about = "Measures this build against floors of the same machine, in the same run, and prints ratios",
-    after_help = "`server` needs a cloud on this host: that of FERROSTACK_HOME (see `ferrostack up`), or that which OS_* name.\n\
+    after_help = "`server` and `volume` need a cloud on this host: that of FERROSTACK_HOME (see `ferrostack up`), or that which OS_* name.\n\
                   The other measures make what they need and remove it; `memory` uses FERROSTACK_HOME's cloud if it is set."
 )]
 struct Arguments {
-    /// Only these measures (default: all but `ports`, `scale`, `scale-ports` and `server`)
+    /// Only these measures (default: all but `ports`, `scale`, `scale-ports`, `server` and `volume`)
     #[arg(long, value_delimiter = ',', value_name = "MEASURE")]
     only: Vec<Measure>,
     /// How often floor and ours take turns
@@ -89,6 +90,8 @@ enum Measure {
     Ports,
     /// Server create until ACTIVE, over the same QEMU started by hand
     Server,
+    /// Volumes: create, attach, snapshot, and a writer in the guest, over the same QEMU by hand
+    Volume,
 }
 
 /// What takes minutes, or a cloud, is taken when it is named.
@@ -168,6 +171,7 @@ fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()
             Measure::Scale => scale::measure(plan, report).await,
             Measure::ScalePorts => scale::with_ports(plan, report).await,
             Measure::Server => server::measure(plan, report).await,
+            Measure::Volume => volume::measure(plan, report).await,
         }
     })
 }

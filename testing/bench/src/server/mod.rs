@@ -4,8 +4,8 @@
 //! Needs a cloud on this very host, with a network and an image: the demo tenant of `ferrostack up`, or whatever the
 //! `OS_*` variables name.
 
-mod raw;
-mod tenant;
+pub(crate) mod raw;
+pub(crate) mod tenant;
 
 use crate::{
     Plan,

@@ -12,8 +12,11 @@ use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    net::{
+        UnixListener, UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
     time::timeout,
 };
 use uuid::Uuid;
@@ -44,12 +47,17 @@ impl Template {
         Ok(Self { id: server.to_owned(), pid, arguments })
     }
 
-    /// Starts it until the guest runs, and ends it. Returns how long the start took, in milliseconds. The disk and the
-    /// tap are made before: a floor is what nobody can leave out.
+    /// Starts it until the guest runs, and ends it. Returns how long the start took, in milliseconds.
     pub async fn start(&self, dir: &Path) -> anyhow::Result<f64> {
+        Ok(self.run(dir).await?.1)
+    }
+
+    /// Starts it until the guest runs. Returns how long that took, in milliseconds. The disk and the tap are made before: a
+    /// floor is what nobody can leave out.
+    pub async fn run(&self, dir: &Path) -> anyhow::Result<(Running, f64)> {
         let folder = tempfile::Builder::new().prefix("ferrostack-bench-").tempdir_in(dir)?;
         let arguments = self.arguments_in(&folder)?;
-        let _tap = Tap::make(self.pid, self.has_vnet_header())?;
+        let tap = Tap::make(self.pid, self.has_vnet_header())?;
         let listener = UnixListener::bind(folder.path().join("qmp.sock"))?;
         let log = fs::File::create(folder.path().join("qemu.log"))?;
         let mut command = in_namespace_of(self.pid, &arguments[0]);
@@ -57,11 +65,10 @@ impl Template {
 
         let began = Instant::now();
         let machine = Machine(command.spawn().context("start QEMU")?);
-        let running = timeout(PATIENCE, async { run(listener.accept().await?.0).await }).await;
+        let running = timeout(PATIENCE, async { Monitor::run(listener.accept().await?.0).await }).await;
         let took = began.elapsed().as_secs_f64() * 1e3;
-        drop(machine);
         match running {
-            Ok(Ok(())) => Ok(took),
+            Ok(Ok(monitor)) => Ok((Running { _machine: machine, monitor, folder, _tap: tap }, took)),
             Ok(Err(error)) => Err(error),
             Err(_) => bail!("QEMU does not run: {}", fs::read_to_string(folder.path().join("qemu.log"))?.trim()),
         }
@@ -135,24 +142,53 @@ fn own_tap(given: &str) -> anyhow::Result<String> {
     Ok(device.to_string())
 }
 
-/// Lets the guest run and hears that it does.
-async fn run(stream: UnixStream) -> anyhow::Result<()> {
-    let (read, mut write) = stream.into_split();
-    let mut lines = BufReader::new(read).lines();
-    let ask = async |command: &str, write: &mut tokio::net::unix::OwnedWriteHalf| {
-        write.write_all(json!({"execute": command}).to_string().as_bytes()).await
-    };
-    ask("qmp_capabilities", &mut write).await?;
-    ask("cont", &mut write).await?;
-    ask("query-status", &mut write).await?;
-    while let Some(line) = lines.next_line().await? {
-        let said: Value = serde_json::from_str(&line)?;
-        ensure!(said["error"].is_null(), "QEMU refused: {}", said["error"]);
-        if said["return"]["status"] == "running" {
-            return Ok(());
+/// One that runs until this is dropped.
+pub struct Running {
+    _machine: Machine,
+    pub monitor: Monitor,
+    pub folder: TempDir,
+    _tap: Tap,
+}
+
+/// QMP.
+pub struct Monitor {
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    write: OwnedWriteHalf,
+}
+
+impl Monitor {
+    /// Lets the guest run and hears that it does.
+    async fn run(stream: UnixStream) -> anyhow::Result<Self> {
+        let (read, write) = stream.into_split();
+        let mut monitor = Self { lines: BufReader::new(read).lines(), write };
+        for command in ["qmp_capabilities", "cont", "query-status"] {
+            monitor.say(command, &json!({})).await?;
         }
+        while monitor.hear().await?["status"] != "running" {}
+        Ok(monitor)
     }
-    bail!("QEMU ended before it ran")
+
+    pub async fn ask(&mut self, command: &str, arguments: &Value) -> anyhow::Result<Value> {
+        self.say(command, arguments).await?;
+        self.hear().await
+    }
+
+    async fn say(&mut self, command: &str, arguments: &Value) -> anyhow::Result<()> {
+        let line = json!({"execute": command, "arguments": arguments}).to_string();
+        Ok(self.write.write_all(line.as_bytes()).await?)
+    }
+
+    /// The next answer; events are passed over.
+    async fn hear(&mut self) -> anyhow::Result<Value> {
+        while let Some(line) = self.lines.next_line().await? {
+            let mut said: Value = serde_json::from_str(&line)?;
+            ensure!(said["error"].is_null(), "QEMU refused: {}", said["error"]);
+            if !said["return"].is_null() {
+                return Ok(said["return"].take());
+            }
+        }
+        bail!("QEMU ended")
+    }
 }
 
 struct Machine(Child);

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(5);
 
 pub struct Tenant {
-    connection: Connection,
+    pub connection: Connection,
     image: String,
     flavor: String,
     network: String,
@@ -47,8 +47,16 @@ impl Tenant {
     }
 
     pub async fn create_active(&mut self, name: &str) -> anyhow::Result<(String, Steps)> {
-        let ask = json!({"server": {"name": name, "imageRef": self.image, "flavorRef": self.flavor,
+        self.create_active_with(name, &json!({})).await
+    }
+
+    /// The same with more that is wanted of it.
+    pub async fn create_active_with(&mut self, name: &str, more: &Value) -> anyhow::Result<(String, Steps)> {
+        let mut ask = json!({"server": {"name": name, "imageRef": self.image, "flavorRef": self.flavor,
             "networks": [{"uuid": self.network}]}});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            ask["server"][key] = value.clone();
+        }
         let (asked, asked_at) = (Instant::now(), process::uptime()?);
         let answer = self.connection.post("/compute/v2.1/servers", &ask).await?;
         let accepted = asked.elapsed().as_secs_f64() * 1e3;

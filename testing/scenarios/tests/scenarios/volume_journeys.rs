@@ -101,12 +101,7 @@ fn a_file_on_a_volume_outlives_its_machine_its_daemons_and_its_snapshots() -> Re
 
 /// A guest appends numbers to a file, each synced before it is told to us; everything around it is killed meanwhile, and at last
 /// the power is cut.
-fn no_acknowledged_write_is_lost(
-    place: &mut Place,
-    machine: &Machine,
-    volume: &str,
-    (host, other): (&str, &str),
-) -> Result<()> {
+fn no_acknowledged_write_is_lost(place: &mut Place, machine: &Machine, volume: &str, (host, other): (&str, &str)) -> Result<()> {
     let line = "n=0; while n=$((n+1)); do echo $n | sudo dd of=/mnt/log oflag=append conv=notrunc,fsync 2>/dev/null && echo \
                 \"acknowledged $n\"; sleep 0.05; done";
     let writer = place.begin(machine, line)?;
@@ -201,10 +196,10 @@ impl Place {
 
     fn boot_from(&self, volume: &str, name: &str, host: &str) -> Result<Machine> {
         let ask = json!({"server": {"name": name, "flavorRef": "m1.micro", "networks": [{"uuid": self.network}], "key_name": "key",
-            "availability_zone": format!("nova:{host}"), "block_device_mapping_v2": [{
-                "source_type": "volume", "uuid": volume, "destination_type": "volume", "boot_index": 0,
-                "delete_on_termination": false,
-            }]}});
+        "availability_zone": format!("nova:{host}"), "block_device_mapping_v2": [{
+            "source_type": "volume", "uuid": volume, "destination_type": "volume", "boot_index": 0,
+            "delete_on_termination": false,
+        }]}});
         let server = id(&self.api().post("/compute/v2.1/servers", &ask)?["server"])?;
         self.wait_for(server)
     }

@@ -12,7 +12,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Datapath, DeviceName, Disk, DiskBus, DiskFormat, Layout, MACHINE_TYPE, MachineSpec, Nic, RunDir, Volume, WatchdogAction};
+use super::{
+    Datapath, DeviceName, Disk, DiskBus, DiskFormat, Layout, MACHINE_TYPE, MachineSpec, Nic, RunDir, Volume, WatchdogAction,
+};
 use crate::block::Source;
 use crate::error::Error;
 use crate::{Accelerator, Result};
@@ -252,4 +254,3 @@ impl Line {
 fn utf8(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| Error::Spec(format!("{} is not UTF-8", path.display())))
 }
-
