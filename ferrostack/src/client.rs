@@ -28,8 +28,12 @@ pub struct Account<'a> {
 }
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+type Headers<'a> = &'a [(&'a str, &'a str)];
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For what is there or not.
+const GLANCE: Duration = Duration::from_secs(3);
 
 impl Client {
     /// `authority` is the certificate (PEM) that an HTTPS API is checked against.
@@ -43,8 +47,7 @@ impl Client {
             "identity": {"methods": ["password"], "password": {"user": {
                 "name": account.user, "domain": {"name": "Default"}, "password": account.password}}},
             "scope": {"project": {"name": account.project, "domain": {"name": "Default"}}}}});
-        let (status, headers, body) =
-            self.send(Method::POST, "/identity/v3/auth/tokens", Some("application/json"), full(ask.to_string())).await?;
+        let (status, headers, body) = self.send(Method::POST, "/identity/v3/auth/tokens", &[JSON], full(ask.to_string())).await?;
         if status != 201 {
             bail!("log in as {}: {}", account.user, sentence(&body));
         }
@@ -70,11 +73,26 @@ impl Client {
     }
 
     pub async fn patch(&self, path: &str, kind: &str, document: Value) -> anyhow::Result<Value> {
-        let (status, _, body) = self.send(Method::PATCH, path, Some(kind), full(document.to_string())).await?;
+        let (status, _, body) = self.send(Method::PATCH, path, &[("content-type", kind)], full(document.to_string())).await?;
         if status >= 300 {
             bail!("PATCH {path}: {status}: {}", sentence(&body));
         }
         serde_json::from_slice(&body).with_context(|| format!("read the answer to PATCH {path}"))
+    }
+
+    /// A container, or a short object, of the object store.
+    pub async fn store(&self, path: &str, headers: Headers<'_>, content: &str) -> anyhow::Result<()> {
+        let (status, _, body) = self.send(Method::PUT, path, headers, full(content.to_owned())).await?;
+        if status >= 300 {
+            bail!("PUT {path}: {status}: {}", sentence(&body));
+        }
+        Ok(())
+    }
+
+    /// Whether something is shown there, whatever it is.
+    pub async fn answers(&self, path: &str) -> bool {
+        let asked = self.exchange(Method::GET, path, &[], full(String::new()));
+        matches!(tokio::time::timeout(GLANCE, asked).await, Ok(Ok((200, ..))))
     }
 
     /// Sends a file as the body, without holding it in memory; `sent` hears of each piece. It takes as long as it takes.
@@ -90,7 +108,7 @@ impl Client {
             Ok::<_, std::io::Error>((count > 0).then(|| (Frame::data(Bytes::from(buffer)), (source, pieces))))
         });
         let body = StreamBody::new(chunks).boxed_unsync();
-        let exchange = self.exchange(Method::PUT, path, Some("application/octet-stream"), body);
+        let exchange = self.exchange(Method::PUT, path, &[("content-type", "application/octet-stream")], body);
         tokio::pin!(exchange);
         let (status, _, body) = loop {
             tokio::select! {
@@ -109,7 +127,7 @@ impl Client {
 
     /// An answer whose body is read line by line for as long as it comes.
     pub async fn follow(&self, path: &str, mut line: impl FnMut(&str)) -> anyhow::Result<()> {
-        let response = self.open(Method::GET, path, None, full(String::new())).await?;
+        let response = self.open(Method::GET, path, &[], full(String::new())).await?;
         if !response.status().is_success() {
             bail!("GET {path}: {}", response.status());
         }
@@ -129,9 +147,9 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, document: Option<Value>) -> anyhow::Result<Value> {
-        let kind = document.is_some().then_some("application/json");
+        let headers: Headers<'_> = if document.is_some() { &[JSON] } else { &[] };
         let body = full(document.map(|document| document.to_string()).unwrap_or_default());
-        let (status, _, body) = self.send(method.clone(), path, kind, body).await?;
+        let (status, _, body) = self.send(method.clone(), path, headers, body).await?;
         if status >= 300 {
             bail!("{method} {path}: {status}: {}", sentence(&body));
         }
@@ -145,10 +163,10 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        kind: Option<&str>,
+        headers: Headers<'_>,
         body: Body,
     ) -> anyhow::Result<(u16, http::HeaderMap, Bytes)> {
-        tokio::time::timeout(PATIENCE, self.exchange(method, path, kind, body))
+        tokio::time::timeout(PATIENCE, self.exchange(method, path, headers, body))
             .await
             .map_err(|_| anyhow!("{}{path} did not answer in {PATIENCE:?}", self.base))?
     }
@@ -157,10 +175,10 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        kind: Option<&str>,
+        headers: Headers<'_>,
         body: Body,
     ) -> anyhow::Result<(u16, http::HeaderMap, Bytes)> {
-        let response = self.open(method, path, kind, body).await?;
+        let response = self.open(method, path, headers, body).await?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.context("read the answer")?.to_bytes();
         Ok((parts.status.as_u16(), parts.headers, body))
@@ -170,7 +188,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        kind: Option<&str>,
+        headers: Headers<'_>,
         body: Body,
     ) -> anyhow::Result<http::Response<hyper::body::Incoming>> {
         let authority = self.base.split("://").nth(1).context("the API's address has a scheme")?;
@@ -178,8 +196,8 @@ impl Client {
         stream.set_nodelay(true)?;
         let mut request =
             Request::builder().method(method).uri(path).header("host", authority).header("openstack-api-version", "compute 2.79");
-        if let Some(kind) = kind {
-            request = request.header("content-type", kind);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         if let Some(token) = &self.token {
             request = request.header("x-auth-token", token.reveal());

@@ -48,8 +48,9 @@ struct Shown {
 }
 
 impl Answer<'_> {
-    /// Waits until it answers. Of one that its owner stopped it says so; `cloud` is the owner's in `clouds.yaml`.
-    pub async fn see(&self, cloud: &str) -> anyhow::Result<()> {
+    /// Waits until it answers, and says whether it does. Of one that its owner stopped it says so; `cloud` is the owner's in
+    /// `clouds.yaml`.
+    pub async fn see(&self, cloud: &str) -> anyhow::Result<bool> {
         let name = &self.machine.name;
         let shown = self.shown().await?;
         if shown.is_at_rest_elsewhere() && !self.made_now {
@@ -57,13 +58,13 @@ impl Answer<'_> {
             let fault = shown.fault.as_ref().map_or_else(String::new, |fault| format!(" ({fault})"));
             let status = &shown.status;
             let how = format!("it is {status}{fault}; to have it run: openstack --os-cloud {cloud} server {verb} {name}");
-            return step(&format!("the machine `{name}`"), async { Ok(Outcome::Otherwise((), how)) }).await;
+            return step(&format!("the machine `{name}`"), async { Ok(Outcome::Otherwise(false, how)) }).await;
         }
         let telling = Telling::default();
         step_telling(&format!("the machine `{name}` answers on ssh"), &telling, self.wait(&telling)).await
     }
 
-    async fn wait(&self, telling: &Telling) -> anyhow::Result<Outcome<()>> {
+    async fn wait(&self, telling: &Telling) -> anyhow::Result<Outcome<bool>> {
         let patience = if self.made_now { PATIENCE } else { PATIENCE_LATER };
         let began = Instant::now();
         let mut first = true;
@@ -79,16 +80,16 @@ impl Answer<'_> {
             let over = began.elapsed() > patience && spoke_at.elapsed() > SILENCE;
             if over || shown.is_at_rest_elsewhere() {
                 let story = self.story(&shown, began.elapsed(), &console).await;
-                return if self.made_now { Err(anyhow!(story)) } else { Ok(Outcome::Otherwise((), story)) };
+                return if self.made_now { Err(anyhow!(story)) } else { Ok(Outcome::Otherwise(false, story)) };
             }
             sleep(AGAIN).await;
         }
         telling.say("it answers; logging in");
         match self.let_in().await? {
-            Ok(()) => Ok(Outcome::of(!first, ())),
+            Ok(()) => Ok(Outcome::of(!first, true)),
             Err(said) => {
                 let key = self.private_key.display();
-                Ok(Outcome::Otherwise((), format!("it does, and does not let in who comes with {key}: {said}")))
+                Ok(Outcome::Otherwise(true, format!("it does, and does not let in who comes with {key}: {said}")))
             }
         }
     }

@@ -6,10 +6,14 @@
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::progress::{Outcome, step};
+use super::{
+    object, page,
+    progress::{Outcome, step},
+};
 use crate::client::Client;
 
 pub struct Demo<'a> {
@@ -20,6 +24,13 @@ pub struct Demo<'a> {
     pub host_address: &'a str,
     pub external_cidr: &'a str,
     pub private_key: &'a Path,
+}
+
+/// What was made.
+pub struct Made {
+    pub machine: Machine,
+    /// The path of an object that everybody may read.
+    pub object: String,
 }
 
 pub struct Machine {
@@ -35,17 +46,19 @@ const BOOT_PATIENCE: Duration = Duration::from_secs(180);
 const FLAVOR: &str = "m1.micro";
 
 impl Demo<'_> {
-    pub async fn ensure(&self) -> anyhow::Result<Option<Machine>> {
+    pub async fn ensure(&self) -> anyhow::Result<Option<Made>> {
         let image = step("the guest image", self.image()).await?;
         let external = step("the external network `external`", self.external()).await?;
         let inner = step("the tenant's network `demo`", self.network()).await?;
         step("the router `demo`", self.router(&external, &inner.subnet)).await?;
-        step("the rules that let ssh and ping in", self.rules()).await?;
+        step("the rules that let ssh, http and ping in", self.rules()).await?;
         step("the key pair `demo`", self.keypair()).await?;
+        let object = step("an object that everybody may read", object::ensure(self.tenant, &self.project().await?)).await?;
         let Some(image) = image else { return Ok(None) };
-        let server = step("the machine `demo`", self.server(&image, &inner.network)).await?;
+        let volume = step("the volume `demo`", page::volume(self.tenant)).await?;
+        let server = step("the machine `demo`", self.server(&image, &inner.network, &volume)).await?;
         let machine = step("its floating address", self.floating(&external, &server)).await?;
-        Ok(Some(machine))
+        Ok(Some(Made { machine, object }))
     }
 
     async fn image(&self) -> anyhow::Result<Outcome<Option<String>>> {
@@ -142,7 +155,7 @@ impl Demo<'_> {
         let path = format!("/network/v2.0/security-groups?name=default&project_id={project}");
         let group = first(self.tenant, &path, "security_groups").await?.context("the project has a security group `default`")?;
         let rules = group["security_group_rules"].as_array().cloned().unwrap_or_default();
-        for (protocol, port) in [("tcp", Some(22)), ("icmp", None)] {
+        for (protocol, port) in [("tcp", Some(22)), ("tcp", Some(80)), ("icmp", None)] {
             let there = rules.iter().any(|rule| {
                 let from_anywhere = rule["remote_group_id"].is_null() && rule["ethertype"] == "IPv4";
                 rule["direction"] == "ingress"
@@ -182,7 +195,7 @@ impl Demo<'_> {
         Ok(Outcome::Made(()))
     }
 
-    async fn server(&self, image: &str, network: &str) -> anyhow::Result<Outcome<Value>> {
+    async fn server(&self, image: &str, network: &str, volume: &str) -> anyhow::Result<Outcome<Value>> {
         let mut made = false;
         let found = self.tenant.get("/compute/v2.1/servers?name=demo").await?;
         let servers = found["servers"].as_array().cloned().unwrap_or_default();
@@ -198,7 +211,8 @@ impl Demo<'_> {
                     .or(flavors.first())
                     .context("the cloud has a flavor")?;
                 let ask = json!({"server": {"name": "demo", "imageRef": image, "flavorRef": flavor["id"], "key_name": "demo",
-                    "networks": [{"uuid": network}]}});
+                    "networks": [{"uuid": network}], "block_device_mapping_v2": page::disks(image, volume),
+                    "user_data": BASE64.encode(page::user_data(volume))}});
                 text(&self.tenant.post("/compute/v2.1/servers", ask).await?["server"]["id"])?
             }
         };

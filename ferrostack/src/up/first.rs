@@ -18,6 +18,12 @@ pub struct FirstThings {
     pub made: bool,
     /// The machine; not known of a cloud whose first things an earlier build made.
     pub server: Option<String>,
+    /// Whether it serves a page from a volume.
+    #[serde(default)]
+    pub page: bool,
+    /// The path of an object that everybody may read.
+    #[serde(default)]
+    pub object: Option<String>,
 }
 
 impl FirstThings {
@@ -27,7 +33,7 @@ impl FirstThings {
             Ok(json) => serde_json::from_slice(&json).with_context(|| format!("understand {}", path.display())),
             // Earlier builds kept no note. This key was among the last that they made.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Self { made: home.secret("demo-key").exists(), server: None })
+                Ok(Self { made: home.secret("demo-key").exists(), server: None, page: false, object: None })
             }
             Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
         }
@@ -82,9 +88,17 @@ mod tests {
         // The first run was killed when the key was there, and the machine not yet.
         fs::write(home.secret("demo-key"), "key").unwrap();
         assert!(!FirstThings::read(&home).unwrap().made, "a run that was interrupted goes on");
-        let made = FirstThings { made: true, server: Some("id".to_owned()) };
+        let made = FirstThings { made: true, server: Some("id".to_owned()), page: true, object: Some("/o".to_owned()) };
         made.keep(&home).unwrap();
         assert_eq!(FirstThings::read(&home).unwrap(), made);
+    }
+
+    #[test]
+    fn what_an_earlier_build_noted_is_understood() {
+        let (_folder, home) = home();
+        fs::write(path(&home), r#"{"made": true, "server": "id"}"#).unwrap();
+        let things = FirstThings::read(&home).unwrap();
+        assert_eq!((things.page, things.object), (false, None), "its machine has no page, and nothing says it had");
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod demo;
 mod first;
 mod host;
 mod island;
+mod object;
+mod page;
 mod progress;
 mod roles;
 mod settings;
@@ -19,7 +21,7 @@ use std::{
 use answer::Answer;
 use anyhow::{Context, bail};
 use clap::Args;
-use demo::{Demo, Machine};
+use demo::{Demo, Machine, Made};
 use first::FirstThings;
 use progress::{Outcome, step};
 use roles::Roles;
@@ -95,21 +97,25 @@ async fn bring_up(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
 
     let things = FirstThings::read(home)?;
     let was_made = things.made;
-    let machine = match (arguments.bare, things.made) {
-        (_, true) => first::machine(&admin, &things).await,
-        (true, false) => None,
+    let (machine, things) = match (arguments.bare, things.made) {
+        (_, true) => (first::machine(&admin, &things).await, things),
+        (true, false) => (None, things),
         (false, false) => make_first_things(home, &config, &admin, arguments.guest_image.as_deref(), things).await?,
     };
     let names = step("clouds.yaml", async { ensure_entries(home, &config, &admin_password, was_made) }).await?;
+    let mut page = None;
     if let Some(machine) = &machine {
         let answer = Answer { admin: &admin, machine, private_key: &home.secret("demo-key"), made_now: !was_made };
-        answer.see(&names.demo).await?;
+        if answer.see(&names.demo).await? && things.page {
+            page = page::see(&machine.floating, !was_made).await?;
+        }
     }
+    let places = Places::that_answer(&config, page, things.object).await?;
     if let Some(installation) = &installation {
         installation.tidy().context("drop builds that nothing needs any more")?;
     }
     say!("\nThe cloud is up ({:.1} s).\n", started.elapsed().as_secs_f64());
-    print_how_to_use(home, &config, &names, machine.as_ref(), systemd.is_some());
+    print_how_to_use(home, &config, &names, machine.as_ref(), &places, systemd.is_some());
     Ok(())
 }
 
@@ -144,7 +150,7 @@ async fn make_first_things(
     admin: &Client,
     guest_image: Option<&Path>,
     things: FirstThings,
-) -> anyhow::Result<Option<Machine>> {
+) -> anyhow::Result<(Option<Machine>, FirstThings)> {
     things.keep(home)?;
     let mut tenant = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
     let password = secrets::read(home, secrets::DEMO)?;
@@ -163,11 +169,31 @@ async fn make_first_things(
         external_cidr: &external_cidr,
         private_key: &home.secret("demo-key"),
     };
-    let machine = demo.ensure().await?;
-    if let Some(machine) = &machine {
-        FirstThings { made: true, server: Some(machine.id.clone()) }.keep(home)?;
+    let Some(Made { machine, object }) = demo.ensure().await? else { return Ok((None, things)) };
+    let things = FirstThings { made: true, server: Some(machine.id.clone()), page: true, object: Some(object) };
+    things.keep(home)?;
+    Ok((Some(machine), things))
+}
+
+/// What a browser shows, each by an address at which it answers now.
+struct Places {
+    menus: Option<String>,
+    page: Option<String>,
+    object: Option<String>,
+}
+
+impl Places {
+    async fn that_answer(config: &Config, page: Option<String>, object: Option<String>) -> anyhow::Result<Self> {
+        // Without a token: as anybody.
+        let nobody = Client::new(&config.public_url(), config.api.certificate.as_deref())?;
+        let at = async |path: &str| nobody.answers(path).await.then(|| format!("{}{path}", config.public_url()));
+        let menus = if config.dashboard.enabled { at("/dashboard/").await } else { None };
+        let object = match &object {
+            Some(path) => at(path).await,
+            None => None,
+        };
+        Ok(Self { menus, page, object })
     }
-    Ok(machine)
 }
 
 /// Our entries in the file of whoever runs `up`. The tenant's is made with the first things, and is his from then on: its
@@ -225,10 +251,17 @@ fn note(home: &Home, clouds: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_how_to_use(home: &Home, config: &Config, names: &Names, machine: Option<&Machine>, by_systemd: bool) {
+fn print_how_to_use(home: &Home, config: &Config, names: &Names, machine: Option<&Machine>, places: &Places, by_systemd: bool) {
     let clouds = clouds_yaml::path();
     let home_of = if home.is_default() { String::new() } else { format!("FERROSTACK_HOME={} ", home.state.display()) };
     let ferrostack = format!("{home_of}{}", installation::command());
+    if let Some(menus) = &places.menus {
+        say!("  menus        {menus}   in a browser; the domain is Default");
+        say!("               user admin, password in {}", home.secret(secrets::ADMIN).display());
+        if machine.is_some() {
+            say!("               user demo, password in {}", home.secret(secrets::DEMO).display());
+        }
+    }
     say!("  API          {}/identity/v3", config.public_url());
     if let Some(url) = config.s3_url() {
         say!("  S3           {url}   (keys: openstack ec2 credentials create)");
@@ -241,6 +274,12 @@ fn print_how_to_use(home: &Home, config: &Config, names: &Names, machine: Option
     if let Some(machine) = machine {
         say!("  machine      {}: {} inside, {} from this host", machine.name, machine.fixed, machine.floating);
         say!("  reach it     ssh -i {} cirros@{}", home.secret("demo-key").display(), machine.floating);
+    }
+    if let Some(page) = &places.page {
+        say!("  its page     {page}   from the volume demo");
+    }
+    if let Some(object) = &places.object {
+        say!("  an object    {object}   for everybody");
     }
     say!("  stop it      {ferrostack} down");
     if by_systemd {

@@ -35,7 +35,7 @@ impl Cookie {
 
     /// Sets it until the browser ends.
     pub fn holding(self, dashboard: &Dashboard, value: &str) -> Result<HeaderValue, Fault> {
-        let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=.".contains(&byte));
+        let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=.~".contains(&byte));
         if !is_plain {
             return Err(Fault::bad_request("This token cannot be kept in a cookie."));
         }
@@ -56,9 +56,37 @@ impl Cookie {
     }
 }
 
+/// Between the two tokens of a session. No token has it.
+const THEN: char = '~';
+
+/// What a session is: the token that it works with, and the first one, with which that was bought when the session moved to
+/// another project. With the first the others are revoked.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub token: &'a str,
+    pub first: &'a str,
+}
+
+impl Held<'_> {
+    /// For the browser to keep.
+    pub fn kept(self, dashboard: &Dashboard) -> Result<HeaderValue, Fault> {
+        let Self { token, first } = self;
+        match token == first {
+            true => SESSION.holding(dashboard, token),
+            false => SESSION.holding(dashboard, &format!("{token}{THEN}{first}")),
+        }
+    }
+}
+
+pub(crate) fn held<'a>(dashboard: &Dashboard, headers: &'a HeaderMap) -> Result<Held<'a>, Fault> {
+    let kept = SESSION.read(dashboard, headers).ok_or_else(|| Fault::unauthorized().header(STATE, ENDED))?;
+    let (token, first) = kept.split_once(THEN).unwrap_or((kept, kept));
+    Ok(Held { token, first })
+}
+
 /// The token of the session from which a request comes.
 pub(crate) fn token<'a>(dashboard: &Dashboard, headers: &'a HeaderMap) -> Result<&'a str, Fault> {
-    SESSION.read(dashboard, headers).ok_or_else(|| Fault::unauthorized().header(STATE, ENDED))
+    Ok(held(dashboard, headers)?.token)
 }
 
 /// Says of an answer what became of the session.

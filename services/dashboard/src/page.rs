@@ -18,6 +18,10 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-r
 /// What stands in the application's page where it will be.
 const ROOT: &str = "<div id=\"root\"></div>";
 
+const CONSOLE: &str = "/dashboard/console";
+const AT_THE_CONSOLE: &str = "<main><h1>Console</h1><p>noVNC shows the screen of the machine here.</p>\
+     <noscript><p>It needs a browser that runs scripts.</p></noscript></main>";
+
 /// Why a form is shown again.
 pub(crate) struct Refused {
     pub status: StatusCode,
@@ -31,6 +35,8 @@ pub(crate) async fn show(dashboard: &Dashboard, parts: &Parts, refused: Option<R
     };
     let key = FormKey::of(dashboard, &parts.headers)?;
     let shown = match &caller {
+        // The word in its address is the proof, so that it is shown to whoever was given that.
+        _ if parts.uri.path() == CONSOLE => AT_THE_CONSOLE.to_owned(),
         Some(caller) => overview(caller, &key),
         None => sign_in(dashboard, &key, refused.as_ref()),
     };

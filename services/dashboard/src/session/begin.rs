@@ -9,7 +9,7 @@ use super::TOKENS;
 use crate::{
     Dashboard,
     ask::{Question, Said},
-    cookie::{self, ENDED, SESSION, STATE},
+    cookie::{self, ENDED, Held, SESSION, STATE},
     elsewhere,
     forward::strip,
     reply::{Answer, private},
@@ -23,15 +23,16 @@ const RECEIPT: HeaderName = HeaderName::from_static("openstack-auth-receipt");
 pub(super) async fn by_script(dashboard: &Dashboard, parts: &Parts, body: RequestBody) -> Answer {
     elsewhere::refuse_all_but_our_scripts(parts)?;
     let question = Question::new(parts, Method::POST, TOKENS).taking(header::CONTENT_TYPE).taking(RECEIPT);
-    begun(dashboard, question.ask(dashboard, body).await?)
+    begun(dashboard, question.ask(dashboard, body).await?, None)
 }
 
-/// Puts the token of an answer where no script finds it.
-pub(super) fn begun(dashboard: &Dashboard, mut response: Response) -> Answer {
+/// Puts the token of an answer where no script finds it, beside the first of its session, if there was one before.
+pub(super) fn begun(dashboard: &Dashboard, mut response: Response, first: Option<&str>) -> Answer {
     let token = response.headers().get(SUBJECT).and_then(|token| token.to_str().ok()).map(str::to_owned);
     strip(&mut response);
     if let (true, Some(token)) = (response.status().is_success(), token) {
-        response.headers_mut().append(header::SET_COOKIE, SESSION.holding(dashboard, &token)?);
+        let held = Held { token: &token, first: first.unwrap_or(&token) };
+        response.headers_mut().append(header::SET_COOKIE, held.kept(dashboard)?);
     }
     Ok(private(response))
 }

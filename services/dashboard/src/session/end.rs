@@ -20,8 +20,8 @@ pub(super) async fn by_script(dashboard: &Dashboard, parts: &Parts) -> Answer {
 
 /// Ends the session of this browser and says so by this answer.
 pub(super) async fn ended(dashboard: &Dashboard, parts: &Parts, mut answer: Response) -> Answer {
-    if let Ok(token) = cookie::token(dashboard, &parts.headers) {
-        revoke(dashboard, parts, token).await;
+    if let Ok(held) = cookie::held(dashboard, &parts.headers) {
+        revoke(dashboard, parts, held.first).await;
     }
     answer.headers_mut().append(header::SET_COOKIE, SESSION.cleared(dashboard)?);
     Ok(answer)

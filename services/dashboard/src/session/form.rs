@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::{
     TOKENS,
     begin::{SUBJECT, told},
-    end::{self, revoke},
+    end,
     scope::first_project,
 };
 use crate::{
     Dashboard,
     ask::{self, Question},
-    cookie::SESSION,
+    cookie::Held,
     elsewhere,
     form_key::FormKey,
     page::{self, Refused},
@@ -37,18 +37,10 @@ pub(super) async fn sign_in(dashboard: &Dashboard, parts: &Parts, body: RequestB
     };
     let document: Value = serde_json::from_slice(&said.body).unwrap_or_default();
     let is_scoped = ["project", "domain", "system"].iter().any(|scope| !document["token"][scope].is_null());
-    let token = match is_scoped {
-        true => token,
-        false => match first_project(dashboard, parts, &token).await? {
-            Some(scoped) => {
-                revoke(dashboard, parts, &token).await;
-                scoped
-            }
-            None => token,
-        },
-    };
+    let scoped = if is_scoped { None } else { first_project(dashboard, parts, &token).await? };
+    let held = Held { token: scoped.as_deref().unwrap_or(&token), first: &token };
     let mut response = see_other("/dashboard/")?;
-    response.headers_mut().append(header::SET_COOKIE, SESSION.holding(dashboard, &token)?);
+    response.headers_mut().append(header::SET_COOKIE, held.kept(dashboard)?);
     Ok(response)
 }
 

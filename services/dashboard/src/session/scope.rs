@@ -30,7 +30,7 @@ struct Wanted {
 
 pub(super) async fn switch(dashboard: &Dashboard, parts: &Parts, body: RequestBody) -> Answer {
     elsewhere::refuse_all_but_our_scripts(parts)?;
-    let token = cookie::token(dashboard, &parts.headers)?;
+    let held = cookie::held(dashboard, &parts.headers)?;
     let bytes = ask::body(dashboard, body, LONGEST).await?;
     let wanted: Wanted = serde_json::from_slice(&bytes)
         .map_err(|error| Fault::bad_request(format!("The body names project_id, domain_id or system: {error}")))?;
@@ -42,12 +42,12 @@ pub(super) async fn switch(dashboard: &Dashboard, parts: &Parts, body: RequestBo
     };
     let mut question = Question::new(parts, Method::POST, TOKENS);
     question.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let response = question.ask(dashboard, whole(by_token(token, &scope).to_string().into())).await?;
+    let response = question.ask(dashboard, whole(by_token(held.first, &scope).to_string().into())).await?;
     let is_switched = response.status() == StatusCode::CREATED;
-    let answer = begun(dashboard, response)?;
-    // The other pages of this browser hear that theirs is over, and look at what the session is now.
-    if is_switched {
-        revoke(dashboard, parts, token).await;
+    let answer = begun(dashboard, response, Some(held.first))?;
+    // Other pages hear that theirs is over, and look at what the session is now. The first token cannot go before the session.
+    if is_switched && held.token != held.first {
+        revoke(dashboard, parts, held.token).await;
     }
     Ok(answer)
 }

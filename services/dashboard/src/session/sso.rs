@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     Dashboard, ask,
-    cookie::SESSION,
+    cookie::Held,
     elsewhere,
     reply::{Answer, see_other},
 };
@@ -47,6 +47,6 @@ pub(super) async fn arrive(dashboard: &Dashboard, parts: &Parts, body: RequestBo
         Err(Unauthenticated::Unavailable(_)) => return Err(Fault::unavailable("No token can be checked now. Try again.")),
     }
     let mut response = see_other("/dashboard/")?;
-    response.headers_mut().append(header::SET_COOKIE, SESSION.holding(dashboard, &token)?);
+    response.headers_mut().append(header::SET_COOKIE, Held { token: &token, first: &token }.kept(dashboard)?);
     Ok(response)
 }

@@ -70,7 +70,7 @@ async fn to_the_provider_and_back_with_a_token() {
         let page = visit.come_back(&visit.log_in("anna").await).await;
         assert_eq!(page.status, 200, "{}", page.body);
         assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
-        assert_eq!((header(&page, "cache-control"), header(&page, "referrer-policy")), ("no-store", "no-referrer"));
+        assert_eq!((header(&page, "cache-control"), header(&page, "referrer-policy")), ("no-store", "origin"));
         assert!(header(&page, "content-security-policy").contains("default-src 'none'; script-src 'nonce-"));
         assert!(header(&page, "set-cookie").contains("Max-Age=0"));
         let text = page.body.as_str().unwrap();
