@@ -28,6 +28,8 @@ fn up() -> Result<()> {
     ensure!(said.contains("+ the machine `demo` answers on ssh"), "{said}");
     ensure!(ssh.run("hostname")?.trim() == "demo", "the machine does not know its name");
     clouds_yaml_is_merged(&place)?;
+    let shown = Shown::read(&said)?;
+    shown.answers(&place)?;
 
     // A newer one takes its place, and the machine does not notice.
     let before = place.everything()?;
@@ -40,15 +42,16 @@ fn up() -> Result<()> {
 
     // A second run finds everything as it is.
     let before = after;
-    place.ferrostack(&up)?;
+    let said = place.ferrostack(&up)?;
     same(&before, &place.everything()?)?;
+    ensure!(Shown::read(&said)? == shown, "{said}");
     ensure!(place.ferrostack(&["audit"])?.contains("as it should be"), "the audit found something");
 
     // It says what is true of a machine that its owner stopped, and leaves it so.
     place.power("os-stop", "SHUTOFF")?;
     let said = place.ferrostack(&up)?;
     ensure!(said.contains("! the machine `demo`: it is SHUTOFF; to have it run: openstack"), "{said}");
-    ensure!(!said.contains("answers on ssh"), "{said}");
+    ensure!(!said.contains("answers on ssh") && !said.contains("its page"), "{said}");
     place.power("os-start", "ACTIVE")?;
     let said = place.ferrostack(&up)?;
     ensure!(said.contains("the machine `demo` answers on ssh"), "{said}");
@@ -69,8 +72,10 @@ fn up() -> Result<()> {
     // Down with machines: no process is left, and all data is.
     place.ferrostack(&["down", "--machines"])?;
     nobody_is_left(&place)?;
-    place.ferrostack(&up)?;
+    let said = place.ferrostack(&up)?;
     ssh.run("true").context("after the machine was stopped with the cloud")?;
+    ensure!(Shown::read(&said)? == shown, "{said}");
+    shown.answers(&place)?;
     let after = place.everything()?;
     same(&data(&before), &data(&after))?;
 
@@ -85,6 +90,34 @@ fn up() -> Result<()> {
     let namespaces = place.host.run(["ip", "netns", "list"])?;
     ensure!(namespaces.is_empty(), "namespaces are left:\n{namespaces}");
     lab.passed()
+}
+
+/// What a browser shows of it, by the addresses that `up` names.
+#[derive(PartialEq)]
+struct Shown {
+    menus: String,
+    page: String,
+    object: String,
+}
+
+impl Shown {
+    fn read(said: &str) -> Result<Self> {
+        let after = |name: &str| {
+            let line = said.lines().find_map(|line| line.trim_start().strip_prefix(name));
+            let address = line.and_then(|line| line.split_whitespace().next());
+            address.map(str::to_owned).with_context(|| format!("{name} is not named:\n{said}"))
+        };
+        Ok(Self { menus: after("menus ")?, page: after("its page ")?, object: after("an object ")? })
+    }
+
+    fn answers(&self, place: &Place) -> Result<()> {
+        let Self { menus, page, object } = self;
+        for (address, what) in [(menus, "Sign in"), (page, "lies on a volume"), (object, "Whoever knows its address")] {
+            let shown = place.host.run(["curl", "--fail", "--silent", "--show-error", "--max-time", "20", address])?;
+            ensure!(shown.contains(what), "{address}: {shown}");
+        }
+        Ok(())
+    }
 }
 
 /// A copy of the binary with another identity of its build.
