@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the menus are built, and served while somebody works on them.
+// How the menus are built, and served while somebody works on them: then everything but the pages comes from a running cloud.
 
 import { defineConfig } from 'vite';
 
-import { standIn } from './dev/door.ts';
+const cloud = process.env['FERROSTACK_API'] ?? 'http://127.0.0.1:8080';
+const handed = ['session', 'api', 'events', 'download'].map((path) => `/dashboard/${path}`);
 
-export default defineConfig(({ command }) => ({
+export default defineConfig({
   base: '/dashboard/',
-  plugins: command === 'serve' ? [standIn(process.env['FERROSTACK_API'] ?? 'http://127.0.0.1:8080')] : [],
+  server: { proxy: Object.fromEntries([...handed, '/object-store', '/console'].map((path) => [path, { target: cloud, ws: true }])) },
   build: {
     outDir: '../dist',
     emptyOutDir: true,
@@ -16,4 +17,4 @@ export default defineConfig(({ command }) => ({
     modulePreload: { polyfill: false },
     target: 'es2022',
   },
-}));
+});

@@ -12,6 +12,7 @@ import { Button } from './parts/button';
 import { Refused } from './parts/refusal';
 import { SessionGate, useGate } from './session/session';
 import { SignIn } from './session/signin';
+import { Boundary } from './shell/boundary';
 import { here } from './shell/router';
 import { Shell } from './shell/shell';
 import { show } from './shell/theme';
@@ -42,4 +43,4 @@ function Door() {
 }
 
 show();
-createRoot(document.getElementById('root')!).render(<StrictMode><SessionGate><Door /></SessionGate></StrictMode>);
+createRoot(document.getElementById('root')!).render(<StrictMode><Boundary><SessionGate><Door /></SessionGate></Boundary></StrictMode>);

@@ -10,7 +10,7 @@ import { chromium } from 'playwright-core';
 export const url = process.env.MENUS_URL ?? 'http://127.0.0.1:8080';
 /** Where the APIs answer, if that is not the same: while the menus are worked on. */
 export const api = process.env.MENUS_API ?? url;
-const password = process.env.MENUS_ADMIN_PASSWORD ?? '';
+export const password = process.env.MENUS_ADMIN_PASSWORD ?? '';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** A debug build on a busy machine. */
 export const PATIENCE = 30_000;
@@ -106,5 +106,9 @@ export async function prepare(name) {
       method: 'PUT', headers: { 'Content-Type': 'application/octet-stream', 'X-Auth-Token': token }, body: Buffer.alloc(1 << 20) });
     if (!answer.ok) throw new Error(`the image: ${answer.status}`);
   }
-  return { name, secret, project: project.id, call };
+  // What the tenant himself asks for, past the menus.
+  const own = await ask('POST', '/identity/v3/auth/tokens', undefined, { auth: {
+    identity: { methods: ['password'], password: { user: { id: user.id, password: secret } } }, scope: { project: { id: project.id } } } });
+  const as = async (method, path, body) => (await ask(method, path, own.token, body)).body;
+  return { name, secret, project: project.id, user: user.id, call, as };
 }

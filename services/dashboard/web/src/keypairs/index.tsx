@@ -78,7 +78,7 @@ export function NewKeyPair() {
       {made && (
         <Dialog title={`The private key of ${made.name}`} onClose={leave} wide>
           <p>Keep it now: it is shown this once, and nobody has a copy.</p>
-          <pre className="secret-once" tabIndex={0} role="region" aria-label="Private key">{made.key}</pre>
+          <pre className="secret-once" tabIndex={0} role="group" aria-label="Private key">{made.key}</pre>
           <div className="buttons"><Button look="main" onPress={save}>Save as a file</Button><Button onPress={leave}>I have kept it</Button></div>
         </Dialog>
       )}

@@ -7,7 +7,7 @@ import { type Network, type Port, useNetworks, usePorts, useRouters, useSubnets 
 
 interface Box { id: string; name: string; kind: 'router' | 'server'; to: string; wires: { network: string; address: string }[] }
 
-const GAP = 210;
+const GAP = 290;
 const LEFT = 60;
 const TOP = 76;
 const ROW = 62;
@@ -51,7 +51,7 @@ function Drawing({ networks, boxes }: { networks: Network[]; boxes: Box[] }) {
   const wide = LEFT + order.length * GAP + 30;
   return (
     <div className="drawing">
-      <svg width={wide} height={high} viewBox={`0 0 ${wide} ${high}`} role="group" aria-label="Networks, routers and servers">
+      <svg width={wide} height={high} viewBox={`0 0 ${wide} ${high}`} preserveAspectRatio="xMinYMin" role="group" aria-label="Networks, routers and servers">
         {order.map((one) => (
           <g key={one.id}>
             <text x={x(one.id)} y={26} fontWeight={600}>{short(named(one.name, one.id), 24)}</text>
@@ -69,7 +69,9 @@ function Drawn({ box, y, x, names }: { box: Box; y: number; x: (network: string)
   const wires = box.wires.filter((wire) => x(wire.network) >= LEFT).sort((a, b) => x(a.network) - x(b.network));
   const left = wires[0] ? x(wires[0].network) + 44 : LEFT + 44;
   const middle = y + 20;
-  const said = `${box.kind === 'router' ? 'Router' : 'Server'} ${box.name}, ${wires.length === 0 ? 'in no network' : `in ${wires.map((wire) => `${names(wire.network)} as ${wire.address}`).join(' and ')}`}`;
+  // A name that is read aloud begins with what is seen, so that whoever speaks to the page can say it.
+  const seen = [short(box.name, 17), wires[0]?.address ?? 'in no network'];
+  const said = `${seen.join(' ')}, ${box.kind} ${box.name}, ${wires.length === 0 ? 'in no network' : `in ${wires.map((wire) => `${names(wire.network)} as ${wire.address}`).join(' and ')}`}`;
   return (
     <g>
       {wires.map((wire, at) => {
@@ -90,8 +92,8 @@ function Drawn({ box, y, x, names }: { box: Box; y: number; x: (network: string)
         }}
       >
         <rect className="box" x={left} y={y} width={WIDE} height={42} rx={box.kind === 'router' ? 21 : 8} />
-        <text x={left + 14} y={y + 18}>{short(box.name, 17)}</text>
-        <text x={left + 14} y={y + 33} className="soft">{wires[0]?.address ?? 'in no network'}</text>
+        <text x={left + 14} y={y + 18}>{seen[0]}</text>
+        <text x={left + 14} y={y + 33} className="soft">{seen[1]}</text>
       </a>
     </g>
   );

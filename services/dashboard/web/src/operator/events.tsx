@@ -36,7 +36,7 @@ export function Events() {
       </Shown>
       {open && (
         <Dialog title={`${open.action}, ${when(open.at)}`} onClose={() => setOpen(undefined)} wide>
-          <pre className="secret-once" tabIndex={0} role="region" aria-label="Before and after">{JSON.stringify({ before: open.before, after: open.after }, null, 2)}</pre>
+          <pre className="secret-once" tabIndex={0} role="group" aria-label="Before and after">{JSON.stringify({ before: open.before, after: open.after }, null, 2)}</pre>
           <div className="buttons"><Button onPress={() => setOpen(undefined)}>Close</Button></div>
         </Dialog>
       )}

@@ -23,14 +23,14 @@ export function AsText({ said }: { said: Said }) {
     announce('Copied.');
   };
   return (
-    <aside className="said" aria-labelledby={title}>
+    <div className="said" role="group" aria-labelledby={title}>
       <h2 id={title}>The same in writing</h2>
       <div className="said-kinds" role="group" aria-label="Language">
         <button type="button" aria-pressed={kind === 'commands'} onClick={() => setKind('commands')}>Command line</button>
         <button type="button" aria-pressed={kind === 'terraform'} onClick={() => setKind('terraform')}>Terraform</button>
         <button type="button" className="said-copy" onClick={() => void copy()}>Copy</button>
       </div>
-      <pre tabIndex={0} role="region" aria-label={kind === 'commands' ? 'Command line' : 'Terraform'}>{text}</pre>
-    </aside>
+      <pre tabIndex={0} role="group" aria-label={kind === 'commands' ? 'As a command line' : 'As Terraform'}>{text}</pre>
+    </div>
   );
 }

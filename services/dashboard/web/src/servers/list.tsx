@@ -4,7 +4,8 @@
 import { useState } from 'react';
 
 import { Button, ButtonLink, Confirm, type Destroying, Link, mebibytes, Page, Refused, Shown, State, Table, ago } from '../parts';
-import { asRefusal, type Refusal } from '../wire';
+import { asRefusal, offers, type Refusal } from '../wire';
+import { Behind } from './behind';
 import { actionsOf, type Wish } from './actions';
 import { act, addressesOf, doing, remove, type Server, useServers } from './api';
 import { WishDialog } from './wishes';
@@ -13,6 +14,7 @@ export function Servers() {
   const servers = useServers();
   const [wish, setWish] = useState<{ what: Wish; server: Server }>();
   const [question, setQuestion] = useState<Destroying>();
+  const [behind, setBehind] = useState<Server[]>();
   const [refusal, setRefusal] = useState<Refusal>();
   const refused = (error: unknown) => setRefusal(asRefusal(error));
 
@@ -37,6 +39,7 @@ export function Servers() {
             many={[
               { label: 'Start', run: each('Start', 'They are started.', (server) => act(server.id, { 'os-start': null })) },
               { label: 'Stop', run: each('Stop', 'They are shut down, as if by their power button.', (server) => act(server.id, { 'os-stop': null })) },
+              ...(offers('balancer') ? [{ label: 'Put behind a load balancer', run: setBehind }] : []),
               { label: 'Delete', danger: true, run: each('Delete', 'The machines and their own disks go for good. Volumes stay.', (server) => remove(server.id)) },
             ]}
             empty={<><h2>No server yet</h2><p>A server is a machine of your own in this cloud. Its name is all that you must choose.</p><ButtonLink to="/servers/new">Launch your first server</ButtonLink></>}
@@ -44,6 +47,7 @@ export function Servers() {
         )}
       </Shown>
       {wish && <WishDialog wish={wish.what} server={wish.server} onClose={() => setWish(undefined)} />}
+      {behind && <Behind servers={behind} onClose={() => setBehind(undefined)} />}
       {question && <Confirm question={question} onClose={() => setQuestion(undefined)} />}
       {refusal && <div className="buttons"><Button look="quiet" onPress={() => setRefusal(undefined)}>Close the message</Button></div>}
     </Page>

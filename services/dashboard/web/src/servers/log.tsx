@@ -14,7 +14,7 @@ export function Log({ id }: { id: string }) {
   return (
     <Section title="Console log" actions={<Button onPress={() => touch('console_log')}>Read again</Button>}>
       <Shown of={log}>
-        {(text) => <pre className="log" tabIndex={0} role="region" aria-label="Console log">{text || 'It has not written anything yet.'}</pre>}
+        {(text) => <pre className="log" tabIndex={0} role="group" aria-label="What it wrote">{text || 'It has not written anything yet.'}</pre>}
       </Shown>
     </Section>
   );

@@ -4,7 +4,7 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react';
 
 import { forgetAll } from '../wire/cache';
-import { askFor, door, whenGone } from '../wire/call';
+import { askFor, call, door, whenGone } from '../wire/call';
 import { listen } from '../wire/live';
 import { asRefusal, type Refusal } from '../wire/refusal';
 import { type CatalogEntry, learnCatalog } from '../wire/roots';
@@ -16,8 +16,9 @@ export interface Token {
   project?: Named & { domain: Named };
   domain?: Named;
   system?: { all: boolean };
-  roles: Named[];
-  catalog: CatalogEntry[];
+  /** Tokens for nothing have neither roles nor a catalog. */
+  roles?: Named[];
+  catalog?: CatalogEntry[];
   expires_at: string;
 }
 
@@ -48,14 +49,31 @@ function bare(body: Token | { token: Token }): Token {
   return 'token' in body ? body.token : body;
 }
 
+/** In which project this browser worked the last time. */
+const LAST = 'ferrostack-project';
+
+function scoped(project: string): Promise<Token | { token: Token }> {
+  return door<Token>('/session/scope', { method: 'POST', json: { project_id: project } });
+}
+
+/** Whoever has no default project goes to where he was, or to the first that lets him in. */
+async function placed(token: Token): Promise<Token> {
+  if (token.project || token.domain || token.system) return token;
+  learnCatalog([]);
+  askFor(undefined);
+  const { projects } = await call<{ projects: Named[] }>('identity', '/auth/projects');
+  const project = projects.find((one) => one.id === localStorage.getItem(LAST)) ?? projects[0];
+  return project ? bare(await scoped(project.id)) : token;
+}
+
 export function SessionGate({ children }: { children: ReactNode }) {
   const [token, setToken] = useState<Token>();
   const [standing, setStanding] = useState<'unknown' | 'out' | 'in' | Refusal>('unknown');
   const [why, setWhy] = useState<string>();
   const [live, setLive] = useState(false);
 
-  const enter = useCallback((body: Token | { token: Token }) => {
-    const one = bare(body);
+  const enter = useCallback(async (body: Token | { token: Token }) => {
+    const one = await placed(bare(body));
     forgetAll();
     learnCatalog(one.catalog ?? []);
     askFor(one.project?.id ?? one.domain?.id ?? (one.system ? 'system' : undefined));
@@ -73,7 +91,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
 
   const look = useCallback(async (reason?: string) => {
     try {
-      enter(await door<Token>('/session'));
+      await enter(await door<Token>('/session'));
     } catch (error) {
       const refusal = asRefusal(error);
       if (refusal.status === 401) leave(reason);
@@ -100,13 +118,16 @@ export function SessionGate({ children }: { children: ReactNode }) {
   }, [token, leave, look]);
 
   const gate = useMemo<Gate>(() => {
-    const signIn = async (auth: unknown) => enter(await door<Token>('/session', { method: 'POST', json: { auth } }));
+    const signIn = async (auth: unknown) => await enter(await door<Token>('/session', { method: 'POST', json: { auth } }));
     if (standing === 'in' && token) {
       const session: Session = {
         token,
         live,
-        has: (role) => token.roles.some((one) => one.name === role),
-        scopeTo: async (project) => enter(await door<Token>('/session/scope', { method: 'POST', json: { project_id: project } })),
+        has: (role) => (token.roles ?? []).some((one) => one.name === role),
+        scopeTo: async (project) => {
+          await enter(await scoped(project));
+          localStorage.setItem(LAST, project);
+        },
         signOut: async () => {
           await door('/session', { method: 'DELETE' }).catch(() => undefined);
           leave();

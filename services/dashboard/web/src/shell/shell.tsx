@@ -8,6 +8,7 @@ import { Select } from '../parts/field';
 import { type Named, useSession } from '../session/session';
 import { useList } from '../wire/lists';
 import { announce, Announcements } from './announce';
+import { Boundary } from './boundary';
 import { menusFor } from './menus';
 import { go, Link, matches, usePath } from './router';
 import { PAGES } from './pages';
@@ -49,7 +50,7 @@ export function Shell() {
         <main id="main" tabIndex={-1}>
           {/* Another project is another world: nothing of the page before is kept. */}
           <Suspense key={`${project} ${path}`} fallback={<p className="waiting" aria-busy="true">Loading…</p>}>
-            <Where path={path} />
+            <Boundary><Where path={path} /></Boundary>
           </Suspense>
         </main>
       </div>

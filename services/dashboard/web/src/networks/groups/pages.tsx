@@ -24,7 +24,7 @@ export function SecurityGroups() {
             label="Security groups" rows={rows} id={(row) => row.id} name={(row) => row.name}
             columns={[
               { name: 'Name', text: (row) => row.name, show: (row) => <Link to={`/security-groups/${row.id}`}>{row.name}</Link> },
-              { name: 'Lets in', text: (row) => row.security_group_rules.filter((rule) => rule.direction === 'ingress').map((rule) => inWords(rule, rows)).join('; ') || 'nothing' },
+              { name: 'Lets in', text: (row) => letsIn(row, rows) || 'nothing' },
               { name: 'Description', text: (row) => row.description, extra: true },
             ]}
             actions={(row) => [{ label: 'Delete', danger: true, why: why(row), run: () => destroy([row]) }]}
@@ -36,6 +36,11 @@ export function SecurityGroups() {
       {question && <Confirm question={question} onClose={() => setQuestion(undefined)} />}
     </Page>
   );
+}
+
+/** IPv4 and IPv6 are rules of their own, and often say the same. */
+function letsIn(group: Group, all: readonly Group[]): string {
+  return [...new Set(group.security_group_rules.filter((rule) => rule.direction === 'ingress').map((rule) => inWords(rule, all)))].join('; ');
 }
 
 export function NewSecurityGroup() {

@@ -1,0 +1,1 @@
+export{t as ConsoleOfUrl}from"./console-D23y4Dx4.js";

@@ -1,1 +1,0 @@
-export{t as ConsoleOfUrl}from"./console-CgJIVUJC.js";
