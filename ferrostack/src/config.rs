@@ -329,7 +329,7 @@ mod tests {
     fn an_empty_file_is_a_good_configuration() {
         let config = read("").unwrap();
         assert_eq!(config.public_url(), "http://127.0.0.1:8080");
-        assert_eq!(config.s3_url().unwrap(), "http://127.0.0.1:8082");
+        assert_eq!(config.s3_address().map(|address| config.s3_url_at(address)).unwrap(), "http://127.0.0.1:8082");
     }
 
     #[test]

@@ -208,7 +208,7 @@ async fn open_image(home: &Home, config: &Config, store: Store) -> anyhow::Resul
 }
 
 async fn open_objects(home: &Home, config: &Config, store: Store) -> anyhow::Result<Objects> {
-    let settings = object::Settings { keeper: lead::controller(config).name, ..object::Settings::default() };
+    let settings = config.objects.settings(lead::controller(config).name);
     Objects::open(store, config.objects.data(home)?, settings).await.context("open the objects")
 }
 
@@ -252,7 +252,7 @@ pub async fn run(home: &Home, config: &Config, stop: impl Future<Output = ()>) -
     }
     let tls = tls_config(config)?;
     let listener = Listener::bind(config.api.listen, tls).await.with_context(|| taken("api.listen", &config.api.listen))?;
-    let s3_listener = s3::listen(config).await?;
+    let s3_listener = s3::listen(home, config).await?;
     let nodes = TcpListener::bind(config.fleet.listen).await.with_context(|| taken("fleet.listen", &config.fleet.listen))?;
 
     let rooms = Rooms::open(home, config).await?;

@@ -77,6 +77,16 @@ impl Home {
         self.state.join("secrets").join(name)
     }
 
+    /// Where the controller's S3 door answers, or why it does not.
+    pub fn s3_address(&self) -> PathBuf {
+        self.run().join("s3-address")
+    }
+
+    /// What stands there. None where no controller of this host has said it.
+    pub fn s3_said(&self) -> Option<String> {
+        fs::read_to_string(self.s3_address()).ok()
+    }
+
     pub fn images(&self) -> PathBuf {
         self.state.join("images")
     }

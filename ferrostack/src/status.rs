@@ -22,7 +22,7 @@ pub struct Arguments {
 }
 
 pub fn run(home: &Home, arguments: &Arguments) -> anyhow::Result<()> {
-    let mut status = json!({"roles": daemons::ROLES.map(|role| role_of(home, role))});
+    let mut status = json!({"roles": daemons::ROLES.map(|role| role_of(home, role)), "s3": home.s3_said()});
     if !arguments.json {
         lines_of(&status).iter().for_each(|line| say::line(line));
     }
@@ -79,6 +79,7 @@ fn lines_of(status: &Value) -> Vec<String> {
             None => format!("{name:<12} does not run"),
         }
     });
+    let s3 = status["s3"].as_str().map(|said| format!("S3           {said}"));
     let controllers = list(status, "controllers").map(line_of_controller);
     let work = list(&status["work"], "reconcilers").flat_map(lines_of_work);
     let hosts = list(status, "hosts").map(|node| {
@@ -94,7 +95,7 @@ fn lines_of(status: &Value) -> Vec<String> {
         let cause = server["fault"].as_str().unwrap_or("no cause was given");
         format!("server       {} is in ERROR: {cause}", text(server, "id"))
     });
-    roles.chain(controllers).chain(work).chain(hosts).chain(servers).collect()
+    roles.chain(s3).chain(controllers).chain(work).chain(hosts).chain(servers).collect()
 }
 
 /// Where a reconciler stands, and the worst of what it tries.

@@ -12,7 +12,7 @@ use super::Config;
 #[serde(default, deny_unknown_fields)]
 pub struct S3 {
     pub enabled: bool,
-    /// Where it is served, with the API's certificate if it has one; the API's address, two ports on, if not said.
+    /// Where it is served, with the API's certificate if it has one; the API's address, two ports on or the next that is free, if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
     /// `bucket.DOMAIN` names a bucket, beside the path; DNS leads all of them here.
@@ -41,7 +41,7 @@ impl S3 {
 }
 
 impl Config {
-    /// Where the S3 door is, if it is open.
+    /// Where the S3 door shall be, if it shall be open. Where it is, the controller writes down.
     pub fn s3_address(&self) -> Option<SocketAddr> {
         let beside = || {
             let mut address = self.api.listen;
@@ -51,8 +51,8 @@ impl Config {
         self.s3.enabled.then(|| self.s3.listen.or_else(beside)).flatten()
     }
 
-    pub fn s3_url(&self) -> Option<String> {
+    pub fn s3_url_at(&self, address: SocketAddr) -> String {
         let scheme = if self.api.certificate.is_some() { "https" } else { "http" };
-        self.s3_address().map(|address| format!("{scheme}://{address}"))
+        format!("{scheme}://{address}")
     }
 }

@@ -263,8 +263,10 @@ fn print_how_to_use(home: &Home, config: &Config, names: &Names, machine: Option
         }
     }
     say!("  API          {}/identity/v3", config.public_url());
-    if let Some(url) = config.s3_url() {
-        say!("  S3           {url}   (keys: openstack ec2 credentials create)");
+    match home.s3_said() {
+        Some(url) if url.starts_with("http") => say!("  S3           {url}   (keys: openstack ec2 credentials create)"),
+        Some(why) => say!("  S3           {why}"),
+        None => {}
     }
     say!("  clients      openstack --os-cloud {} ...   (the operator)", names.admin);
     if CloudsYaml::open(&clouds).is_ok_and(|file| file.has(&names.demo)) {

@@ -16,6 +16,7 @@ CREATE TABLE object_containers (
     metadata TEXT NOT NULL,
     read_acl TEXT NOT NULL,
     write_acl TEXT NOT NULL,
+    history TEXT,
     objects BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
     created_at BIGINT NOT NULL,

@@ -27,6 +27,8 @@ pub enum Error {
     Precondition(String),
     #[error("The request needs the header Content-Length, or comes in chunks.")]
     LengthRequired,
+    #[error("The method is not allowed for this resource.")]
+    NoSuchMethod(&'static str),
     #[error("{0}")]
     TooLarge(String),
     #[error("{0}")]
@@ -57,6 +59,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::Superseded => StatusCode::CONFLICT,
             Self::Precondition(_) => StatusCode::PRECONDITION_FAILED,
+            Self::NoSuchMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -79,6 +82,7 @@ impl From<Error> for Fault {
             Error::Unauthorized => {
                 Fault::new(status, message).header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Swift realm=\"unknown\""))
             }
+            Error::NoSuchMethod(methods) => Fault::new(status, message).header(header::ALLOW, HeaderValue::from_static(methods)),
             Error::Range(size) => {
                 let range = HeaderValue::from_str(&format!("bytes */{size}")).unwrap_or(HeaderValue::from_static("bytes */*"));
                 Fault::new(status, message).header(header::CONTENT_RANGE, range)

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Cx, Reply, Routes, json, respond};
+use api::{Access, Cx, Reply, Routes, escape_html, json, respond};
 use http::StatusCode;
 use serde_json::json;
 
@@ -12,7 +12,11 @@ use crate::{Objects, limits};
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("info", routes);
 
 fn routes() -> Routes<Objects> {
-    Routes::new().get("/info", Access::Public, info).get("/healthcheck", Access::Public, healthcheck)
+    Routes::new().get("/info", Access::Public, info).get("/healthcheck", Access::Public, healthcheck).get(
+        "/crossdomain.xml",
+        Access::Public,
+        crossdomain,
+    )
 }
 
 async fn info(_: Arc<Objects>, _: Cx) -> Reply {
@@ -39,10 +43,18 @@ async fn info(_: Arc<Objects>, _: Cx) -> Reply {
         },
         "account_quotas": {},
         "container_quotas": {},
+        "bulk_upload": {
+            "max_containers_per_extraction": limits::ARCHIVED,
+            "max_failed_extractions": limits::FAILED,
+        },
         "bulk_delete": {
             "max_deletes_per_request": limits::DELETES,
             "max_failed_deletes": limits::DELETES,
         },
+        "crossdomain": {},
+        "formpost": {"allowed_digests": ["sha1", "sha256", "sha512"], "deprecated_digests": ["sha1"]},
+        "staticweb": {},
+        "versioned_writes": {"allowed_flags": ["x-versions-location", "x-history-location"]},
         "dlo": {"max_segments": limits::LISTING},
         "slo": {
             "max_manifest_segments": limits::SEGMENTS,
@@ -63,4 +75,17 @@ async fn info(_: Arc<Objects>, _: Cx) -> Reply {
 
 async fn healthcheck(_: Arc<Objects>, _: Cx) -> Reply {
     Ok(respond(StatusCode::OK, "text/plain", "OK"))
+}
+
+/// Which sites' old plug-ins may read here: those that the operator names. The dashboard and all services are at the same
+/// address, so nobody is let in unless he says so.
+async fn crossdomain(room: Arc<Objects>, _: Cx) -> Reply {
+    let sites = room.settings.cross_domain.iter();
+    let allowed: String =
+        sites.map(|site| format!("<allow-access-from domain=\"{}\" secure=\"true\" />\n", escape_html(site))).collect();
+    let text = format!(
+        "<?xml version=\"1.0\"?>\n<!DOCTYPE cross-domain-policy SYSTEM \
+         \"http://www.adobe.com/xml/dtds/cross-domain-policy.dtd\" >\n<cross-domain-policy>\n{allowed}</cross-domain-policy>"
+    );
+    Ok(respond(StatusCode::OK, "application/xml", text))
 }

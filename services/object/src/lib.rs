@@ -16,7 +16,10 @@ mod cors;
 mod data;
 mod error;
 mod expiry;
+mod form;
 mod grant;
+mod history;
+mod incoming;
 mod info;
 mod large;
 mod limits;
@@ -31,6 +34,7 @@ mod range;
 mod reply;
 mod s3;
 mod settings;
+mod site;
 mod stamp;
 mod temp_url;
 #[cfg(test)]
@@ -92,6 +96,7 @@ impl Objects {
     /// controller that leads.
     pub fn spawn(&self, tasks: &mut Tasks) {
         tasks.reconcile(expiry::Expirer::new(self.clone()), Bell::new());
+        tasks.reconcile(multipart::Abandoner::new(self.clone()), Bell::new());
         tasks.reconcile(data::Releaser::new(self.clone()), Bell::new());
     }
 }

@@ -19,6 +19,9 @@ pub const SEGMENTS: usize = 1000;
 pub const LARGE: u64 = 1 << 50;
 pub const MANIFEST: usize = 8 << 20;
 pub const DELETES: usize = 10_000;
+/// Files of one archive, and how many of them may fail before the rest is left.
+pub const ARCHIVED: usize = 10_000;
+pub const FAILED: usize = 1000;
 pub const RANGES: usize = 50;
 /// What the one kind of storage is called that there is.
 pub const POLICY: &str = "default";

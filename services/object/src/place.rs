@@ -82,6 +82,13 @@ pub fn container_and_object(escaped: &str) -> Result<(String, String), Error> {
     }
 }
 
+/// A name with escapes, for an address or a header; slashes stay.
+pub fn percent(name: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+    percent_encoding::utf8_percent_encode(name, KEPT).to_string()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -29,6 +29,11 @@ pub fn routes() -> Routes<Objects> {
         .post("/v1/{account}", Access::Open(&policy::WRITE), post)
         .streams_body()
         .asking(&[&policy::RESELL, &policy::READ])
+        .put("/v1/{account}", Access::Open(&policy::WRITE), put)
+        .streams_body()
+        .delete("/v1/{account}", Access::Open(&policy::WRITE), delete)
+        .streams_body()
+        .asking(&[&policy::READ])
 }
 
 /// GET lists the containers; HEAD tells what they count up to.
@@ -147,6 +152,19 @@ async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
     });
     write.await?;
     Ok(done(StatusCode::NO_CONTENT))
+}
+
+/// Accounts are there by themselves; what can be put is an archive.
+async fn put(room: Arc<Objects>, cx: Cx) -> Reply {
+    if bulk::is_asked_for(&cx) { bulk::extract(&room, cx).await } else { Err(Error::NoSuchMethod("GET, HEAD, POST").into()) }
+}
+
+/// As clients of old ask for many deletes.
+async fn delete(room: Arc<Objects>, cx: Cx) -> Reply {
+    if cx.query().get("bulk-delete").is_some() {
+        return bulk::delete(&room, cx).await;
+    }
+    Err(Error::NoSuchMethod("GET, HEAD, POST").into())
 }
 
 /// What a reseller says that the account may hold. To anybody else it is forbidden to say so.

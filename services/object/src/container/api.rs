@@ -9,8 +9,9 @@ use store::Tx;
 
 use super::{Container, remove, table};
 use crate::{
-    Error, Objects, cors,
+    Error, Objects, bulk, cors, form,
     grant::{Acl, Granted, Listing, Who},
+    history::History,
     limits,
     listing::{self, Asked, Entry, render},
     metadata::{Of, text},
@@ -18,6 +19,7 @@ use crate::{
     place::Place,
     policy,
     reply::done,
+    site::Site,
     stamp,
 };
 
@@ -27,7 +29,9 @@ pub fn routes() -> Routes<Objects> {
     Routes::new()
         .get(PATH, Access::Open(&policy::READ), show)
         .put(PATH, Access::Open(&policy::WRITE), put)
+        .streams_body()
         .post(PATH, Access::Open(&policy::WRITE), post)
+        .streams_body()
         .delete(PATH, Access::Open(&policy::WRITE), delete)
         .each_asking(&[&policy::READ, &policy::WRITE])
         .on(Method::OPTIONS, PATH, Access::Public, cors::preflight)
@@ -36,6 +40,11 @@ pub fn routes() -> Routes<Objects> {
 /// GET lists the objects; HEAD tells what they count up to.
 async fn show(room: Arc<Objects>, cx: Cx) -> Reply {
     let (place, who) = (Place::of(&cx)?, Who::of(&cx));
+    if let Some(site) = Site::asked_for(&room, &cx, &place, &who).await?
+        && let Some(page) = site.front().await?
+    {
+        return Ok(page);
+    }
     let asked = Asked::read(&cx)?;
     let only_headers = cx.method == Method::HEAD;
     let format = asked.format;
@@ -82,6 +91,11 @@ fn facts(container: &Container, granted: &Granted<Listing>) -> HeaderMap {
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert("x-storage-policy", HeaderValue::from_static(limits::POLICY));
+    if let Some((name, value)) = container.history.as_ref().map(History::header)
+        && let Ok(value) = HeaderValue::from_str(&value)
+    {
+        headers.insert(name, value);
+    }
     container.metadata.write(Of::Container, &mut headers, granted.is_owner());
     if granted.is_owner() {
         for (name, acl) in [("x-container-read", &container.read_acl), ("x-container-write", &container.write_acl)] {
@@ -96,6 +110,9 @@ fn facts(container: &Container, granted: &Granted<Listing>) -> HeaderMap {
 }
 
 async fn put(room: Arc<Objects>, cx: Cx) -> Reply {
+    if bulk::is_asked_for(&cx) {
+        return bulk::extract(&room, cx).await;
+    }
     let (place, who) = (Place::of(&cx)?, Who::of(&cx));
     let granted = who.owning(&place)?;
     place.check_lengths()?;
@@ -106,6 +123,9 @@ async fn put(room: Arc<Objects>, cx: Cx) -> Reply {
 }
 
 async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
+    if form::is_one(&cx) {
+        return form::take(&room, cx).await;
+    }
     let (place, who) = (Place::of(&cx)?, Who::of(&cx));
     let granted = who.owning(&place)?;
     let (actor, headers) = (cx.actor(), cx.headers.clone());
@@ -123,7 +143,7 @@ fn change(container: &mut Container, headers: &HeaderMap) -> Result<(), Error> {
             *acl = Acl::default();
         }
     }
-    Ok(())
+    History::change(&mut container.history, headers)
 }
 
 async fn delete(room: Arc<Objects>, cx: Cx) -> Reply {

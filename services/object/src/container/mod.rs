@@ -8,7 +8,7 @@ pub mod table;
 use serde::Serialize;
 use types::{ProjectId, Timestamp};
 
-use crate::{Error, grant::Acl, metadata::Metadata};
+use crate::{Error, grant::Acl, history::History, metadata::Metadata};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("container", api::routes);
 
@@ -22,6 +22,8 @@ pub struct Container {
     pub read_acl: Acl,
     #[serde(serialize_with = "acl")]
     pub write_acl: Acl,
+    /// Where what was replaced or removed in it goes, if anywhere.
+    pub history: Option<History>,
     #[serde(skip)]
     pub objects: u64,
     #[serde(skip)]

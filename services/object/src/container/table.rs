@@ -9,11 +9,12 @@ use crate::{
     Error,
     account::table as accounts,
     grant::{Acl, Granted, Listing, Owning},
+    history::History,
     limits,
     place::Place,
 };
 
-pub const COLUMNS: &str = "id, project_id, name, metadata, read_acl, write_acl, objects, bytes, created_at, changed_at";
+pub const COLUMNS: &str = "id, project_id, name, metadata, read_acl, write_acl, history, objects, bytes, created_at, changed_at";
 
 /// For those who decide who may what with it; what they answer is a yes, which all else here asks for.
 pub fn find(tx: &mut Tx, place: &Place) -> Result<Option<Container>, Error> {
@@ -21,7 +22,7 @@ pub fn find(tx: &mut Tx, place: &Place) -> Result<Option<Container>, Error> {
     by_name(tx, project, &place.container)
 }
 
-pub(super) fn by_name(tx: &mut Tx, project: &ProjectId, name: &str) -> Result<Option<Container>, Error> {
+pub fn by_name(tx: &mut Tx, project: &ProjectId, name: &str) -> Result<Option<Container>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM object_containers WHERE project_id = $1 AND name = $2");
     let row = tx.query_opt(&sql, &params![project, name])?;
     Ok(row.as_ref().map(read).transpose()?)
@@ -60,16 +61,19 @@ pub fn put(
         metadata: crate::metadata::Metadata::default(),
         read_acl: Acl::default(),
         write_acl: Acl::default(),
+        history: None,
         objects: 0,
         bytes: 0,
         created_at: now,
         changed_at: now,
     };
     change(&mut made)?;
-    let sql = "INSERT INTO object_containers (id, project_id, name, metadata, read_acl, write_acl, objects, bytes, created_at, changed_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $7) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO object_containers (id, project_id, name, metadata, read_acl, write_acl, history, objects, bytes, created_at, changed_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $8, 0, 0, $7, $7) ON CONFLICT DO NOTHING";
     let metadata = accounts::json(&made.metadata)?;
-    let values = params![&made.id, &made.project, &made.name, metadata, made.read_acl.as_str(), made.write_acl.as_str(), now];
+    let history = made.history.as_ref().map(History::kept);
+    let (read, write) = (made.read_acl.as_str(), made.write_acl.as_str());
+    let values = params![&made.id, &made.project, &made.name, metadata, read, write, now, history];
     if tx.execute(sql, &values)? == 0 {
         return Err(Error::Store(store::Error::Conflict));
     }
@@ -87,9 +91,12 @@ pub fn update(
     let before = by_name(tx, granted.project(), granted.container())?.ok_or(Error::NotFound)?;
     let mut after = Container { changed_at: Timestamp::now(), ..before.clone() };
     change(&mut after)?;
-    let sql = "UPDATE object_containers SET metadata = $2, read_acl = $3, write_acl = $4, changed_at = $5 WHERE id = $1";
+    let sql =
+        "UPDATE object_containers SET metadata = $2, read_acl = $3, write_acl = $4, changed_at = $5, history = $6 WHERE id = $1";
     let metadata = accounts::json(&after.metadata)?;
-    tx.execute(sql, &params![&after.id, metadata, after.read_acl.as_str(), after.write_acl.as_str(), after.changed_at])?;
+    let history = after.history.as_ref().map(History::kept);
+    let (read, write) = (after.read_acl.as_str(), after.write_acl.as_str());
+    tx.execute(sql, &params![&after.id, metadata, read, write, after.changed_at, history])?;
     record(tx, actor, &Change::changed(before.told(), after.told()))
 }
 
@@ -135,9 +142,10 @@ pub fn read(row: &Row) -> Result<Container, store::Error> {
         metadata: row.json(3)?,
         read_acl: Acl::kept(row.get(4)?),
         write_acl: Acl::kept(row.get(5)?),
-        objects: row.get(6)?,
-        bytes: row.get(7)?,
-        created_at: row.get(8)?,
-        changed_at: row.get(9)?,
+        history: row.get::<Option<String>>(6)?.as_deref().and_then(History::read),
+        objects: row.get(7)?,
+        bytes: row.get(8)?,
+        created_at: row.get(9)?,
+        changed_at: row.get(10)?,
     })
 }

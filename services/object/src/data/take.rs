@@ -144,6 +144,11 @@ fn check_length(announced: Option<u64>, size: u64) -> Result<(), Error> {
 }
 
 impl Taken {
+    /// No bytes at all.
+    pub fn nothing() -> Self {
+        take_bytes(Bytes::new())
+    }
+
     /// It is something's now.
     pub fn is_kept(&self) {
         self.kept.store(true, Ordering::SeqCst);

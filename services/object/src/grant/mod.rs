@@ -141,6 +141,9 @@ impl Who {
     pub fn listing(&self, place: &Place, container: Option<&Container>) -> Result<Granted<Listing>, Error> {
         let project = self.project(place)?;
         let yes = |is_owner| Ok(Granted::new(project, &place.container, is_owner));
+        if self.signature.as_ref().is_some_and(|signature| signature.covers_listing(place)) {
+            return yes(false);
+        }
         if self.may(&policy::READ, project) {
             return yes(self.may(&policy::WRITE, project));
         }

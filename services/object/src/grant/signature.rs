@@ -5,6 +5,7 @@
 use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
+use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use types::Timestamp;
 
@@ -33,6 +34,9 @@ pub struct Words<'a> {
     pub prefix: Option<&'a str>,
 }
 
+/// What stands before the account in an address, as whoever signed it may have seen it.
+const BASES: [&str; 2] = ["/v1/", "/object-store/v1/"];
+
 /// A key that the owner has set, and of which container; none for the account.
 pub struct Key {
     pub secret: String,
@@ -40,9 +44,8 @@ pub struct Key {
 }
 
 impl Signature {
-    /// None if the address is not signed by any of these keys, for what is done, or no more. `base` is what stands before the
-    /// account in the address, as whoever signed may have seen it.
-    pub fn check(words: &Words<'_>, method: &Method, place: &Place, bases: &[&str], keys: &[Key]) -> Option<Self> {
+    /// None if the address is not signed by any of these keys, for what is done, or no more.
+    pub fn check(words: &Words<'_>, method: &Method, place: &Place, keys: &[Key]) -> Option<Self> {
         let expires = words.expires.parse::<i64>().ok().or_else(|| Timestamp::parse(words.expires).map(Timestamp::seconds))?;
         if expires <= Timestamp::now().seconds() {
             return None;
@@ -53,7 +56,7 @@ impl Signature {
             None => Covers::Object { container: place.container.clone(), object: place.object.clone() },
         };
         for key in keys {
-            for base in bases {
+            for base in BASES {
                 let (scope, last) = match words.prefix {
                     Some(prefix) => ("prefix:", prefix),
                     None => ("", place.object.as_str()),
@@ -72,11 +75,44 @@ impl Signature {
         None
     }
 
+    /// That of a form, for all that begins as its address does. `text` is what was signed, for a path.
+    pub fn check_form(
+        signature: &str,
+        expires: &str,
+        text: impl Fn(&str) -> String,
+        place: &Place,
+        keys: &[Key],
+    ) -> Option<Self> {
+        let until = expires.trim().parse::<i64>().ok()?;
+        if until <= Timestamp::now().seconds() || place.container.is_empty() {
+            return None;
+        }
+        let object = if place.object.is_empty() { String::new() } else { format!("/{}", place.object) };
+        let below = format!("{}/{}{object}", place.account, place.container);
+        // A form's address may end with a slash, where whoever signed it took it for a folder.
+        let paths = BASES.iter().flat_map(|base| ["", "/"].map(|end| format!("{base}{below}{end}")));
+        for path in paths {
+            let signed = text(&path);
+            let by = |key: &&Key| is_signed_form(signature, key.secret.as_bytes(), signed.as_bytes());
+            if let Some(key) = keys.iter().find(by) {
+                let covers = Covers::Prefix { container: place.container.clone(), prefix: place.object.clone() };
+                let (account, container) = (place.account.clone(), key.container.clone());
+                return Some(Self { account, container, covers, may_write: true });
+            }
+        }
+        None
+    }
+
     /// The parts of a large object are read by it, too, as far as its key reaches.
     pub fn covers_reading(&self, place: &Place) -> bool {
         !self.may_write
             && place.account == self.account
             && self.container.as_ref().is_none_or(|container| *container == place.container)
+    }
+
+    /// Whoever reads what consists of all that begins so has them listed for it, by whatever key the owner signed it with.
+    pub fn covers_listing(&self, place: &Place) -> bool {
+        self.covers_reading(place)
     }
 
     pub fn covers_writing(&self, place: &Place) -> bool {
@@ -98,6 +134,20 @@ fn methods(method: &Method) -> &'static [&'static str] {
         Method::POST => &["POST", "PUT"],
         Method::DELETE => &["DELETE"],
         _ => &[],
+    }
+}
+
+/// Forms of old are signed with SHA-1, which is good still where it is keyed.
+fn is_signed_form(signature: &str, key: &[u8], message: &[u8]) -> bool {
+    let digits = signature.strip_prefix("sha1:").map_or_else(
+        || (signature.len() == 40).then(|| hex::decode(signature).unwrap_or_default()),
+        |digits| base64::engine::general_purpose::STANDARD.decode(digits).ok(),
+    );
+    match digits {
+        Some(digest) => {
+            Hmac::<Sha1>::new_from_slice(key).is_ok_and(|mac| mac.chain_update(message).verify_slice(&digest).is_ok())
+        }
+        None => is_signed(signature, key, message),
     }
 }
 

@@ -117,7 +117,7 @@ fn segment(tx: &mut Tx, who: &Who, place: &Place, wish: &Wish) -> Result<Result<
 /// Removes the segments of a manifest, as far as whoever asks may, and then itself.
 pub async fn delete(room: &Objects, who: &Who, place: &Place, data: &Data, at: types::Timestamp) -> Result<bulk::Outcome, Error> {
     let segments = manifest::stored(&manifest::bytes(room, data).await?)?;
-    let mut outcome = bulk::Outcome::default();
+    let mut outcome = bulk::Outcome::of_deletes();
     for segment in &segments {
         bulk::delete_one(room, who, &segment.place(place)?, at, &mut outcome).await?;
     }

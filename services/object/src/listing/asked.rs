@@ -60,6 +60,12 @@ impl Asked {
         Ok(asked)
     }
 
+    /// What lies directly in a folder, each folder in it as one.
+    pub fn folder(folder: &str, limit: usize, format: Format) -> Self {
+        let (prefix, delimiter) = (folder.to_owned(), Some("/".to_owned()));
+        Self { prefix, delimiter, marker: None, end_marker: None, reverse: false, limit, path: None, format }
+    }
+
     /// All that may be of the list.
     pub(super) fn span(&self) -> Span {
         let (after, before) = if self.reverse { (&self.end_marker, &self.marker) } else { (&self.marker, &self.end_marker) };

@@ -10,6 +10,7 @@ use std::fmt::Write;
 pub use asked::{Asked, Format};
 
 use crate::Error;
+pub use crate::limits::LISTING as MOST;
 
 /// One line of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 //! until they are the object; then their pieces become the object's, and no byte moves.
 
 pub mod table;
+mod waiting;
 
 use types::Timestamp;
+pub use waiting::Abandoner;
 
 use crate::object::Words;
 

@@ -43,6 +43,13 @@ pub fn find(
     Ok(row.as_ref().map(read).transpose()?)
 }
 
+/// For work that nobody asks for.
+pub fn by_id(tx: &mut Tx, id: &str) -> Result<Option<Upload>, Error> {
+    let row =
+        tx.query_opt("SELECT id, name, content_type, metadata, begun_at FROM object_uploads WHERE id = $1", &params![id])?;
+    Ok(row.as_ref().map(read).transpose()?)
+}
+
 /// Uploads by key and id, behind `after`, below `below`.
 pub fn list(
     tx: &mut Tx,

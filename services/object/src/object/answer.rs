@@ -7,10 +7,12 @@ use ::api::{Cx, Fault, Reply, Response, empty, respond, stream};
 use bytes::Bytes;
 use contracts::images::Chunks;
 use futures_util::{StreamExt, stream as streams};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::{Found, condition, facts, read::Content};
 use crate::{Error, Objects, large, range::Ranges};
+
+const SANDBOX: &str = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads";
 
 pub fn object(room: &Objects, cx: &Cx, found: &Found, itself: bool) -> Reply {
     let object = &found.object;
@@ -33,10 +35,19 @@ pub fn object(room: &Objects, cx: &Cx, found: &Found, itself: bool) -> Reply {
         Ranges::Some(ranges) => return several(room, cx, found, ranges, size),
     };
     facts::write(object, response.headers_mut());
+    shut_off(room, object, response.headers_mut());
     if is_manifest_itself {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     }
     Ok(response)
+}
+
+/// The whole object as the page that is shown with this status, whatever was asked for.
+pub fn page(room: &Objects, cx: &Cx, found: &Found, status: StatusCode) -> Response {
+    let mut response = sent(room, cx, status, &found.content, 0..found.object.shown_size);
+    facts::write(&found.object, response.headers_mut());
+    shut_off(room, &found.object, response.headers_mut());
+    response
 }
 
 fn whole(room: &Objects, cx: &Cx, content: &Content, size: u64) -> Response {
@@ -57,6 +68,16 @@ fn sent(room: &Objects, cx: &Cx, status: StatusCode, content: &Content, range: R
     let mut response = stream(status, "application/octet-stream", chunks);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     response
+}
+
+/// What a tenant put is a document of his, and the dashboard is at the same address. Browsers take it for what it is said to be,
+/// and for one of another origin where it may hold scripts.
+fn shut_off(room: &Objects, object: &super::Object, headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let kind = object.content_type.to_ascii_lowercase();
+    if room.settings.sandbox && ["html", "xml", "xsl", "multipart/"].iter().any(|part| kind.contains(part)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    }
 }
 
 fn content_range(range: &Range<u64>, size: u64) -> String {
@@ -86,6 +107,7 @@ fn several(room: &Objects, cx: &Cx, found: &Found, ranges: Vec<Range<u64>>, size
     };
     let mut response = stream(StatusCode::PARTIAL_CONTENT, "multipart/byteranges", chunks);
     facts::write(&found.object, response.headers_mut());
+    shut_off(room, &found.object, response.headers_mut());
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     let kind = HeaderValue::from_str(&format!("multipart/byteranges;boundary={boundary}"));
     response.headers_mut().insert(header::CONTENT_TYPE, kind.map_err(Fault::internal)?);

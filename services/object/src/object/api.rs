@@ -9,8 +9,8 @@ use types::Timestamp;
 
 use super::{Content, Kind, Put, Wanted, admit, answer, commit, copy, facts, find, look, table};
 use crate::{
-    Error, Objects, body, container::table as containers, cors, data, large, limits, listing::Format, metadata::text,
-    place::Place, policy, reply::done, stamp, temp_url,
+    Error, Objects, body, bulk, container::table as containers, cors, data, form, large, limits, listing::Format, metadata::text,
+    place::Place, policy, reply::done, site::Site, stamp, temp_url,
 };
 
 const PATH: &str = "/v1/{account}/{container}/{*object}";
@@ -22,6 +22,7 @@ pub fn routes() -> Routes<Objects> {
         .put(PATH, Access::Open(&policy::WRITE), put)
         .streams_body()
         .post(PATH, Access::Open(&policy::WRITE), post)
+        .streams_body()
         .delete(PATH, Access::Open(&policy::WRITE), delete)
         .on(copies, PATH, Access::Open(&policy::WRITE), copy::copy)
         .each_asking(&[&policy::READ, &policy::WRITE])
@@ -37,7 +38,14 @@ async fn get(room: Arc<Objects>, cx: Cx) -> Reply {
     let place = Place::of(&cx)?;
     let (who, signed) = temp_url::who(&room, &cx, &place).await?;
     let itself = manifest_wish(&cx) == Some("get");
-    let found = find(&room, &who, &place, itself).await?;
+    let site = if signed.is_none() { Site::asked_for(&room, &cx, &place, &who).await? } else { None };
+    let found = match (find(&room, &who, &place, itself).await, site) {
+        (Ok(found), Some(site)) if site.is_folder(&found.object) => return site.missing(&place.object).await,
+        (Ok(found), _) => found,
+        (Err(Error::NotFound), Some(site)) => return site.missing(&place.object).await,
+        (Err(error), Some(site)) => return site.refused(error).await,
+        (Err(error), None) => return Err(error.into()),
+    };
     let raw = itself && found.object.kind == Kind::Manifest && cx.query().get("format") == Some("raw");
     let mut reply = if raw { answer::raw_manifest(&room, &found).await? } else { answer::object(&room, &cx, &found, itself)? };
     cors::allow(&cx, &found.container, reply.headers_mut());
@@ -48,6 +56,9 @@ async fn get(room: Arc<Objects>, cx: Cx) -> Reply {
 }
 
 async fn put(room: Arc<Objects>, mut cx: Cx) -> Reply {
+    if bulk::is_asked_for(&cx) {
+        return bulk::extract(&room, cx).await;
+    }
     if cx.headers.contains_key("x-copy-from") {
         return copy::put(room, cx).await;
     }
@@ -120,10 +131,16 @@ pub fn made(put: &Put, is_manifest: bool) -> ::api::Response {
 
 /// All that was said of it before is replaced by what is said now, its type of content aside.
 async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
+    if form::is_one(&cx) {
+        return form::take(&room, cx).await;
+    }
     let stamp = Timestamp::now();
     let place = Place::of(&cx)?;
-    let (who, _) = temp_url::who(&room, &cx, &place).await?;
+    let (who, signed) = temp_url::who(&room, &cx, &place).await?;
     let (words, headers) = (facts::words(&cx.headers)?, cx.headers.clone());
+    if signed.is_some() && words.headers.get("x-object-manifest").is_some() {
+        return Err(Error::invalid("A signed address puts no manifest.").into());
+    }
     let (delete_at, forever) = (facts::delete_at(&headers)?, headers.contains_key("x-remove-delete-at"));
     let kind_of_content = text(&headers, "content-type")?.filter(|kind| !kind.is_empty()).map(str::to_owned);
     let write = room.store.write(move |tx| {

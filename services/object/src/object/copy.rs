@@ -71,7 +71,7 @@ async fn run(room: &Objects, cx: &Cx, from: Place, to: Place) -> Reply {
     let mut response = api::made(&put, false);
     let headers = response.headers_mut();
     said.write(Of::Object, headers, true);
-    let path = format!("{}/{}", percent(&from.container), percent(&from.object));
+    let path = format!("{}/{}", place::percent(&from.container), place::percent(&from.object));
     for (name, value) in [
         ("x-copied-from", path),
         ("x-copied-from-account", from.account.clone()),
@@ -103,10 +103,4 @@ fn wanted(cx: &Cx, source: &Found, asked: &Words, stamp: Timestamp, itself: bool
     };
     let delete_at = facts::delete_at(&cx.headers)?.or(object.delete_at.filter(|_| !fresh));
     Ok(Wanted { stamp, content_type, words, kind, delete_at, if_none })
-}
-
-fn percent(name: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet =
-        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
-    percent_encoding::utf8_percent_encode(name, KEPT).to_string()
 }

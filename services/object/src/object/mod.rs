@@ -16,6 +16,7 @@ use types::Timestamp;
 
 use crate::metadata::Metadata;
 
+pub use answer::{object as answer, page};
 pub use delete::delete;
 pub use put::{Content, Put, Wanted, admit, commit};
 pub use read::{Content as Readable, Found, find, look};

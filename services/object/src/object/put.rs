@@ -15,6 +15,7 @@ use crate::{
     container::table as containers,
     data::{self, Taken},
     grant::{Granted, Who, Writing},
+    history,
     place::Place,
 };
 
@@ -101,8 +102,11 @@ pub async fn commit(
     let write = room.store.write(move |tx| {
         let container = containers::find(tx, &place)?.ok_or(Error::NotFound)?;
         let before = table::get_to_change(tx, &granted, &container, &place.object)?;
-        if wanted.if_none && before.is_some_and(|before| !before.is_due()) {
+        if wanted.if_none && before.as_ref().is_some_and(|before| !before.is_due()) {
             return Err(Error::Precondition("There is an object of this name.".to_owned()));
+        }
+        if let Some(before) = &before {
+            history::keep(tx, &container, before)?;
         }
         let (data, size, shown_size, etag) = match &*shared {
             Content::Taken(taken) => {
@@ -136,7 +140,7 @@ pub async fn commit(
             stamp,
             delete_at,
         };
-        if table::put(tx, &granted, &container, &object)? {
+        if table::put(tx, &granted, &container, before.as_ref(), &object)? {
             Ok(Put { etag, stamp, is_there: true })
         } else {
             // Nothing is changed, and the data, which is nobody's, goes with the one who took it.

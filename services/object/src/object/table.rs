@@ -38,10 +38,17 @@ fn any(tx: &mut Tx, container: &Container, name: &str) -> Result<Option<Object>,
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// The object is this from now on; its data was held for it already. False: one that is younger is there, and stays.
-pub fn put(tx: &mut Tx, granted: &Granted<Writing>, container: &Container, object: &Object) -> Result<bool, Error> {
-    let before = get_to_change(tx, granted, container, &object.name)?;
-    if before.as_ref().is_some_and(|before| before.stamp > object.stamp) {
+/// The object is this from now on; its data was held for it already. `before` is what [`get_to_change`] found in this very
+/// transaction. False: that is younger, and stays.
+pub fn put(
+    tx: &mut Tx,
+    granted: &Granted<Writing>,
+    container: &Container,
+    before: Option<&Object>,
+    object: &Object,
+) -> Result<bool, Error> {
+    granted.covers(container)?;
+    if before.is_some_and(|before| before.stamp > object.stamp) {
         return Ok(false);
     }
     let sql = "INSERT INTO object_objects (container_id, name, data_id, size, shown_size, etag, kind, content_type, metadata, stamp, delete_at) \
@@ -63,7 +70,7 @@ pub fn put(tx: &mut Tx, granted: &Granted<Writing>, container: &Container, objec
         object.delete_at
     ];
     tx.execute(sql, &values)?;
-    let old_size = before.as_ref().map_or(0, |before| before.size);
+    let old_size = before.map_or(0, |before| before.size);
     let bytes = object.size.cast_signed() - old_size.cast_signed();
     containers::count(tx, container, i64::from(before.is_none()), bytes)?;
     if let Some(before) = before {

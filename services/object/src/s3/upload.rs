@@ -17,6 +17,7 @@ use crate::{
     container::{Container, table as containers},
     data,
     grant::{Granted, Who, Writing},
+    history,
     multipart::{self, Unfit, Upload, table},
     object::{self, Kind, Object, admit},
     place::Place,
@@ -143,7 +144,7 @@ impl Buckets {
         let write = self.room.store.write(move |tx| {
             let (granted, container, upload) = find(tx, &who, &place, &id)?;
             let there = object::table::get_to_change(tx, &granted, &container, &place.object)?;
-            if if_none && there.is_some_and(|there| !there.is_due()) {
+            if if_none && there.as_ref().is_some_and(|there| !there.is_due()) {
                 return Err(Error::Precondition("There is an object of this name.".to_owned()));
             }
             let parts = table::parts(tx, &upload, 0, 10_000)?;
@@ -167,7 +168,10 @@ impl Buckets {
             };
             // The parts have counted for the container until now.
             let container = containers::by_id(tx, &container.id)?.ok_or(Error::NotFound)?;
-            if !object::table::put(tx, &granted, &container, &object)? {
+            if let Some(there) = there.as_ref().filter(|there| there.stamp <= stamp) {
+                history::keep(tx, &container, there)?;
+            }
+            if !object::table::put(tx, &granted, &container, there.as_ref(), &object)? {
                 data::table::let_go(tx, &joined)?;
             }
             Ok(Ok(etag))

@@ -2,15 +2,19 @@
 //! Conversations with the object room, over real segments in a folder.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod archives;
 mod copies;
 mod crash;
+mod forms;
 mod grants;
+mod history;
 mod key_by_key;
 mod large;
 mod life;
 mod lists;
 mod reading;
 mod refusals;
+mod sites;
 mod temp_url;
 mod together;
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Many deletes in one request. The account's owner is not the only one who may ask: each is judged by itself.
 
-use api::{Cx, Reply, respond};
-use http::StatusCode;
-use serde::Serialize;
+use api::{Cx, Reply};
 use types::Timestamp;
 
+use super::Outcome;
 use crate::{
     Error, Objects,
     container::remove,
@@ -15,22 +14,6 @@ use crate::{
     object,
     place::{self, Place},
 };
-
-/// What came of them.
-#[derive(Debug, Default, Serialize)]
-pub struct Outcome {
-    #[serde(rename = "Response Status")]
-    status: String,
-    #[serde(rename = "Response Body")]
-    body: String,
-    #[serde(rename = "Number Deleted")]
-    deleted: usize,
-    #[serde(rename = "Number Not Found")]
-    missing: usize,
-    /// Each with its status.
-    #[serde(rename = "Errors")]
-    errors: Vec<(String, String)>,
-}
 
 /// The body names containers and objects, one a line, with their escapes.
 pub async fn delete(room: &Objects, mut cx: Cx) -> Reply {
@@ -44,7 +27,7 @@ pub async fn delete(room: &Objects, mut cx: Cx) -> Reply {
     if lines.len() > limits::DELETES {
         return Err(Error::TooLarge(format!("Maximum Bulk Deletes: {} per request", limits::DELETES)).into());
     }
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome::of_deletes();
     for line in lines {
         let name = place::name(line)?;
         let name = name.strip_prefix('/').unwrap_or(&name);
@@ -53,7 +36,7 @@ pub async fn delete(room: &Objects, mut cx: Cx) -> Reply {
             // An object's name may end with a slash; a container's does not.
             Ok(_) => place.in_container(container, object)?,
             Err(error) => {
-                outcome.errors.push((name.to_owned(), error.status().to_string()));
+                outcome.refused(name.to_owned(), &error);
                 continue;
             }
         };
@@ -87,42 +70,4 @@ async fn delete_container(
 pub async fn delete_one(room: &Objects, who: &Who, place: &Place, at: Timestamp, outcome: &mut Outcome) -> Result<(), Error> {
     let deleted = object::delete(room, who, place, at).await;
     outcome.note(format!("/{}/{}", place.container, place.object), deleted)
-}
-
-impl Outcome {
-    fn note(&mut self, name: String, result: Result<(), Error>) -> Result<(), Error> {
-        match result {
-            Ok(()) => self.deleted += 1,
-            Err(Error::NotFound) => self.missing += 1,
-            Err(error) if error.status().is_client_error() => self.errors.push((name, error.status().to_string())),
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// The answer is 200 whatever came of them; its body says what did.
-    pub fn reply(mut self, format: Format) -> Reply {
-        let refused = self.errors.iter().any(|(_, status)| status.starts_with("401"));
-        self.status = match self.errors.is_empty() {
-            true if self.deleted + self.missing == 0 => "400 Bad Request",
-            true => "200 OK",
-            false if refused => "401 Unauthorized",
-            false => "400 Bad Request",
-        }
-        .to_owned();
-        if self.errors.is_empty() && self.deleted + self.missing == 0 {
-            self.body = "Invalid bulk delete.".to_owned();
-        }
-        if format == Format::Json {
-            return api::json(StatusCode::OK, &self);
-        }
-        let mut text = format!(
-            "Number Deleted: {}\nNumber Not Found: {}\nResponse Body: {}\nResponse Status: {}\nErrors:\n",
-            self.deleted, self.missing, self.body, self.status
-        );
-        for (name, status) in &self.errors {
-            text.push_str(&format!("{name}, {status}\n"));
-        }
-        Ok(respond(StatusCode::OK, "text/plain; charset=utf-8", text))
-    }
 }
