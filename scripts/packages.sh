@@ -8,7 +8,7 @@ PACKAGES_BUILD="gcc libc6-dev binutils ca-certificates"
 # qemu-storage-daemon comes with qemu-system-common (Debian 12) or qemu-utils (later), which are here in any case.
 PACKAGES_CLOUD="openvswitch-switch ovn-central ovn-host qemu-system-x86 qemu-utils iproute2 ethtool nftables openssh-client"
 PACKAGES_GUEST="binutils cpio e2fsprogs fdisk kmod mount xz-utils zstd"
-PACKAGES_TEST="curl postgresql postgresql-client tcpdump arping iputils-ping python3-venv systemd"
+PACKAGES_TEST="curl postgresql postgresql-client tcpdump arping iputils-ping python3-venv rclone restic s3cmd systemd"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK="# written by ferrostack while it installs packages"

@@ -51,6 +51,15 @@ pub struct Opened {
     pub read: Box<dyn FnOnce(Range<u64>) -> Chunks + Send + Sync>,
 }
 
+/// What a page of another site may do with a bucket by its visitor's browser, as the bucket's owner has said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The site, or `*`.
+    pub allowed: String,
+    pub exposed: Option<String>,
+    pub max_age: Option<String>,
+}
+
 /// Of an object that is put.
 #[derive(Debug, Clone, Default)]
 pub struct NewObject {
@@ -146,6 +155,12 @@ pub trait Objects: Send + Sync {
     fn create_bucket<'a>(&'a self, who: &'a Who, bucket: &'a str) -> Answer<'a, bool>;
 
     fn bucket<'a>(&'a self, who: &'a Who, bucket: &'a str) -> Answer<'a, BucketFacts>;
+
+    /// Whether pages of this site may. It is no secret: browsers ask before they sign.
+    fn origin<'a>(&'a self, who: &'a Who, bucket: &'a str, origin: &'a str) -> Answer<'a, Option<Origin>>;
+
+    /// Whether anybody may read what is in it, by Swift's address.
+    fn is_public<'a>(&'a self, who: &'a Who, bucket: &'a str) -> Answer<'a, bool>;
 
     fn delete_bucket<'a>(&'a self, who: &'a Who, bucket: &'a str) -> Answer<'a, ()>;
 

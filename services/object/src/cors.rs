@@ -60,7 +60,7 @@ pub fn allow(cx: &Cx, container: &Container, headers: &mut HeaderMap) {
 }
 
 /// The origin as it is allowed: by its name, or as any.
-fn origin_for<'a>(container: &Container, origin: &'a str) -> Option<&'a str> {
+pub fn origin_for<'a>(container: &Container, origin: &'a str) -> Option<&'a str> {
     let list = container.metadata.get("access-control-allow-origin")?;
     let mut allowed = list.split_whitespace();
     if allowed.clone().any(|one| one == "*") {

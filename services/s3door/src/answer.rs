@@ -9,7 +9,11 @@ use std::{
 
 use api::{Limits, Peer, RequestBody, Response, Serves};
 use bounds::{HeededBody, Kept, PacedBody, Places, Source};
-use contracts::{BoxFuture, caller::Caller, objects::Who};
+use contracts::{
+    BoxFuture,
+    caller::Caller,
+    objects::{Objects, Who},
+};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use s3s::{
@@ -20,7 +24,9 @@ use s3s::{
 };
 
 use crate::{
-    Parts, error,
+    Parts,
+    cors::{self, Page},
+    error,
     gate::{Auth, Gate, Keys},
     host::Domain,
     operations::Operations,
@@ -35,6 +41,9 @@ const LOGGED: usize = 256;
 
 pub struct Door {
     service: S3Service,
+    objects: Arc<dyn Objects>,
+    keys: Arc<Keys>,
+    domain: Option<String>,
     limits: Limits,
     addresses: Places<Source>,
 }
@@ -65,16 +74,16 @@ impl Door {
         let projects = Arc::new(Places::new(limits.requests, limits.requests_per_project));
         let mut config = S3Config::default();
         config.xml_max_body_size = LONGEST_DOCUMENT;
-        let mut builder = S3ServiceBuilder::new(Operations { objects, region });
+        let mut builder = S3ServiceBuilder::new(Operations { objects: objects.clone(), region });
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         builder.set_auth(Auth(keys.clone()));
-        builder.set_access(Gate { keys, projects });
+        builder.set_access(Gate { keys: keys.clone(), projects });
         builder.set_validation(AnyName);
-        if let Some(domain) = domain {
-            builder.set_host(Domain(domain));
+        if let Some(domain) = &domain {
+            builder.set_host(Domain(domain.clone()));
         }
         let addresses = Places::new(limits.requests, limits.requests_per_address);
-        Self { service: builder.build(), limits, addresses }
+        Self { service: builder.build(), objects, keys, domain, limits, addresses }
     }
 
     async fn answer(&self, request: Request<RequestBody>) -> Response {
@@ -113,16 +122,27 @@ impl Door {
         if let Err(error) = check(&request) {
             return render(error);
         }
+        let page = Page::of(&request, self.domain.as_deref());
+        if cors::is_preflight(&request) {
+            return match page {
+                Some(page) => page.preflight(self.objects.as_ref(), &self.keys, &request).await,
+                None => cors::nothing(),
+            };
+        }
         let pace = self.limits.pace;
         let mut request: HttpRequest = request.map(|body| Body::http_body(PacedBody::new(body, pace)));
-        request.extensions_mut().insert(seen);
-        match self.service.call(request).await {
+        request.extensions_mut().insert(seen.clone());
+        let mut response = match self.service.call(request).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(?error, "the S3 door has no answer");
                 render(S3Error::new(Code::InternalError))
             }
+        };
+        if let (Some(page), Some(who)) = (page, seen.0.get()) {
+            page.mark(self.objects.as_ref(), who, response.headers_mut()).await;
         }
+        response
     }
 
     fn log(&self, id: &str, method: &Method, path: &str, status: StatusCode, started: Instant, who: Option<&Caller>) {
@@ -174,7 +194,7 @@ fn check(request: &Request<RequestBody>) -> Result<(), S3Error> {
     Ok(())
 }
 
-fn render(error: S3Error) -> HttpResponse {
+pub fn render(error: S3Error) -> HttpResponse {
     error.to_http_response().unwrap_or_else(|_| {
         let mut response = HttpResponse::new(Body::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

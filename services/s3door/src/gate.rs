@@ -36,7 +36,7 @@ impl Keys {
         Self { rooms, fresh: Mutex::default() }
     }
 
-    async fn find(&self, access: &str) -> S3Result<AccessKey> {
+    pub async fn find(&self, access: &str) -> S3Result<AccessKey> {
         let now = Instant::now();
         if let Some((at, key)) = self.lock().get(access)
             && now.duration_since(*at) < FRESH

@@ -8,10 +8,12 @@
 //! Invariant: who does not sign with a good key of his own learns and changes nothing (test:
 //! `who_does_not_sign_rightly_gets_nothing`).
 
+mod acl;
 mod answer;
 mod bucket;
 mod bytes;
 mod condition;
+mod cors;
 mod error;
 mod gate;
 mod host;

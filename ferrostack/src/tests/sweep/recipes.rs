@@ -283,6 +283,7 @@ async fn object_request(things: &mut Things<'_>, below: &str, swept: &Swept) -> 
         assert!(said.status < 300, "PUT {path}: {} {}", said.status, said.body);
     }
     let path = match below.matches('/').count() {
+        0 if swept.method == Method::PUT => format!("{account}?extract-archive=tar"),
         0 => account,
         1 => format!("{account}/{container}"),
         _ => format!("{account}/{container}/{CANARY}"),

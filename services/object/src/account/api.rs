@@ -22,6 +22,9 @@ use crate::{
     stamp,
 };
 
+/// An account is neither made nor removed.
+const METHODS: &str = "GET, HEAD, POST";
+
 pub fn routes() -> Routes<Objects> {
     Routes::new()
         .get("/v1/{account}", Access::Open(&policy::READ), show)
@@ -156,7 +159,11 @@ async fn post(room: Arc<Objects>, cx: Cx) -> Reply {
 
 /// Accounts are there by themselves; what can be put is an archive.
 async fn put(room: Arc<Objects>, cx: Cx) -> Reply {
-    if bulk::is_asked_for(&cx) { bulk::extract(&room, cx).await } else { Err(Error::NoSuchMethod("GET, HEAD, POST").into()) }
+    if bulk::is_asked_for(&cx) {
+        return bulk::extract(&room, cx).await;
+    }
+    Who::of(&cx).owning(&Place::of(&cx)?)?;
+    Err(Error::NoSuchMethod(METHODS).into())
 }
 
 /// As clients of old ask for many deletes.
@@ -164,7 +171,8 @@ async fn delete(room: Arc<Objects>, cx: Cx) -> Reply {
     if cx.query().get("bulk-delete").is_some() {
         return bulk::delete(&room, cx).await;
     }
-    Err(Error::NoSuchMethod("GET, HEAD, POST").into())
+    Who::of(&cx).owning(&Place::of(&cx)?)?;
+    Err(Error::NoSuchMethod(METHODS).into())
 }
 
 /// What a reseller says that the account may hold. To anybody else it is forbidden to say so.

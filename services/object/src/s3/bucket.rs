@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Buckets, and what is in them.
 
-use contracts::objects::{BucketFacts, Entry, Page, Refused, Who as Caller};
+use contracts::objects::{BucketFacts, Entry, Origin, Page, Refused, Who as Caller};
 use types::Timestamp;
 
 use super::{Buckets, actor, refused::refused};
 use crate::{
     Error,
     container::{Container, remove, table as containers},
+    cors,
+    grant::Who,
     listing::{self, Asked, Format},
     object,
 };
@@ -43,6 +45,31 @@ impl Buckets {
             Ok::<_, Error>(container)
         });
         read.await.map_err(refused)?.map(facts).ok_or(Refused::NoBucket)
+    }
+
+    pub(super) async fn origin_of(&self, caller: &Caller, bucket: &str, origin: &str) -> Result<Option<Origin>, Refused> {
+        let place = Self::place(caller, bucket, "").map_err(refused)?;
+        let found = self.room.store.read(move |tx| containers::find(tx, &place)).await.map_err(|error: Error| refused(error))?;
+        let Some(container) = found else { return Ok(None) };
+        let said = |name: &str| container.metadata.get(name).map(str::to_owned);
+        let allowed = cors::origin_for(&container, origin).map(str::to_owned);
+        let (exposed, max_age) = (said("access-control-expose-headers"), said("access-control-max-age"));
+        Ok(allowed.map(|allowed| Origin { allowed, exposed, max_age }))
+    }
+
+    pub(super) async fn is_bucket_public(&self, caller: &Caller, bucket: &str) -> Result<bool, Refused> {
+        let place = Self::place(caller, bucket, "").map_err(refused)?;
+        let who = self.who(caller);
+        let read = self.room.store.read(move |tx| {
+            let container = containers::find(tx, &place)?;
+            who.listing(&place, container.as_ref())?;
+            let container = container.ok_or(Error::NotFound)?;
+            Ok(Who::nobody().reading(&place, Some(&container)).is_ok())
+        });
+        read.await.map_err(|error| match error {
+            Error::NotFound => Refused::NoBucket,
+            error => refused(error),
+        })
     }
 
     pub(super) async fn remove_bucket(&self, caller: &Caller, bucket: &str) -> Result<(), Refused> {

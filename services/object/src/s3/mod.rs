@@ -11,7 +11,9 @@ use access::{Asker, InForce};
 use contracts::{
     BoxFuture,
     data::Incoming,
-    objects::{At, BucketFacts, Entry, NewObject, Opened, Page, PartFacts, Refused, Said, Stored, UploadFacts, Who as Caller},
+    objects::{
+        At, BucketFacts, Entry, NewObject, Opened, Origin, Page, PartFacts, Refused, Said, Stored, UploadFacts, Who as Caller,
+    },
 };
 use store::Actor;
 
@@ -76,6 +78,14 @@ impl contracts::objects::Objects for Buckets {
 
     fn bucket<'a>(&'a self, who: &'a Caller, bucket: &'a str) -> Answer<'a, BucketFacts> {
         Box::pin(self.look_at_bucket(who, bucket))
+    }
+
+    fn origin<'a>(&'a self, who: &'a Caller, bucket: &'a str, origin: &'a str) -> Answer<'a, Option<Origin>> {
+        Box::pin(self.origin_of(who, bucket, origin))
+    }
+
+    fn is_public<'a>(&'a self, who: &'a Caller, bucket: &'a str) -> Answer<'a, bool> {
+        Box::pin(self.is_bucket_public(who, bucket))
     }
 
     fn delete_bucket<'a>(&'a self, who: &'a Caller, bucket: &'a str) -> Answer<'a, ()> {
