@@ -12,6 +12,9 @@ pub enum Error {
     /// Nobody, or somebody whose token is not good.
     #[error("This server could not verify that you are authorized to access the document you requested.")]
     Unauthorized,
+    /// A form that is not signed, or no more. Its words are read by the pages of clients.
+    #[error("FormPost: {0}")]
+    Form(&'static str),
     #[error("Access was denied to this resource.")]
     Forbidden,
     #[error("{0}")]
@@ -54,7 +57,7 @@ impl Error {
         match self {
             Self::BrokenOff(cause) if cause.kind() == std::io::ErrorKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::Invalid(_) | Self::BrokenOff(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::Form(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::ForbiddenBecause(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::Superseded => StatusCode::CONFLICT,
@@ -79,7 +82,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let (status, message) = (error.status(), error.to_string());
         match error {
-            Error::Unauthorized => {
+            Error::Unauthorized | Error::Form(_) => {
                 Fault::new(status, message).header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Swift realm=\"unknown\""))
             }
             Error::NoSuchMethod(methods) => Fault::new(status, message).header(header::ALLOW, HeaderValue::from_static(methods)),

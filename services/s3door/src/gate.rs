@@ -20,8 +20,9 @@ use s3s::{
     auth::{S3Auth, SecretKey},
 };
 
-/// For so long a key is not looked up again. What was revoked is refused within a second.
-const FRESH: Duration = Duration::from_millis(500);
+/// For so long a key is not looked up again: one request asks twice, and requests come in bursts. What another controller revoked
+/// is refused here within a second, of which this takes as little as that.
+const FRESH: Duration = Duration::from_millis(50);
 /// As many are remembered.
 const MOST: usize = 1024;
 

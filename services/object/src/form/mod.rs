@@ -85,18 +85,21 @@ impl Form {
         };
         let (max_size, max_files) = (number("max_file_size")?, number("max_file_count")?);
         let expires = fields.get("expires").ok_or_else(|| Error::invalid("expires is missing"))?;
+        let until = expires.trim().parse::<i64>().map_err(|_| Error::invalid("expires not an integer"))?;
+        if until <= Timestamp::now().seconds() {
+            return Err(Error::Form("Form Expired"));
+        }
         let redirect = fields.get("redirect").unwrap_or_default();
         let [size, count] = ["max_file_size", "max_file_count"].map(|name| fields.get(name).unwrap_or_default());
         let at = place.clone();
         let keys = room.store.read(move |tx| temp_url::keys(tx, &at)).await?;
         let signed = Signature::check_form(
             fields.get("signature").unwrap_or_default(),
-            expires,
             |path| format!("{path}\n{redirect}\n{size}\n{count}\n{expires}"),
             place,
             &keys,
         );
-        let who = Who::nobody().with_signature(signed.ok_or(Error::Unauthorized)?);
+        let who = Who::nobody().with_signature(signed.ok_or(Error::Form("Invalid Signature"))?);
         let mut headers = HeaderMap::new();
         for (field, name) in [("x_delete_at", "x-delete-at"), ("x_delete_after", "x-delete-after")] {
             if let Some(value) = fields.get(field) {

@@ -50,21 +50,38 @@ impl Signature {
         if expires <= Timestamp::now().seconds() {
             return None;
         }
-        let covers = match words.prefix {
-            Some(prefix) if !place.object.starts_with(prefix) => return None,
-            Some(prefix) => Covers::Prefix { container: place.container.clone(), prefix: prefix.to_owned() },
-            None => Covers::Object { container: place.container.clone(), object: place.object.clone() },
+        let Some(prefix) = words.prefix else {
+            let covers = Covers::Object { container: place.container.clone(), object: place.object.clone() };
+            return Self::by_any(words.signature, expires, "", &place.object, covers, method, place, keys);
         };
+        // Swift's own client counts what stands before the account as a part of its own, and so takes the container for the
+        // first word of the prefix. What was signed is the whole path in either case.
+        let behind_container = prefix.strip_prefix(&place.container).and_then(|rest| rest.strip_prefix('/'));
+        [Some(prefix), behind_container].into_iter().flatten().filter(|prefix| place.object.starts_with(prefix)).find_map(
+            |prefix| {
+                let covers = Covers::Prefix { container: place.container.clone(), prefix: prefix.to_owned() };
+                Self::by_any(words.signature, expires, "prefix:", prefix, covers, method, place, keys)
+            },
+        )
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn by_any(
+        signature: &str,
+        expires: i64,
+        scope: &str,
+        last: &str,
+        covers: Covers,
+        method: &Method,
+        place: &Place,
+        keys: &[Key],
+    ) -> Option<Self> {
         for key in keys {
             for base in BASES {
-                let (scope, last) = match words.prefix {
-                    Some(prefix) => ("prefix:", prefix),
-                    None => ("", place.object.as_str()),
-                };
                 let path = format!("{scope}{base}{}/{}/{last}", place.account, place.container);
                 for allowed in methods(method) {
                     let signed = format!("{allowed}\n{expires}\n{path}");
-                    if is_signed(words.signature, key.secret.as_bytes(), signed.as_bytes()) {
+                    if is_signed(signature, key.secret.as_bytes(), signed.as_bytes()) {
                         let may_write = !matches!(*method, Method::GET | Method::HEAD);
                         let (account, container) = (place.account.clone(), key.container.clone());
                         return Some(Self { account, container, covers, may_write });
@@ -75,16 +92,9 @@ impl Signature {
         None
     }
 
-    /// That of a form, for all that begins as its address does. `text` is what was signed, for a path.
-    pub fn check_form(
-        signature: &str,
-        expires: &str,
-        text: impl Fn(&str) -> String,
-        place: &Place,
-        keys: &[Key],
-    ) -> Option<Self> {
-        let until = expires.trim().parse::<i64>().ok()?;
-        if until <= Timestamp::now().seconds() || place.container.is_empty() {
+    /// That of a form that is good still, for all that begins as its address does. `text` is what was signed, for a path.
+    pub fn check_form(signature: &str, text: impl Fn(&str) -> String, place: &Place, keys: &[Key]) -> Option<Self> {
+        if place.container.is_empty() {
             return None;
         }
         let object = if place.object.is_empty() { String::new() } else { format!("/{}", place.object) };

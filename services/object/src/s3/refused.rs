@@ -8,7 +8,7 @@ use crate::Error;
 pub fn refused(error: Error) -> Refused {
     match error {
         Error::NotFound => Refused::NoObject,
-        Error::Unauthorized | Error::Forbidden | Error::ForbiddenBecause(_) => Refused::Forbidden,
+        Error::Unauthorized | Error::Form(_) | Error::Forbidden | Error::ForbiddenBecause(_) => Refused::Forbidden,
         Error::Precondition(_) => Refused::IsThere,
         Error::TooLarge(message) => Refused::TooLarge(message),
         Error::BrokenOff(cause) if cause.kind() == std::io::ErrorKind::TimedOut => Refused::TimedOut,

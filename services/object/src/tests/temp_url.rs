@@ -51,6 +51,20 @@ async fn a_signed_address_opens_what_was_signed_and_nothing_else() {
     let query = format!("temp_url_sig={signature}&temp_url_expires={at}&temp_url_prefix=dir/");
     get(&nobody, &format!("c/dir/x?{query}")).await.expect(200);
     get(&nobody, &format!("c/o?{query}")).await.expect(401);
+    // As Swift's own client writes it, where a service's name stands before the version.
+    let signature = sign("secret", &format!("GET\n{at}\nprefix:/object-store/v1/AUTH_p1/c/dir/"));
+    let query = format!("temp_url_sig={signature}&temp_url_expires={at}&temp_url_prefix=c/dir/");
+    get(&nobody, &format!("c/dir/x?{query}")).await.expect(200);
+    get(&nobody, &format!("c/o?{query}")).await.expect(401);
+    // What consists of others is read by it, too; none is put by it.
+    put(&talk.header("x-object-manifest", "c/dir/"), "c/all", Vec::new()).await.expect(201);
+    let signature = sign("secret", &format!("GET\n{at}\n/v1/AUTH_p1/c/all"));
+    let said = get(&nobody, &format!("c/all?temp_url_sig={signature}&temp_url_expires={at}")).await;
+    assert_eq!((said.status.as_u16(), said.body.as_str().unwrap()), (200, "data"));
+    put(&talk, "c/empty", Vec::new()).await.expect(201);
+    let signature = sign("secret", &format!("POST\n{at}\n/v1/AUTH_p1/c/empty"));
+    let address = format!("{ACCOUNT}/c/empty?temp_url_sig={signature}&temp_url_expires={at}");
+    nobody.header("x-object-manifest", "c/dir/").send("POST", &address, Vec::new()).await.expect(400);
     // The key is shown to owners only, and is nowhere in the stream of events.
     let said = it.talk.as_("reader@p1").send("HEAD", ACCOUNT, Vec::new()).await;
     assert_eq!((said.status.as_u16(), header(&said, "x-account-meta-temp-url-key")), (204, ""));
