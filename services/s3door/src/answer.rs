@@ -70,6 +70,7 @@ impl NameValidation for AnyName {
 impl Door {
     pub fn new(parts: Parts) -> Self {
         let Parts { objects, keys, limits, region, domain } = parts;
+        let region = in_signatures(&region);
         let keys = Arc::new(Keys::new(keys));
         let projects = Arc::new(Places::new(limits.requests, limits.requests_per_project));
         let mut config = S3Config::default();
@@ -201,6 +202,12 @@ pub fn render(error: S3Error) -> HttpResponse {
         *response.headers_mut() = HeaderMap::new();
         response
     })
+}
+
+/// The region as it can stand in a signature: small letters, digits and hyphens. Clients sign with what they are told.
+fn in_signatures(region: &str) -> String {
+    let known = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    region.chars().map(known).collect()
 }
 
 fn method_is_head(method: &Method) -> bool {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must not work."""
-import datetime, socket, sys, time, urllib.error, urllib.request
-import boto3, botocore.auth
+import base64, datetime, hashlib, socket, sys, time, urllib.error, urllib.request
+import boto3, botocore.auth, botocore.awsrequest, botocore.credentials
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
@@ -96,3 +96,31 @@ answer = silent.recv(4096)
 assert time.time() - begun < 15 and (not answer or b"RequestTimeout" in answer or b"400" in answer or b"408" in answer), answer
 refused("NoSuchKey", mine.get_object, Bucket="mine", Key="silent")
 mine.delete_object(Bucket="mine", Key="secret")
+
+# Documents: what grows when it is read, what is too long, what is none.
+def document(body, path="/mine?delete", method="POST"):
+    request = botocore.awsrequest.AWSRequest(method, ENDPOINT + path, data=body, headers={
+        "Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode(), "Host": ADDRESS})
+    botocore.auth.S3SigV4Auth(botocore.credentials.Credentials("MEMBER", "secret-of-MEMBER"), "s3", "us-east-1").add_auth(request)
+    return status(ENDPOINT + path, method, body, dict(request.headers))
+mine.put_object(Bucket="mine", Key="kept", Body=b"x")
+names = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+bomb = f'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY e0 "kept">{names}]><Delete><Object><Key>&e11;</Key></Object></Delete>'
+outside = '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY e SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&e;</Key></Object></Delete>'
+deep = "<Delete>" * 100_000
+many = "<Delete>" + "<Object><Key>kept</Key></Object>" * 1001 + "</Delete>"
+begun = time.time()
+for body in [bomb, outside, deep, many, "", "no document", "<Delete><Object>", "<Delete>" + " " * (4 << 20) + "</Delete>"]:
+    assert 400 <= document(body.encode()) < 500, body[:100]
+assert time.time() - begun < 30
+assert mine.get_object(Bucket="mine", Key="kept")["Body"].read() == b"x"
+assert document(b"<Delete><Object><Key>kept</Key></Object></Delete>") == 200
+refused("NoSuchKey", mine.get_object, Bucket="mine", Key="kept")
+assert status(ENDPOINT + "/mine/" + "x" * (17 << 10)) == 414
+# Words that would be headers.
+for value in ["a\r\nX-Evil: 1", "a\nb"]:
+    try:
+        mine.put_object(Bucket="mine", Key="words", Body=b"", Metadata={"m": value})
+    except Exception:
+        continue
+    raise AssertionError(value)

@@ -26,9 +26,19 @@ refused("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket="photos")
 assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["photos"]
 s3.head_bucket(Bucket="photos")
 refused("404", s3.head_bucket, Bucket="nothing-here")
-assert s3.get_bucket_location(Bucket="photos")["LocationConstraint"] == "RegionOne"
+assert s3.get_bucket_location(Bucket="photos")["LocationConstraint"] == "regionone"
 assert "Status" not in s3.get_bucket_versioning(Bucket="photos")
 refused("NotImplemented", s3.get_bucket_policy, Bucket="photos")
+for name in ["get_bucket_lifecycle_configuration", "get_bucket_cors", "get_bucket_website", "get_bucket_encryption"]:
+    refused("NotImplemented", getattr(s3, name), Bucket="photos")
+grants = s3.get_bucket_acl(Bucket="photos")["Grants"]
+assert [grant["Permission"] for grant in grants] == ["FULL_CONTROL"], grants
+s3.put_bucket_acl(Bucket="photos", ACL="private")
+refused("NotImplemented", s3.put_bucket_acl, Bucket="photos", ACL="public-read")
+assert s3.get_bucket_tagging(Bucket="photos")["TagSet"] == []
+refused("NotImplemented", s3.put_bucket_tagging, Bucket="photos", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+refused("NotImplemented", s3.put_bucket_versioning, Bucket="photos", VersioningConfiguration={"Status": "Enabled"})
+refused("NoSuchBucket", s3.get_bucket_acl, Bucket="nothing-here")
 refused("NotImplemented", s3.put_object, Bucket="photos", Key="x", Body=b"", ACL="public-read")
 refused("NotImplemented", s3.put_object, Bucket="photos", Key="x", Body=b"", ServerSideEncryption="AES256")
 
@@ -85,6 +95,26 @@ assert urllib.request.urlopen(url).read() == b"hello"
 url = s3.generate_presigned_url("put_object", Params={"Bucket": "photos", "Key": "by-address"}, ExpiresIn=60)
 urllib.request.urlopen(urllib.request.Request(url, data=b"put", method="PUT"))
 assert s3.get_object(Bucket="photos", Key="by-address")["Body"].read() == b"put"
+# Pages of other sites, as the owner says in Swift's words.
+swift = f"http://{sys.argv[2]}/object-store/v1/AUTH_demo/photos"
+say = urllib.request.Request(swift, method="POST", headers={"X-Auth-Token": "member@demo/ada", "X-Container-Read": ".r:*",
+    "X-Container-Meta-Access-Control-Allow-Origin": "https://site.test"})
+assert urllib.request.urlopen(say).status == 204
+def page(origin, method, address=url, **headers):
+    try:
+        return urllib.request.urlopen(urllib.request.Request(address, method=method, headers={"Origin": origin, **headers})).headers
+    except urllib.error.HTTPError as error:
+        return error.headers
+asks = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
+may = page("https://site.test", "OPTIONS", **asks)
+assert (may["Access-Control-Allow-Origin"], may["Access-Control-Allow-Headers"]) == ("https://site.test", "content-type"), may
+assert page("https://evil.test", "OPTIONS", **asks)["Access-Control-Allow-Origin"] is None
+assert page("https://site.test", "OPTIONS", address=ENDPOINT + "/photos/small", **asks)["Access-Control-Allow-Origin"] is None
+read = s3.generate_presigned_url("get_object", Params={"Bucket": "photos", "Key": "small"}, ExpiresIn=60)
+assert page("https://site.test", "GET", address=read)["Access-Control-Allow-Origin"] == "https://site.test"
+assert page("https://evil.test", "GET", address=read)["Access-Control-Allow-Origin"] is None
+grants = s3.get_object_acl(Bucket="photos", Key="small")["Grants"]
+assert [grant["Permission"] for grant in grants] == ["FULL_CONTROL", "READ"], grants
 # A bucket named before the host.
 by_host = boto3.client("s3", endpoint_url="http://s3.test", region_name="us-east-1", aws_access_key_id="MEMBER",
                        aws_secret_access_key="secret-of-MEMBER", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
