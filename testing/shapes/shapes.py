@@ -5,7 +5,7 @@
     git clone https://opendev.org/openstack/keystone
     python3 testing/shapes/shapes.py keystone/api-ref/source > testing/shapes/keystone.txt
 
-and so with glance. The tables are those of July 2026.
+and so with glance and cinder. The tables are those of July 2026.
 
 Nothing but the names of keys and the types of values is kept. `?` after a type: not every item of the list has the key.
 Examples that are cut short, or are no JSON for a comma too many, are read as far as they are meant.

@@ -14,6 +14,8 @@ pub(crate) fn as_routed(style: FaultStyle, path: &str) -> &str {
     let path = match style {
         FaultStyle::Glance => path,
         FaultStyle::Swift if path.trim_start_matches('/').splitn(4, '/').nth(3).is_some_and(|object| !object.is_empty()) => path,
+        // Below the version, as with Glance.
+        FaultStyle::Cinder if path.trim_end_matches('/').matches('/').count() > 1 => path,
         _ => path.trim_end_matches('/'),
     };
     match style {

@@ -58,6 +58,62 @@ CREATE TABLE volume_hosts_disabled (
     disabled_at BIGINT NOT NULL
 );
 
+-- Hosts on which nothing is made, changed or deleted until the operator says so.
+CREATE TABLE volume_hosts_frozen (
+    node_id TEXT PRIMARY KEY,
+    frozen_at BIGINT NOT NULL
+);
+
+-- Kinds of groups, made by the operator.
+CREATE TABLE volume_group_types (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    description TEXT,
+    is_public BIGINT NOT NULL,
+    -- JSON object of text.
+    specs TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (name)
+);
+
+-- Volumes that belong together.
+CREATE TABLE volume_groups (
+    id TEXT PRIMARY KEY,
+    project_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    name TEXT,
+    description TEXT,
+    group_type_id TEXT NOT NULL REFERENCES volume_group_types (id),
+    -- JSON list: the types of which its volumes may be.
+    volume_types TEXT NOT NULL,
+    group_snapshot_id TEXT,
+    source_group_id TEXT,
+    forced_status TEXT,
+    deleting_at BIGINT,
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX volume_groups_by_project ON volume_groups (project_id, created_at, id);
+CREATE INDEX volume_groups_by_age ON volume_groups (created_at, id);
+CREATE INDEX volume_groups_by_type ON volume_groups (group_type_id);
+
+CREATE TABLE volume_group_snapshots (
+    id TEXT PRIMARY KEY,
+    group_id TEXT NOT NULL REFERENCES volume_groups (id),
+    project_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    name TEXT,
+    description TEXT,
+    group_type_id TEXT NOT NULL,
+    forced_status TEXT,
+    deleting_at BIGINT,
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX volume_group_snapshots_by_project ON volume_group_snapshots (project_id, created_at, id);
+CREATE INDEX volume_group_snapshots_by_age ON volume_group_snapshots (created_at, id);
+CREATE INDEX volume_group_snapshots_by_group ON volume_group_snapshots (group_id);
+
 CREATE TABLE volumes (
     id TEXT PRIMARY KEY,
     project_id TEXT NOT NULL,
@@ -71,6 +127,8 @@ CREATE TABLE volumes (
     zone TEXT NOT NULL,
     bootable BIGINT NOT NULL,
     read_only BIGINT NOT NULL,
+    -- Whether its owner ever said so or otherwise: clients are shown it from then on.
+    says_read_only BIGINT NOT NULL,
     -- JSON objects of text.
     metadata TEXT NOT NULL,
     image_metadata TEXT NOT NULL,
@@ -97,6 +155,7 @@ CREATE TABLE volumes (
     copy TEXT,
     -- Of the offer by which another project may take it.
     transfer_id TEXT,
+    group_id TEXT,
     deleting_at BIGINT,
     -- What its node is told.
     generation BIGINT NOT NULL,
@@ -114,6 +173,7 @@ CREATE INDEX volumes_by_node ON volumes (node_id, wanted_size);
 CREATE INDEX volumes_by_type ON volumes (type_id);
 CREATE INDEX volumes_by_source ON volumes (source_volume_id);
 CREATE INDEX volumes_by_snapshot ON volumes (snapshot_id);
+CREATE INDEX volumes_by_group ON volumes (group_id);
 CREATE INDEX volumes_with_work ON volumes (has_work, id);
 
 CREATE TABLE volume_snapshots (
@@ -126,9 +186,13 @@ CREATE TABLE volume_snapshots (
     size BIGINT NOT NULL,
     type_id TEXT NOT NULL,
     metadata TEXT NOT NULL,
+    -- Of the snapshot of a whole group that it is a part of.
+    group_snapshot_id TEXT,
     -- making, there, failed, missing.
     life TEXT NOT NULL,
     fault TEXT,
+    -- What somebody said how far it is.
+    progress TEXT,
     forced_status TEXT,
     deleting_at BIGINT,
     -- The order in which they were taken of one volume.
@@ -141,6 +205,7 @@ CREATE TABLE volume_snapshots (
 CREATE INDEX volume_snapshots_by_project ON volume_snapshots (project_id, created_at, id);
 CREATE INDEX volume_snapshots_by_age ON volume_snapshots (created_at, id);
 CREATE INDEX volume_snapshots_by_volume ON volume_snapshots (volume_id, position);
+CREATE INDEX volume_snapshots_by_group ON volume_snapshots (group_snapshot_id);
 
 CREATE TABLE volume_attachments (
     id TEXT PRIMARY KEY,

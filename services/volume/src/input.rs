@@ -10,6 +10,8 @@ use api::{Cx, Fault};
 use serde_json::Value;
 use words::{Tongue, Wrong, flag, shortened};
 
+use crate::error::{Error, Result};
+
 pub(crate) type Read<T> = Result<T, Fault>;
 
 /// Of names and descriptions.
@@ -120,7 +122,7 @@ impl Object {
         let object = self.0.name().to_owned();
         let fields = self.0.into_fields();
         if fields.len() > MOST_ITEMS {
-            return Err(too_many(&object));
+            return Err(Fault::bad_request(too_many(&object)));
         }
         fields.into_iter().map(|(key, value)| item(&object, key, value)).collect()
     }
@@ -146,18 +148,15 @@ fn item(object: &str, key: String, value: Value) -> Read<(String, String)> {
     }
 }
 
-/// Joins items to those that are there, of which there may not be more than a row holds.
-pub(crate) fn merged(
-    object: &str,
-    mut known: BTreeMap<String, String>,
-    more: BTreeMap<String, String>,
-) -> Read<BTreeMap<String, String>> {
-    known.extend(more);
-    if known.len() > MOST_ITEMS { Err(too_many(object)) } else { Ok(known) }
+/// Joins items to those that are there, of which there may not be more than a row holds. Called in the transaction that read
+/// them, so that of two who add at once neither is lost.
+pub(crate) fn join(object: &str, known: &mut BTreeMap<String, String>, more: &BTreeMap<String, String>) -> Result<()> {
+    known.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+    if known.len() > MOST_ITEMS { Err(Error::invalid(too_many(object))) } else { Ok(()) }
 }
 
-fn too_many(object: &str) -> Fault {
-    Fault::bad_request(format!("Invalid input for field/attribute {object}. It holds more than {MOST_ITEMS} items."))
+fn too_many(object: &str) -> String {
+    format!("Invalid input for field/attribute {object}. It holds more than {MOST_ITEMS} items.")
 }
 
 impl Tongue for Cinder {

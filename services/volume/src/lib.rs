@@ -8,6 +8,9 @@ mod attachment;
 mod discovery;
 mod error;
 mod filter;
+mod group;
+mod group_snapshot;
+mod group_type;
 mod host;
 mod input;
 mod life;
@@ -19,6 +22,7 @@ mod policy;
 mod qos;
 mod query;
 mod quota;
+mod resource_filter;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -59,12 +63,16 @@ pub static ROOM: Room<BlockStorage> = Room {
         attachment::DRAWER,
         volume_type::DRAWER,
         qos::DRAWER,
+        group_type::DRAWER,
+        group::DRAWER,
+        group_snapshot::DRAWER,
         quota::DRAWER,
         limits::DRAWER,
         host::DRAWER,
         transfer::DRAWER,
         message::DRAWER,
         zone::DRAWER,
+        resource_filter::DRAWER,
         discovery::DRAWER,
         life::DRAWER,
     ],

@@ -161,6 +161,10 @@ impl BlockStorage {
             VolumeWish::New { from, size, volume_type } => {
                 let allowed = asker.scope(&crate::volume::policy::CREATE).map_err(refused)?;
                 let own = own(&allowed, project)?;
+                if matches!(from, VolumeSource::Image(_)) {
+                    let policy = &crate::volume::policy::CREATE_FROM_IMAGE;
+                    asker.check(policy, &Target::in_project(project)).map_err(refused)?;
+                }
                 let user_id = caller.user.id.clone();
                 let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
                 if size.is_some_and(|size| !(1..=create::LARGEST).contains(&size)) {
@@ -175,6 +179,7 @@ impl BlockStorage {
                     metadata: BTreeMap::new(),
                     volume_type: volume_type.clone(),
                     size,
+                    group: None,
                     from: self.source(project, from).await?,
                     allowed: own,
                 };
@@ -215,6 +220,7 @@ impl BlockStorage {
                 metadata: BTreeMap::new(),
                 volume_type: Some(new.type_id.clone()),
                 size: Some(i64::try_from(ask.size).unwrap_or(i64::MAX)),
+                group: None,
                 from: self.source(project, &new.from).await?,
                 allowed: own(&Allowed::<Scope>::for_work("volume.neighbour"), project)?,
             }),
@@ -363,9 +369,9 @@ impl BlockStorage {
                 attachment::table::remove(tx, &Actor::system(COMPUTE), &volume, &held)?;
                 let free = settle(tx, &volume, "volume.released")?;
                 if and_delete {
-                    // Its snapshots are somebody's wish of their own: it stays with them.
+                    // Its snapshots and its group are somebody's wish of their own: it stays with them.
                     let has_snapshots = !snapshot::table::of_volume(tx, &free.id)?.is_empty();
-                    if !has_snapshots {
+                    if !has_snapshots && free.group_id.is_none() {
                         delete::begin(tx, &Actor::system(COMPUTE), &free, true, With::Nothing)?;
                     }
                 }

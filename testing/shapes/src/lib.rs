@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #![allow(clippy::unwrap_used, clippy::panic)]
-//! Answers, key by key, beside the examples of the original services' API references. `keystone.txt` and `glance.txt` say
-//! which keys those have and of which type; `shapes.py` says how they were made. A test asks for each answer, puts it
+//! Answers, key by key, beside the examples of the original services' API references. `keystone.txt`, `glance.txt` and
+//! `cinder.txt` say which keys those have and of which type; `shapes.py` says how they were made. A test asks for each answer, puts it
 //! under the example's name, and [`Examples::compare`] tells what is missing or of another type.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 pub const KEYSTONE: &str = include_str!("../keystone.txt");
 pub const GLANCE: &str = include_str!("../glance.txt");
+pub const CINDER: &str = include_str!("../cinder.txt");
 
 /// An example (`*` for all), a key with all below it, and why our answer deliberately is another.
 pub type Exception = (&'static str, &'static str, &'static str);

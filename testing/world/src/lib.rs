@@ -65,6 +65,7 @@ pub struct Talk {
     headers: Vec<(String, String)>,
 }
 
+#[derive(Clone)]
 pub struct Said {
     pub status: StatusCode,
     pub headers: HeaderMap,

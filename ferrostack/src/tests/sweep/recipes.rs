@@ -74,6 +74,8 @@ pub const RECIPES: &[Recipe] = &[
     made_by("member", "os-keypairs", "/compute/v2.1/os-keypairs", r#"{"keypair": {"name": "$name", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFyjmQB2SCuL7cvYjrl4fhlbNpfI8MknRUzL2/LmBLIc a"}}"#, "/keypair/name"),
     made_by("member", "volumes", "/volume/v3/volumes", r#"{"volume": {"name": "$name", "size": 1}}"#, "/volume/id"),
     made_by("cloud", "types", "/volume/v3/types", r#"{"volume_type": {"name": "of-all-$number"}}"#, "/volume_type/id"),
+    made_by("cloud", "group_types", "/volume/v3/group_types", r#"{"group_type": {"name": "of-all-$number"}}"#, "/group_type/id"),
+    made_by("member", "volume-groups", "/volume/v3/groups", r#"{"group": {"name": "$name", "group_type": "$group_types", "volume_types": ["__DEFAULT__"]}}"#, "/group/id"),
     made_by("cloud", "qos-specs", "/volume/v3/qos-specs", r#"{"qos_specs": {"name": "of-all-$number"}}"#, "/qos_specs/id"),
     made_by("cloud", "resource_providers", "/placement/resource_providers", r#"{"name": "of-all-$number"}"#, "/uuid"),
 ];
@@ -138,6 +140,16 @@ const BODIES: &[(&str, &str)] = &[
     ("PUT /volume/v3/types/{id}/extra_specs/{key}", r#"{"a": "b"}"#),
     ("PUT /volume/v3/types/{id}", r#"{"volume_type": {"description": "new"}}"#),
     ("PUT /volume/v3/default-types/{project}", r#"{"default_type": {"volume_type": "__DEFAULT__"}}"#),
+    ("POST /volume/v3/types/{id}/encryption", r#"{"encryption": {}}"#),
+    ("PUT /volume/v3/types/{id}/encryption/{encryption}", r#"{"encryption": {}}"#),
+    ("PUT /volume/v3/groups/{id}", r#"{"group": {"description": "new"}}"#),
+    ("POST /volume/v3/group_snapshots", r#"{"group_snapshot": {"group_id": "$volume-groups"}}"#),
+    ("PUT /volume/v3/group_snapshots/{id}", r#"{"group_snapshot": {"name": "new"}}"#),
+    ("PUT /volume/v3/group_types/{id}", r#"{"group_type": {"description": "new"}}"#),
+    ("POST /volume/v3/group_types/{id}/group_specs", r#"{"group_specs": {"a": "b"}}"#),
+    ("PUT /volume/v3/group_types/{id}/group_specs/{key}", r#"{"a": "b"}"#),
+    ("PUT /volume/v3/os-services/freeze", r#"{"host": "none"}"#),
+    ("PUT /volume/v3/os-services/thaw", r#"{"host": "none"}"#),
     ("PUT /volume/v3/qos-specs/{id}", r#"{"qos_specs": {"a": "b"}}"#),
     ("PUT /volume/v3/qos-specs/{id}/delete_keys", r#"{"keys": []}"#),
     ("PUT /volume/v3/os-quota-sets/{project}", r#"{"quota_set": {"volumes": 50}}"#),
@@ -151,6 +163,10 @@ const BODIES: &[(&str, &str)] = &[
     ("os-set_bootable", r#"{"bootable": true}"#),
     ("os-update_readonly_flag", r#"{"readonly": true}"#),
     ("os-reset_status", r#"{"status": "error"}"#),
+    ("os-retype", r#"{"new_type": "none"}"#),
+    ("create-from-src", r#"{"source_group_id": "$volume-groups"}"#),
+    ("delete", r#"{"delete-volumes": false}"#),
+    ("reset_status", r#"{"status": "error"}"#),
     ("os-volume_upload_image", r#"{"image_name": "canary"}"#),
     ("os-set_image_metadata", r#"{"metadata": {"a": "b"}}"#),
     ("os-unset_image_metadata", r#"{"key": "a"}"#),
@@ -204,6 +220,9 @@ const WORDS: &[(&str, &str)] = &[
     // Nothing converges here, so no volume is ever there of which one could be made.
     ("snapshots", "00000000-0000-4000-8000-000000000007"),
     ("attachments", "00000000-0000-4000-8000-000000000008"),
+    ("group_snapshots", "00000000-0000-4000-8000-00000000000c"),
+    ("group_specs", "a"),
+    ("encryption", "none"),
     ("os-volume-transfer", "00000000-0000-4000-8000-000000000009"),
     ("volume-transfers", "00000000-0000-4000-8000-00000000000a"),
     ("messages", "00000000-0000-4000-8000-00000000000b"),
@@ -222,6 +241,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("/volume/v3/volumes", "project_id=$project"),
     ("/volume/v3/volumes/detail", "all_tenants=1&project_id=$project"),
     ("/volume/v3/snapshots", "all_tenants=1"),
+    ("/volume/v3/groups", "all_tenants=1"),
     ("/compute/v2.1/limits", "tenant_id=$project"),
     ("/placement/usages", "project_id=$project"),
     ("/network/v2.0/networks", "project_id=$project"),
@@ -316,6 +336,7 @@ async fn path(things: &mut Things<'_>, swept: &Swept) -> String {
             "network-ip-availabilities" => things.one("networks").await,
             "os-interface" => things.one("ports").await,
             "os-volume_attachments" => things.one("volumes").await,
+            "groups" if swept.path.starts_with("/volume/") => thing(things, "volume-groups", swept, is_last).await,
             _ => match WORDS.iter().find(|(literal, _)| *literal == before) {
                 Some((_, word)) => (*word).to_owned(),
                 None => thing(things, before, swept, is_last).await,
@@ -339,7 +360,7 @@ async fn thing(things: &mut Things<'_>, literal: &str, swept: &Swept, is_last: b
         _ => {}
     }
     let destroys = swept.method == Method::DELETE && is_last && !is_a_relation(&swept.path)
-        || matches!(swept.action, Some("forceDelete" | "os-force_delete"));
+        || matches!(swept.action, Some("forceDelete" | "os-force_delete" | "delete"));
     if destroys { things.one_to_lose(kind).await } else { things.one(kind).await }
 }
 
@@ -408,6 +429,7 @@ pub fn content_type(method: &str, path: &str) -> &'static str {
 /// The versions in which things are made.
 pub fn headers_of(path: &str) -> Vec<(&'static str, String)> {
     match path.split('/').nth(1) {
+        Some("volume") => vec![("openstack-api-version", "volume 3.71".to_owned())],
         Some("placement") => vec![("openstack-api-version", "placement 1.20".to_owned())],
         _ => vec![],
     }

@@ -148,8 +148,8 @@ async fn an_attachment_is_told_as_each_version_has_it() {
         talk.put(&one, json!({"volumeAttachment": body})).await.expect(status);
     };
     put("2.84", json!({"volumeId": VOLUME, "delete_on_termination": false}), 400).await;
-    put("2.84", json!({"volumeId": VOLUME}), 400).await;
-    put("2.85", json!({"volumeId": SECOND}), 501).await;
+    put("2.84", json!({"volumeId": VOLUME}), 409).await;
+    put("2.85", json!({"volumeId": SECOND}), 409).await;
     put("2.85", json!({"volumeId": VOLUME, "device": "/dev/vdz"}), 400).await;
     put(
         "2.85",

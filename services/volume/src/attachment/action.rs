@@ -129,8 +129,8 @@ async fn detach(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     };
     change(&room, &cx, "volume.detach", move |tx, actor, volume, attachments| {
         let is_it = |attachment: &&Attachment| id.as_ref().is_none_or(|id| attachment.id.as_str() == id);
-        let refused = || Error::invalid_volume(format!("Unable to detach volume {}: it is not attached so.", volume.id));
-        let one = attachments.iter().filter(|attachment| attachment.is_attached()).find(is_it).ok_or_else(refused)?;
+        // One that is not attached is detached already.
+        let Some(one) = attachments.iter().filter(|attachment| attachment.is_attached()).find(is_it) else { return Ok(()) };
         refuse_computes(one)?;
         table::remove(tx, actor, volume, one)
     })

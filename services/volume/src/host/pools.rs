@@ -33,26 +33,17 @@ async fn pools(room: Arc<BlockStorage>, cx: Cx) -> Reply {
 }
 
 fn facts(place: &Place) -> Value {
-    json!({
-        "updated": place.seen_at.naive_micros(),
-        "timestamp": place.seen_at.naive_micros(),
-        "pool_name": "disks",
-        "volume_backend_name": "disks",
-        "vendor_name": "Ferrostack",
-        "driver_version": env!("CARGO_PKG_VERSION"),
-        "storage_protocol": "NBD",
-        "total_capacity_gb": place.total,
-        "free_capacity_gb": place.free(),
-        "allocated_capacity_gb": place.promised,
-        "provisioned_capacity_gb": place.promised,
-        "max_over_subscription_ratio": "1.0",
-        "reserved_percentage": 0,
-        "thin_provisioning_support": true,
-        "thick_provisioning_support": false,
-        "multiattach": false,
-        "QoS_support": false,
-        "backend_state": if place.is_up { "up" } else { "down" },
-    })
+    let mut facts = place.abilities();
+    facts["updated"] = json!(place.seen_at.naive_micros());
+    facts["timestamp"] = json!(place.seen_at.naive_micros());
+    facts["total_capacity_gb"] = json!(place.total);
+    facts["free_capacity_gb"] = json!(place.free());
+    facts["allocated_capacity_gb"] = json!(place.promised);
+    facts["provisioned_capacity_gb"] = json!(place.promised);
+    facts["max_over_subscription_ratio"] = json!("1.0");
+    facts["reserved_percentage"] = json!(0);
+    facts["backend_state"] = json!(if place.is_up { "up" } else { "down" });
+    facts
 }
 
 async fn capabilities(room: Arc<BlockStorage>, cx: Cx) -> Reply {
@@ -71,8 +62,8 @@ async fn capabilities(room: Arc<BlockStorage>, cx: Cx) -> Reply {
             "driver_version": env!("CARGO_PKG_VERSION"),
             "storage_protocol": "NBD",
             "display_name": "Disks of the hosts",
-            "description": Value::Null,
-            "visibility": Value::Null,
+            "description": "Disks of the hosts, as layers of qcow2.",
+            "visibility": "public",
             "replication_targets": [],
             "properties": {},
         }),

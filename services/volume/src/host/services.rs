@@ -31,7 +31,7 @@ pub(super) fn routes() -> Routes<BlockStorage> {
 }
 
 /// Cinder's name of the service: the host and its store, without the pool.
-fn name(place: &Place) -> String {
+pub(super) fn name(place: &Place) -> String {
     place.name().split('#').next().unwrap_or_default().to_owned()
 }
 
@@ -72,7 +72,7 @@ fn view(cx: &Cx, place: &Place) -> Value {
         "disabled_reason": place.disabled_reason,
         "replication_status": "disabled",
         "active_backend_id": Value::Null,
-        "frozen": false,
+        "frozen": place.is_frozen,
     });
     if at_least(cx.version, 49) {
         view["backend_state"] = json!(if place.is_up { "up" } else { "down" });

@@ -4,13 +4,14 @@
 //! Room is counted in the tables: a volume counts with all that its owner may write into it. So nobody's guest meets a full disk
 //! because others were promised the same room.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contracts::{
     Refusal,
     node::{Feature, ThingId},
     nodes::NodeFacts,
 };
+use serde_json::{Value, json};
 use store::{Actor, params};
 use types::{NodeId, Timestamp};
 use work::{Step, crash};
@@ -20,6 +21,7 @@ use crate::{
     error::Result,
     message::{self, Message},
     volume::{self, Volume, place_name, state::Life},
+    volume_type,
 };
 
 /// A host that keeps volumes.
@@ -30,6 +32,7 @@ pub(crate) struct Place {
     pub is_up: bool,
     pub is_disabled: bool,
     pub disabled_reason: Option<String>,
+    pub is_frozen: bool,
     pub seen_at: Timestamp,
     /// GiB.
     pub total: i64,
@@ -44,6 +47,36 @@ impl Place {
     pub(crate) fn name(&self) -> String {
         place_name(&self.hostname)
     }
+
+    /// What it can do, in Cinder's words.
+    pub(crate) fn abilities(&self) -> Value {
+        json!({
+            "pool_name": "disks",
+            "volume_backend_name": "disks",
+            "vendor_name": "Ferrostack",
+            "driver_version": env!("CARGO_PKG_VERSION"),
+            "storage_protocol": "NBD",
+            "thin_provisioning_support": true,
+            "thick_provisioning_support": false,
+            "multiattach": false,
+            "QoS_support": false,
+        })
+    }
+
+    /// Whether it is what a type asks for: a spec without a scope, or of the scope `capabilities`, names an ability.
+    fn meets(&self, specs: &BTreeMap<String, String>) -> bool {
+        let abilities = self.abilities();
+        specs.iter().all(|(key, wanted)| {
+            let name = key.strip_prefix("capabilities:").unwrap_or(key);
+            let wanted = wanted.strip_prefix("<is>").unwrap_or(wanted).trim();
+            match abilities.get(name) {
+                _ if name.contains(':') => true,
+                None => false,
+                Some(Value::Bool(is)) => words::flag::oslo(wanted) == Some(*is),
+                Some(is) => is.as_str() == Some(wanted),
+            }
+        })
+    }
 }
 
 fn total(node: &NodeFacts) -> Option<i64> {
@@ -55,13 +88,15 @@ impl BlockStorage {
     /// All hosts that keep volumes, by name.
     pub(crate) async fn places(&self) -> Result<Vec<Place>> {
         let nodes = self.nodes.list().await?;
-        let (promised, disabled) = self
+        let (promised, disabled, frozen) = self
             .store
             .list(|tx| -> Result<_> {
                 let rows = tx.query("SELECT node_id, reason FROM volume_hosts_disabled", &[])?;
                 let disabled: HashMap<NodeId, Option<String>> =
                     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<store::Result<_>>()?;
-                Ok((volume::table::promised(tx)?, disabled))
+                let rows = tx.query("SELECT node_id FROM volume_hosts_frozen", &[])?;
+                let frozen: HashSet<NodeId> = rows.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?;
+                Ok((volume::table::promised(tx)?, disabled, frozen))
             })
             .await?;
         let place = |node: NodeFacts| {
@@ -70,6 +105,7 @@ impl BlockStorage {
                 promised: promised.get(&node.id).copied().unwrap_or_default(),
                 is_disabled: disabled.contains_key(&node.id),
                 disabled_reason: disabled.get(&node.id).cloned().flatten(),
+                is_frozen: frozen.contains(&node.id),
                 is_up: node.up,
                 seen_at: node.seen_at,
                 hostname: node.hostname,
@@ -89,7 +125,16 @@ impl BlockStorage {
     /// Chooses the host with most room for a new volume.
     pub(super) async fn place(&self, volume: &Volume) -> Result<Step> {
         let places = self.places().await?;
-        let fits = |place: &&Place| place.is_up && !place.is_disabled && place.free() >= volume.wanted_size;
+        let id = volume.type_id.clone();
+        let kind = self.store.read(move |tx| volume_type::table::find(tx, &id)).await?;
+        let specs = kind.map(|kind| kind.extra_specs).unwrap_or_default();
+        if !places.is_empty() && !places.iter().any(|place| place.meets(&specs)) {
+            self.fail(volume, "No host has what the type of this volume asks for.").await?;
+            return Ok(Step::Settled);
+        }
+        let fits = |place: &&Place| {
+            place.meets(&specs) && place.is_up && !place.is_disabled && !place.is_frozen && place.free() >= volume.wanted_size
+        };
         let Some(place) = places.iter().filter(fits).max_by_key(|place| place.free()) else {
             if places.iter().any(|place| !place.is_up) || places.is_empty() {
                 // Hosts that are about to come back: after a restart all of them are.

@@ -25,6 +25,7 @@ pub const CRASH_POINTS: &[&str] = &[
     "volume.observed",
     "volume.door-moved",
     "volume.released",
+    "volume.copy.noted",
     "volume.copy.image-made",
     "volume.copy.received",
     "volume.copy.done",

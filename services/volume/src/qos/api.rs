@@ -12,8 +12,8 @@ use types::Timestamp;
 use super::{Qos, table};
 use crate::{
     BlockStorage,
-    error::Result,
-    input::{Read, body, document, merged, wrong},
+    error::{Error, Result},
+    input::{Read, body, document, join, wrong},
     links,
     qos::policy,
     query::Page,
@@ -90,12 +90,14 @@ fn read_consumer(word: Option<String>) -> Read<Option<String>> {
     }
 }
 
-async fn change(room: &BlockStorage, cx: &Cx, edit: impl Fn(Qos) -> Read<Qos> + Send + Sync + 'static) -> Read<Qos> {
-    let before = find(room, cx).await?;
-    let after = edit(before.clone())?;
-    let (written, actor) = (after.clone(), cx.actor());
-    room.store.write(move |tx| table::update(tx, &actor, &before, &written)).await?;
-    Ok(after)
+async fn change(room: &BlockStorage, cx: &Cx, edit: impl Fn(Qos) -> Result<Qos> + Send + Sync + 'static) -> Read<()> {
+    let (id, actor) = (cx.param("id").to_owned(), cx.actor());
+    let write = room.store.write(move |tx| -> Result<()> {
+        let before = table::get(tx, &id)?;
+        let after = edit(before.clone())?;
+        table::update(tx, &actor, &before, &after)
+    });
+    Ok(write.await?)
 }
 
 async fn update(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
@@ -107,7 +109,7 @@ async fn update(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
         said["consumer"] = json!(consumer);
     }
     change(&room, &cx, move |mut qos| {
-        qos.specs = merged("qos_specs", qos.specs, more.clone())?;
+        join("qos_specs", &mut qos.specs, &more)?;
         qos.consumer = consumer.clone().unwrap_or(qos.consumer);
         Ok(qos)
     })
@@ -123,7 +125,7 @@ async fn delete_keys(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     change(&room, &cx, move |mut qos| {
         for key in &keys {
             let known = key.as_str().and_then(|key| qos.specs.remove(key));
-            known.ok_or_else(|| Fault::bad_request(format!("QoS specs {} have no spec with key {key}.", qos.id)))?;
+            known.ok_or_else(|| Error::invalid(format!("QoS specs {} have no spec with key {key}.", qos.id)))?;
         }
         Ok(qos)
     })
@@ -151,8 +153,7 @@ async fn associations(room: Arc<BlockStorage>, cx: Cx) -> Reply {
     api::json(StatusCode::OK, &json!({"qos_associations": views}))
 }
 
-async fn join(room: &BlockStorage, cx: &Cx, edit: fn(&mut Tx, &Actor, &Qos, &str) -> Result<()>) -> Reply {
-    let kind = cx.query().get("vol_type_id").unwrap_or_default().to_owned();
+async fn change_types(room: &BlockStorage, cx: &Cx, kind: String, edit: fn(&mut Tx, &Actor, &Qos, &str) -> Result<()>) -> Reply {
     let (id, actor) = (cx.param("id").to_owned(), cx.actor());
     room.store
         .write(move |tx| -> Result<()> {
@@ -163,16 +164,23 @@ async fn join(room: &BlockStorage, cx: &Cx, edit: fn(&mut Tx, &Actor, &Qos, &str
     Ok(api::empty(StatusCode::ACCEPTED))
 }
 
+fn named_type(cx: &Cx) -> Read<String> {
+    let named = cx.query().get("vol_type_id").map(str::to_owned);
+    named.ok_or_else(|| Fault::bad_request("Volume Type id must not be None: say vol_type_id."))
+}
+
 async fn associate(room: Arc<BlockStorage>, cx: Cx) -> Reply {
-    join(&room, &cx, |tx, actor, qos, kind| volume_type::table::set_qos(tx, actor, kind, Some(&qos.id))).await
+    let kind = named_type(&cx)?;
+    change_types(&room, &cx, kind, |tx, actor, qos, kind| volume_type::table::set_qos(tx, actor, kind, Some(&qos.id))).await
 }
 
 async fn disassociate(room: Arc<BlockStorage>, cx: Cx) -> Reply {
-    join(&room, &cx, |tx, actor, _, kind| volume_type::table::set_qos(tx, actor, kind, None)).await
+    let kind = named_type(&cx)?;
+    change_types(&room, &cx, kind, |tx, actor, _, kind| volume_type::table::set_qos(tx, actor, kind, None)).await
 }
 
 async fn disassociate_all(room: Arc<BlockStorage>, cx: Cx) -> Reply {
-    join(&room, &cx, |tx, actor, qos, _| {
+    change_types(&room, &cx, String::new(), |tx, actor, qos, _| {
         for kind in volume_type::table::with_qos(tx, &qos.id)? {
             volume_type::table::set_qos(tx, actor, &kind.id, None)?;
         }

@@ -9,7 +9,7 @@ mod class;
 pub(crate) mod policy;
 mod table;
 
-pub(crate) use table::{Growth, check, limits, usage};
+pub(crate) use table::{Growth, check, check_group, check_type, limits, usage};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("quota", routes);
 
@@ -17,7 +17,7 @@ fn routes() -> ::api::Routes<crate::BlockStorage> {
     api::routes().join(class::routes())
 }
 
-/// What is limited, with the default; -1 is no limit. Of backups and groups there are none.
+/// What is limited, with the default; -1 is no limit. Of backups there are none.
 pub(crate) const RESOURCES: &[(&str, i64)] = &[
     ("volumes", 10),
     ("snapshots", 10),

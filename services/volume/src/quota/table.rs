@@ -70,11 +70,23 @@ pub(crate) fn usage(tx: &mut Tx, project: &ProjectId) -> Result<Usage> {
             add("gigabytes", kind, row.get(2)?);
         }
     }
+    let groups = tx.query_one("SELECT count(*) FROM volume_groups WHERE project_id = $1", &params![project])?;
+    usage.insert("groups".to_owned(), groups.get(0)?);
     Ok(usage)
 }
 
 /// Refuses what would outgrow the project. Called in the transaction that adds it.
 pub(crate) fn check(tx: &mut Tx, project: &ProjectId, kind: &VolumeType, growth: &Growth) -> Result<()> {
+    fits(tx, project, growth, &["", &format!("_{}", kind.name)])
+}
+
+/// Refuses what would outgrow what the project may have of this type, where it has it of another one already.
+pub(crate) fn check_type(tx: &mut Tx, project: &ProjectId, kind: &VolumeType, growth: &Growth) -> Result<()> {
+    fits(tx, project, growth, &[&format!("_{}", kind.name)])
+}
+
+/// By the limits whose names end so.
+fn fits(tx: &mut Tx, project: &ProjectId, growth: &Growth, ends: &[&str]) -> Result<()> {
     let (limits, used) = (limits(tx, project)?, usage(tx, project)?);
     let limit = |name: &str| limits.get(name).copied().filter(|limit| *limit >= 0);
     if let Some(most) = limit("per_volume_gigabytes").filter(|most| growth.largest > *most) {
@@ -83,7 +95,7 @@ pub(crate) fn check(tx: &mut Tx, project: &ProjectId, kind: &VolumeType, growth:
             growth.largest
         )));
     }
-    for name in ["gigabytes".to_owned(), format!("gigabytes_{}", kind.name)] {
+    for name in ends.iter().map(|end| format!("gigabytes{end}")) {
         let has = used.get(&name).copied().unwrap_or_default();
         if let Some(most) = limit(&name).filter(|most| growth.gigabytes > 0 && has + growth.gigabytes > *most) {
             return Err(Error::over_quota(format!(
@@ -96,7 +108,7 @@ pub(crate) fn check(tx: &mut Tx, project: &ProjectId, kind: &VolumeType, growth:
     for (resource, what, more) in
         [("volumes", "VolumeLimitExceeded", growth.volumes), ("snapshots", "SnapshotLimitExceeded", growth.snapshots)]
     {
-        for name in [resource.to_owned(), format!("{resource}_{}", kind.name)] {
+        for name in ends.iter().map(|end| format!("{resource}{end}")) {
             let has = used.get(&name).copied().unwrap_or_default();
             if let Some(most) = limit(&name).filter(|most| more > 0 && has + more > *most) {
                 return Err(Error::over_quota(format!(
@@ -106,6 +118,18 @@ pub(crate) fn check(tx: &mut Tx, project: &ProjectId, kind: &VolumeType, growth:
         }
     }
     Ok(())
+}
+
+/// Refuses one group more than the project may have.
+pub(crate) fn check_group(tx: &mut Tx, project: &ProjectId) -> Result<()> {
+    let (limits, used) = (limits(tx, project)?, usage(tx, project)?);
+    let has = used.get("groups").copied().unwrap_or_default();
+    match limits.get("groups") {
+        Some(most) if *most >= 0 && has + 1 > *most => Err(Error::over_quota(format!(
+            "GroupLimitExceeded: Maximum number of groups allowed ({most}) exceeded for quota 'groups'."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn set(tx: &mut Tx, project: &ProjectId, changes: &[(String, i64)]) -> Result<()> {

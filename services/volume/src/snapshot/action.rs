@@ -41,7 +41,7 @@ pub(super) async fn update_status(room: Arc<BlockStorage>, mut cx: Cx) -> Reply 
     let status = ask.required("status", status)?;
     let progress = ask.text("progress", 1..=255)?;
     ask.finish()?;
-    if let Some(progress) = progress {
+    if let Some(progress) = &progress {
         let percent = progress.strip_suffix('%').and_then(|number| number.parse::<u8>().ok());
         if percent.is_none_or(|percent| percent > 100) {
             return Err(wrong("progress", &json!(progress), "It is not a percentage from 0% to 100%."));
@@ -62,6 +62,7 @@ pub(super) async fn update_status(room: Arc<BlockStorage>, mut cx: Cx) -> Reply 
         snapshot.forced_status = None;
         let is_so = snapshot.word() == status;
         snapshot.forced_status = Some(status.clone()).filter(|_| !is_so);
+        snapshot.progress = progress.clone().or(snapshot.progress);
         Ok(snapshot)
     })
     .await?;

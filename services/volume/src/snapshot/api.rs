@@ -7,12 +7,13 @@ use api::{Cx, Fault, Reply, Routes};
 use http::StatusCode;
 use serde_json::json;
 use store::{Actor, Tx};
-use types::{SnapshotId, Timestamp, VolumeId};
+use types::{SnapshotId, VolumeId};
 
 use super::{Snapshot, action, list, metadata, table, view::View};
 use crate::{
     BlockStorage,
     error::{Error, Result},
+    host::frozen,
     input::{document, wrong},
     quota::{self, Growth},
     snapshot::policy,
@@ -77,17 +78,21 @@ impl BlockStorage {
 }
 
 async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {
-    render(&cx, StatusCode::OK, &room.snapshot(&cx).await?)
+    let snapshot = room.snapshot(&cx).await?;
+    api::json(StatusCode::OK, &json!({"snapshot": View { cx: &cx, snapshot: &snapshot, is_brief: false, is_looked_at: true }}))
 }
 
+/// The answer to a change.
 fn render(cx: &Cx, status: StatusCode, snapshot: &Snapshot) -> Reply {
-    api::json(status, &json!({"snapshot": View { cx, snapshot, is_brief: false }}))
+    api::json(status, &json!({"snapshot": View { cx, snapshot, is_brief: false, is_looked_at: false }}))
 }
 
 async fn create(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     let mut ask = document(&mut cx, "snapshot").await?;
-    let of = ask.id("volume_id")?;
-    let of = VolumeId::new(ask.required("volume_id", of)?);
+    let of = match (ask.has("volume_id"), ask.id("volume_id")?) {
+        (true, None) => return Err(Fault::not_found("Volume None could not be found.")),
+        (_, of) => VolumeId::new(ask.required("volume_id", of)?),
+    };
     let name = ask.label_or("name", "display_name")?.flatten();
     let description = ask.label_or("description", "display_description")?.flatten();
     let metadata = ask.texts("metadata")?.unwrap_or_default();
@@ -105,24 +110,10 @@ async fn create(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
             let volume = volume::table::get(tx, &allowed, &of)?;
             check(tx, &volume, may_be_in_use)?;
             let snapshot = Snapshot {
-                id: SnapshotId::generate(),
-                volume_id: volume.id.clone(),
-                project_id: volume.project_id.clone(),
-                user_id: user.clone(),
                 name: name.clone(),
                 description: description.clone(),
-                size: volume.size,
-                type_id: volume.type_id.clone(),
                 metadata: metadata.clone(),
-                life: Life::Making,
-                fault: None,
-                forced_status: None,
-                deleting_at: None,
-                position: 0,
-                revision: 1,
-                created_at: Timestamp::now(),
-                updated_at: None,
-                status: String::new(),
+                ..Snapshot::of(&volume, &user)
             };
             table::insert(tx, &actor, &volume, snapshot)
         })
@@ -132,7 +123,8 @@ async fn create(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
 }
 
 /// Whether a snapshot of this volume can be taken, within its project's quota.
-fn check(tx: &mut Tx, volume: &Volume, may_be_in_use: bool) -> Result<()> {
+pub(crate) fn check(tx: &mut Tx, volume: &Volume, may_be_in_use: bool) -> Result<()> {
+    frozen::refuse(tx, volume.node_id.as_ref())?;
     let is_fit = match volume.status.as_str() {
         "available" => true,
         "in-use" | "reserved" | "attaching" | "detaching" => may_be_in_use,
@@ -210,7 +202,11 @@ fn begin_deletion(tx: &mut Tx, actor: &Actor, snapshot: &Snapshot, is_forced: bo
             snapshot.status
         )));
     }
-    table::begin_deletion(tx, actor, snapshot)?;
+    if let Some(whole) = &snapshot.group_snapshot_id {
+        return Err(Error::invalid(format!("Invalid snapshot: it is a part of the group snapshot {whole}: delete that.")));
+    }
     let volume = volume::table::find(tx, &snapshot.volume_id)?.ok_or_else(|| volume::table::missing(&snapshot.volume_id))?;
+    frozen::refuse(tx, volume.node_id.as_ref())?;
+    table::begin_deletion(tx, actor, snapshot)?;
     table::touch(tx, actor, &volume).map(Some)
 }

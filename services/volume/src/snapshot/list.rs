@@ -45,7 +45,7 @@ async fn render(room: &BlockStorage, cx: &Cx, is_brief: bool) -> Reply {
         }
     };
     let snapshots = page.cut(snapshots);
-    let views: Vec<View<'_>> = snapshots.iter().map(|snapshot| View { cx, snapshot, is_brief }).collect();
+    let views: Vec<View<'_>> = snapshots.iter().map(|snapshot| View { cx, snapshot, is_brief, is_looked_at: true }).collect();
     let mut document = json!({"snapshots": views});
     let last = snapshots.last().map(|snapshot: &Snapshot| snapshot.id.as_str());
     if let Some(next) = links::next(cx, &page.paging, snapshots.len(), last) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `/snapshots/{id}/metadata`: what its owner notes of a snapshot.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use api::{Cx, Fault, Reply};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     BlockStorage,
     error::Error,
-    input::{document, merged},
+    input::{document, join},
 };
 
 pub(super) async fn list(room: Arc<BlockStorage>, cx: Cx) -> Reply {
@@ -26,13 +26,24 @@ pub(super) async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {
 
 pub(super) async fn add(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     let more = document(&mut cx, "metadata").await?.into_texts()?;
-    let known = room.snapshot(&cx).await?.metadata;
-    write(&room, &cx, merged("metadata", known, more)?).await
+    let snapshot = room
+        .change_snapshot(&cx, "snapshot.metadata", move |mut snapshot| {
+            join("metadata", &mut snapshot.metadata, &more)?;
+            Ok(snapshot)
+        })
+        .await?;
+    api::json(StatusCode::OK, &json!({"metadata": snapshot.metadata}))
 }
 
 pub(super) async fn replace(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     let all = document(&mut cx, "metadata").await?.into_texts()?;
-    write(&room, &cx, all).await
+    let written = all.clone();
+    room.change_snapshot(&cx, "snapshot.metadata", move |mut snapshot| {
+        snapshot.metadata.clone_from(&written);
+        Ok(snapshot)
+    })
+    .await?;
+    api::json(StatusCode::OK, &json!({"metadata": all}))
 }
 
 pub(super) async fn set(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
@@ -40,9 +51,12 @@ pub(super) async fn set(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     if item.len() != 1 || !item.contains_key(cx.param("key")) {
         return Err(Fault::bad_request("Request body and URI mismatch: the body holds the one item that the path names."));
     }
-    let known = room.snapshot(&cx).await?.metadata;
-    let all = merged("meta", known, item.clone())?;
-    write(&room, &cx, all).await?;
+    let more = item.clone();
+    room.change_snapshot(&cx, "snapshot.metadata", move |mut snapshot| {
+        join("meta", &mut snapshot.metadata, &more)?;
+        Ok(snapshot)
+    })
+    .await?;
     api::json(StatusCode::OK, &json!({"meta": item}))
 }
 
@@ -54,14 +68,4 @@ pub(super) async fn delete(room: Arc<BlockStorage>, cx: Cx) -> Reply {
     })
     .await?;
     Ok(api::empty(StatusCode::OK))
-}
-
-async fn write(room: &BlockStorage, cx: &Cx, metadata: BTreeMap<String, String>) -> Reply {
-    let written = metadata.clone();
-    room.change_snapshot(cx, "snapshot.metadata", move |mut snapshot| {
-        snapshot.metadata.clone_from(&written);
-        Ok(snapshot)
-    })
-    .await?;
-    api::json(StatusCode::OK, &json!({"metadata": metadata}))
 }

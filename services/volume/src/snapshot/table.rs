@@ -9,11 +9,13 @@ use types::{SnapshotId, Timestamp, VolumeId};
 use super::Snapshot;
 use crate::{
     error::{Error, Result},
+    group_snapshot,
     volume::{self, Volume, state::Life},
 };
 
 pub(super) const COLUMNS: &str = "id, volume_id, project_id, user_id, name, description, size, type_id, metadata, life, fault, \
-    forced_status, deleting_at, position, revision, created_at, updated_at, status";
+    forced_status, deleting_at, position, revision, created_at, updated_at, status, group_snapshot_id, \
+    progress";
 
 fn from_row(row: &Row) -> store::Result<Snapshot> {
     let life: &str = row.get(9)?;
@@ -37,6 +39,8 @@ fn from_row(row: &Row) -> store::Result<Snapshot> {
         created_at: row.get(15)?,
         updated_at: row.get(16)?,
         status: row.get(17)?,
+        group_snapshot_id: row.get(18)?,
+        progress: row.get(19)?,
     })
 }
 
@@ -60,15 +64,20 @@ pub(crate) fn of_volumes(tx: &mut Tx, volumes: &[VolumeId]) -> Result<Vec<Snapsh
     rows(tx, &select.sort(&[("volume_id", store::Direction::Asc), ("position", store::Direction::Asc)], "id"))
 }
 
+/// The parts of the snapshot of a group.
+pub(crate) fn of_group(tx: &mut Tx, whole: &str) -> Result<Vec<Snapshot>> {
+    rows(tx, &Select::new("volume_snapshots", COLUMNS).filter("group_snapshot_id = ", whole))
+}
+
 /// Writes a new one down; answers it with its volume, whose node has to be told.
-pub(super) fn insert(tx: &mut Tx, actor: &Actor, of: &Volume, mut snapshot: Snapshot) -> Result<(Snapshot, Volume)> {
+pub(crate) fn insert(tx: &mut Tx, actor: &Actor, of: &Volume, mut snapshot: Snapshot) -> Result<(Snapshot, Volume)> {
     let last = tx.query_one(
         "SELECT CAST(coalesce(max(position), 0) AS BIGINT) FROM volume_snapshots WHERE volume_id = $1",
         &params![&of.id],
     )?;
     snapshot.position = last.get::<i64>(0)? + 1;
     snapshot.status = snapshot.word();
-    let holes: Vec<String> = (1..=18).map(|place| format!("${place}")).collect();
+    let holes: Vec<String> = (1..=20).map(|place| format!("${place}")).collect();
     tx.execute(&format!("INSERT INTO volume_snapshots ({COLUMNS}) VALUES ({})", holes.join(", ")), &values(&snapshot)?)?;
     record(tx, actor, "snapshot.create", &snapshot, &Change::made(&snapshot))?;
     let volume = touch(tx, actor, of)?;
@@ -82,7 +91,7 @@ pub(crate) fn save(tx: &mut Tx, actor: &Actor, verb: &str, before: &Snapshot, mu
     after.status = after.word();
     let set: Vec<String> =
         COLUMNS.split(',').map(str::trim).enumerate().map(|(place, name)| format!("{name} = ${}", place + 1)).collect();
-    let sql = format!("UPDATE volume_snapshots SET {} WHERE id = $1 AND revision = $19", set.join(", "));
+    let sql = format!("UPDATE volume_snapshots SET {} WHERE id = $1 AND revision = $21", set.join(", "));
     let mut values = values(&after)?;
     values.push(before.revision.into());
     tx.execute_cas(&sql, &values)?;
@@ -100,7 +109,11 @@ pub(crate) fn begin_deletion(tx: &mut Tx, actor: &Actor, snapshot: &Snapshot) ->
 
 pub(crate) fn remove(tx: &mut Tx, actor: &Actor, snapshot: &Snapshot) -> Result<()> {
     tx.execute_cas("DELETE FROM volume_snapshots WHERE id = $1 AND revision = $2", &params![&snapshot.id, snapshot.revision])?;
-    record(tx, actor, "snapshot.delete", snapshot, &Change::removed(snapshot))
+    record(tx, actor, "snapshot.delete", snapshot, &Change::removed(snapshot))?;
+    match &snapshot.group_snapshot_id {
+        Some(whole) => group_snapshot::table::part_went(tx, actor, whole),
+        None => Ok(()),
+    }
 }
 
 /// Something else is wanted of this volume's node.
@@ -130,6 +143,8 @@ fn values(snapshot: &Snapshot) -> Result<Vec<Value>> {
         snapshot.created_at,
         snapshot.updated_at,
         &snapshot.status,
+        snapshot.group_snapshot_id.as_ref(),
+        snapshot.progress.as_ref(),
     ]
     .to_vec())
 }

@@ -4,7 +4,6 @@
 use access::{Policy, Target};
 use api::{Cx, Shown, attributes};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::Value;
 use types::Microversion;
 
 use super::Snapshot;
@@ -15,6 +14,8 @@ pub(super) struct View<'a> {
     pub cx: &'a Cx,
     pub snapshot: &'a Snapshot,
     pub is_brief: bool,
+    /// Not the answer to a change of it: Cinder leaves out there what its extensions add.
+    pub is_looked_at: bool,
 }
 
 impl Shown for View<'_> {
@@ -39,7 +40,7 @@ attributes! {
     "status" => it.snapshot.status,
     "volume_id" => it.snapshot.volume_id,
     "metadata" => it.snapshot.metadata,
-    "group_snapshot_id" since(v(14)) => Value::Null,
+    "group_snapshot_id" since(v(14)) => it.snapshot.group_snapshot_id,
     "user_id" since(v(41)) => it.snapshot.user_id,
     "consumes_quota" since(v(65)) => true,
 }
@@ -47,8 +48,15 @@ attributes! {
 attributes! {
     /// What one sees beside that of a single one, and in a list with details.
     FULL, fn fully(it: &View<'_>);
-    "os-extended-snapshot-attributes:progress" by(policy::EXTENDED) => if it.snapshot.life == Life::There { "100%" } else { "0%" },
-    "os-extended-snapshot-attributes:project_id" by(policy::EXTENDED) => it.snapshot.project_id,
+    "os-extended-snapshot-attributes:progress" by(policy::EXTENDED) if it.is_looked_at => it.progress(),
+    "os-extended-snapshot-attributes:project_id" by(policy::EXTENDED) if it.is_looked_at => it.snapshot.project_id,
+}
+
+impl View<'_> {
+    fn progress(&self) -> &str {
+        let found = if self.snapshot.life == Life::There { "100%" } else { "0%" };
+        self.snapshot.progress.as_deref().unwrap_or(found)
+    }
 }
 
 impl Serialize for View<'_> {

@@ -5,12 +5,15 @@
 mod crash;
 mod doors;
 mod far;
+mod groups;
 mod hostile;
+mod key_by_key;
+mod kinds;
 mod life;
 mod lists;
 mod operator;
-mod shapes;
 mod tenants;
+mod transfers;
 
 use std::sync::Arc;
 

@@ -58,3 +58,48 @@ async fn a_status_can_be_set_and_is_another_when_something_is_done() {
     cloud.admin().post(&path, json!({"os-reset_status": {"status": "in pieces"}})).await.expect(400);
     cloud.member().post(&path, json!({"os-reset_status": {"status": "error"}})).await.expect(403);
 }
+
+#[tokio::test]
+async fn on_a_frozen_host_nothing_is_made_changed_or_deleted() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin();
+    let id = cloud.volume(1).await;
+    let snapshot = cloud.snapshot(&id).await;
+    let put = async |verb: &str, host: &str| admin.put(&format!("/volume/v3/os-services/{verb}"), json!({"host": host})).await;
+    put("freeze", "h9@disks").await.expect(400);
+    put("freeze", "h2@disks").await.expect(202);
+    put("freeze", "h2@disks").await.expect(202);
+    let services = admin.get("/volume/v3/os-services?host=h2@disks").await.expect(200)["services"][0].clone();
+    assert_eq!(
+        (&services["frozen"], &services["status"], &services["disabled_reason"]),
+        (&json!(true), &json!("disabled"), &json!("frozen"))
+    );
+    let member = cloud.member();
+    cloud.act(&id, json!({"os-extend": {"new_size": 2}})).await.expect(400);
+    member.post("/volume/v3/snapshots", json!({"snapshot": {"volume_id": id}})).await.expect(400);
+    member.post("/volume/v3/volumes", json!({"volume": {"size": 1, "source_volid": id}})).await.expect(400);
+    member.delete(&format!("/volume/v3/snapshots/{snapshot}")).await.expect(400);
+    member.delete(&format!("/volume/v3/volumes/{id}?cascade=true")).await.expect(400);
+    assert_eq!(cloud.show(&cloud.volume(1).await).await["os-vol-host-attr:host"], "h1@disks#disks");
+    member.put("/volume/v3/os-services/thaw", json!({"host": "h2@disks"})).await.expect(403);
+    put("thaw", "h2@disks").await.expect(202);
+    member.delete(&format!("/volume/v3/volumes/{id}?cascade=true")).await.expect(202);
+    cloud.until(&id, "gone").await;
+    assert_eq!(cloud.show(&cloud.volume(1).await).await["os-vol-host-attr:host"], "h2@disks#disks");
+}
+
+#[tokio::test]
+async fn of_messages_the_latest_thousand_stay() {
+    let cloud = Cloud::new().await;
+    let volume = cloud.row(&cloud.volume(1).await).await;
+    let write = cloud.room.store.write(move |tx| -> crate::error::Result<i64> {
+        for number in 0..1003 {
+            let message = crate::message::Message::of_volume(&volume, "keep", &number.to_string());
+            crate::message::table::insert(tx, &store::Actor::system("test"), &message)?;
+        }
+        Ok(tx.query_one("SELECT count(*) FROM volume_messages", &[])?.get(0)?)
+    });
+    assert_eq!(write.await.unwrap(), 1000);
+    let said = cloud.member().get("/volume/v3/messages?limit=1").await.expect(200);
+    assert_eq!(said["messages"][0]["user_message"], "keep volume:1002");
+}

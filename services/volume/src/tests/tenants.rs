@@ -75,3 +75,63 @@ async fn a_type_is_for_those_whom_it_was_given() {
     cloud.member().post("/volume/v3/volumes", ask).await.expect(202);
     admin.delete(&format!("/volume/v3/types/{id}")).await.expect(400);
 }
+
+#[tokio::test]
+async fn of_two_who_add_metadata_at_once_neither_is_lost() {
+    let cloud = Cloud::new().await;
+    let id = cloud.volume(1).await;
+    let snapshot = cloud.snapshot(&id).await;
+    for path in [format!("/volume/v3/volumes/{id}/metadata"), format!("/volume/v3/snapshots/{snapshot}/metadata")] {
+        let mut racing = Vec::new();
+        for number in 0..16 {
+            let (member, path) = (cloud.member(), path.clone());
+            let item = json!({"metadata": {format!("key{number}"): "v"}});
+            racing.push(tokio::spawn(async move { member.post(&path, item).await.expect(200) }));
+        }
+        for racer in racing {
+            racer.await.unwrap();
+        }
+        let kept = cloud.member().get(&path).await.expect(200)["metadata"].clone();
+        assert_eq!(kept.as_object().unwrap().len(), 16, "{path}: {kept}");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_not_there_is_no_source_whatever_its_owner_says_of_it() {
+    let cloud = Cloud::new().await;
+    let id = cloud.volume(1).await;
+    cloud.far.asleep.lock().unwrap().insert(types::NodeId::new("h2"));
+    let made = cloud.member().post("/volume/v3/snapshots", json!({"snapshot": {"volume_id": id}})).await.expect(202);
+    let snapshot = made["snapshot"]["id"].as_str().unwrap().to_owned();
+    let action = format!("/volume/v3/snapshots/{snapshot}/action");
+    let said = json!({"os-update_snapshot_status": {"status": "available"}});
+    cloud.member().post(&action, said).await.expect(202);
+    let ask = json!({"volume": {"size": 1, "snapshot_id": snapshot}});
+    cloud.member().post("/volume/v3/volumes", ask).await.expect(400);
+}
+
+#[tokio::test]
+async fn who_only_reads_changes_nothing() {
+    let cloud = Cloud::new().await;
+    let id = cloud.volume(1).await;
+    let snapshot = cloud.snapshot(&id).await;
+    let reader = cloud.talk.as_("reader@p1");
+    reader.get(&format!("/volume/v3/volumes/{id}")).await.expect(200);
+    reader.post("/volume/v3/volumes", json!({"volume": {"size": 1}})).await.expect(403);
+    reader.put(&format!("/volume/v3/volumes/{id}"), json!({"volume": {"name": "x"}})).await.expect(403);
+    reader.delete(&format!("/volume/v3/volumes/{id}")).await.expect(403);
+    reader.delete(&format!("/volume/v3/snapshots/{snapshot}")).await.expect(403);
+    for action in [
+        json!({"os-extend": {"new_size": 2}}),
+        json!({"os-reserve": {}}),
+        json!({"os-attach": {"mountpoint": "/dev/vdb", "host_name": "h"}}),
+        json!({"os-set_bootable": {"bootable": true}}),
+        json!({"os-volume_upload_image": {"image_name": "x"}}),
+        json!({"os-set_image_metadata": {"metadata": {"a": "b"}}}),
+        json!({"os-initialize_connection": {"connector": {}}}),
+    ] {
+        reader.post(&format!("/volume/v3/volumes/{id}/action"), action).await.expect(403);
+    }
+    reader.post("/volume/v3/volume-transfers", json!({"transfer": {"volume_id": id}})).await.expect(403);
+    reader.post("/volume/v3/attachments", json!({"attachment": {"volume_uuid": id}})).await.expect(403);
+}

@@ -140,9 +140,9 @@ async fn create(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     let key_hash = table::hash(&salt, &key);
     let write = room.store.write(move |tx| -> Result<Transfer> {
         let before = volume::table::get(tx, &allowed, &of)?;
-        if before.status != "available" {
+        if before.status != "available" || before.group_id.is_some() {
             return Err(Error::invalid_volume(format!(
-                "Volume {of} status must be available to be offered, it is {}.",
+                "Volume {of} status must be available, and it in no group, to be offered, it is {}.",
                 before.status
             )));
         }
@@ -203,6 +203,14 @@ fn take(tx: &mut Tx, actor: &Actor, id: &str, key: &str, project: &ProjectId, us
     }
     let before = volume::table::find(tx, &transfer.volume_id)?.ok_or_else(|| volume::table::missing(&transfer.volume_id))?;
     let kind = volume_type::table::find(tx, &before.type_id)?.ok_or_else(|| volume_type::table::missing(&before.type_id))?;
+    // The operator may have said that it is free, and somebody may have taken it since.
+    if before.status != "awaiting-transfer" || before.transfer_id.as_deref() != Some(id) {
+        return Err(Error::invalid_volume(format!("Volume {} is not offered any more: it is {}.", before.id, before.status)));
+    }
+    if !volume_type::table::may_use(tx, project, &kind)? {
+        let sentence = format!("The type of volume {} is not for this project: the operator may give it to it.", before.id);
+        return Err(Error::invalid_volume(sentence));
+    }
     let snapshots = snapshot::table::of_volume(tx, &before.id)?;
     if before.project_id != *project {
         let gigabytes = before.wanted_size + snapshots.iter().map(|snapshot| snapshot.size).sum::<i64>();

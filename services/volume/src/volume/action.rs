@@ -61,7 +61,7 @@ pub(super) async fn set_read_only(room: Arc<BlockStorage>, mut cx: Cx) -> Reply 
             );
             return Err(Error::invalid_volume(sentence));
         }
-        volume.read_only = read_only;
+        (volume.read_only, volume.says_read_only) = (read_only, true);
         Ok(volume)
     })
     .await?;

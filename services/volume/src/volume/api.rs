@@ -9,7 +9,7 @@ use serde_json::json;
 use types::VolumeId;
 
 use super::{
-    Volume, action, create, delete, extend, image, list, metadata, summary, table, update,
+    Volume, action, create, delete, extend, image, list, metadata, retype, summary, table, update,
     view::{Sight, View},
 };
 use crate::{BlockStorage, versions::v, volume::policy};
@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Routes<BlockStorage> {
         .asking(&[&policy::EXTEND_ATTACHED])
         .action(ACTION, "os-set_bootable", &policy::UPDATE, action::set_bootable)
         .action(ACTION, "os-update_readonly_flag", &policy::READONLY, action::set_read_only)
+        .action(ACTION, "os-retype", &policy::RETYPE, retype::retype)
         .action(ACTION, "os-reset_status", &policy::RESET_STATUS, action::reset_status)
         .action(ACTION, "os-force_delete", &policy::ADMIN_FORCE_DELETE, delete::force)
         .action(ACTION, "os-volume_upload_image", &policy::UPLOAD, image::upload)

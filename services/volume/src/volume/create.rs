@@ -15,6 +15,8 @@ use super::{Origin, Volume, api::render, state::Life, table};
 use crate::{
     BlockStorage,
     error::{Error, Result},
+    group,
+    host::frozen,
     input::{Object, Read, body, wrong},
     quota::{self, Growth},
     snapshot,
@@ -42,6 +44,7 @@ pub(crate) struct Wish {
     pub volume_type: Option<String>,
     /// GiB.
     pub size: Option<i64>,
+    pub group: Option<String>,
     pub from: From,
     /// To what of others the caller may lean on.
     pub allowed: Allowed<Scope>,
@@ -86,11 +89,12 @@ async fn read(room: &BlockStorage, cx: &Cx, ask: &mut Object) -> Read<Wish> {
     if ask.flag("multiattach")?.unwrap_or(false) {
         return Err(Fault::bad_request("A volume of this cloud is one server's at a time: multiattach cannot be asked for."));
     }
-    for absent in ["consistencygroup_id", "group_id", "backup_id"] {
+    for absent in ["consistencygroup_id", "backup_id"] {
         if let Some(value) = ask.take_some(absent) {
-            return Err(wrong(absent, &value, "There are no groups and no backups here."));
+            return Err(wrong(absent, &value, "There are no consistency groups of the older kind and no backups here."));
         }
     }
+    let group = ask.id("group_id")?;
     let (snapshot, volume) = (ask.id("snapshot_id")?, ask.id("source_volid")?);
     let image = ask.id("imageRef")?;
     let image = ask.id("image_id")?.or(image);
@@ -106,7 +110,7 @@ async fn read(room: &BlockStorage, cx: &Cx, ask: &mut Object) -> Read<Wish> {
     };
     let user = cx.caller()?.user.id.clone();
     let (id, allowed) = (VolumeId::generate(), cx.allowed()?.clone());
-    Ok(Wish { id, project, user, name, description, metadata, volume_type, size, from, allowed })
+    Ok(Wish { id, project, user, name, description, metadata, volume_type, size, group, from, allowed })
 }
 
 fn shown(value: &Value) -> String {
@@ -152,11 +156,15 @@ pub(crate) fn insert(tx: &mut Tx, actor: &Actor, wish: &Wish) -> Result<Volume> 
 /// The volume as it would be; nothing is written.
 pub(crate) fn draft(tx: &mut Tx, wish: &Wish) -> Result<Volume> {
     let source = source(tx, wish)?;
+    frozen::refuse(tx, source.node.as_ref())?;
     let size = size(wish, &source)?;
     let kind = match (&wish.volume_type, &source.type_id) {
         (None, Some(inherited)) => volume_type::table::get(tx, &wish.allowed, inherited)?,
         (asked, _) => volume_type::table::chosen(tx, &wish.project, &wish.allowed, asked.as_deref())?,
     };
+    if let Some(of) = &wish.group {
+        group::table::admit(tx, &wish.allowed, of, &wish.project, &kind)?;
+    }
     quota::check(tx, &wish.project, &kind, &Growth { volumes: 1, gigabytes: size, largest: size, ..Growth::default() })?;
     Ok(Volume {
         id: wish.id.clone(),
@@ -170,6 +178,7 @@ pub(crate) fn draft(tx: &mut Tx, wish: &Wish) -> Result<Volume> {
         zone: ZONE.to_owned(),
         bootable: source.bootable,
         read_only: false,
+        says_read_only: false,
         metadata: wish.metadata.clone(),
         image_metadata: source.image_metadata,
         // A copy lies where its source does.
@@ -185,6 +194,7 @@ pub(crate) fn draft(tx: &mut Tx, wish: &Wish) -> Result<Volume> {
         door_found: None,
         copy: None,
         transfer_id: None,
+        group_id: wish.group.clone(),
         deleting_at: None,
         generation: Generation(1),
         revision: 1,
@@ -216,7 +226,7 @@ fn source(tx: &mut Tx, wish: &Wish) -> Result<Source> {
         },
         From::Snapshot(id) => {
             let snapshot = snapshot::table::get(tx, &wish.allowed, id)?;
-            if snapshot.status != "available" {
+            if snapshot.status != "available" || snapshot.life != Life::There {
                 let sentence = format!(
                     "Invalid snapshot: Originating snapshot status must be one of 'available' values, not {}.",
                     snapshot.status

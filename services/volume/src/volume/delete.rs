@@ -13,6 +13,7 @@ use super::{Volume, table};
 use crate::{
     BlockStorage, attachment,
     error::{Error, Result},
+    host::frozen,
     input::Read,
     snapshot,
     versions::at_least,
@@ -27,6 +28,8 @@ const ENDS: [&str; 5] = ["available", "error", "error_restoring", "error_extendi
 pub(crate) enum With {
     Nothing,
     Snapshots,
+    /// Its group goes, and its volumes with it.
+    Group,
 }
 
 pub(super) async fn delete(room: Arc<BlockStorage>, cx: Cx) -> Reply {
@@ -60,11 +63,16 @@ pub(crate) fn begin(tx: &mut Tx, actor: &Actor, volume: &Volume, is_forced: bool
     if volume.deleting_at.is_some() {
         return Ok(volume.clone());
     }
+    frozen::refuse(tx, volume.node_id.as_ref())?;
     let attachments = attachment::table::of_volume(tx, &volume.id)?;
     let is_taken = attachments.iter().any(|attachment| attachment.is_attached() || attachment.by_compute);
     let snapshots = snapshot::table::of_volume(tx, &volume.id)?;
-    let has_snapshots = with == With::Nothing && snapshots.iter().any(|snapshot| snapshot.deleting_at.is_none());
-    if is_taken || has_snapshots || !(is_forced || ENDS.contains(&volume.status.as_str())) {
+    let has_snapshots = with != With::Snapshots && snapshots.iter().any(|snapshot| snapshot.deleting_at.is_none());
+    if is_taken
+        || has_snapshots
+        || (volume.group_id.is_some() && with != With::Group)
+        || !(is_forced || ENDS.contains(&volume.status.as_str()))
+    {
         return Err(Error::invalid_volume(
             "Volume status must be available or error or error_restoring or error_extending or error_managing and must not be \
              migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after \

@@ -11,6 +11,7 @@ use super::{create::LARGEST, table};
 use crate::{
     BlockStorage,
     error::Error,
+    host::frozen,
     input::argument,
     quota::{self, Growth},
     versions::at_least,
@@ -33,6 +34,7 @@ pub(super) async fn extend(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
         None => None,
     };
     let changed = room.change(&cx, "volume.extend", move |tx, mut volume| {
+        frozen::refuse(tx, volume.node_id.as_ref())?;
         if volume.status != "available" && !(may_be_in_use && volume.status == "in-use") {
             return Err(Error::invalid_volume(format!(
                 "Volume {} status must be '{}' to extend, currently {}.",

@@ -11,12 +11,13 @@ use contracts::{
 use http::StatusCode;
 use serde_json::{Value, json};
 use types::ImageId;
+use work::crash;
 
 use super::{Copy, CopyStage};
 use crate::{
     BlockStorage,
     error::Error,
-    input::{argument, merged, wrong},
+    input::{argument, join, wrong},
     versions::at_least,
 };
 
@@ -51,11 +52,9 @@ pub(super) async fn set_metadata(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     let more = ask.texts("metadata")?;
     let more = ask.required("metadata", more)?;
     ask.finish()?;
-    let known = room.volume(&cx).await?.image_metadata;
-    let all = merged("metadata", known, more)?;
     let volume = room
         .change(&cx, "volume.set_image_metadata", move |_, mut volume| {
-            volume.image_metadata.clone_from(&all);
+            join("metadata", &mut volume.image_metadata, &more)?;
             Ok(volume)
         })
         .await?;
@@ -130,6 +129,11 @@ pub(super) async fn upload(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
         })
         .await?;
     let order = volume.copy.as_ref().ok_or_else(|| Fault::internal("an upload that was just noted is not there"))?;
+    crash::point("volume.copy.noted");
+    // Clients look at the image at once. If it cannot be made now, the reconciler makes it, or says why not.
+    if let Err(refusal) = room.images.ensure_snapshot(&order.image).await {
+        tracing::warn!(volume = %volume.id, %refusal, "the image of a volume is made later");
+    }
     let kind = room.type_name(&volume.type_id).await?;
     api::json(
         StatusCode::ACCEPTED,

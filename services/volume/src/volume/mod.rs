@@ -10,6 +10,7 @@ mod image;
 mod list;
 mod metadata;
 pub(crate) mod policy;
+mod retype;
 mod row;
 pub(crate) mod state;
 mod summary;
@@ -45,6 +46,8 @@ pub(crate) struct Volume {
     pub zone: String,
     pub bootable: bool,
     pub read_only: bool,
+    /// Whether its owner ever said so or otherwise.
+    pub says_read_only: bool,
     pub metadata: BTreeMap<String, String>,
     /// What it has of the image from which it was made, in Glance's words.
     pub image_metadata: BTreeMap<String, String>,
@@ -60,6 +63,7 @@ pub(crate) struct Volume {
     pub door_found: Option<DoorObserved>,
     pub copy: Option<Copy>,
     pub transfer_id: Option<String>,
+    pub group_id: Option<String>,
     pub deleting_at: Option<Timestamp>,
     pub generation: Generation,
     pub revision: i64,

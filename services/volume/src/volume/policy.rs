@@ -23,6 +23,7 @@ access::policies! {
     IMAGE_METADATA_REMOVE = "volume_extension:volume_image_metadata:remove", MEMBER, "Remove something that a volume has of its image.";
     EXTEND = "volume:extend", MEMBER, "Make a volume larger.";
     EXTEND_ATTACHED = "volume:extend_attached_volume", MEMBER, "Make a volume larger that is in use.";
+    RETYPE = "volume:retype", MEMBER, "Make a volume one of another type.";
     READONLY = "volume:update_readonly_flag", MEMBER, "Say that a volume is only read.";
     RESET_STATUS = "volume_extension:volume_admin_actions:reset_status", ADMIN, "Set the status of a volume.";
     ADMIN_FORCE_DELETE = "volume_extension:volume_admin_actions:force_delete", ADMIN, "Delete a volume whatever its state.";

@@ -15,7 +15,8 @@ use super::{
 
 pub(crate) const COLUMNS: &str = "id, project_id, user_id, name, description, size, wanted_size, type_id, zone, bootable, read_only, \
     metadata, image_metadata, origin, life, step, fault, forced_status, node_id, host, attach, door_node, door_found, copy, \
-    transfer_id, deleting_at, generation, revision, created_at, updated_at, status";
+    transfer_id, deleting_at, generation, revision, created_at, updated_at, status, \
+    group_id, says_read_only";
 
 pub(crate) fn from_row(row: &Row) -> store::Result<Volume> {
     let life: &str = row.get(14)?;
@@ -52,6 +53,8 @@ pub(crate) fn from_row(row: &Row) -> store::Result<Volume> {
         created_at: row.get(28)?,
         updated_at: row.get(29)?,
         status: row.get(30)?,
+        group_id: row.get(31)?,
+        says_read_only: row.get(32)?,
     })
 }
 
@@ -72,7 +75,7 @@ pub(super) fn insert(tx: &mut Tx, actor: &Actor, mut volume: Volume) -> store::R
     volume.status = volume.word();
     let sql = format!(
         "INSERT INTO volumes ({COLUMNS}, snapshot_id, source_volume_id, has_work) VALUES ({})",
-        (1..=34).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+        (1..=36).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
     );
     let mut values = columns(&volume)?;
     values.push(volume.origin.snapshot().into());
@@ -93,7 +96,7 @@ pub(crate) fn save(tx: &mut Tx, actor: &Actor, verb: &str, before: &Volume, mut 
     after.status = after.word();
     let names: Vec<&str> = COLUMNS.split(',').map(str::trim).collect();
     let set: Vec<String> = names.iter().enumerate().map(|(place, name)| format!("{name} = ${}", place + 1)).collect();
-    let sql = format!("UPDATE volumes SET {}, has_work = $32 WHERE id = $1 AND revision = $33", set.join(", "));
+    let sql = format!("UPDATE volumes SET {}, has_work = $34 WHERE id = $1 AND revision = $35", set.join(", "));
     let mut values = columns(&after)?;
     values.push(after.is_under_way().into());
     values.push(before.revision.into());
@@ -149,6 +152,8 @@ fn columns(volume: &Volume) -> store::Result<Vec<Value>> {
         volume.created_at,
         volume.updated_at,
         &volume.status,
+        volume.group_id.as_ref(),
+        volume.says_read_only,
     ]
     .to_vec())
 }

@@ -8,7 +8,10 @@ use store::{Actor, Select, Tx, params};
 use types::{NodeId, SnapshotId, VolumeId};
 
 use super::{Volume, row};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    group,
+};
 
 pub(crate) fn select() -> Select {
     Select::new("volumes", row::COLUMNS)
@@ -43,7 +46,11 @@ pub(crate) fn save(tx: &mut Tx, actor: &Actor, verb: &str, before: &Volume, afte
 pub(crate) fn remove(tx: &mut Tx, actor: &Actor, volume: &Volume) -> Result<()> {
     tx.execute("DELETE FROM volume_attachments WHERE volume_id = $1", &params![&volume.id])?;
     tx.execute("DELETE FROM volume_transfers WHERE volume_id = $1", &params![&volume.id])?;
-    Ok(row::remove(tx, actor, volume)?)
+    row::remove(tx, actor, volume)?;
+    match &volume.group_id {
+        Some(of) => group::table::volume_went(tx, actor, of),
+        None => Ok(()),
+    }
 }
 
 /// Those of a node, of these or all.

@@ -96,7 +96,7 @@ attributes! {
     "user_id" => it.volume.user_id,
     "volume_type" => it.sight.types.get(&it.volume.type_id),
     "volume_image_metadata" if it.is_looked_at && !it.volume.image_metadata.is_empty() => it.volume.image_metadata,
-    "group_id" since(v(13)) => Value::Null,
+    "group_id" since(v(13)) => it.volume.group_id,
     "provider_id" since(v(21)) by(policy::HOST) => Value::Null,
     "service_uuid" since(v(48)) => it.volume.node_id,
     "shared_targets" since(v(48)) => false,
@@ -126,8 +126,8 @@ impl View<'_> {
     /// Cinder tells of the flag for reading among the metadata.
     fn metadata(&self) -> Value {
         let mut metadata = json!(self.volume.metadata);
-        if self.volume.read_only {
-            metadata["readonly"] = json!("True");
+        if self.volume.says_read_only {
+            metadata["readonly"] = json!(if self.volume.read_only { "True" } else { "False" });
         }
         metadata
     }

@@ -23,7 +23,6 @@ use crate::{
 
 const TYPES: &str = "/v3/types";
 const TYPE: &str = "/v3/types/{id}";
-const ENCRYPTION: &str = "/v3/types/{id}/encryption";
 
 pub(super) fn routes() -> Routes<BlockStorage> {
     Routes::new()
@@ -32,7 +31,6 @@ pub(super) fn routes() -> Routes<BlockStorage> {
         .get(TYPE, &policy::SHOW, show)
         .put(TYPE, &policy::UPDATE, update)
         .delete(TYPE, &policy::DELETE, delete)
-        .get(ENCRYPTION, &policy::ENCRYPTION, encryption)
         .each_asking(&[&policy::ALL_SPECS, &policy::SPECS, &policy::QOS])
 }
 
@@ -194,12 +192,6 @@ async fn delete(room: Arc<BlockStorage>, cx: Cx) -> Reply {
         })
         .await?;
     Ok(api::empty(StatusCode::ACCEPTED))
-}
-
-/// Volumes are not encrypted by the cloud, so no type says how.
-async fn encryption(room: Arc<BlockStorage>, cx: Cx) -> Reply {
-    room.kind(&cx).await?;
-    api::json(StatusCode::OK, &json!({}))
 }
 
 /// For whoever shows the name of a type beside its id.

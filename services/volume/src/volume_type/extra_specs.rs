@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `/types/{id}/extra_specs`: notes of the operator on a type. They are kept and shown; there is one kind of store, so none of
-//! them chooses anything, but for `multiattach`, which no volume here can meet.
+//! `/types/{id}/extra_specs`: what the operator asks for, or notes, with a type. One without a scope names an ability that
+//! the host of such a volume must have (`get_pools` shows them); others are kept and shown.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     BlockStorage,
     error::Error,
-    input::{Read, body, document, merged},
+    input::{Read, body, document, join},
     volume_type::policy,
 };
 
@@ -65,13 +65,13 @@ async fn show(room: Arc<BlockStorage>, cx: Cx) -> Reply {
 async fn create(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
     let more = document(&mut cx, "extra_specs").await?.into_texts()?;
     check(&more)?;
-    let all = merged("extra_specs", room.kind(&cx).await?.extra_specs, more.clone())?;
+    let said = more.clone();
     room.change_kind(&cx, move |mut kind| {
-        kind.extra_specs.clone_from(&all);
+        join("extra_specs", &mut kind.extra_specs, &more)?;
         Ok(kind)
     })
     .await?;
-    api::json(StatusCode::OK, &json!({"extra_specs": more}))
+    api::json(StatusCode::OK, &json!({"extra_specs": said}))
 }
 
 async fn update(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
@@ -80,9 +80,9 @@ async fn update(room: Arc<BlockStorage>, mut cx: Cx) -> Reply {
         return Err(Fault::bad_request("Request body and URI mismatch: the body holds the one item that the path names."));
     }
     check(&item)?;
-    let all = merged("extra_specs", room.kind(&cx).await?.extra_specs, item.clone())?;
+    let more = item.clone();
     room.change_kind(&cx, move |mut kind| {
-        kind.extra_specs.clone_from(&all);
+        join("extra_specs", &mut kind.extra_specs, &more)?;
         Ok(kind)
     })
     .await?;

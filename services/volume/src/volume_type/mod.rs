@@ -5,6 +5,7 @@
 mod access_list;
 mod api;
 mod default;
+mod encryption;
 mod extra_specs;
 pub(crate) mod policy;
 pub(crate) mod table;
@@ -17,7 +18,7 @@ use types::Timestamp;
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("volume_type", routes);
 
 fn routes() -> ::api::Routes<crate::BlockStorage> {
-    api::routes().join(extra_specs::routes()).join(access_list::routes()).join(default::routes())
+    api::routes().join(encryption::routes()).join(extra_specs::routes()).join(access_list::routes()).join(default::routes())
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

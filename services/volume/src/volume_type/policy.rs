@@ -21,6 +21,9 @@ access::policies! {
     ACCESS_ADD = "volume_extension:volume_type_access:addProjectAccess", ADMIN, "Let a project use a volume type that is not public.";
     ACCESS_REMOVE = "volume_extension:volume_type_access:removeProjectAccess", ADMIN, "Take a volume type from a project.";
     ENCRYPTION = "volume_extension:volume_type_encryption:get", ADMIN, "See the encryption of a volume type.";
+    ENCRYPTION_CREATE = "volume_extension:volume_type_encryption:create", ADMIN, "Say how volumes of a type are encrypted.";
+    ENCRYPTION_UPDATE = "volume_extension:volume_type_encryption:update", ADMIN, "Change how volumes of a type are encrypted.";
+    ENCRYPTION_DELETE = "volume_extension:volume_type_encryption:delete", ADMIN, "Let volumes of a type be encrypted no more.";
     DEFAULT_TYPE_SET = "volume_extension:default_set_or_update", ADMIN, "Set the default type of a project.";
     DEFAULT_TYPE_SHOW = "volume_extension:default_get", ADMIN, "Show the default type of a project.";
     DEFAULT_TYPE_INDEX = "volume_extension:default_get_all", ADMIN, "List the default types of projects.";

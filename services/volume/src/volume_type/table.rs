@@ -60,7 +60,7 @@ fn is_seen(tx: &mut Tx, allowed: &Allowed<Scope>, kind: &VolumeType) -> Result<b
     }
 }
 
-fn may_use(tx: &mut Tx, project: &ProjectId, kind: &VolumeType) -> Result<bool> {
+pub(crate) fn may_use(tx: &mut Tx, project: &ProjectId, kind: &VolumeType) -> Result<bool> {
     if kind.is_public {
         return Ok(true);
     }

@@ -179,14 +179,15 @@ pub(in crate::server) async fn update(room: Arc<Compute>, mut cx: Cx) -> Reply {
         deletes = ask.flag("delete_on_termination")?;
     }
     ask.finish()?;
-    if volume != id.as_str() {
-        return Err(Fault::new(
-            StatusCode::NOT_IMPLEMENTED,
-            "A volume is not exchanged for another one while it is attached; detach it and attach the other.",
-        ));
-    }
-    if !at_least(version, 85) {
-        return Err(Fault::bad_request("The volume is attached already: old and new volume are the same."));
+    // Until 2.85 this call did nothing but exchange volumes.
+    if volume != id.as_str() || !at_least(version, 85) {
+        let (server, claims) = look(&room, &cx).await?;
+        let attached = claims.iter().filter_map(|claim| claim.volume.as_ref()).any(|one| *one.id() == id);
+        if !attached {
+            return Err(not_attached(&server, id.as_str()));
+        }
+        // Only a volume that the volume service moves is exchanged, and here none moves.
+        return Err(Fault::conflict(format!("volume {id} is not migrating; this API should only be called by Cinder")));
     }
     action::edit(&room, &cx, Act::UpdateVolume, "server.volume.update", move |tx, server| {
         let held = claim::of_server(tx, &server.id)?;

@@ -6,6 +6,7 @@ use contracts::{
     volumes::{Servers, VolumeFacts},
 };
 use futures_util::future::join_all;
+use store::Actor;
 use types::{NodeId, ServerId, VolumeId};
 use work::{Step, crash};
 
@@ -13,6 +14,7 @@ use super::{Attached, Reached};
 use crate::{
     Compute,
     error::{Error, Result},
+    instance_action::{self, Action},
     server::{
         Server,
         claim::{self, Claim},
@@ -79,8 +81,18 @@ impl Compute {
         if changed.is_empty() {
             return Ok(Step::Settled);
         }
+        let grown = changed.iter().filter(|(id, now)| {
+            let known = |claim: &&Claim| claim.volume.as_ref().is_some_and(|volume| *volume.id() == *id);
+            claims.iter().find(known).and_then(|claim| claim.reached.as_ref()).is_some_and(|known| now.size > known.size)
+        });
+        let grown = grown.count();
         let change = self.change(server, "server.volumes", move |tx, server| {
             claim::set_volumes(tx, &server.id, &changed)?;
+            // Nova hears of it from Cinder, and notes it as something that the server's user did.
+            let actor = Actor { user_id: Some(server.user_id.to_string()), ..Actor::system("compute") };
+            for _ in 0..grown {
+                instance_action::done(tx, &actor, server, Action::ExtendVolume)?;
+            }
             server.change_nics();
             Ok(())
         });
