@@ -26,7 +26,7 @@ function Door() {
       return <p className="waiting" aria-busy="true">Loading…</p>;
     case 'out':
       // An address of a console carries its own proof: whoever has it needs no session.
-      return here() === '/console' ? <Suspense><main><OfUrl /></main></Suspense> : <SignIn why={standing.why} />;
+      return here() === '/console' ? <Suspense><main className="alone"><OfUrl /></main></Suspense> : <SignIn why={standing.why} />;
     case 'lost':
       return (
         <main className="signin">

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, at, browser, go, gone, PATIENCE, prepare, signIn, url, window } from './cloud.mjs';
+import { api, at, browser, go, gone, password, PATIENCE, prepare, signIn, url, window } from './cloud.mjs';
 
 let of;
 let page;
@@ -198,6 +198,30 @@ async function signInAs(other) {
   await other.goto(`${url}/dashboard/`);
   await at(other, 'Overview');
 }
+
+test('another project is another world, and the way back is there', async () => {
+  const { project } = await tenant.call('POST', '/identity/v3/projects', { project: { name: `${tenant.name}-shop`, domain_id: 'default' } });
+  const { roles } = await tenant.call('GET', '/identity/v3/roles?name=member');
+  await tenant.call('PUT', `/identity/v3/projects/${project.id}/users/${tenant.user}/roles/${roles[0].id}`);
+  await go(page, 'Servers');
+  await row('web-1').waitFor();
+  await page.reload();
+  await at(page, 'Servers');
+  await field('Project').selectOption({ label: project.name });
+  await page.getByText('No server yet').waitFor();
+  await field('Project').selectOption({ label: tenant.name });
+  await row('web-1').waitFor();
+});
+
+test('whoever has no project of his own comes to one that lets him in', async () => {
+  const other = await window(of);
+  await signIn(other, 'admin', password);
+  await other.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Hosts' }).click();
+  await at(other, 'Hosts');
+  await other.getByRole('table', { name: 'Hosts' }).getByText('up').first().waitFor();
+  assert.deepEqual(other.wrong, []);
+  await other.context().close();
+});
 
 test('the drawing shows the server in its network', async () => {
   await go(page, 'Drawing');

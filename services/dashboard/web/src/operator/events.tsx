@@ -5,6 +5,7 @@ import { useState } from 'react';
 
 import { ago, Page, Shown, Table, when, Dialog, Button } from '../parts';
 import { call, useRead } from '../wire';
+import { newestEvent } from '../wire/live';
 
 interface Event {
   id: number; at: string; action: string; request_id: string; resource_type: string; resource_id: string; project_id: string | null;
@@ -46,10 +47,10 @@ export function Events() {
 
 const ALL = ['server', 'volume', 'volume_snapshot', 'image', 'network', 'subnet', 'port', 'router', 'floatingip', 'security_group', 'keypair', 'user', 'project', 'login'];
 
-/** The stream is read forward; the last page of it is what is wanted. */
+/** The stream is read forward; the last page of it is what is wanted, and the live changes say about where that is. */
 async function newest(): Promise<Event[]> {
   let all: Event[] = [];
-  for (let after = 0; ;) {
+  for (let after = Math.max(0, newestEvent() - SHOWN); ;) {
     const { events } = await call<{ events: Event[] }>('operator', `/events?limit=${SHOWN}&after=${after}`);
     all = [...all, ...events].slice(-SHOWN);
     if (events.length < SHOWN) return all;

@@ -19,6 +19,7 @@ export function Menu({ label, actions, text }: { label: string; actions: Action[
 
   useEffect(() => {
     if (!open) return;
+    room(box.current);
     items(box.current)[0]?.focus();
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) setOpen(false);
@@ -79,6 +80,17 @@ export function Menu({ label, actions, text }: { label: string; actions: Action[
       )}
     </div>
   );
+}
+
+/** Where there is more room above than below it opens upwards, and it is never longer than the window. */
+function room(box: HTMLElement | null): void {
+  const list = box?.querySelector<HTMLElement>('[role=menu]');
+  if (!box || !list) return;
+  const { top, bottom } = box.getBoundingClientRect();
+  const below = innerHeight - bottom;
+  const up = list.scrollHeight + 12 > below && top > below;
+  list.classList.toggle('up', up);
+  list.style.maxHeight = `${Math.max(160, (up ? top - 64 : below) - 14)}px`;
 }
 
 function items(box: HTMLElement | null): HTMLElement[] {

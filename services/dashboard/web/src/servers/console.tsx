@@ -52,7 +52,7 @@ export function ConsolePage({ found }: { found: Found }) {
 export function ConsoleOfUrl() {
   const path = asked('path');
   const token = asked('token');
-  const line = path ?? (token && `/console/?token=${encodeURIComponent(token)}`);
+  const line = path ?? (token && `/console?token=${encodeURIComponent(token)}`);
   const serial = asked('type') === 'serial';
   return (
     <Page title={asked('title') ?? 'Console'}>

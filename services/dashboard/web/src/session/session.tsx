@@ -3,7 +3,7 @@
 
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react';
 
-import { forgetAll } from '../wire/cache';
+import { beginAnew, forgetAll } from '../wire/cache';
 import { askFor, call, door, whenGone } from '../wire/call';
 import { listen } from '../wire/live';
 import { asRefusal, type Refusal } from '../wire/refusal';
@@ -74,9 +74,9 @@ export function SessionGate({ children }: { children: ReactNode }) {
 
   const enter = useCallback(async (body: Token | { token: Token }) => {
     const one = await placed(bare(body));
-    forgetAll();
     learnCatalog(one.catalog ?? []);
     askFor(one.project?.id ?? one.domain?.id ?? (one.system ? 'system' : undefined));
+    beginAnew();
     setToken(one);
     setStanding('in');
     setWhy(undefined);

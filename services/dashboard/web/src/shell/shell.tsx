@@ -5,6 +5,7 @@ import { Suspense, useEffect, useState } from 'react';
 
 import { Menu } from '../parts/menu';
 import { Select } from '../parts/field';
+import { ChangePassword } from '../session/password';
 import { type Named, useSession } from '../session/session';
 import { useList } from '../wire/lists';
 import { announce, Announcements } from './announce';
@@ -109,19 +110,24 @@ function WhoMenu() {
   const session = useSession();
   const [now, setNow] = useState(theme());
   const [next, words] = NEXT[now];
+  const [changing, setChanging] = useState(false);
   return (
-    <Menu
-      label={`You are ${session.token.user.name}`} text={session.token.user.name}
-      actions={[
-        {
-          label: words,
-          run: () => {
-            setTheme(next);
-            setNow(next);
+    <>
+      {changing && <ChangePassword onClose={() => setChanging(false)} />}
+      <Menu
+        label={`You are ${session.token.user.name}`} text={session.token.user.name}
+        actions={[
+          {
+            label: words,
+            run: () => {
+              setTheme(next);
+              setNow(next);
+            },
           },
-        },
-        { label: 'Sign out', run: () => void session.signOut() },
-      ]}
-    />
+          { label: 'Change the password', run: () => setChanging(true) },
+          { label: 'Sign out', run: () => void session.signOut() },
+        ]}
+      />
+    </>
   );
 }

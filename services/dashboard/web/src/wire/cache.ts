@@ -19,6 +19,8 @@ interface Entry {
   watchers: Set<() => void>;
   busy: boolean;
   stale: boolean;
+  /** Counts for whom it is read; what was asked for somebody else is not shown. */
+  turn: number;
 }
 
 const entries = new Map<string, Entry>();
@@ -49,7 +51,7 @@ function entryOf(key: string, kinds: readonly string[], read: () => Promise<unkn
   let entry = entries.get(key);
   if (!entry) {
     prune();
-    entry = { kinds, read, shown: WAITING, watchers: new Set(), busy: false, stale: true };
+    entry = { kinds, read, shown: WAITING, watchers: new Set(), busy: false, stale: true, turn: 0 };
     entries.set(key, entry);
   }
   entry.read = read;
@@ -61,9 +63,12 @@ async function refresh(entry: Entry): Promise<void> {
   entry.busy = true;
   while (entry.stale) {
     entry.stale = false;
+    const { turn } = entry;
     try {
-      show(entry, { value: await entry.read(), waiting: false });
+      const value = await entry.read();
+      if (entry.turn === turn) show(entry, { value, waiting: false });
     } catch (error) {
+      if (entry.turn !== turn) continue;
       // What was seen before is better than nothing, with the refusal beside it.
       show(entry, { value: entry.shown.value, refusal: asRefusal(error), waiting: false });
     }
@@ -73,7 +78,7 @@ async function refresh(entry: Entry): Promise<void> {
 
 function show(entry: Entry, read: Read<unknown>): void {
   const same = !read.refusal && !entry.shown.refusal && JSON.stringify(read.value) === JSON.stringify(entry.shown.value);
-  if (same && !entry.shown.waiting) return;
+  if (same && !read.waiting && !entry.shown.waiting) return;
   entry.shown = read;
   for (const told of entry.watchers) told();
 }
@@ -110,7 +115,21 @@ function again(which: (entry: Entry) => boolean): void {
   }
 }
 
-/** Another project, or nobody: nothing of before may be seen. */
+/** Nobody is here any more: nothing of before may be seen. */
 export function forgetAll(): void {
+  for (const entry of entries.values()) entry.turn += 1;
   entries.clear();
+}
+
+/** Somebody else, or for another project: what is shown is read anew for him, and nothing of before is seen meanwhile. */
+export function beginAnew(): void {
+  for (const [key, entry] of entries) {
+    entry.turn += 1;
+    entry.stale = true;
+    if (entry.watchers.size === 0) entries.delete(key);
+    else {
+      show(entry, WAITING);
+      void refresh(entry);
+    }
+  }
 }

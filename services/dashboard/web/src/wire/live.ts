@@ -7,6 +7,7 @@ import { touch, touchAll } from './cache';
 const BLIND = 5_000;
 
 let source: EventSource | undefined;
+let stands = 0;
 let clock: ReturnType<typeof setInterval> | undefined;
 
 export function listen(told: (live: boolean) => void, ended: () => void): () => void {
@@ -22,6 +23,8 @@ export function listen(told: (live: boolean) => void, ended: () => void): () => 
     const change = JSON.parse((event as MessageEvent<string>).data) as { type: string };
     touch(change.type);
   });
+  here.addEventListener('open', noted);
+  here.addEventListener('change', noted);
   here.addEventListener('gap', () => touchAll());
   here.addEventListener('end', () => {
     here.close();
@@ -32,6 +35,16 @@ export function listen(told: (live: boolean) => void, ended: () => void): () => 
     clock ??= setInterval(touchAll, BLIND);
   };
   return hush;
+}
+
+/** The number of the newest event that was heard of; 0 if that is not known. */
+export function newestEvent(): number {
+  return stands;
+}
+
+function noted(event: Event): void {
+  const id = event instanceof MessageEvent ? Number(event.lastEventId) : NaN;
+  if (Number.isSafeInteger(id)) stands = Math.max(stands, id);
 }
 
 function see(): void {

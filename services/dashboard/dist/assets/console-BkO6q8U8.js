@@ -1,1 +1,0 @@
-export{t as ConsoleOfUrl}from"./console-D23y4Dx4.js";

@@ -1,0 +1,1 @@
+export{t as ConsoleOfUrl}from"./console-VLT1MQ8L.js";

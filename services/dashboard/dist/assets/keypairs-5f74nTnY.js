@@ -1,1 +1,0 @@
-export{t as KeyPairs,n as NewKeyPair,r as useKeyPairs}from"./keypairs-D04c8XfS.js";

@@ -1,0 +1,1 @@
+export{t as KeyPairs,n as NewKeyPair,r as useKeyPairs}from"./keypairs-ByM_TmYf.js";
