@@ -12,6 +12,7 @@ use std::{fs, future::Future, sync::Arc, time::Duration};
 use access::{BASE_RULES, Enforcer, InForce, Policy, keys::KeyRepository};
 use anyhow::{Context, bail};
 use api::{Door, DoorParts, Front, Listener, Plan, Rule, Service};
+use balancer::Balancers;
 use compute::Compute;
 use contracts::{audit::Audit, nodes::NodeNeighbours, volumes::Servers};
 use fleet::{Fleet, FleetConfig};
@@ -41,7 +42,7 @@ use crate::{
 };
 
 /// What every room is made of, in the order in which their tables are made.
-fn plans() -> [Plan; 8] {
+fn plans() -> [Plan; 9] {
     [
         identity::ROOM.plan(),
         image::ROOM.plan(),
@@ -49,6 +50,7 @@ fn plans() -> [Plan; 8] {
         network::ROOM.plan(),
         compute::ROOM.plan(),
         volume::ROOM.plan(),
+        balancer::ROOM.plan(),
         object::ROOM.plan(),
         operator::ROOM.plan(),
     ]
@@ -80,6 +82,7 @@ struct Rooms {
     network: Arc<Network>,
     compute: Arc<Compute>,
     volume: Arc<BlockStorage>,
+    balancers: Arc<Balancers>,
     objects: Arc<Objects>,
     policies: InForce,
     /// Where the work of the lead stands, while this controller has it.
@@ -108,9 +111,10 @@ impl Rooms {
         let compute = Compute::new(store.clone(), neighbours);
         let servers: Arc<dyn Servers> = compute.clone();
         volume.serves(Arc::downgrade(&servers));
+        let balancers = Balancers::new(store.clone(), network.clone());
         let objects = Arc::new(open_objects(home, config, store.clone()).await?);
         let board = work::Board::default();
-        Ok(Self { store, identity, image, placement, fleet, network, compute, volume, objects, policies, board })
+        Ok(Self { store, identity, image, placement, fleet, network, compute, volume, balancers, objects, policies, board })
     }
 
     fn door(&self, config: &Config, metrics: Option<Box<dyn Fn() -> String + Send + Sync>>) -> anyhow::Result<Door> {
@@ -123,6 +127,7 @@ impl Rooms {
             self.network.service(),
             self.compute.service(),
             self.volume.service(),
+            self.balancers.service(),
             self.objects.service(),
             operator::service(Operator {
                 store: self.store.clone(),
@@ -155,6 +160,7 @@ impl Rooms {
         let compute = self.compute.led(store.clone(), neighbours);
         let servers: Arc<dyn Servers> = compute.clone();
         volume.serves(Arc::downgrade(&servers));
+        let balancers = self.balancers.led(store.clone(), network.clone());
         let objects = Arc::new(self.objects.led(store.clone()));
         Self {
             store,
@@ -165,6 +171,7 @@ impl Rooms {
             network,
             compute,
             volume,
+            balancers,
             objects,
             policies: self.policies.clone(),
             board: self.board.clone(),

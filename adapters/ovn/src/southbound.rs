@@ -52,6 +52,18 @@ pub struct PortBinding {
     pub up: bool,
 }
 
+/// What OVN knows of the service at one end of a load balancer that is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Monitored {
+    pub logical_port: String,
+    pub ip: String,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    pub port: i64,
+    /// `online`, `offline` or `error`; empty before the first answer.
+    pub status: String,
+}
+
 impl Southbound {
     /// Starts connecting. Several remotes are the members of one cluster.
     pub fn connect(remotes: Vec<Remote>) -> Self {
@@ -60,7 +72,8 @@ impl Southbound {
             .columns("Chassis", &["name", "hostname", "encaps", "external_ids", "other_config"])
             .columns("Chassis_Private", &["name", "nb_cfg", "nb_cfg_timestamp"])
             .columns("Encap", &["type", "ip"])
-            .columns("Port_Binding", &["logical_port", "type", "chassis", "up"]);
+            .columns("Port_Binding", &["logical_port", "type", "chassis", "up"])
+            .columns("Service_Monitor", &["ip", "protocol", "port", "logical_port", "status"]);
         Self { client: Client::connect(remotes, watched) }
     }
 
@@ -100,6 +113,12 @@ impl Southbound {
         self.client.read_current(|replica| find_binding(replica, logical_port))
     }
 
+    /// All services that are checked.
+    pub fn monitored(&self) -> Result<Vec<Monitored>> {
+        let all = |replica: &Replica| replica.rows("Service_Monitor").map(|(_, row)| monitored(row)).collect();
+        self.client.read_current(all)
+    }
+
     /// Waits until a port is up on a chassis, whichever it is.
     pub async fn wait_bound(&self, logical_port: &str, deadline: Instant) -> Result<PortBinding> {
         let bound = |replica: &Replica| {
@@ -130,6 +149,16 @@ fn chassis(replica: &Replica, row: &Row) -> Chassis {
         bridge_mappings: parse_mappings(mappings.unwrap_or_default()),
         behind: asked.unwrap_or_default() - confirmed,
         confirmed_at_ms: private.and_then(|row| row.integer("nb_cfg_timestamp")).filter(|at| *at > 0),
+    }
+}
+
+fn monitored(row: &Row) -> Monitored {
+    Monitored {
+        logical_port: row.text("logical_port").to_owned(),
+        ip: row.text("ip").to_owned(),
+        protocol: row.text("protocol").to_owned(),
+        port: row.integer("port").unwrap_or_default(),
+        status: row.text("status").to_owned(),
     }
 }
 

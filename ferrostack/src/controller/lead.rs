@@ -46,6 +46,7 @@ async fn work_while_ours(rooms: &Rooms, controller: &Controller, events: &Events
     led.network.spawn(&mut work);
     led.compute.spawn_reconcilers(&mut work);
     led.volume.spawn_reconcilers(&mut work);
+    led.balancers.spawn_reconcilers(&mut work);
     work.spawn(forget::keep_forgetting(led.store.clone(), events.clone()));
     work.spawn(record(led, controller.name.clone(), generation));
     lead.lost().await;

@@ -155,6 +155,8 @@ pub enum FaultStyle {
     Neutron,
     /// `{"errors": [{"status", "title", "detail", "code", "request_id"}]}`
     Placement,
+    /// `{"faultcode": "Client", "faultstring": "…", "debuginfo": null}`
+    Octavia,
 }
 
 impl FaultStyle {
@@ -173,6 +175,10 @@ impl FaultStyle {
                 "status": code, "title": title, "detail": format!("{message}\n\n   "),
                 "code": kind.unwrap_or("placement.undefined_code"), "request_id": request_id,
             }]}),
+            Self::Octavia => {
+                let whose = if fault.status.is_server_error() { "Server" } else { "Client" };
+                json!({"faultcode": whose, "faultstring": message, "debuginfo": null})
+            }
             Self::Swift => {
                 let page = format!("<html><h1>{title}</h1><p>{}</p></html>", escape_html(message));
                 return with_headers(text(fault.status, "text/html; charset=UTF-8", page), fault);

@@ -16,6 +16,7 @@ pub mod nodes;
 pub mod objects;
 pub mod placement;
 pub mod ports;
+pub mod vips;
 pub mod volumes;
 
 use std::{future::Future, pin::Pin};

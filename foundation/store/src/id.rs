@@ -2,9 +2,10 @@
 //! The house's ids as parameters and columns: `params![server.id]`, `row.get::<ServerId>(0)`.
 
 use types::{
-    AllocationConsumer, AttachmentId, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId, ImageId,
-    NetworkId, NodeId, OperationId, PortId, ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId,
-    ServerId, ServiceId, SnapshotId, SubnetId, UserId, VolumeId,
+    AllocationConsumer, AttachmentId, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId,
+    HealthMonitorId, ImageId, ListenerId, LoadBalancerId, MemberId, NetworkId, NodeId, OperationId, PoolId, PortId, ProjectId,
+    ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId, ServiceId, SnapshotId, SubnetId, UserId,
+    VolumeId,
 };
 
 use crate::{FromValue, Value, ValueRef};
@@ -36,10 +37,15 @@ ids!(
     FlavorId,
     FloatingIpId,
     GroupId,
+    HealthMonitorId,
     ImageId,
+    ListenerId,
+    LoadBalancerId,
+    MemberId,
     NetworkId,
     NodeId,
     OperationId,
+    PoolId,
     PortId,
     ProjectId,
     ProviderId,

@@ -49,12 +49,17 @@ ids!(dashed_id:
     DatabaseId,
     FlavorId,
     FloatingIpId,
+    HealthMonitorId,
     ImageId,
+    ListenerId,
+    LoadBalancerId,
+    MemberId,
     NetworkId,
     /// A host that runs the agent; also the id of its resource provider and of its compute service.
     NodeId,
     /// What is being done to a server; placement knows the room of a server that moves by it.
     OperationId,
+    PoolId,
     PortId,
     ProviderId,
     RouterId,

@@ -49,6 +49,7 @@ pub const CATALOG: &[CatalogEntry] = &[
         description: "Object Store",
         path: "/object-store/v1/AUTH_%(project_id)s",
     },
+    CatalogEntry { kind: "load-balancer", name: "octavia", description: "Load balancers", path: "/load-balancer" },
 ];
 
 pub const REGION: &str = "RegionOne";

@@ -86,6 +86,10 @@ pub fn floating_ip(id: impl Display) -> String {
     format!("fip/{id}")
 }
 
+pub fn balancer(id: impl Display) -> String {
+    format!("lb/{id}")
+}
+
 /// The thing of this key changed, came or went.
 pub fn mark(tx: &mut Tx, key: &str) -> Result<()> {
     let sql = "INSERT INTO north_keys (id, generation, synced_generation) VALUES ($1, 1, 0) \

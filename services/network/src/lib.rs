@@ -10,6 +10,7 @@
 
 mod agent;
 mod availability;
+mod balancer;
 mod error;
 mod extension;
 mod floating_ip;
@@ -75,6 +76,7 @@ pub static ROOM: api::Room<Room, Own> = api::Room {
         port::DRAWER,
         router::DRAWER,
         floating_ip::DRAWER,
+        balancer::DRAWER,
         security_group::DRAWER,
         security_group::rule::DRAWER,
         quota::DRAWER,

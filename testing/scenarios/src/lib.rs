@@ -12,6 +12,7 @@ mod openstack;
 mod pair;
 mod remains;
 mod settings;
+mod stand;
 mod things;
 
 pub use api::{Account, Answer, Api};
@@ -20,4 +21,5 @@ pub use crowd::Crowd;
 pub use openstack::OpenStack;
 pub use pair::Pair;
 pub use remains::machines;
+pub use stand::{Stand, ask_from};
 pub use things::{BOOT, Wanted, address, id, text};

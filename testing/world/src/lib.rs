@@ -166,6 +166,9 @@ pub fn caller(token: &str) -> Option<Caller> {
         "member" => &["member", "reader"],
         "reader" => &["reader"],
         "service" => &["service"],
+        "load-balancer_observer" => &["load-balancer_observer"],
+        "load-balancer_global_observer" => &["load-balancer_global_observer"],
+        "load-balancer_member" => &["load-balancer_member"],
         "nobody" => &[],
         _ => return None,
     };

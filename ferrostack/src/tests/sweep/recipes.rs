@@ -77,6 +77,11 @@ pub const RECIPES: &[Recipe] = &[
     made_by("cloud", "group_types", "/volume/v3/group_types", r#"{"group_type": {"name": "of-all-$number"}}"#, "/group_type/id"),
     made_by("member", "volume-groups", "/volume/v3/groups", r#"{"group": {"name": "$name", "group_type": "$group_types", "volume_types": ["__DEFAULT__"]}}"#, "/group/id"),
     made_by("cloud", "qos-specs", "/volume/v3/qos-specs", r#"{"qos_specs": {"name": "of-all-$number"}}"#, "/qos_specs/id"),
+    made_by("member", "loadbalancers", "/load-balancer/v2.0/lbaas/loadbalancers", r#"{"loadbalancer": {"name": "$name", "vip_subnet_id": "$subnets"}}"#, "/loadbalancer/id"),
+    made_by("member", "listeners", "/load-balancer/v2.0/lbaas/listeners", r#"{"listener": {"name": "$name", "loadbalancer_id": "$loadbalancers", "protocol": "TCP", "protocol_port": $number}}"#, "/listener/id"),
+    made_by("member", "pools", "/load-balancer/v2.0/lbaas/pools", r#"{"pool": {"name": "$name", "loadbalancer_id": "$loadbalancers", "protocol": "TCP", "lb_algorithm": "SOURCE_IP_PORT"}}"#, "/pool/id"),
+    made_by("member", "pool-members", "/load-balancer/v2.0/lbaas/pools/$pools/members", r#"{"member": {"name": "$name", "address": "10.9.$octets", "protocol_port": 80}}"#, "/member/id"),
+    made_by("member", "healthmonitors", "/load-balancer/v2.0/lbaas/healthmonitors", r#"{"healthmonitor": {"name": "$name", "pool_id": "$pools", "type": "TCP", "delay": 5, "timeout": 2, "max_retries": 2}}"#, "/healthmonitor/id"),
     made_by("cloud", "resource_providers", "/placement/resource_providers", r#"{"name": "of-all-$number"}"#, "/uuid"),
 ];
 
@@ -157,6 +162,9 @@ const BODIES: &[(&str, &str)] = &[
     ("PUT /volume/v3/os-services/enable", r#"{"host": "none", "binary": "cinder-volume"}"#),
     ("PUT /volume/v3/os-services/disable", r#"{"host": "none", "binary": "cinder-volume"}"#),
     ("PUT /volume/v3/os-services/disable-log-reason", r#"{"host": "none", "binary": "cinder-volume", "disabled_reason": "noise"}"#),
+    // One that is read this far is let in, and takes no member away.
+    ("PUT /load-balancer/v2.0/lbaas/pools/{pool}/members", r#"{"members": "none"}"#),
+    ("PUT /load-balancer/v2.0/lbaas/quotas/{project}", r#"{"quota": {"pool": 200}}"#),
     ("addProjectAccess", r#"{"project": "$project"}"#),
     ("removeProjectAccess", r#"{"project": "$project"}"#),
     ("os-extend", r#"{"new_size": 2}"#),
@@ -231,6 +239,7 @@ const WORDS: &[(&str, &str)] = &[
     ("default-types", "swept"),
     ("capabilities", "none"),
     ("os-hosts", "none"),
+    ("providers", "ovn"),
 ];
 
 /// Lists that are asked for the tenant's things by name: a filter is no way in.
@@ -242,6 +251,8 @@ const QUERIES: &[(&str, &str)] = &[
     ("/volume/v3/volumes/detail", "all_tenants=1&project_id=$project"),
     ("/volume/v3/snapshots", "all_tenants=1"),
     ("/volume/v3/groups", "all_tenants=1"),
+    ("/load-balancer/v2.0/lbaas/loadbalancers", "project_id=$project"),
+    ("/load-balancer/v2.0/lbaas/pools", "project_id=$project"),
     ("/compute/v2.1/limits", "tenant_id=$project"),
     ("/placement/usages", "project_id=$project"),
     ("/network/v2.0/networks", "project_id=$project"),
@@ -324,7 +335,11 @@ async fn path(things: &mut Things<'_>, swept: &Swept) -> String {
             path.push((*part).to_owned());
             continue;
         }
-        let before = parts[i - 1];
+        let before = match parts[i - 1] {
+            // Images have members, too.
+            "members" if swept.path.starts_with("/load-balancer/") => "pool-members",
+            before => before,
+        };
         let is_last = i == parts.len() - 1;
         let callers = things.callers();
         let found = match before {
@@ -372,24 +387,25 @@ fn body(swept: &Swept) -> Option<String> {
         let arguments = BODIES.iter().find(|(name, _)| *name == action).map_or("null", |(_, body)| *body);
         return Some(format!("{{\"{action}\": {arguments}}}"));
     }
-    let route = format!("{} {}", swept.method, swept.path);
+    // Octavia's clients write its version in two ways.
+    let path = swept.path.replace("/load-balancer/v2/", "/load-balancer/v2.0/");
+    let route = format!("{} {path}", swept.method);
     if let Some((_, body)) = BODIES.iter().find(|(name, _)| *name == route) {
         return Some((*body).to_owned());
     }
-    if swept.path.ends_with("/tags") {
+    if path.ends_with("/tags") {
         return Some(r#"{"tags": ["red"]}"#.to_owned());
     }
     let of_collection = |path: &str| RECIPES.iter().find(|recipe| same_place(path, recipe.path));
     if swept.method == Method::POST {
-        return Some(of_collection(&swept.path).map_or("{}", |recipe| recipe.body).to_owned());
+        return Some(of_collection(&path).map_or("{}", |recipe| recipe.body).to_owned());
     }
-    if let Some(recipe) =
-        RECIPES.iter().find(|recipe| recipe.path.strip_prefix("PUT ").is_some_and(|own| same_place(&swept.path, own)))
+    if let Some(recipe) = RECIPES.iter().find(|recipe| recipe.path.strip_prefix("PUT ").is_some_and(|own| same_place(&path, own)))
     {
         return Some(recipe.body.to_owned());
     }
     // A new name, in the envelope in which the thing was made.
-    let collection = swept.path.rsplit_once("/{").map(|(collection, _)| collection).and_then(of_collection);
+    let collection = path.rsplit_once("/{").map(|(collection, _)| collection).and_then(of_collection);
     let envelope = collection.and_then(|recipe| recipe.body.split('"').nth(1));
     Some(match envelope {
         Some(one) => json!({ one: {"name": "$name"} }).to_string(),

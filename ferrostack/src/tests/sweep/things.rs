@@ -65,8 +65,8 @@ impl<'a> Things<'a> {
         {
             return id.clone();
         }
-        // Of a limit there can be but one.
-        let kept = if kind == "limits" { self.kept.remove(kind) } else { None };
+        // Of a limit there can be but one, and of a health monitor one for each pool.
+        let kept = if ["limits", "healthmonitors"].contains(&kind) { self.kept.remove(kind) } else { None };
         let id = match kept {
             Some(id) => id,
             None => self.make(kind, CANARY).await,

@@ -30,7 +30,8 @@ async fn a_project_token_has_keystones_shape() {
     assert!(token["issued_at"].as_str().unwrap().ends_with(".000000Z"));
     assert_eq!(token["audit_ids"][0].as_str().unwrap().len(), 22);
     let types: Vec<&str> = token["catalog"].as_array().unwrap().iter().map(|s| s["type"].as_str().unwrap()).collect();
-    let known = ["block-storage", "compute", "identity", "image", "network", "object-store", "placement", "volumev3"];
+    let known =
+        ["block-storage", "compute", "identity", "image", "load-balancer", "network", "object-store", "placement", "volumev3"];
     assert_eq!(types, known);
     let compute = &token["catalog"][1];
     assert_eq!(compute["name"], "nova");

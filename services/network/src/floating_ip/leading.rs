@@ -5,7 +5,7 @@ use store::{Tx, params};
 use types::{PortId, Timestamp};
 
 use super::{Row, reached};
-use crate::{Result, keys, resource::Kept, who::Doer};
+use crate::{Result, balancer, keys, resource::Kept, who::Doer};
 
 /// The floating addresses that lead to these ports, in one statement.
 pub fn of_ports<'a>(tx: &mut Tx, ports: impl IntoIterator<Item = &'a PortId>) -> Result<Vec<Row>> {
@@ -40,6 +40,9 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
         ],
     )?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
+    for port in before.port_id.iter().chain(&row.port_id) {
+        balancer::mark_behind(tx, port)?;
+    }
     doer.changed(tx, before, row)?;
     reached::record(tx, doer, Some(before), Some(row))
 }

@@ -9,7 +9,7 @@ use types::{FloatingIpId, NetworkId, PortId, ProjectId, RouterId, SubnetId, Time
 
 use super::{Row, leading, reached};
 use crate::{
-    Error, Result, keys, network,
+    Error, Result, balancer, keys, network,
     port::{self, FLOATING_IP, addresses::Wish},
     quota,
     resource::{By, Gathered, Kept, Managed},
@@ -141,6 +141,9 @@ impl Managed for Row {
             ],
         )?;
         keys::mark(tx, &keys::floating_ip(&row.id))?;
+        if let Some(port) = &row.port_id {
+            balancer::mark_behind(tx, port)?;
+        }
         doer.made(tx, &row)?;
         reached::record(tx, doer, None, Some(&row))?;
         row.with_rest_of_one(tx)
@@ -203,6 +206,9 @@ fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     let holder = port::Row::get(tx, &row.floating_port_id)?;
     port::table::erase(tx, doer, &holder)?;
     keys::mark(tx, &keys::floating_ip(&row.id))?;
+    if let Some(port) = &row.port_id {
+        balancer::mark_behind(tx, port)?;
+    }
     doer.removed(tx, row)?;
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! `ensure` and `release` may be repeated at any time: a port is made under the id that the ask carries, so a second
 //! attempt finds the first one's port.
 
-mod facts;
-mod plan;
+pub mod facts;
+pub mod plan;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

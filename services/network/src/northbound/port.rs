@@ -16,7 +16,7 @@ use super::{
     rows::{Rows, Surroundings},
 };
 use crate::{
-    Result,
+    Result, balancer,
     ipam::leaving::Leaving,
     keys, network,
     port::{
@@ -56,6 +56,8 @@ struct Ground {
     /// The addresses behind which the guests of a network find their metadata.
     doors: HashMap<NetworkId, Vec<FixedIp>>,
     leaving: Leaving,
+    /// Ports that are the addresses of load balancers: those hold their places.
+    balanced: HashSet<PortId>,
 }
 
 impl Ground {
@@ -72,14 +74,16 @@ impl Ground {
         let held = found.iter().flat_map(|port| port.fixed_ips.iter().map(|fixed| (&fixed.subnet_id, fixed.ip_address)));
         let leaving = Leaving::among(tx, held)?;
         let networks = networks.into_iter().map(|row| (row.id.clone(), row)).collect();
-        Ok(Self { networks, subnets, doors, leaving })
+        let balanced = balancer::among_ports(tx, found.iter().map(|port| &port.row.id))?.into_iter().collect();
+        Ok(Self { networks, subnets, doors, leaving, balanced })
     }
 }
 
 fn rows_of(ground: &Ground, around: &Surroundings, found: &Found) -> Result<Rows> {
     let (row, fixed) = (&found.row, &found.fixed_ips);
-    if row.device_owner == FLOATING_IP {
-        // It only holds the address; the router answers for it.
+    let only_holds = [FLOATING_IP, balancer::probe::OWNER].contains(&row.device_owner.as_str());
+    if only_holds || ground.balanced.contains(&row.id) {
+        // It only holds the address; a router or a load balancer answers for it.
         return Ok(Rows::default());
     }
     let id = &row.id;

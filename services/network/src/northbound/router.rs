@@ -17,7 +17,7 @@ use super::{
     rows::{Rows, Surroundings},
 };
 use crate::{
-    Error, Result, floating_ip,
+    Error, Result, balancer, floating_ip,
     ipam::leaving::Leaving,
     keys, network,
     port::{self, FixedIp},
@@ -29,7 +29,7 @@ use crate::{
 /// OVN elects among at most five.
 const MOST_GATEWAY_CHASSIS: usize = 5;
 
-fn key(id: &RouterId) -> String {
+pub fn key(id: &RouterId) -> String {
     format!("{}/router", keys::router(id))
 }
 
@@ -120,6 +120,10 @@ pub fn floating_ip(tx: &mut Tx, around: &Surroundings, id: &FloatingIpId) -> Res
     let mut needs = vec![keys::router(router)];
     let outside = port::table::addresses_of(tx, &row.floating_port_id)?;
     needs.extend(former_holders(tx, &outside, &keys::floating_ip(id))?);
+    if !balancer::among_ports(tx, [port])?.is_empty() {
+        // OVN translates no address that is a load balancer's: the load balancer answers for this one itself.
+        return Ok(Rows { rows: Vec::new(), needs });
+    }
     let mut nat = DesiredRow::new(Table::Nat, format!("{}/nat", keys::floating_ip(id)))
         .set("type", "dnat_and_snat")
         .set("external_ip", row.floating_ip_address.to_string())

@@ -16,7 +16,7 @@ use super::{
     is_trusted,
 };
 use crate::{
-    Error, Result, floating_ip, ipam, keys,
+    Error, Result, balancer, floating_ip, ipam, keys,
     listing::Listing,
     network, quota,
     resource::{By, Gathered, Kept, Managed},
@@ -219,6 +219,10 @@ impl Managed for Row {
             FLOATING_IP => Some(("floating_ips", "it holds the address of floating IP")),
             _ => None,
         };
+        if let Some(balancer) = balancer::holder(tx, &this.id)? {
+            let reason = format!("it is the address of load balancer {balancer}.");
+            return Err(Error::ServicePortInUse { port_id: this.id.to_string(), reason });
+        }
         if let Some((table, what)) = holder {
             let sql = format!("SELECT 1 FROM {table} WHERE id = $1");
             if tx.query_opt(&sql, &params![&this.device_id])?.is_some() {
@@ -282,9 +286,16 @@ pub fn insert(tx: &mut Tx, doer: &Doer, network: &network::Row, ask: &Create) ->
         return Err(Error::PortSecurityAndIPRequiredForSecurityGroups { port_id: row.id.to_string() });
     }
     join_groups(tx, doer, &row, &groups)?;
+    mark_checks(tx, &fixed_ips)?;
     keys::mark(tx, &keys::port(&row.id))?;
     doer.made(tx, &row)?;
     Ok(Found { row, fixed_ips, security_groups: groups, tags: Vec::new() })
+}
+
+/// Load balancers that check members at these addresses ask at their ports.
+fn mark_checks(tx: &mut Tx, fixed: &[FixedIp]) -> Result<()> {
+    let addresses: Vec<String> = fixed.iter().map(|fixed| fixed.ip_address.to_string()).collect();
+    balancer::mark_backed_by(tx, &addresses)
 }
 
 pub fn addresses_of(tx: &mut Tx, id: &PortId) -> Result<Vec<FixedIp>> {
@@ -339,6 +350,8 @@ pub fn write(tx: &mut Tx, doer: &Doer, before: &Row, row: &mut Row) -> Result<()
 /// Takes a port and all that hangs on it out of the tables; floating addresses that led to it lead nowhere.
 pub fn erase(tx: &mut Tx, doer: &Doer, row: &Row) -> Result<()> {
     let id = &row.id;
+    let held = addresses_of(tx, id)?;
+    mark_checks(tx, &held)?;
     floating_ip::leading::disassociate_port(tx, doer, id)?;
     ipam::table::release_all(tx, id, &row.key_of_addresses())?;
     tag::forget(tx, id.as_str())?;

@@ -12,7 +12,7 @@ use super::{
     connected::{Interface, connected_subnets, of_router},
 };
 use crate::{
-    Error, Result, floating_ip, ipam, keys, network,
+    Error, Result, balancer, floating_ip, ipam, keys, network,
     port::{self, FixedIp, ROUTER_INTERFACE, addresses::Wish},
     resource::Kept,
     subnet, tag,
@@ -49,6 +49,7 @@ pub fn add(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named: &N
         (Some(_), Some(_)) => return Err(Error::bad("Bad router request: cannot specify both subnet-id and port-id.")),
     };
     touch(tx, &router)?;
+    balancer::mark_around(tx, &router.id, &connection.network_id)?;
     Ok(connection)
 }
 
@@ -153,6 +154,7 @@ pub fn remove(tx: &mut Tx, doer: &Doer, scope: &Allowed<Scope>, id: &str, named:
         keys::mark(tx, &keys::port(&interface.port.id))?;
     }
     touch(tx, &router)?;
+    balancer::mark_around(tx, &router.id, &answer.network_id)?;
     Ok(answer)
 }
 

@@ -4,6 +4,7 @@
 
 mod agents;
 mod bad_input;
+mod balancers;
 mod bodies;
 mod deletes;
 mod filters;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bad_input;
+mod balancer;
 mod client_walk;
 mod federated_login;
 mod identity_walk;
