@@ -107,6 +107,7 @@ impl Rooms {
             ports: network.clone(),
             volumes: volume.clone(),
             nodes: fleet.clone(),
+            callers: identity.clone(),
         };
         let compute = Compute::new(store.clone(), neighbours);
         let servers: Arc<dyn Servers> = compute.clone();
@@ -126,6 +127,7 @@ impl Rooms {
             self.placement.service(),
             self.network.service(),
             self.compute.service(),
+            self.compute.consoles(),
             self.volume.service(),
             self.balancers.service(),
             self.objects.service(),
@@ -156,6 +158,7 @@ impl Rooms {
             ports: network.clone(),
             volumes: volume.clone(),
             nodes: fleet.clone(),
+            callers: identity.clone(),
         };
         let compute = self.compute.led(store.clone(), neighbours);
         let servers: Arc<dyn Servers> = compute.clone();

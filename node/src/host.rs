@@ -34,6 +34,7 @@ const FEATURES: &[Feature] = &[
     Feature::Fence,
     Feature::Volumes,
     Feature::CopyVolume,
+    Feature::Console,
 ];
 
 pub(crate) struct Host {

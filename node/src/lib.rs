@@ -15,6 +15,7 @@ mod agent;
 pub mod board;
 mod cloud;
 mod config;
+mod console;
 mod error;
 mod guest;
 mod host;

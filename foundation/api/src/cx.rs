@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use store::Actor;
 use types::{Microversion, ProjectId};
 
-use crate::{Fault, Query, RequestBody};
+use crate::{Fault, Query, RequestBody, Upgrade};
 
 pub struct Cx {
     pub method: Method,
@@ -32,6 +32,7 @@ pub struct Cx {
     pub(crate) enforcer: Arc<Enforcer>,
     /// The policies that the route names.
     pub(crate) asks: Arc<[&'static Policy]>,
+    pub(crate) upgrade: Option<Upgrade>,
     pub(crate) body: Option<RequestBody>,
     pub(crate) read_body: Option<Bytes>,
     pub(crate) body_limit: usize,
@@ -67,6 +68,11 @@ impl Cx {
         self.caller()?.project_id().ok_or_else(|| {
             Fault::bad_request("This needs a token that is scoped to a project. Ask for one with a project in its scope.")
         })
+    }
+
+    /// The token that the caller brought, for who must know later whether it is still good.
+    pub fn token(&self) -> &str {
+        crate::door::token_in(&self.headers, true)
     }
 
     /// The proof that the route's policy admits the caller, and how far it lets him see.
@@ -130,6 +136,11 @@ impl Cx {
             project_id: caller.and_then(|caller| caller.project_id()).map(ToString::to_string),
             name: caller.map_or_else(|| "nobody".to_owned(), |caller| caller.user.name.clone()),
         }
+    }
+
+    /// The connection, for what answers 101 and goes on in another protocol. None if the request does not ask for one.
+    pub fn upgrade(&mut self) -> Option<Upgrade> {
+        self.upgrade.take()
     }
 
     /// `http://host:port`, as the client wrote it.

@@ -22,6 +22,8 @@ use crate::{
 
 /// Characters of a request's method and path that the log keeps.
 const LOGGED: usize = 256;
+/// What stands in a path in the place of a secret.
+const SECRET: &str = "{token}";
 
 /// What is served outside all services.
 pub struct Front {
@@ -150,7 +152,7 @@ impl Door {
         tracing::info!(
             request_id,
             method,
-            path,
+            path = visit.shown_path.as_deref().unwrap_or(&path),
             status,
             ms = format_args!("{:.2}", seconds * 1e3),
             not_logged = (left_out > 0).then_some(left_out),
@@ -166,7 +168,8 @@ impl Door {
         let global_request_id = global_request_id(&parts);
         let mut places = Places::default();
         let Some((room, rest)) = self.room_of(parts.uri.path()) else {
-            return Visit { service: "front", caller: None, global_request_id, response: self.front(&parts), places };
+            let response = self.front(&parts);
+            return Visit { service: "front", caller: None, global_request_id, response, places, shown_path: None };
         };
         let mut seen = Seen::default();
         let reply = match self.enter_by_address(source) {
@@ -188,7 +191,8 @@ impl Door {
             versions.mark(version, response.headers_mut());
         }
         places.1 = seen.place;
-        Visit { service: room.service.name, caller: seen.caller, global_request_id, response, places }
+        let (service, caller, shown_path) = (room.service.name, seen.caller, seen.shown_path);
+        Visit { service, caller, global_request_id, response, places, shown_path }
     }
 
     /// A place for a request from this address; without an address (in tests) none is needed.
@@ -248,6 +252,10 @@ impl Door {
             return Err(Fault::not_found("The resource could not be found."));
         };
         let on_path = &room.paths[*found.value];
+        // Whoever reads the log shall not be able to use what it says.
+        seen.shown_path = on_path.first().map(|route| route.path).filter(|path| path.contains(SECRET)).map(|path| {
+            format!("{}{path}", room.service.prefix)
+        });
         // Who is not known does not learn which methods and versions a path has, either.
         if !on_path.iter().any(is_open) {
             self.see_caller(room, &rest, parts, seen).await?;
@@ -285,6 +293,7 @@ impl Door {
             allowed: None,
             enforcer,
             asks: Arc::default(),
+            upgrade: parts.extensions.get().cloned(),
             body: Some(body),
             read_body: None,
             body_limit: of_method.iter().filter_map(|route| route.body_limit).max().unwrap_or(usize::MAX),
@@ -418,6 +427,8 @@ struct Visit {
     global_request_id: Option<String>,
     response: Response,
     places: Places,
+    /// Instead of the path, in the log.
+    shown_path: Option<String>,
 }
 
 /// What a request turned out to be, however far it came.
@@ -426,6 +437,7 @@ struct Seen {
     caller: Option<Arc<Caller>>,
     version: Option<Microversion>,
     place: Option<Place<String>>,
+    shown_path: Option<String>,
 }
 
 /// Those of a request: by its address, and by its project.
@@ -479,6 +491,10 @@ fn is_open(route: &Route) -> bool {
 /// The token of a request. Services take it as OAuth 2.0 sends it, too, as they do behind keystonemiddleware; identity
 /// does not, for there a bearer may come with another's token.
 fn token_of<'a>(room: &Served, headers: &'a HeaderMap) -> &'a str {
+    token_in(headers, room.service.name != "identity")
+}
+
+pub(crate) fn token_in(headers: &HeaderMap, takes_bearer: bool) -> &str {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let bearer = || {
         let (scheme, token) = text("authorization")?.split_once(' ')?;
@@ -486,7 +502,7 @@ fn token_of<'a>(room: &Served, headers: &'a HeaderMap) -> &'a str {
     };
     match text("x-auth-token") {
         Some(token) => token,
-        None if room.service.name != "identity" => bearer().unwrap_or_default(),
+        None if takes_bearer => bearer().unwrap_or_default(),
         None => "",
     }
 }

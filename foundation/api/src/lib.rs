@@ -29,6 +29,7 @@ mod routes;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use attribute::{Attribute, Shown, reference};
 pub use bounds::Pace;
@@ -45,3 +46,4 @@ pub use reply::{
 };
 pub use routes::{Access, Handler, Route, Routes, Service};
 pub use serve::{Listener, Serves, serve};
+pub use upgrade::{Connection, Upgrade};

@@ -26,7 +26,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Door, FaultStyle, Limits, Peer, RequestBody, Response, limits::no_place};
+use crate::{Door, FaultStyle, Limits, Peer, RequestBody, Response, Upgrade, limits::no_place};
 
 /// How long requests in flight may take when the service stops.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -153,7 +153,7 @@ impl Conversation {
         let Self { place, peer, door, limits } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let (door, place) = (door.clone(), place.clone());
-            async move { Ok::<_, std::convert::Infallible>(answer(&*door, &place, peer, request).await) }
+            async move { Ok::<_, std::convert::Infallible>(answer(&*door, place, peer, request).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(LONGEST_HEAD as usize);
@@ -165,7 +165,7 @@ impl Conversation {
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(limits.pace.idle);
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended badly");
         }
@@ -173,13 +173,19 @@ impl Conversation {
 }
 
 /// The connection is busy until the answer has gone.
-async fn answer(door: &dyn Serves, place: &Place<Source>, peer: Peer, request: Request<Incoming>) -> Response {
+async fn answer(door: &dyn Serves, place: Arc<Place<Source>>, peer: Peer, mut request: Request<Incoming>) -> Response {
     let Some(busy) = place.busy() else {
         let mut response = FaultStyle::Keystone.render(&no_place(Full::All, "", 0), "");
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         return response;
     };
+    if request.headers().contains_key(header::UPGRADE)
+        && let Some(busy) = place.busy()
+    {
+        let upgrade = Upgrade::new(hyper::upgrade::on(&mut request), busy, place.clone());
+        request.extensions_mut().insert(upgrade);
+    }
     let mut request = request.map(|body| -> RequestBody { body.map_err(io::Error::other).boxed() });
     request.extensions_mut().insert(peer);
     door.handle(request).await.map(|body| Kept::new(body, busy).boxed_unsync())

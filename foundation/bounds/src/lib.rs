@@ -5,11 +5,13 @@
 //!   out, an idle one is asked to leave before anybody is turned away.
 //! - A [`Line`] is stood in by what may wait: whoever has the fewest, goes first; who waits too long is told so.
 //! - [`Threads`] do blocking work a piece at a time, the owners by turns, so that no stream holds a thread while it is silent.
+//! - [`Credit`] is how much of one conversation may be on its way over a connection that others share; [`relay`] keeps to it.
 //! - A [`Pace`] is how slow the other end of a stream may be; [`PacedBody`], [`PacedIo`] and [`HeededBody`] keep to it.
 //!
 //! `docs/bounds.md` is the table of what is bounded by which of them.
 
 mod body;
+mod credit;
 mod files;
 mod heeded;
 mod io;
@@ -21,6 +23,7 @@ mod source;
 mod threads;
 
 pub use body::PacedBody;
+pub use credit::{Credit, relay};
 pub use files::raise_file_limit;
 pub use heeded::HeededBody;
 pub use io::{PacedIo, notice_dead_peers};

@@ -8,7 +8,7 @@ use types::{ImageId, NodeId, ServerId, Timestamp};
 use crate::{
     BoxFuture, Refusal,
     images::Chunks,
-    node::{Answer, Ask, Feature, Found, GuestPassword, Hello, Kind, Stream, Thing, ThingId, Ticket},
+    node::{Answer, Ask, Console, Feature, Found, GuestPassword, Hello, Kind, Stream, Thing, ThingId, Ticket},
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +74,16 @@ pub trait Nodes: Send + Sync {
 
     /// Asks a connected node and waits for its answer, or says why there is none.
     fn ask<'a>(&'a self, node: &'a NodeId, ask: Ask) -> BoxFuture<'a, Result<Answer, Refusal>>;
+
+    /// Opens a console of a machine there: what is typed goes in, what it shows comes out, both in the form of `bounds::Credit`.
+    /// It ends when either end is dropped.
+    fn open_console<'a>(
+        &'a self,
+        node: &'a NodeId,
+        server: &'a ServerId,
+        console: Console,
+        typed: Chunks,
+    ) -> BoxFuture<'a, Result<Chunks, Refusal>>;
 }
 
 /// A room that wants things of one kind of nodes. What it answers is what is wanted now; nothing is queued, so nothing can be

@@ -19,6 +19,10 @@ impl Agent {
             Ask::ConsoleLog { server_id, lines } => {
                 Ok(Answer::ConsoleLog { text: self.machines.console_log(&server_id, lines).await? })
             }
+            Ask::OpenConsole { server_id, console, ticket } => {
+                let machine = self.machines.at(&server_id)?;
+                self.consoles.open(machine, console, ticket).await.map(|()| Answer::Opened)
+            }
             Ask::Inventory => inventory(&self.host, self.switch.as_deref()).await,
             Ask::RemoveDevice { name } => remove_device(&self.host, self.switch.as_deref(), name).await,
         }

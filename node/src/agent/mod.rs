@@ -21,6 +21,7 @@ use crate::{
     Error, NodeConfig, Result,
     board::Board,
     cloud::Cloud,
+    console::Consoles,
     error::blocking,
     host::Host,
     identity::{self, Identity},
@@ -51,6 +52,7 @@ pub struct Agent {
     images: ImageCache,
     machines: Machines,
     volumes: Volumes,
+    consoles: Consoles,
 }
 
 impl Agent {
@@ -70,6 +72,7 @@ impl Agent {
             () = agent.tidy() => {}
             () = &mut stop => {}
         }
+        agent.consoles.close();
         agent.machines.rest().await;
         agent.volumes.rest().await;
         Ok(())
@@ -121,7 +124,8 @@ async fn open(config: NodeConfig, state: StateDir) -> Result<(Arc<Agent>, Identi
     // Before any controller is reached: machines that were here go on as they were wanted last.
     let machines = Machines::open(Arc::new(shop)).await?;
     let cloud = Cloud::open(state.database());
-    Ok((Arc::new(Agent { node, cloud, link, lease, board, switch, images, machines, volumes, host }), identity))
+    let consoles = Consoles::new(link.clone());
+    Ok((Arc::new(Agent { node, cloud, link, lease, board, switch, images, machines, volumes, consoles, host }), identity))
 }
 
 async fn ensure_identity(state: &StateDir, config: &NodeConfig) -> Result<Identity> {

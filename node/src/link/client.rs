@@ -97,6 +97,11 @@ impl Client {
         self.send(Method::GET, path, whole(Bytes::new()), STREAM_PATIENCE).await
     }
 
+    /// Sends as it comes and reads as it comes, for as long as either end likes.
+    pub async fn join(&self, path: &str, data: Sent) -> Result<Response<Incoming>> {
+        self.send(Method::POST, path, data, STREAM_PATIENCE).await
+    }
+
     /// Sends so many bytes, for as long as it takes, and waits for the word that they were taken.
     pub async fn put(&self, path: &str, data: Sent, length: u64) -> Result<()> {
         let mut request = request(Method::PUT, path, "application/octet-stream", data)?;

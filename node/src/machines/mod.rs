@@ -9,6 +9,7 @@ use std::{
 };
 
 use contracts::node::{Held, MachineDesired, Spec, Thing, ThingId, Want};
+use qemu::RunDir;
 use tokio::{sync::watch, task::JoinSet};
 use types::{Generation, ServerId};
 use uuid::Uuid;
@@ -37,6 +38,14 @@ struct Inner {
     unread: Mutex<HashMap<Uuid, Option<u32>>>,
     tasks: Mutex<JoinSet<()>>,
     changed: Bell,
+}
+
+/// A machine of this host, as those find it who do not own it.
+pub(crate) struct At {
+    pub id: Uuid,
+    pub run_dir: RunDir,
+    /// The user that its process runs as.
+    pub uid: u32,
 }
 
 struct Known {
@@ -184,6 +193,13 @@ impl Machines {
         let id = id.ok_or_else(|| Error::Unfit("this node has no such machine".into()))?;
         let log = Ledger::new(self.inner.shop.host.state().machine(id)).console_log();
         blocking(move || console::tail(&log, lines)).await
+    }
+
+    /// Where this machine's process is found.
+    pub fn at(&self, server: &ServerId) -> Result<At> {
+        let found = id_of(server).and_then(|id| Some((id, self.lock().get(&id)?.uid)));
+        let (id, uid) = found.ok_or_else(|| Error::Unfit("this node has no such machine".into()))?;
+        Ok(At { id, run_dir: Ledger::new(self.inner.shop.host.state().machine(id)).run_dir(), uid })
     }
 
     fn each_wanted(&self, mut look: impl FnMut(&MachineDesired)) {

@@ -26,8 +26,10 @@ mod versions;
 use std::{sync::Arc, time::Duration};
 
 use api::{FaultStyle, Room, Service};
+use bounds::Places;
 use contracts::{
     Refusal,
+    caller::Authenticator,
     images::Images,
     nodes::{NodeFacts, Nodes},
     placement::Placement,
@@ -73,7 +75,13 @@ pub struct Neighbours {
     pub ports: Arc<dyn Ports>,
     pub volumes: Arc<dyn Volumes>,
     pub nodes: Arc<dyn Nodes>,
+    /// Who a token's bearer is, and whether he still is: asked of those who have a console open.
+    pub callers: Arc<dyn Authenticator>,
 }
+
+/// Consoles that are open at once, and those of one project.
+const CONSOLES: usize = 128;
+const CONSOLES_OF_A_PROJECT: usize = 16;
 
 /// How long things are waited for.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +123,8 @@ pub struct Compute {
     ports: Arc<dyn Ports>,
     volumes: Arc<dyn Volumes>,
     nodes: Arc<dyn Nodes>,
+    callers: Arc<dyn Authenticator>,
+    consoles: Places<String>,
     bell: Bell,
     patience: Patience,
     hosts: Hosts,
@@ -128,7 +138,7 @@ impl Compute {
     }
 
     pub fn with_patience(store: Store, neighbours: Neighbours, patience: Patience) -> Arc<Self> {
-        let Neighbours { images, placement, ports, volumes, nodes } = neighbours;
+        let Neighbours { images, placement, ports, volumes, nodes, callers } = neighbours;
         Arc::new(Self {
             store,
             images,
@@ -136,6 +146,8 @@ impl Compute {
             ports,
             volumes,
             nodes,
+            callers,
+            consoles: Places::new(CONSOLES, CONSOLES_OF_A_PROJECT),
             bell: Bell::new(),
             patience,
             hosts: Hosts::default(),
@@ -145,7 +157,7 @@ impl Compute {
 
     /// The same room, doing the work of the lead that this store and these neighbours are bound to.
     pub fn led(&self, store: Store, neighbours: Neighbours) -> Arc<Self> {
-        let Neighbours { images, placement, ports, volumes, nodes } = neighbours;
+        let Neighbours { images, placement, ports, volumes, nodes, callers } = neighbours;
         let bell = self.bell.clone();
         Arc::new(Self {
             store,
@@ -154,6 +166,8 @@ impl Compute {
             ports,
             volumes,
             nodes,
+            callers,
+            consoles: self.consoles.clone(),
             bell,
             patience: self.patience,
             hosts: Hosts::default(),
@@ -164,6 +178,12 @@ impl Compute {
     /// The API, for the door.
     pub fn service(self: &Arc<Self>) -> Service {
         ROOM.service(self)
+    }
+
+    /// Where consoles are opened, for the door: no API, and no part of the catalog.
+    pub fn consoles(self: &Arc<Self>) -> Service {
+        let routes = server::console::door().of(self);
+        Service { name: "console", prefix: "/console", faults: FaultStyle::Nova, versions: None, routes }
     }
 
     /// Starts what works on without being asked: the business of the one controller that leads.

@@ -3,11 +3,12 @@
 
 use contracts::{
     BoxFuture, Refusal,
-    node::{Answer, Ask, Stream, ThingId, Ticket},
+    images::Chunks,
+    node::{Answer, Ask, Console, Stream, ThingId, Ticket},
     nodes::{NodeFacts, Nodes},
 };
 use store::{Actor, Tx};
-use types::NodeId;
+use types::{NodeId, ServerId};
 
 use crate::{Error, Fleet, Result, node};
 
@@ -54,6 +55,21 @@ impl Nodes for Fleet {
             match self.led() {
                 Ok(_) => self.ask_here(node, ask).await,
                 Err(_) => self.forward(node, &ask).await.map_err(Error::into_refusal),
+            }
+        })
+    }
+
+    fn open_console<'a>(
+        &'a self,
+        node: &'a NodeId,
+        server: &'a ServerId,
+        console: Console,
+        typed: Chunks,
+    ) -> BoxFuture<'a, Result<Chunks, Refusal>> {
+        Box::pin(async move {
+            match self.led() {
+                Ok(_) => self.open_console_here(node, server, console, typed).await,
+                Err(_) => self.forward_console(node, server, console, typed).await.map_err(Error::into_refusal),
             }
         })
     }

@@ -166,6 +166,7 @@ fn answer(host: &Inner, machines: &Machines, ask: Ask) -> Answer {
                 namespaces: Vec::new(),
             }
         }
+        Ask::OpenConsole { .. } => Answer::Refused { message: "a simulated machine has no console".into() },
         Ask::RemoveDevice { name } => Answer::Refused { message: format!("there is no {name} here") },
     }
 }

@@ -9,7 +9,10 @@
 //! ```
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use access::{BASE_RULES, Enforcer, InForce, Policy};
 use api::{Door, DoorParts, Front, Limits, RequestBody, Service};
@@ -38,10 +41,15 @@ impl World {
         Self { store, folder }
     }
 
+    /// Whom tokens name here, for rooms that ask by themselves.
+    pub fn authenticator(&self) -> Arc<dyn Authenticator> {
+        Arc::new(Tokens)
+    }
+
     pub fn talk(&self, services: Vec<Service>, policies: &[&'static Policy], rules: &[(&'static str, &'static str)]) -> Talk {
         let door = Door::new(DoorParts {
             services,
-            authenticator: Arc::new(Tokens),
+            authenticator: self.authenticator(),
             policies: policies_in_force(policies, rules),
             public_url: "http://cloud.test".into(),
             front: Front { greeting: "test", metrics: None },
@@ -149,11 +157,20 @@ impl Said {
     }
 }
 
+/// Tokens that are good for nothing any more.
+static REVOKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// This token is good for nothing from now on, in all worlds of this process.
+pub fn revoke(token: &str) {
+    REVOKED.lock().unwrap().insert(token.to_owned());
+}
+
 struct Tokens;
 
 impl Authenticator for Tokens {
     fn caller<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Arc<Caller>, Unauthenticated>> {
-        Box::pin(async move { caller(token).map(Arc::new).ok_or(Unauthenticated::BadToken) })
+        let is_good = !REVOKED.lock().unwrap().contains(token);
+        Box::pin(async move { caller(token).filter(|_| is_good).map(Arc::new).ok_or(Unauthenticated::BadToken) })
     }
 }
 

@@ -6,12 +6,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use types::ServerId;
 
+use super::Ticket;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
     ConsoleLog {
         server_id: ServerId,
         lines: Option<u64>,
+    },
+    /// Open a console of this machine and connect it by this ticket. Asked only of a node that can ([`super::Feature::Console`]).
+    OpenConsole {
+        server_id: ServerId,
+        console: Console,
+        ticket: Ticket,
     },
     /// Everything of ours on the host, for the audit.
     Inventory,
@@ -21,12 +29,24 @@ pub enum Ask {
     },
 }
 
+/// By which a machine is seen and typed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Console {
+    /// Display, keyboard and pointer, by RFB without authentication: whoever connects has proved who he is before.
+    Screen,
+    /// The first serial line. All who have it open see and type on the same.
+    Serial,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     ConsoleLog {
         text: String,
     },
+    /// The console is there, and connects by its ticket.
+    Opened,
     Inventory {
         processes: Vec<String>,
         taps: Vec<String>,

@@ -121,6 +121,8 @@ pub enum Feature {
     Volumes,
     /// A volume is sent, to become an image.
     CopyVolume,
+    /// Screens and serial lines of its machines can be opened.
+    Console,
     /// Of a newer node; nothing that this side would ask.
     #[serde(other)]
     Unknown,
@@ -138,6 +140,7 @@ impl fmt::Display for Feature {
             Self::Fence => "keep leases",
             Self::Volumes => "keep volumes",
             Self::CopyVolume => "make images of volumes",
+            Self::Console => "open consoles of machines",
             Self::Unknown => "do this",
         })
     }

@@ -11,8 +11,10 @@
 //! | `POST /v1/answers/{id}` with [`Answer`] | the answer to [`ToNode::Ask`] |
 //! | `POST /v1/renew` with [`RenewRequest`] | answers a [`JoinReply`] with a fresh certificate, while the old one is valid |
 //! | `GET`, `PUT /v1/streams/{ticket}` | bytes to the node, or from it: see [`Stream`] |
+//! | `POST /v1/streams/{ticket}` | bytes both ways at once: a console, in the form of `bounds::Credit` |
 //! | `POST /v1/passwords/{server}` with [`GuestPassword`] | by a guest of this node, once; `409` if the server has one |
 //! | `POST /v1/nodes/{id}/asks` with [`Ask`] | by another controller, with its certificate: answers the node's [`Answer`] |
+//! | `POST /v1/nodes/{id}/consoles/{server}/{screen or serial}` | by another controller: bytes both ways, as the node's own |
 //!
 //! Both sides say which versions they speak, and take the newest that both do; without one the node is refused with a sentence
 //! ([decision 6](../../../../docs/decisions/0006-the-nodes-protocol.md)). What a controller still says to older agents is in
@@ -42,7 +44,7 @@ mod stream;
 mod thing;
 mod volume;
 
-pub use ask::{Answer, Ask};
+pub use ask::{Answer, Ask, Console};
 pub use device::{Device, DeviceId, DeviceObserved, DeviceState, DiskDesired, NicDesired, RootDisk};
 pub use down::{Lease, NodeSettings, ToNode};
 pub use hello::{Accelerator, Feature, Held, Hello, StorageFacts, Versions};

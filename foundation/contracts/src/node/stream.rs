@@ -3,7 +3,8 @@
 //!
 //! A ticket opens one stream, to one node, in one direction. The controller makes it; the same stream has the same ticket
 //! each time, so a node that lost its connection asks by it again. A node reads by `GET`, from the beginning, and knows by the
-//! length that it has all; what it sends by `PUT` is taken when that is answered.
+//! length that it has all; what it sends by `PUT` is taken when that is answered. A console is both at once, by `POST`: it is opened
+//! once, and one that broke off is gone.
 
 use std::fmt;
 
@@ -29,6 +30,8 @@ pub enum Stream {
     DiskOut { transfer: Transfer },
     /// The node reads a machine's disk from another node.
     DiskIn { transfer: Transfer },
+    /// Bytes both ways, to a console that was asked for under this name.
+    Console { opening: String },
 }
 
 /// One disk on its way from one node to another: both ends name the same.
@@ -66,6 +69,7 @@ impl fmt::Display for Stream {
             Self::Image { sha512 } => write!(f, "the data {sha512}"),
             Self::Snapshot { image_id } => write!(f, "the disk that becomes image {image_id}"),
             Self::VolumeCopy { volume_id, image_id } => write!(f, "the volume {volume_id} that becomes image {image_id}"),
+            Self::Console { opening } => write!(f, "the console of opening {opening}"),
             Self::DiskOut { transfer } | Self::DiskIn { transfer } => write!(f, "the disk of server {}", transfer.server_id),
         }
     }

@@ -28,6 +28,8 @@ const NETWORK_IPS: &str = "/v2.1/servers/{id}/ips/{network}";
 const INTERFACES: &str = "/v2.1/servers/{id}/os-interface";
 const INTERFACE: &str = "/v2.1/servers/{id}/os-interface/{port}";
 const PASSWORD: &str = "/v2.1/servers/{id}/os-server-password";
+const CONSOLES: &str = "/v2.1/servers/{id}/remote-consoles";
+const CONSOLE_TOKEN: &str = "/v2.1/os-console-auth-tokens/{token}";
 const VOLUMES: &str = "/v2.1/servers/{id}/os-volume_attachments";
 const VOLUME: &str = "/v2.1/servers/{id}/os-volume_attachments/{volume}";
 
@@ -62,6 +64,15 @@ pub(crate) fn routes() -> Routes<Compute> {
         .action(ACTION, "lock", &policy::LOCK, action::lock)
         .action(ACTION, "unlock", &policy::UNLOCK, action::unlock)
         .action(ACTION, "os-getConsoleOutput", &policy::CONSOLE_OUTPUT, console::output)
+        .action(ACTION, "os-getVNCConsole", &policy::REMOTE_CONSOLES, console::get_vnc)
+        .until(v(5))
+        .action(ACTION, "os-getSerialConsole", &policy::REMOTE_CONSOLES, console::get_serial)
+        .until(v(5))
+        .action(ACTION, "os-getSPICEConsole", &policy::REMOTE_CONSOLES, console::get_unavailable)
+        .until(v(5))
+        .post(CONSOLES, &policy::REMOTE_CONSOLES, console::create)
+        .since(v(6))
+        .get(CONSOLE_TOKEN, &policy::CONSOLE_AUTH_TOKENS, console::auth_token)
         .action(ACTION, "changePassword", &policy::PASSWORD, action::change_password)
         .get(METADATA, &policy::METADATA_INDEX, metadata::list)
         .post(METADATA, &policy::METADATA_CREATE, metadata::add)

@@ -11,7 +11,7 @@ mod ask;
 mod attach;
 pub(crate) mod audit;
 pub(crate) mod claim;
-mod console;
+pub(crate) mod console;
 mod create;
 pub(crate) mod desired;
 mod filter;
@@ -74,6 +74,7 @@ pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("server", routes)
         },
         crate::Step { number: 7, name: "quota sums", sql: include_str!("../../migrations/0007_quota_sums.sql") },
         crate::Step { number: 8, name: "disks by their data", sql: include_str!("../../migrations/0008_disks.sql") },
+        console::STEP,
     ]);
 
 /// A server as its row has it, and what is being done to it.

@@ -36,6 +36,8 @@ access::policies! {
     LOCK = "os_compute_api:os-lock-server:lock", MEMBER, "Lock a server.";
     UNLOCK = "os_compute_api:os-lock-server:unlock", MEMBER, "Unlock a server.";
     UNLOCK_OVERRIDE = "os_compute_api:os-lock-server:unlock:unlock_override", ADMIN, "Unlock a server that another locked, or act on it.";
+    REMOTE_CONSOLES = "os_compute_api:os-remote-consoles", MEMBER, "Open a server's screen and serial line.";
+    CONSOLE_AUTH_TOKENS = "os_compute_api:os-console-auth-tokens", ADMIN, "Show what a console token is for.";
     CONSOLE_OUTPUT = "os_compute_api:os-console-output", MEMBER, "Read the console of a server.";
     PASSWORD = "os_compute_api:os-admin-password", MEMBER, "Change the password in a server.";
     GUEST_PASSWORD_SHOW = "os_compute_api:os-server-password:show", READER, "Read the password that a guest made, encrypted by it.";

@@ -10,7 +10,7 @@ use store::{Actor, Event, Tx};
 use types::{Generation, ImageId, NodeId, Timestamp};
 
 use super::{
-    Server,
+    Server, console,
     operation::{Operation, Role, Told, table},
     row,
     state::{Power, Reboot, Word as _},
@@ -44,11 +44,21 @@ pub(crate) fn save(tx: &mut Tx, actor: &Actor, verb: &str, before: &Server, mut 
         after.generation = after.generation.max(before.generation).next();
     }
     after.speak();
+    if has_left(before, &after) {
+        console::forget(tx, &after.id)?;
+    }
     write_operation(tx, before, &after)?;
     row::write(tx, before, &after)?;
     record(tx, actor, verb, Some(before), &after)?;
     let nodes = told_otherwise(before, &after);
     Ok(Saved { server: after, nodes })
+}
+
+/// Its machine is another one from now on, or none: consoles were to be opened of the one that it was.
+fn has_left(before: &Server, after: &Server) -> bool {
+    let is_over = after.deleting_at.is_some() || after.power == Power::Stopped;
+    let was_over = before.deleting_at.is_some() || before.power == Power::Stopped;
+    (is_over && !was_over) || (before.node_id.is_some() && before.node_id != after.node_id)
 }
 
 impl Server {

@@ -4,6 +4,7 @@
 
 mod actions;
 mod bad_input;
+mod consoles;
 mod crash;
 mod far;
 mod flavors;
@@ -92,11 +93,12 @@ impl Cloud {
             ports: far.clone(),
             volumes: far.clone(),
             nodes: far.clone(),
+            callers: world.authenticator(),
         };
         let compute = Compute::with_patience(world.store.clone(), neighbours, patience);
         far.serve(&compute);
         compute.ensure_standard_flavors().await.unwrap();
-        let talk = world.talk(vec![compute.service()], &crate::ROOM.policies(), &crate::ROOM.rules()).version("compute 2.96");
+        let talk = world.talk(vec![compute.service(), compute.consoles()], &crate::ROOM.policies(), &crate::ROOM.rules()).version("compute 2.96");
         Self { world, compute, placement, far, talk, reconcilers: None }
     }
 

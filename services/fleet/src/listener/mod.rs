@@ -37,7 +37,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
-use types::{ImageId, NodeId};
+use types::{ImageId, NodeId, ServerId};
 
 use crate::{Fleet, Limits, Result, authority, certificate, error::forbidden, stream};
 
@@ -188,6 +188,11 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
     if let (&Method::POST, ["v1", "nodes", node, "asks"], true) = (request.method(), segments.as_slice(), peer.is_controller) {
         return session::ask(fleet, NodeId::new(*node), read(request).await?).await;
     }
+    if let (&Method::POST, ["v1", "nodes", node, "consoles", server, console], true) =
+        (request.method(), segments.as_slice(), peer.is_controller)
+    {
+        return session::open_console(fleet, NodeId::new(*node), ServerId::new(*server), console, request).await;
+    }
     let node = peer.node(fleet).await?;
     match (request.method(), segments.as_slice()) {
         (&Method::POST, ["v1", "session"]) => session::begin(fleet, peer, node, read(request).await?).await,
@@ -196,6 +201,7 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
         (&Method::POST, ["v1", "renew"]) => join::renew(fleet, node, read(request).await?).await,
         (&Method::GET, ["v1", "streams", ticket]) => stream::send(fleet, node, ticket).await,
         (&Method::PUT, ["v1", "streams", ticket]) => stream::take(fleet, node, ticket, request).await,
+        (&Method::POST, ["v1", "streams", ticket]) => stream::join(fleet, &node, ticket, request),
         (&Method::POST, ["v1", "passwords", server]) => {
             passwords::take(fleet, node, server, read_at_most(LONGEST_PASSWORD, request).await?).await
         }

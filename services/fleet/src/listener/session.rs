@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A session's requests: its stream, what the node found, what it answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use contracts::{
     Refusal,
     node::{Answer, Ask, Hello, NodeSettings, Observed, earlier},
 };
+use futures_util::TryStreamExt;
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http_body_util::{BodyDataStream, BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
 use store::{Actor, Tx};
 use tokio::time::timeout;
-use types::NodeId;
+use types::{NodeId, ServerId};
 
 use super::{Body, LONGEST_REQUEST, Peer, bytes, collect, done, join::common, parse, reply};
 use crate::{
@@ -92,6 +94,21 @@ pub(super) fn answered(fleet: &Fleet, peer: &Peer, node: NodeId, id: &str, answe
 pub(super) async fn ask(fleet: &Fleet, node: NodeId, ask: Ask) -> Result<Response<Body>> {
     let answer = fleet.ask_here(&node, ask).await?;
     Ok(reply(StatusCode::OK, &answer))
+}
+
+/// A console of a node's machine, for another controller.
+pub(super) async fn open_console(
+    fleet: &Fleet,
+    node: NodeId,
+    server: ServerId,
+    console: &str,
+    request: Request<Incoming>,
+) -> Result<Response<Body>> {
+    let console = serde_json::from_value(console.into()).map_err(|_| Refusal::not_found("there is no such console"))?;
+    fleet.led()?;
+    let typed = Box::pin(BodyDataStream::new(request.into_body()).map_err(io::Error::other));
+    let shown = fleet.open_console_here(&node, &server, console, typed).await?;
+    Ok(bytes(StatusCode::OK, "application/octet-stream", StreamBody::new(shown.map_ok(Frame::data)).boxed_unsync()))
 }
 
 /// A node that knows more of the database than it does itself tells that it was put back to an earlier state.

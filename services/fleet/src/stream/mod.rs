@@ -2,6 +2,7 @@
 //! Streams of bytes: to nodes, from nodes, and from node to node. One door, one set of limits, one way in which each is slowed
 //! down by its reader: nothing is kept here but the pieces that are under way.
 
+mod console;
 mod image;
 mod relay;
 mod ticket;
@@ -29,11 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Streams {
     line: Line,
     relay: relay::Relay,
+    consoles: console::Consoles,
 }
 
 impl Streams {
     pub fn new(limits: Limits) -> Self {
-        Self { line: Line::new(limits.streams, limits.streams_per_node), relay: relay::Relay::default() }
+        Self { line: Line::new(limits.streams, limits.streams_per_node), relay: relay::Relay::default(), consoles: console::Consoles::default() }
     }
 
     /// Streams go by turns of their nodes.
@@ -75,6 +77,14 @@ pub(crate) async fn take(fleet: &Fleet, node: NodeId, word: &str, request: Reque
             fleet.inner.streams.relay.send(&transfer, body, length).await?;
             Ok(done())
         }
+        _ => Err(not_found()),
+    }
+}
+
+/// What goes both ways by this ticket.
+pub(crate) fn join(fleet: &Fleet, node: &NodeId, word: &str, request: Request<Incoming>) -> Result<Response<Body>> {
+    match fleet.inner.tickets.open(node, word) {
+        Some(Stream::Console { opening }) => fleet.inner.streams.consoles.join(&opening, request).ok_or_else(not_found),
         _ => Err(not_found()),
     }
 }

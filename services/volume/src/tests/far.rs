@@ -11,7 +11,7 @@ use contracts::{
     BoxFuture, Refusal,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, Door, DoorObserved, DoorState, Feature, Found, Hello, PROTOCOL, SnapshotObserved, SnapshotStep,
+        Accelerator, Answer, Ask, Console, Door, DoorObserved, DoorState, Feature, Found, Hello, PROTOCOL, SnapshotObserved, SnapshotStep,
         Spec, StorageFacts, Stream, Thing, ThingId, Ticket, Versions, VolumeDesired, VolumeObserved, VolumeSnapshotObserved,
         VolumeSnapshotState, VolumeState, Want, Way,
     },
@@ -248,6 +248,10 @@ impl Nodes for Far {
 
     fn ask<'a>(&'a self, _: &'a NodeId, _: Ask) -> BoxFuture<'a, Result<Answer, Refusal>> {
         Box::pin(async { Err(Refusal::internal("the volume room asks no nodes")) })
+    }
+
+    fn open_console<'a>(&'a self, _: &'a NodeId, _: &'a ServerId, _: Console, _: Chunks) -> BoxFuture<'a, Result<Chunks, Refusal>> {
+        Box::pin(async { Err(Refusal::internal("the volume room opens no consoles")) })
     }
 }
 

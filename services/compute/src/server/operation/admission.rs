@@ -39,6 +39,7 @@ pub(crate) enum Act {
     Lock,
     ResetState,
     ConsoleOutput,
+    Console,
 }
 
 /// What must be so.
@@ -67,6 +68,8 @@ const ACTIVE: States = States::These(&["active"]);
 const PLUGGABLE: States = States::These(&["active", "paused", "stopped"]);
 /// Between its two hosts nothing can be plugged in: for a resized server the table says less than Nova's.
 const HOLDING: States = PLUGGABLE;
+/// Nova hears from the host that there is no machine to look at.
+const WITH_PROCESS: States = States::These(&["active", "paused", "rescued", "resized"]);
 const USUAL: States = States::These(&["active", "paused", "suspended", "stopped"]);
 /// Nova's `ALLOW_REBOOT`, as far as there are such tasks here.
 const REBOOTABLE: States = States::These(&["", "rebooting", "rebooting_hard", "pausing", "unpausing", "resuming", "suspending"]);
@@ -117,6 +120,7 @@ pub(crate) static TABLE: &[Rule] = &[
     rule(Act::Unlock, "unlock", UNLOCKED, States::Any, States::Any, false),
     rule(Act::ResetState, "os-resetState", UNLOCKED, States::Any, States::Any, false),
     rule(Act::ConsoleOutput, "os-getConsoleOutput", UNLOCKED, States::Any, States::Any, false),
+    rule(Act::Console, "open a console of", UNLOCKED, WITH_PROCESS, States::Any, false),
 ];
 
 impl States {
@@ -211,6 +215,7 @@ mod tests {
         Unlock          xxxxxxxxxx xxxxxx
         ResetState      xxxxxxxxxx xxxxxx
         ConsoleOutput   xxxxxxxxxx xxxxxx
+        Console         x.x..xx... xxxxxx
 ";
 
     #[test]

@@ -3,13 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use contracts::{
     BoxFuture, Refusal,
     images::Chunks,
-    node::{Accelerator, Answer, Ask, Feature, Hello, PROTOCOL, Stream, ThingId, Ticket, Versions},
+    node::{Accelerator, Answer, Ask, Console, Feature, Hello, PROTOCOL, Stream, ThingId, Ticket, Versions},
     nodes::{NodeFacts, Nodes},
 };
-use types::{NodeId, Timestamp};
+use futures_util::stream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+};
+use types::{NodeId, ServerId, Timestamp};
 
 use super::Far;
 
@@ -70,10 +76,40 @@ impl Nodes for Far {
                     namespaces: Vec::new(),
                 },
                 Ask::RemoveDevice { .. } => Answer::Removed,
+                Ask::OpenConsole { .. } => Answer::Opened,
             })
         })
     }
+
+    /// A machine that shows all that is typed, behind a greeting.
+    fn open_console<'a>(
+        &'a self,
+        node: &'a NodeId,
+        _server: &'a ServerId,
+        console: Console,
+        typed: Chunks,
+    ) -> BoxFuture<'a, Result<Chunks, Refusal>> {
+        Box::pin(async move {
+            let (_, _, up) = self.host_of(node).unwrap();
+            if !up {
+                return Err(Refusal::unavailable("The host is away."));
+            }
+            let (here, mut machine) = tokio::io::duplex(4096);
+            let (go, gone) = mpsc::channel(4);
+            tokio::spawn(bounds::relay(here, typed, go));
+            tokio::spawn(async move {
+                let _ = machine.write_all(format!("{console:?}: ").as_bytes()).await;
+                let mut piece = [0; 256];
+                while let Ok(count @ 1..) = machine.read(&mut piece).await {
+                    let _ = machine.write_all(&piece[..count]).await;
+                }
+            });
+            let next = |mut gone: mpsc::Receiver<Bytes>| async { gone.recv().await.map(|piece| (Ok(piece), gone)) };
+            Ok(Box::pin(stream::unfold(gone, next)) as Chunks)
+        })
+    }
 }
+
 
 /// What hosts send as a disk.
 pub fn disk() -> Chunks {
@@ -106,6 +142,7 @@ pub(super) fn facts(host: &str) -> NodeFacts {
                 Feature::KeepDisk,
                 Feature::Rebuild,
                 Feature::Volumes,
+                Feature::Console,
             ]),
             holds: vec![],
             version: "1".to_owned(),

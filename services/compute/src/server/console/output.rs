@@ -8,13 +8,13 @@ use contracts::node::{Answer, Ask};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{guard::Guard, operation::admission::Act};
+use super::super::{guard::Guard, operation::admission::Act};
 use crate::{
     Compute,
     input::{Object, argument, whole},
 };
 
-pub(super) async fn output(room: Arc<Compute>, mut cx: Cx) -> Reply {
+pub(in super::super) async fn output(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let mut lines = None;
     let argument = argument(&mut cx, "os-getConsoleOutput").await?;
     if !argument.is_null() {
@@ -35,7 +35,7 @@ pub(super) async fn output(room: Arc<Compute>, mut cx: Cx) -> Reply {
     match room.nodes.ask(&node, Ask::ConsoleLog { server_id: server.id.clone(), lines }).await? {
         Answer::ConsoleLog { text } => api::json(StatusCode::OK, &json!({"output": text})),
         Answer::Refused { message } => Err(Fault::conflict(format!("Instance {} has no console output: {message}", server.id))),
-        Answer::Inventory { .. } | Answer::Removed => {
+        Answer::Opened | Answer::Inventory { .. } | Answer::Removed => {
             Err(Fault::internal("a node answered something else to a question for a console log"))
         }
     }
