@@ -253,9 +253,11 @@ impl Door {
         };
         let on_path = &room.paths[*found.value];
         // Whoever reads the log shall not be able to use what it says.
-        seen.shown_path = on_path.first().map(|route| route.path).filter(|path| path.contains(SECRET)).map(|path| {
-            format!("{}{path}", room.service.prefix)
-        });
+        seen.shown_path = on_path
+            .first()
+            .map(|route| route.path)
+            .filter(|path| path.contains(SECRET))
+            .map(|path| format!("{}{path}", room.service.prefix));
         // Who is not known does not learn which methods and versions a path has, either.
         if !on_path.iter().any(is_open) {
             self.see_caller(room, &rest, parts, seen).await?;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod cloud;
+mod consoles;
 mod crash;
 mod disks;
 mod guest;

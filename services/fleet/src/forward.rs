@@ -116,11 +116,7 @@ async fn connect(address: &str, tls: Arc<ClientConfig>) -> std::result::Result<S
     Ok(requests)
 }
 
-async fn post(
-    mut requests: SendRequest<Body>,
-    path: &str,
-    body: Body,
-) -> std::result::Result<Response<Incoming>, Cause> {
+async fn post(mut requests: SendRequest<Body>, path: &str, body: Body) -> std::result::Result<Response<Incoming>, Cause> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(format!("https://{CONTROLLER_NAME}/v1/{path}"))

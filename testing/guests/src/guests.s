@@ -94,6 +94,30 @@ guest_\name\()_end:
         guest_turns_off
         guest_ends courteous
 
+# Says what is typed on its serial port, small letters large and large ones small, until its power button is pressed.
+        guest_begins answering
+        guest_says 'h', 'e', 'l', 'l', 'o', '\n'
+        movw    $0x602, %dx                     # ACPI: listen to the button
+        movw    $0x100, %ax
+        outw    %ax, %dx
+1:      sti
+        hlt
+        movw    $0x600, %dx
+        inw     %dx, %ax
+        testb   $1, %ah
+        jnz     3f
+2:      movw    $SERIAL + 5, %dx
+        inb     %dx, %al
+        testb   $1, %al                         # something has come
+        jz      1b
+        movw    $SERIAL, %dx
+        inb     %dx, %al
+        xorb    $0x20, %al
+        outb    %al, %dx
+        jmp     2b
+3:      guest_turns_off
+        guest_ends answering
+
         guest_begins tired
         guest_turns_off
         guest_ends tired

@@ -37,6 +37,8 @@ guests! {
     obedient: guest_obedient..guest_obedient_end;
     /// Like the obedient one; and it lets go of devices when it is asked to.
     courteous: guest_courteous..guest_courteous_end;
+    /// Says "hello", then what is typed on its serial port, small letters large and large ones small, and is obedient.
+    answering: guest_answering..guest_answering_end;
     /// Turns itself off as soon as it runs.
     tired: guest_tired..guest_tired_end;
     /// Idles and listens to nothing.

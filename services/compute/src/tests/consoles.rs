@@ -209,8 +209,11 @@ async fn consoles_are_refused_as_nova_refuses_them() {
         ("vnc", "telnet", 400),
     ] {
         let said = ask(&member, &id, protocol, kind).await.expect(status);
-        assert!(said["badRequest"]["message"].as_str().unwrap().contains(if kind == "telnet" { kind } else { "onsole" })
-            || protocol == "telnet", "{said}");
+        assert!(
+            said["badRequest"]["message"].as_str().unwrap().contains(if kind == "telnet" { kind } else { "onsole" })
+                || protocol == "telnet",
+            "{said}"
+        );
     }
     let spice = json!({"os-getSPICEConsole": {"type": "spice-html5"}});
     let old = member.version("compute 2.1");
@@ -220,7 +223,10 @@ async fn consoles_are_refused_as_nova_refuses_them() {
     ask(&member, &id.replace(|_: char| true, "0"), "vnc", "novnc").await.expect(404);
     ask(&cloud.talk.as_("member@p2"), &id, "vnc", "novnc").await.expect(404);
     ask(&cloud.talk.as_("reader@p1"), &id, "vnc", "novnc").await.expect(403);
-    member.post(&format!("/compute/v2.1/servers/{id}/remote-consoles"), json!({"remote_console": {"type": "novnc"}})).await.expect(400);
+    member
+        .post(&format!("/compute/v2.1/servers/{id}/remote-consoles"), json!({"remote_console": {"type": "novnc"}}))
+        .await
+        .expect(400);
 
     let word = target(&member, &id, "serial").await.split_once('=').unwrap().1.to_owned();
     let path = format!("/compute/v2.1/os-console-auth-tokens/{word}");

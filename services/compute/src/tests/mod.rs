@@ -98,7 +98,9 @@ impl Cloud {
         let compute = Compute::with_patience(world.store.clone(), neighbours, patience);
         far.serve(&compute);
         compute.ensure_standard_flavors().await.unwrap();
-        let talk = world.talk(vec![compute.service(), compute.consoles()], &crate::ROOM.policies(), &crate::ROOM.rules()).version("compute 2.96");
+        let talk = world
+            .talk(vec![compute.service(), compute.consoles()], &crate::ROOM.policies(), &crate::ROOM.rules())
+            .version("compute 2.96");
         Self { world, compute, placement, far, talk, reconcilers: None }
     }
 

@@ -35,7 +35,11 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub fn new(limits: Limits) -> Self {
-        Self { line: Line::new(limits.streams, limits.streams_per_node), relay: relay::Relay::default(), consoles: console::Consoles::default() }
+        Self {
+            line: Line::new(limits.streams, limits.streams_per_node),
+            relay: relay::Relay::default(),
+            consoles: console::Consoles::default(),
+        }
     }
 
     /// Streams go by turns of their nodes.

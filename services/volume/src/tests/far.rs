@@ -11,9 +11,9 @@ use contracts::{
     BoxFuture, Refusal,
     images::{Chunks, ImageFacts, Images, NewSnapshot},
     node::{
-        Accelerator, Answer, Ask, Console, Door, DoorObserved, DoorState, Feature, Found, Hello, PROTOCOL, SnapshotObserved, SnapshotStep,
-        Spec, StorageFacts, Stream, Thing, ThingId, Ticket, Versions, VolumeDesired, VolumeObserved, VolumeSnapshotObserved,
-        VolumeSnapshotState, VolumeState, Want, Way,
+        Accelerator, Answer, Ask, Console, Door, DoorObserved, DoorState, Feature, Found, Hello, PROTOCOL, SnapshotObserved,
+        SnapshotStep, Spec, StorageFacts, Stream, Thing, ThingId, Ticket, Versions, VolumeDesired, VolumeObserved,
+        VolumeSnapshotObserved, VolumeSnapshotState, VolumeState, Want, Way,
     },
     nodes::{DesiredSource, NodeFacts, Nodes, ObservedSink, Report, SnapshotSink},
     volumes::Servers,
@@ -250,7 +250,13 @@ impl Nodes for Far {
         Box::pin(async { Err(Refusal::internal("the volume room asks no nodes")) })
     }
 
-    fn open_console<'a>(&'a self, _: &'a NodeId, _: &'a ServerId, _: Console, _: Chunks) -> BoxFuture<'a, Result<Chunks, Refusal>> {
+    fn open_console<'a>(
+        &'a self,
+        _: &'a NodeId,
+        _: &'a ServerId,
+        _: Console,
+        _: Chunks,
+    ) -> BoxFuture<'a, Result<Chunks, Refusal>> {
         Box::pin(async { Err(Refusal::internal("the volume room opens no consoles")) })
     }
 }

@@ -7,13 +7,20 @@ use access::{Allowed, Enforcer, Scope};
 use api::Upgrade;
 use bounds::{Place, relay};
 use bytes::Bytes;
-use contracts::{caller::{Caller, Unauthenticated}, images::Chunks};
+use contracts::{
+    caller::{Caller, Unauthenticated},
+    images::Chunks,
+};
 use futures_util::stream;
 use tokio::sync::mpsc;
 use types::{Secret, ServerId};
 
 use super::{
-    super::{Server, operation::admission::{self, Act}, policy, table as servers},
+    super::{
+        Server,
+        operation::admission::{self, Act},
+        policy, table as servers,
+    },
     Console,
     websocket::{self, Farewell},
 };
@@ -81,7 +88,10 @@ impl Session {
         loop {
             tokio::time::sleep(ASK_EVERY).await;
             if let Err(Barred::No) = self.room.may_open(&self.enforcer, &self.token, &self.server).await {
-                return Farewell { code: 1008, reason: "The token with which this console was opened is not good for it any more." };
+                return Farewell {
+                    code: 1008,
+                    reason: "The token with which this console was opened is not good for it any more.",
+                };
             }
         }
     }

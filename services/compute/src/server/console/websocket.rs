@@ -2,7 +2,12 @@
 //! The server's side of a websocket (RFC 6455) that carries bytes: a frame's content goes on as it comes, so that none is kept and
 //! none is too long.
 
-use std::{future::Future, io, sync::atomic::{AtomicBool, Ordering}, time::Duration};
+use std::{
+    future::Future,
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};

@@ -2,7 +2,10 @@
 //! The word by which a console is opened.
 
 use access::fernet::Key;
-use base64::{Engine, engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine,
+    engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD},
+};
 use sha2::{Digest, Sha256};
 use types::{Secret, Timestamp};
 
