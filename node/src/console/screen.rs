@@ -11,7 +11,7 @@ use crate::{Error, Result, error::Doing, machines::At};
 /// Invariant: a screen is never another's socket (test: `a_socket_that_another_listens_on_is_no_screen`).
 pub(super) async fn open(machine: &At) -> Result<UnixStream> {
     let socket = machine.run_dir.vnc_socket();
-    let stream = UnixStream::connect(&socket).await.doing(|| "open the screen: the machine has no process now".to_owned())?;
+    let stream = qemu::socket::connect(&socket).await.doing(|| "open the screen: the machine has no process now".to_owned())?;
     let listener = stream.peer_cred().doing(|| "see whose screen it is".to_owned())?;
     if listener.uid() != machine.uid {
         tracing::error!(server = %machine.id, uid = listener.uid(), "the machine's screen is another's socket");

@@ -48,7 +48,7 @@ impl Lines {
         }
         let socket = machine.run_dir.serial_socket();
         let stream =
-            UnixStream::connect(&socket).await.doing(|| "open the serial line: the machine has no process now".to_owned())?;
+            qemu::socket::connect(&socket).await.doing(|| "open the serial line: the machine has no process now".to_owned())?;
         // Another may have been quicker. His connection is served, and ours is not.
         if let Some(viewer) = self.join_open(machine.id) {
             return Ok(viewer);
