@@ -14,7 +14,7 @@ use contracts::{
     caller::Caller,
     objects::{Objects, Who},
 };
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use s3s::{
     Body, HttpRequest, HttpResponse, S3Error, S3ErrorCode as Code,
@@ -26,7 +26,7 @@ use s3s::{
 use crate::{
     Parts,
     cors::{self, Page},
-    error,
+    error::{self, render},
     gate::{Auth, Gate, Keys},
     host::Domain,
     operations::Operations,
@@ -189,19 +189,18 @@ fn check(request: &Request<RequestBody>) -> Result<(), S3Error> {
     if text(header::AUTHORIZATION).starts_with("AWS ") || query.split('&').any(|pair| pair.starts_with("AWSAccessKeyId=")) {
         return Err(error::invalid("Signatures are of version 4 here; older ones are not good enough."));
     }
+    // What is posted is a document; objects are put.
+    let length = text(header::CONTENT_LENGTH).parse().unwrap_or(0_usize);
+    if request.method() == Method::POST && length > LONGEST_DOCUMENT {
+        return Err(S3Error::with_message(
+            Code::MaxMessageLengthExceeded,
+            "The document is longer than 3 MiB, which is the most here.",
+        ));
+    }
     if request.method() == Method::POST && text(header::CONTENT_TYPE).starts_with("multipart/form-data") {
         return Err(error::not_implemented("Forms are not taken here; sign an address for PUT instead."));
     }
     Ok(())
-}
-
-pub fn render(error: S3Error) -> HttpResponse {
-    error.to_http_response().unwrap_or_else(|_| {
-        let mut response = HttpResponse::new(Body::empty());
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        *response.headers_mut() = HeaderMap::new();
-        response
-    })
 }
 
 /// The region as it can stand in a signature: small letters, digits and hyphens. Clients sign with what they are told.

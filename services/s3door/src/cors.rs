@@ -7,7 +7,7 @@ use contracts::objects::{Objects, Origin, Who};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use s3s::{Body, HttpResponse, S3Error, S3ErrorCode as Code};
 
-use crate::{answer::render, gate::Keys};
+use crate::{error::render, gate::Keys};
 
 const METHODS: &str = "GET, PUT, POST, DELETE, HEAD";
 

@@ -3,7 +3,7 @@
 
 use contracts::objects::Refused;
 use http::StatusCode;
-use s3s::{S3Error, S3ErrorCode as Code};
+use s3s::{Body, HttpResponse, S3Error, S3ErrorCode as Code};
 
 pub fn refused(refused: Refused) -> S3Error {
     let code = match &refused {
@@ -43,4 +43,13 @@ pub fn invalid(message: impl Into<String>) -> S3Error {
 
 pub fn not_implemented(what: &'static str) -> S3Error {
     S3Error::with_message(Code::NotImplemented, what)
+}
+
+/// The answer that says so.
+pub fn render(error: S3Error) -> HttpResponse {
+    error.to_http_response().unwrap_or_else(|_| {
+        let mut response = HttpResponse::new(Body::empty());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
 }

@@ -13,6 +13,7 @@ mod list;
 mod load;
 mod login;
 mod memory;
+mod objects;
 mod ports;
 mod process;
 mod report;
@@ -82,6 +83,8 @@ enum Measure {
     List,
     /// Upload and download of an image, over a copy and a hash of the same file
     Image,
+    /// PUT and GET of 4 KiB and 64 MiB, over appends and syncs; a list of 100,000
+    Object,
     /// 500 simulated hosts: bursts of creates, and 20,000 servers at rest, on both engines
     Scale,
     /// The same with a port for each server
@@ -104,6 +107,7 @@ const WITHOUT_A_CLOUD: &[Measure] = &[
     Measure::Login,
     Measure::List,
     Measure::Image,
+    Measure::Object,
 ];
 
 /// How the measures are to be taken.
@@ -167,6 +171,7 @@ fn take(measure: Measure, plan: &Plan, report: &mut Report) -> anyhow::Result<()
             Measure::Login => login::measure(plan, report).await,
             Measure::List => list::measure(plan, report).await,
             Measure::Image => image::measure(plan, report).await,
+            Measure::Object => objects::measure(plan, report).await,
             Measure::Ports => ports::measure(plan, report).await,
             Measure::Scale => scale::measure(plan, report).await,
             Measure::ScalePorts => scale::with_ports(plan, report).await,

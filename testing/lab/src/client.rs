@@ -14,6 +14,7 @@ use crate::built::cache;
 
 const CLIENTS: &str = include_str!("../requirements.txt");
 const OBJECT_STORE: &str = include_str!("../requirements-s3.txt");
+const SWIFT: &str = include_str!("../requirements-swift.txt");
 /// Its presence says that the environment is whole.
 const WHOLE: &str = "whole";
 
@@ -30,6 +31,11 @@ impl Python {
     /// With boto3 and an S3 service, whose requirements do not go together with those of the clients.
     pub fn with_object_store() -> Result<Self> {
         Self::with(OBJECT_STORE)
+    }
+
+    /// With Swift's own client.
+    pub fn with_swift() -> Result<Self> {
+        Self::with(SWIFT)
     }
 
     /// Makes the environment unless it is there; tests that run at the same time wait for the one that makes it.

@@ -24,7 +24,7 @@ pub struct Taken {
     kept: AtomicBool,
     /// It may be dropped by a thread of the database's.
     runtime: Option<Handle>,
-    _arriving: Option<Arrival>,
+    arriving: Option<Arrival>,
 }
 
 /// How many uploads there are whose data lies in pieces and is nothing's yet.
@@ -103,7 +103,7 @@ where
         room: Some(room.clone()),
         kept: AtomicBool::new(false),
         runtime: Handle::try_current().ok(),
-        _arriving: Some(arrival),
+        arriving: Some(arrival),
     };
     let (size, md5) = meter.end().await?;
     check_length(length, size)?;
@@ -123,7 +123,7 @@ fn bounded(length: Option<u64>, most: u64) -> Result<u64, Error> {
 fn take_bytes(bytes: Bytes) -> Taken {
     let (size, md5) = (bytes.len() as u64, hex::encode(Md5::digest(&bytes)));
     let data = Data { id: uuid::Uuid::new_v4().simple().to_string(), size, lies: Lies::Here(bytes) };
-    Taken { data, md5, room: None, kept: AtomicBool::new(false), runtime: None, _arriving: None }
+    Taken { data, md5, room: None, kept: AtomicBool::new(false), runtime: None, arriving: None }
 }
 
 fn small(bytes: Bytes, most: u64) -> Result<Taken, Error> {
@@ -163,9 +163,12 @@ impl Drop for Taken {
         }
         let (owner, pieces) = (self.data.id.clone(), pieces.clone());
         let Some(runtime) = self.runtime.take() else { return };
+        // Until it is written down it is on its way still: the audit does not take it for a stray.
+        let arrival = self.arriving.take();
         // A note that cannot be struck out now is found by the next start.
         runtime.spawn(async move {
             let outcome = room.store.write(move |tx| table::give_up(tx, &owner, &pieces)).await;
+            drop(arrival);
             if let Err(error) = outcome {
                 tracing::warn!(%error, "what an upload left goes with the next start");
             }

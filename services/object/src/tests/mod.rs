@@ -17,6 +17,7 @@ mod refusals;
 mod sites;
 mod temp_url;
 mod together;
+mod waiting;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

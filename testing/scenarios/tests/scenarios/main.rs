@@ -14,6 +14,7 @@ mod provider_vlan;
 mod reach;
 mod reboot;
 mod spoofing;
+mod stock_clients;
 mod two_controllers;
 mod two_hosts;
 mod up;
