@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a request to its answer, within the bounds that the API's door has, too.
 
-use std::{
-    io,
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::{io, sync::Arc, time::Instant};
 
 use api::{Limits, Peer, RequestBody, Response, Serves};
 use bounds::{HeededBody, Kept, PacedBody, Places, Source};
-use contracts::{
-    BoxFuture,
-    caller::Caller,
-    objects::{Objects, Who},
-};
+use contracts::{BoxFuture, caller::Caller, objects::Objects};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use s3s::{
@@ -27,7 +19,7 @@ use crate::{
     Parts,
     cors::{self, Page},
     error::{self, render},
-    gate::{Auth, Gate, Keys},
+    gate::{Auth, Gate, Keys, Seen},
     host::Domain,
     operations::Operations,
 };
@@ -46,16 +38,6 @@ pub struct Door {
     domain: Option<String>,
     limits: Limits,
     addresses: Places<Source>,
-}
-
-/// Who turned out to ask, for the log.
-#[derive(Clone, Default)]
-pub(crate) struct Seen(Arc<OnceLock<Who>>);
-
-impl Seen {
-    pub fn set(&self, who: &Who) {
-        let _ = self.0.set(who.clone());
-    }
 }
 
 /// Containers of Swift's API have names that no bucket could be made with here; they are found by them all the same.
@@ -109,7 +91,7 @@ impl Door {
             response.headers_mut().insert("x-amz-request-id", id);
         }
         let status = response.status();
-        self.log(&request_id, &method, &path, status, started, seen.0.get().map(AsRef::as_ref));
+        self.log(&request_id, &method, &path, status, started, seen.who().map(AsRef::as_ref));
         let is_long =
             !method_is_head(&method) && hyper::body::Body::size_hint(response.body()).exact().is_none_or(|size| size > 0);
         let body = response.map(|body| body.map_err(io::Error::other).boxed_unsync());
@@ -140,7 +122,7 @@ impl Door {
                 render(S3Error::new(Code::InternalError))
             }
         };
-        if let (Some(page), Some(who)) = (page, seen.0.get()) {
+        if let (Some(page), Some(who)) = (page, seen.who()) {
             page.mark(self.objects.as_ref(), who, response.headers_mut()).await;
         }
         response

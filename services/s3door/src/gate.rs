@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -80,6 +80,20 @@ impl Visitor {
     }
 }
 
+/// Who turned out to ask, for the log and for pages of other sites.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<OnceLock<Who>>);
+
+impl Seen {
+    fn set(&self, who: &Who) {
+        let _ = self.0.set(who.clone());
+    }
+
+    pub fn who(&self) -> Option<&Who> {
+        self.0.get()
+    }
+}
+
 pub struct Auth(pub Arc<Keys>);
 
 #[async_trait::async_trait]
@@ -108,7 +122,7 @@ impl S3Access for Gate {
         let project = who.project_id().ok_or_else(|| denied("This key is for no project."))?;
         let slow = |_| S3Error::with_message(S3ErrorCode::SlowDown, "As many requests of this project are under way as may be.");
         let place = self.projects.enter_busy(format!("project {project}")).map_err(slow)?;
-        if let Some(seen) = cx.extensions_mut().get::<super::answer::Seen>() {
+        if let Some(seen) = cx.extensions_mut().get::<Seen>() {
             seen.set(&who);
         }
         cx.extensions_mut().insert(Visitor { who, _place: Arc::new(place) });
