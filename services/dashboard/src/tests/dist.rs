@@ -79,6 +79,22 @@ fn the_application_is_built_of_these_sources() {
     assert_eq!(said.lines().collect::<Vec<_>>(), found, "dist is not of these sources: run scripts/menus.sh");
 }
 
+/// What tenants name stays text: there is no way in the application by which it could become markup.
+#[test]
+fn no_source_of_the_application_takes_text_for_markup() {
+    let web = Path::new(ROOT).join("web/src");
+    let mut files = Vec::new();
+    gather(&web, "", &mut files);
+    assert!(!files.is_empty());
+    for file in files {
+        let text = fs::read_to_string(web.join(&file[67..])).unwrap();
+        for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "dangerouslySetInnerHTML", "document.write", "eval("] {
+            assert!(!text.contains(way), "{}: {way}", &file[66..]);
+        }
+        assert!(text.lines().next().is_some_and(|first| first.contains("SPDX-License-Identifier")), "{}", &file[66..]);
+    }
+}
+
 fn gather(folder: &Path, name: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap()) {
         let name = format!("{name}/{}", entry.file_name().to_str().unwrap());

@@ -52,7 +52,12 @@ function expression(value: Value): string {
   return String(value);
 }
 
+/** A text with the number of the copy behind it. */
+export function numbered(name: string): Raw {
+  return new Raw(`${text(name).slice(0, -1)}-\${count.index + 1}"`);
+}
+
 /** `${` and `%{` begin expressions in Terraform's texts, and nothing that a tenant names may be one. */
 function text(value: string): string {
-  return JSON.stringify(value).replaceAll('${', '$${').replaceAll('%{', '%%{');
+  return JSON.stringify(value).replaceAll('${', () => '$${').replaceAll('%{', '%%{');
 }

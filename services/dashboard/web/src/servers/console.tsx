@@ -54,8 +54,9 @@ export function ConsoleOfUrl() {
   const token = asked('token');
   const line = path ?? (token && `/console?token=${encodeURIComponent(token)}`);
   const serial = asked('type') === 'serial';
+  // Nothing of the address is shown: whoever makes one up shall not speak through this page.
   return (
-    <Page title={asked('title') ?? 'Console'}>
+    <Page title="Console">
       {line ? <Viewer line={lineOf(line)} protocol={serial ? 'serial' : 'vnc'} /> : <p>This address lacks its token. Ask for a new one: openstack console url show.</p>}
     </Page>
   );

@@ -2,6 +2,7 @@
 // A server as it shall be: as compute is asked for it, and in writing.
 
 import { option, Raw, resource, type Said } from '../parts';
+import { numbered } from '../said/hcl';
 
 export type Plan = {
   name: string; image: string; flavor: string;
@@ -43,7 +44,7 @@ export function saidOf(plan: Plan, names: { image: string; flavor: string }): Sa
       ...(plan.userData ? ['--user-data', 'first-start.yaml'] : []), ...(many > 1 ? ['--min', String(many), '--max', String(many)] : []), name,
     ]],
     terraform: [resource('compute_instance_v2', name, {
-      count: many > 1 ? new Raw(String(many)) : undefined, name: many > 1 ? new Raw(`"${name.replaceAll('"', '')}-\${count.index + 1}"`) : name,
+      count: many > 1 ? new Raw(String(many)) : undefined, name: many > 1 ? numbered(name) : name,
       image_name: plan.disk ? undefined : names.image, flavor_name: names.flavor, key_pair: plan.key, security_groups: plan.groups.length > 0 ? plan.groups : undefined,
       user_data: plan.userData || undefined,
     }, [

@@ -41,7 +41,6 @@ export function useRead<T>(key: string | undefined, kinds: readonly string[], re
       return () => void entry.watchers.delete(told);
     },
     // The key says all that the reading depends on.
-    // eslint-disable-next-line
     [key],
   );
   return useSyncExternalStore(watch, () => ((key !== undefined && entries.get(key)?.shown) || WAITING) as Read<T>);

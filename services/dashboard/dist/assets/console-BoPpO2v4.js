@@ -1,1 +1,0 @@
-export{t as ConsoleOfUrl}from"./console-VLT1MQ8L.js";

@@ -1,0 +1,1 @@
+export{t as ConsoleOfUrl}from"./console-Dwm8BVwt.js";

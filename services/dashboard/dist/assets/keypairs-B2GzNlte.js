@@ -1,0 +1,1 @@
+export{t as KeyPairs,n as NewKeyPair,r as useKeyPairs}from"./keypairs-DH6mK4az.js";

@@ -1,1 +1,0 @@
-export{t as KeyPairs,n as NewKeyPair,r as useKeyPairs}from"./keypairs-ByM_TmYf.js";
