@@ -11,7 +11,7 @@ const CANARY = '<img src=x onerror="window.caught=1"><b>x</b>';
 const PAGES = [
   '/', '/servers', '/servers/new', '/images', '/images/new', '/keypairs', '/keypairs/new', '/volumes', '/volumes/new', '/snapshots', '/objects', '/objects/new',
   '/topology', '/networks', '/networks/new', '/routers', '/routers/new', '/ports', '/ports/new', '/security-groups', '/security-groups/new', '/floating',
-  '/floating/new', '/people', '/people/new', '/operator/hosts', '/operator/projects', '/operator/projects/new', '/operator/events', '/no/such/page',
+  '/floating/new', '/balancers', '/balancers/new', '/people', '/people/new', '/operator/hosts', '/operator/projects', '/operator/projects/new', '/operator/events', '/no/such/page',
 ];
 
 let of;

@@ -30,7 +30,9 @@ export function BalancerPage({ found }: { found: Found }) {
 }
 
 function What({ balancer }: { balancer: Balancer }) {
-  const stats = useStats(balancer.id).value;
+  const counted = useStats(balancer.id).value;
+  // Not every provider counts; none of nothing is no figure.
+  const stats = counted && counted.total_connections + counted.bytes_in > 0 ? counted : undefined;
   const listeners = useListeners().value?.filter((one) => one.loadbalancers.some((of) => of.id === balancer.id)) ?? [];
   return (
     <Facts of={[
