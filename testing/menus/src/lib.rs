@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The menus in a real browser: a controller of its own in a temporary folder, with hosts without hardware beside it, for the
-//! programs in `services/dashboard/web/tests`, which drive Chromium by what a person sees: roles and names.
+//! The menus in a real browser: a cloud on a host of its own, for the programs in `services/dashboard/web/tests`, which drive
+//! Chromium there by what a person sees: roles and names.
 //!
-//! Their packages are brought in by `scripts/menus.sh`, of the versions in the lockfile and by npm's own settings.
+//! Their packages are brought in by `./test menus`, of the versions in the lockfile and by npm's own settings.
 
 mod cloud;
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -47,11 +48,10 @@ pub fn run(cloud: &Cloud) -> Result<()> {
     }
     ensure!(!programs.is_empty(), "the menus have no tests");
     programs.sort();
-    let mut node = Command::new("node");
     // One after another: they are tenants of one cloud, and a browser is large.
-    node.args(["--test", "--test-concurrency=1"]).args(&programs).current_dir(folder.path());
-    node.env("MENUS_URL", cloud.url()).env("MENUS_ADMIN_PASSWORD", cloud.admin_password()?);
-    let status = node.status().context("run node (package nodejs)")?;
-    ensure!(status.success(), "the browser's tests failed; the controller's log ends with:\n{}", cloud.last_words());
+    let mut words = vec![OsStr::new("node"), OsStr::new("--test"), OsStr::new("--test-concurrency=1")];
+    words.extend(programs.iter().map(|program| program.as_os_str()));
+    let status = cloud.command(&words)?.current_dir(folder.path()).status().context("run node (package nodejs)")?;
+    ensure!(status.success(), "the browser's tests failed: see above");
     Ok(())
 }

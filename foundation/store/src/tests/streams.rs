@@ -12,7 +12,7 @@ use types::Timestamp;
 
 use super::behaviour::{insert, names};
 use super::fixture::Fixture;
-use crate::{Actor, Error, Event, EventFilter, Heard, Result, Store, StoredEvent, Subscription, Wake};
+use crate::{Actor, Error, Event, EventFilter, Heard, Personal, Result, Store, StoredEvent, Subscription, Wake};
 
 pub(super) async fn an_event_shares_the_fate_of_its_change(fixture: Fixture) {
     let store = &fixture.store;
@@ -164,6 +164,17 @@ pub(super) async fn events_are_filtered(fixture: Fixture) {
     assert_eq!(count(EventFilter { project_id: some("owner"), resource_id: some("a"), ..nothing() }).await, 2);
     assert_eq!(count(EventFilter { request_id: some("req-9"), ..nothing() }).await, 0);
     assert_eq!(store.events(0, 2, nothing()).await.unwrap().len(), 2);
+    // What is of nobody's project is somebody's own, if he did it and it is of that kind.
+    let of_nobody = |resource_type: &'static str, user: &str| {
+        let actor = Actor { user_id: some(user), ..Actor::system("test") };
+        Event { resource_type, project_id: None, actor, ..created("c") }
+    };
+    let own = [of_nobody("key", "ada"), of_nobody("key", "bob"), of_nobody("secret", "ada")];
+    store.write(move |tx| own.iter().try_for_each(|event| tx.record(event.clone()))).await.unwrap();
+    all(store, 7).await;
+    let personal = Some(Personal { resource_type: "key".to_owned(), user_id: "ada".to_owned() });
+    assert_eq!(count(EventFilter { project_id: some("elsewhere"), personal: personal.clone(), ..nothing() }).await, 2);
+    assert_eq!(count(EventFilter { project_id: some(""), personal, ..nothing() }).await, 1);
 }
 
 pub(super) async fn followers_miss_nothing_under_concurrent_writers(fixture: Fixture) {
