@@ -45,7 +45,9 @@ pub(super) async fn replace(room: Arc<Balancers>, mut cx: Cx) -> Reply {
             }
         }
         let new: Vec<_> = wanted.iter().filter(|(place, _)| !there.iter().any(|member| place.is_of(member))).collect();
-        make_room(tx, &pool, new.len())?;
+        if !new.is_empty() {
+            make_room(tx, &pool, new.len())?;
+        }
         new.into_iter().try_for_each(|(place, says)| insert(tx, edit, &pool, place, says).map(drop))
     });
     changed.await?;
