@@ -72,7 +72,7 @@ impl Cx {
 
     /// The token that the caller brought, for who must know later whether it is still good.
     pub fn token(&self) -> &str {
-        crate::door::token_in(&self.headers, true)
+        crate::token::token_in(&self.headers, true)
     }
 
     /// The proof that the route's policy admits the caller, and how far it lets him see.

@@ -493,20 +493,7 @@ fn is_open(route: &Route) -> bool {
 /// The token of a request. Services take it as OAuth 2.0 sends it, too, as they do behind keystonemiddleware; identity
 /// does not, for there a bearer may come with another's token.
 fn token_of<'a>(room: &Served, headers: &'a HeaderMap) -> &'a str {
-    token_in(headers, room.service.name != "identity")
-}
-
-pub(crate) fn token_in(headers: &HeaderMap, takes_bearer: bool) -> &str {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
-    let bearer = || {
-        let (scheme, token) = text("authorization")?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    };
-    match text("x-auth-token") {
-        Some(token) => token,
-        None if takes_bearer => bearer().unwrap_or_default(),
-        None => "",
-    }
+    crate::token::token_in(headers, room.service.name != "identity")
 }
 
 /// The routes of a path that fit method and version.

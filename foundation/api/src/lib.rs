@@ -29,6 +29,7 @@ mod routes;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod token;
 mod upgrade;
 
 pub use attribute::{Attribute, Shown, reference};

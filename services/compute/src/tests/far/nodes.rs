@@ -110,7 +110,6 @@ impl Nodes for Far {
     }
 }
 
-
 /// What hosts send as a disk.
 pub fn disk() -> Chunks {
     Box::pin(futures_util::stream::iter([Ok("a whole ".into()), Ok("disk".into())]))
