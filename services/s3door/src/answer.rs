@@ -164,7 +164,9 @@ impl Serves for Door {
 fn check(request: &Request<RequestBody>) -> Result<(), S3Error> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > LONGEST_TARGET {
-        return Err(S3Error::with_message(Code::Custom("RequestURITooLong".into()), "The request's address is too long."));
+        let mut error = S3Error::with_message(Code::Custom("RequestURITooLong".into()), "The request's address is too long.");
+        error.set_status_code(StatusCode::URI_TOO_LONG);
+        return Err(error);
     }
     let text = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let query = request.uri().query().unwrap_or_default();
