@@ -2,10 +2,10 @@
 //! The house's ids as parameters and columns: `params![server.id]`, `row.get::<ServerId>(0)`.
 
 use types::{
-    AllocationConsumer, AttachmentId, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId, GroupId,
-    HealthMonitorId, ImageId, ListenerId, LoadBalancerId, MemberId, NetworkId, NodeId, OperationId, PoolId, PortId, ProjectId,
-    ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId, ServiceId, SnapshotId, SubnetId, UserId,
-    VolumeId,
+    AddressGroupId, AllocationConsumer, AttachmentId, CredentialId, DatabaseId, DomainId, EndpointId, FlavorId, FloatingIpId,
+    GroupId, HealthMonitorId, ImageId, ListenerId, LoadBalancerId, MemberId, NetworkId, NodeId, OperationId, PoolId, PortId,
+    ProjectId, ProviderId, RoleId, RouterId, SecurityGroupId, SecurityGroupRuleId, ServerId, ServiceId, SnapshotId, SubnetId,
+    UserId, VolumeId,
 };
 
 use crate::{FromValue, Value, ValueRef};
@@ -28,6 +28,7 @@ macro_rules! ids {
 }
 
 ids!(
+    AddressGroupId,
     AllocationConsumer,
     AttachmentId,
     CredentialId,

@@ -42,6 +42,7 @@ ids!(hex_id: CredentialId, DomainId, EndpointId, GroupId, ProjectId, RoleId, Ser
 
 // Everybody else's: a UUID with dashes.
 ids!(dashed_id:
+    AddressGroupId,
     AllocationConsumer,
     /// That a volume is somebody's, or shall be.
     AttachmentId,

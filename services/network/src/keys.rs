@@ -82,6 +82,10 @@ pub fn security_group(id: impl Display) -> String {
     format!("sg/{id}")
 }
 
+pub fn address_group(id: impl Display) -> String {
+    format!("ag/{id}")
+}
+
 pub fn floating_ip(id: impl Display) -> String {
     format!("fip/{id}")
 }

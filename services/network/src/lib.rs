@@ -8,6 +8,7 @@
 //! One drawer a noun: [`network`], [`subnet`], [`port`], [`router`], [`floating_ip`], [`security_group`] (with its rules);
 //! beside them [`ipam`], which hands out the addresses of [`range`]s, and [`neighbour`], what compute asks of this room.
 
+mod address_group;
 mod agent;
 mod availability;
 mod balancer;
@@ -77,6 +78,7 @@ pub static ROOM: api::Room<Room, Own> = api::Room {
         router::DRAWER,
         floating_ip::DRAWER,
         balancer::DRAWER,
+        address_group::DRAWER,
         security_group::DRAWER,
         security_group::rule::DRAWER,
         quota::DRAWER,
@@ -153,7 +155,8 @@ impl Network {
 }
 
 /// What has rows in OVN, or changes those of others.
-const TOLD_TO_OVN: [&str; 7] = ["network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule"];
+const TOLD_TO_OVN: [&str; 8] =
+    ["address_group", "network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule"];
 
 /// Looks for what must be told to OVN when another controller recorded a change of it.
 async fn heed_other_controllers(room: Arc<Room>) {

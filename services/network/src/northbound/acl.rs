@@ -11,7 +11,7 @@ use ::store::Tx;
 use ovn::northbound::{DesiredRow, Table};
 use types::{NetworkId, SecurityGroupId};
 
-use super::rows::Rows;
+use super::{address_group, rows::Rows};
 use crate::{
     Result, keys,
     resource::Kept,
@@ -42,6 +42,7 @@ pub fn group(tx: &mut Tx, id: &SecurityGroupId) -> Result<Rows> {
         if let Some(remote) = rule.says.remote_group_id.as_ref().filter(|remote| *remote != id) {
             needs.push(keys::security_group(remote));
         }
+        needs.extend(rule.says.remote_address_group_id.as_ref().map(keys::address_group));
         let ingress = rule.says.direction == "ingress";
         let acl = DesiredRow::new(Table::Acl, format!("{}/rule/{}", keys::security_group(id), rule.id))
             .set("direction", if ingress { "to-lport" } else { "from-lport" })
@@ -99,6 +100,9 @@ fn expression(group: &SecurityGroupId, says: &Says) -> Option<String> {
     let mut terms = vec![format!("{port} == @{}", group_name(group)), ip.to_owned()];
     if let Some(remote) = &says.remote_group_id {
         terms.push(format!("{ip}.{far} == ${}_{ip}", group_name(remote)));
+    }
+    if let Some(remote) = &says.remote_address_group_id {
+        terms.push(format!("{ip}.{far} == ${}", address_group::set_name(remote, ip)));
     }
     if let Some(prefix) = &says.remote_ip_prefix {
         let prefix: ipnet::IpNet = prefix.parse().ok()?;
@@ -158,6 +162,7 @@ mod tests {
             port_range_max: None,
             remote_group_id: None,
             remote_ip_prefix: None,
+            remote_address_group_id: None,
         }
     }
 
@@ -177,6 +182,8 @@ mod tests {
         );
         let peers = Says { direction: "egress".into(), ethertype: "IPv6".into(), remote_group_id: Some("3-4".into()), ..says() };
         assert_eq!(text(peers).unwrap(), "inport == @pg_1_2 && ip6 && ip6.dst == $pg_3_4_ip6");
+        let listed = Says { remote_address_group_id: Some("5-6".into()), ..says() };
+        assert_eq!(text(listed).unwrap(), "outport == @pg_1_2 && ip4 && ip4.src == $ag_5_6_ip4");
         let ping = Says { ethertype: "IPv6".into(), protocol: Some("icmp".into()), port_range_min: Some(128), ..says() };
         assert_eq!(text(ping).unwrap(), "outport == @pg_1_2 && ip6 && icmp6 && icmp6.type == 128");
         let number = Says { protocol: Some("112".into()), ..says() };

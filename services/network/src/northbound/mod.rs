@@ -11,6 +11,7 @@
 //! [`rows`] is pure reading: from a key to the rows that should stand under it. Nothing here keeps state of its own.
 
 pub mod acl;
+pub mod address_group;
 pub mod balancer;
 mod bindings;
 mod dhcp;

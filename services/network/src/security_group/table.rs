@@ -194,6 +194,7 @@ fn standard_rules(group: &Row) -> Vec<rule::Says> {
         port_range_max: None,
         remote_group_id: remote.cloned(),
         remote_ip_prefix: None,
+        remote_address_group_id: None,
     };
     let mut rules = vec![says("egress", "IPv4", None), says("egress", "IPv6", None)];
     if group.is_default {

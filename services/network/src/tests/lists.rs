@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::fixture::{Cloud, create, path, refused};
 
-const LISTS: [(&str, &str); 13] = [
+const LISTS: [(&str, &str); 14] = [
+    ("address-groups", "address_groups"),
     ("networks", "networks"),
     ("subnets", "subnets"),
     ("subnetpools", "subnetpools"),
@@ -29,6 +30,7 @@ async fn what_one_may_not_see_is_not_in_the_list_and_not_there() {
     cloud.external("172.24.4.0/24").await;
     let member = cloud.member();
     let router = create(&member, "routers", "router", json!({})).await["id"].clone();
+    create(&member, "address-groups", "address_group", json!({})).await;
     create(&member, "subnetpools", "subnetpool", json!({"name": "p", "prefixes": ["10.0.0.0/8"]})).await;
     super::fixture::until("the host to be known", async || {
         cloud.admin().get(&path("agents")).await.expect(200)["agents"] != json!([])

@@ -2,6 +2,7 @@
 //! Conversations over the real route table, with real databases behind it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod address_groups;
 mod agents;
 mod bad_input;
 mod balancers;

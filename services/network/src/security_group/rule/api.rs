@@ -11,7 +11,7 @@ use super::{
     table::{self, Create},
 };
 use crate::{
-    Error, Room,
+    Room,
     input::{self, Input, LONGEST},
     listing::{self, Attribute, ethertype, flag, number, prefix, text, word},
     resource::{self, Shown},
@@ -35,7 +35,7 @@ pub fn routes() -> Routes<Room> {
         .each_asking(&resource::asked::<Row>())
 }
 
-static ATTRIBUTES: [Attribute; 16] = [
+static ATTRIBUTES: [Attribute; 17] = [
     text("id", "id"),
     text("project_id", "project_id"),
     text("security_group_id", "security_group_id"),
@@ -46,6 +46,7 @@ static ATTRIBUTES: [Attribute; 16] = [
     number("port_range_min", "port_range_min"),
     number("port_range_max", "port_range_max"),
     text("remote_group_id", "remote_group_id"),
+    text("remote_address_group_id", "remote_address_group_id"),
     prefix("remote_ip_prefix", "remote_ip_prefix"),
     prefix("normalized_cidr", "normalized_cidr"),
     flag(
@@ -102,9 +103,6 @@ fn read_create(cx: &Cx, mut input: Input) -> Result<Create, Fault> {
     // A rule belongs to the project of its group, whoever writes it.
     input.owner(cx)?;
     let group = input.required_text("security_group_id")?;
-    if input.optional_text("remote_address_group_id", LONGEST)?.flatten().is_some() {
-        return Err(Error::bad("Unrecognized attribute(s) 'remote_address_group_id'").into());
-    }
     let ask = Create {
         says: check::read(&mut input, &group)?,
         security_group_id: group.into(),

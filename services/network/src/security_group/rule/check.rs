@@ -77,6 +77,7 @@ pub fn read(input: &mut Input, group: &str) -> Result<Says> {
     // All ports are no range.
     let [port_range_min, port_range_max] = if ends == [Some(1), Some(65_535)] { [None, None] } else { ends };
     let remote_group = input.optional_text("remote_group_id", LONGEST)?.flatten();
+    let address_group = input.optional_text("remote_address_group_id", LONGEST)?.flatten();
     let says = Says {
         direction,
         ethertype,
@@ -85,6 +86,7 @@ pub fn read(input: &mut Input, group: &str) -> Result<Says> {
         port_range_max,
         remote_group_id: remote_group.filter(|id| !id.is_empty()).map(Into::into),
         remote_ip_prefix: read_prefix(input)?,
+        remote_address_group_id: address_group.filter(|id| !id.is_empty()).map(Into::into),
     };
     check(says, group)
 }
@@ -124,7 +126,8 @@ fn read_prefix(input: &mut Input) -> Result<Option<String>> {
 
 fn check(says: Says, group: &str) -> Result<Says> {
     let id = || group.to_owned();
-    if says.remote_group_id.is_some() && says.remote_ip_prefix.is_some() {
+    let remotes = [says.remote_group_id.is_some(), says.remote_ip_prefix.is_some(), says.remote_address_group_id.is_some()];
+    if remotes.into_iter().filter(|is_named| *is_named).count() > 1 {
         return Err(Error::SecurityGroupMultipleRemoteEntites { id: id() });
     }
     if let Some(cidr) = &says.remote_ip_prefix {
@@ -230,6 +233,8 @@ mod tests {
             json!({"remote_ip_prefix": "::/0"}),
             json!({"remote_ip_prefix": "10.0.0.0/8 || 1"}),
             json!({"remote_ip_prefix": "10.0.0.0/8", "remote_group_id": "x"}),
+            json!({"remote_ip_prefix": "10.0.0.0/8", "remote_address_group_id": "x"}),
+            json!({"remote_group_id": "x", "remote_address_group_id": "x"}),
         ] {
             assert!(rule(bad.clone()).is_err(), "{bad}");
         }

@@ -8,7 +8,7 @@ pub mod table;
 use ::store::Row as Stored;
 use ipnet::IpNet;
 use serde::Serialize;
-use types::{ProjectId, SecurityGroupId, SecurityGroupRuleId, Timestamp};
+use types::{AddressGroupId, ProjectId, SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
 use crate::{
     Error,
@@ -62,13 +62,14 @@ pub struct Says {
     pub port_range_max: Option<i64>,
     pub remote_group_id: Option<SecurityGroupId>,
     pub remote_ip_prefix: Option<String>,
+    pub remote_address_group_id: Option<AddressGroupId>,
 }
 
 impl Kept for Row {
     const TABLE: &'static str = "security_group_rules";
     const COLUMNS: &'static str = "id, security_group_id, project_id, description, direction, ethertype, protocol, port_range_min, \
     port_range_max, remote_group_id, remote_ip_prefix, created_at, updated_at, generation, \
-    (SELECT g.is_default FROM security_groups g WHERE g.id = security_group_rules.security_group_id)";
+    (SELECT g.is_default FROM security_groups g WHERE g.id = security_group_rules.security_group_id), remote_address_group_id";
     const KIND: &'static str = "security_group_rule";
 
     fn read(row: &Stored) -> ::store::Result<Self> {
@@ -85,6 +86,7 @@ impl Kept for Row {
                 port_range_max: row.get(8)?,
                 remote_group_id: row.get(9)?,
                 remote_ip_prefix: row.get(10)?,
+                remote_address_group_id: row.get(15)?,
             },
             created_at: row.get(11)?,
             updated_at: row.get(12)?,
@@ -118,7 +120,7 @@ impl Says {
         // The prefix of all addresses of a family leaves none out, as the ethertype alone does.
         let prefix = self.normalized_cidr().filter(|prefix| !prefix.ends_with("/0"));
         let protocol = named.map(|name| check::protocol_number(name, self.is_v4()));
-        format!(
+        let mut text = format!(
             "{} {} {:?} {:?} {:?} {:?} {:?}",
             self.direction,
             self.ethertype,
@@ -127,7 +129,13 @@ impl Says {
             self.port_range_max,
             self.remote_group_id.as_ref().map(SecurityGroupId::as_str),
             prefix,
-        )
+        );
+        // Rules of before there were these have the text without.
+        if let Some(group) = &self.remote_address_group_id {
+            text.push(' ');
+            text.push_str(group.as_str());
+        }
+        text
     }
 }
 
@@ -146,7 +154,7 @@ pub struct View {
     remote_ip_prefix: Option<String>,
     normalized_cidr: Option<String>,
     remote_group_id: Option<SecurityGroupId>,
-    remote_address_group_id: Option<String>,
+    remote_address_group_id: Option<AddressGroupId>,
     belongs_to_default_sg: bool,
     description: String,
     created_at: String,
@@ -169,7 +177,7 @@ impl View {
             port_range_max: row.says.port_range_max,
             remote_ip_prefix: row.says.remote_ip_prefix,
             remote_group_id: row.says.remote_group_id,
-            remote_address_group_id: None,
+            remote_address_group_id: row.says.remote_address_group_id,
             belongs_to_default_sg: row.belongs_to_default,
             description: row.description,
             created_at: row.created_at.zulu(),

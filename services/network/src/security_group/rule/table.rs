@@ -7,7 +7,7 @@ use types::{SecurityGroupId, SecurityGroupRuleId, Timestamp};
 
 use super::{Row, Says};
 use crate::{
-    Error, Result, keys, quota,
+    Error, Result, address_group, keys, quota,
     resource::{Gathered, Kept},
     security_group,
     settings::Settings,
@@ -36,6 +36,9 @@ pub fn create(tx: &mut Tx, doer: &Doer, settings: &Settings, scope: &Allowed<Sco
         && *remote != group.id
     {
         security_group::Row::find(tx, scope, remote.as_str())?;
+    }
+    if let Some(remote) = &ask.says.remote_address_group_id {
+        address_group::Row::find(tx, scope, remote.as_str())?;
     }
     // Not by the column: it says of older rules what was held to be the same when they were made.
     let sameness = ask.says.sameness();
@@ -73,7 +76,7 @@ pub fn insert(tx: &mut Tx, group: &security_group::Row, description: &str, says:
     tx.execute(
         "INSERT INTO security_group_rules (id, security_group_id, project_id, description, direction, ethertype, protocol, \
          port_range_min, port_range_max, remote_group_id, remote_ip_prefix, sameness, created_at, updated_at, generation, \
-         normalized_cidr) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         normalized_cidr, remote_address_group_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         &params![
             &row.id,
             &row.security_group_id,
@@ -91,6 +94,7 @@ pub fn insert(tx: &mut Tx, group: &security_group::Row, description: &str, says:
             row.updated_at,
             row.generation,
             says.normalized_cidr(),
+            says.remote_address_group_id.as_ref(),
         ],
     )?;
     Ok(row)
