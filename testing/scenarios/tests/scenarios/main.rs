@@ -19,4 +19,5 @@ mod two_controllers;
 mod two_hosts;
 mod up;
 mod volume_journeys;
+mod volume_walk;
 mod volumes;
