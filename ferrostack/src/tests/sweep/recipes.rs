@@ -219,6 +219,7 @@ const WORDS: &[(&str, &str)] = &[
     ("traits", "CUSTOM_SWEPT"),
     ("resource_classes", "CUSTOM_SWEPT"),
     ("allocations", "00000000-0000-4000-8000-000000000001"),
+    ("os-console-auth-tokens", "no-such-word"),
     ("os-hypervisors", "00000000-0000-4000-8000-000000000002"),
     ("os-services", "00000000-0000-4000-8000-000000000003"),
     ("agents", "00000000-0000-4000-8000-000000000004"),
