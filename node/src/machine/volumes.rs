@@ -51,7 +51,11 @@ impl Task {
         let is_there = |volume: &VolumeId| name_of(volume).is_some_and(|name| has.contains(&name));
         let wanted: Vec<DiskDesired> = desired.disks().cloned().collect();
         for disk in &wanted {
-            let done = if is_there(&disk.volume_id) { self.keep_up(disk) } else { self.plug_in_volume(&machine, disk).await };
+            let done = if is_there(&disk.volume_id) {
+                self.keep_up(&machine, disk).await
+            } else {
+                self.plug_in_volume(&machine, disk).await
+            };
             self.note_volume_trouble(&disk.volume_id, done)?;
         }
         let is_wanted = |volume: &VolumeId| wanted.iter().any(|disk| disk.volume_id == *volume);
@@ -102,12 +106,18 @@ impl Task {
         self.shop.bridges.release(volume).await
     }
 
-    /// A bridge from before our start, or one that leads to where the volume was before, is looked after.
-    fn keep_up(&self, disk: &DiskDesired) -> Result<()> {
-        match disk.way {
-            Way::Here => Ok(()),
-            Way::Nbd { .. } => self.shop.bridges.keep_up(disk, &self.ledger.bridges(), self.user()),
+    /// A bridge from before our start, or one that leads to where the volume was before, is looked after. A volume that has grown at
+    /// the other end is larger for the guest, too.
+    async fn keep_up(&self, machine: &Machine, disk: &DiskDesired) -> Result<()> {
+        let Way::Nbd { .. } = disk.way else { return Ok(()) };
+        let id = uuid_of(&disk.volume_id)?;
+        let source = self.shop.bridges.keep_up(disk, &self.ledger.bridges(), self.user())?;
+        if machine.qmp().size_of(id, &source).await?.is_some_and(|size| size < disk.size) {
+            let source = self.shop.bridges.ensure(disk, &self.ledger.bridges(), self.user()).await?;
+            machine.qmp().follow(id, &source, disk.size).await?;
+            tracing::info!(server = %self.id, volume = %disk.volume_id, size = disk.size, "a volume of another host has grown");
         }
+        Ok(())
     }
 
     fn user(&self) -> RunAs {

@@ -9,6 +9,7 @@ mod cloud;
 mod consoles;
 mod crash;
 mod disks;
+mod growth;
 mod guest;
 mod image;
 mod join;

@@ -93,8 +93,9 @@ impl Bridges {
     }
 
     /// The same for a machine that has it: nobody waits, for its requests do.
-    pub fn keep_up(&self, disk: &DiskDesired, folder: &Path, user: RunAs) -> Result<()> {
-        self.plan(disk, folder, user).map(drop)
+    pub fn keep_up(&self, disk: &DiskDesired, folder: &Path, user: RunAs) -> Result<Source> {
+        let (socket, _) = self.plan(disk, folder, user)?;
+        Ok(Source::Socket(from_the_machine(&socket)))
     }
 
     fn plan(&self, disk: &DiskDesired, folder: &Path, user: RunAs) -> Result<(PathBuf, watch::Receiver<IsUp>)> {

@@ -243,6 +243,14 @@ CREATE INDEX volume_messages_by_project ON volume_messages (project_id, created_
 CREATE INDEX volume_messages_by_age ON volume_messages (created_at, id);
 CREATE INDEX volume_messages_by_end ON volume_messages (kept_until);
 
+-- Volumes that no row knows and that a host shall give up by the operator's word, until it has said that they are gone.
+CREATE TABLE released_volumes (
+    node_id     TEXT NOT NULL,
+    volume_id   TEXT NOT NULL,
+    released_at BIGINT NOT NULL,
+    PRIMARY KEY (node_id, volume_id)
+);
+
 -- Offers of volumes to other projects.
 CREATE TABLE volume_transfers (
     id TEXT PRIMARY KEY,

@@ -15,7 +15,7 @@ use tokio::{net::TcpStream, runtime, time::timeout};
 /// No request of a test takes longer.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The newest microversions that our clients would choose.
-const VERSIONS: &str = "compute 2.96,placement 1.39";
+const VERSIONS: &str = "compute 2.96,placement 1.39,volume 3.71";
 
 #[derive(Clone)]
 pub struct Api {

@@ -17,6 +17,19 @@ pub struct Node {
     pub name: String,
 }
 
+#[derive(Deserialize)]
+struct Sized {
+    #[serde(rename = "node-name")]
+    name: String,
+    image: Image,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Image {
+    virtual_size: u64,
+}
+
 impl Qmp {
     /// The named nodes of a volume.
     pub async fn nodes_of(&self, volume: Uuid) -> Result<Vec<String>> {
@@ -74,6 +87,23 @@ impl Qmp {
         self.execute::<Value>("blockdev-add", node).await?;
         let order = json!({ "node": highest.node(volume)?, "overlay": above });
         self.execute::<Value>("blockdev-snapshot", order).await.map(drop)
+    }
+
+    /// How large an open volume is to whoever uses it. None if it is not open.
+    pub async fn size_of(&self, volume: Uuid, source: &Source) -> Result<Option<u64>> {
+        let name = source.node(volume)?;
+        let nodes: Vec<Sized> = self.execute("query-named-block-nodes", json!({ "flat": true })).await?;
+        Ok(nodes.into_iter().find(|node| node.name == name).map(|node| node.image.virtual_size))
+    }
+
+    /// Takes up that a volume which lies elsewhere has become larger, and tells whoever uses it. What is between must be up.
+    pub async fn follow(&self, volume: Uuid, source: &Source, size: u64) -> Result<()> {
+        let name = source.node(volume)?;
+        // The size is told when a connection begins; one that was lost begins anew with the next request, which a guest that
+        // rests does not make.
+        let read = format!("qemu-io {name} \"read 0 512\"");
+        self.execute::<Value>("human-monitor-command", json!({ "command-line": read })).await?;
+        self.grow(volume, source, size).await
     }
 
     /// Makes an open volume larger, and tells whoever uses it.

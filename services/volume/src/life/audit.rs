@@ -6,9 +6,18 @@ use std::collections::HashSet;
 use contracts::{
     BoxFuture, Refusal,
     audit::{Audit, Finding, STRAY},
+    node::ThingId,
 };
 
-use crate::{BlockStorage, error::Result, volume::state::Life};
+use store::params;
+use types::VolumeId;
+
+use super::released;
+use crate::{
+    BlockStorage,
+    error::{Error, Result},
+    volume::state::Life,
+};
 
 impl Audit for BlockStorage {
     fn audit(&self) -> BoxFuture<'_, Result<Vec<Finding>, Refusal>> {
@@ -34,7 +43,7 @@ impl Audit for BlockStorage {
                 .map(|(id, place)| finding("missing", &id, &place, "its host does not have it any more"))
                 .collect();
             for node in self.nodes.list().await? {
-                let volumes = node.strays.iter().filter_map(contracts::node::ThingId::as_volume);
+                let volumes = node.strays.iter().filter_map(ThingId::as_volume);
                 for id in volumes.filter(|id| !known.contains(id.as_str())) {
                     findings.push(finding(STRAY, id.as_str(), &node.hostname, "no volume is known under this id; it is kept"));
                 }
@@ -45,10 +54,20 @@ impl Audit for BlockStorage {
 
     fn remove_stray<'a>(&'a self, stray: &'a Finding) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async move {
-            Err(Refusal::conflict(format!(
-                "What lies of volume {} on {} holds a tenant's data that no table knows; look at it there, and remove it by hand.",
-                stray.id, stray.place
-            )))
+            let node = self.nodes.list().await?.into_iter().find(|node| node.hostname == stray.place);
+            let node = node.ok_or_else(|| Refusal::not_found(format!("There is no host {}.", stray.place)))?.id;
+            let (of, volume) = (node.clone(), VolumeId::new(stray.id.as_str()));
+            let write = self.store.write(move |tx| -> Result<_> {
+                let known = tx.query("SELECT id FROM volumes WHERE id = $1", &params![&volume])?;
+                if !known.is_empty() {
+                    return Err(Error::conflict(format!("The volume {volume} is known: delete it instead.")));
+                }
+                released::insert(tx, &of, &volume)?;
+                Ok(volume.clone())
+            });
+            let volume = write.await?;
+            self.nodes.tell(&node, &[ThingId::volume(&volume)]);
+            Ok(())
         })
     }
 }

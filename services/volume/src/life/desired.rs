@@ -10,9 +10,10 @@ use contracts::{
     nodes::{DesiredSource, ImageSource, SnapshotSink},
 };
 use store::Tx;
-use types::{ImageId, NodeId, VolumeId};
+use types::{Generation, ImageId, NodeId, VolumeId};
 use work::crash;
 
+use super::released;
 use crate::{
     BlockStorage,
     error::Result,
@@ -47,8 +48,14 @@ struct Wanted {
 impl BlockStorage {
     async fn wanted(&self, node: &NodeId, of: Option<Vec<VolumeId>>) -> Result<Vec<Thing>, Refusal> {
         let id = node.clone();
-        let read = self.store.list(move |tx| read(tx, &id, of.as_deref())).await?;
-        Ok(read.into_iter().map(|wanted| self.thing(node, wanted)).collect())
+        let read = self.store.list(move |tx| -> Result<_> {
+            let mut released = released::of_node(tx, &id)?;
+            released.retain(|volume| of.as_ref().is_none_or(|of| of.contains(volume)));
+            Ok((read(tx, &id, of.as_deref())?, released))
+        });
+        let (wanted, released) = read.await?;
+        let released = released.iter().map(|volume| Thing::released(ThingId::volume(volume), Generation::default()));
+        Ok(wanted.into_iter().map(|wanted| self.thing(node, wanted)).chain(released).collect())
     }
 
     fn thing(&self, node: &NodeId, wanted: Wanted) -> Thing {

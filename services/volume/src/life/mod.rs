@@ -8,6 +8,7 @@ mod desired;
 mod observe;
 mod place;
 pub(crate) mod reconcile;
+mod released;
 
 pub(crate) use place::Place;
 pub(crate) use reconcile::VolumeReconciler;

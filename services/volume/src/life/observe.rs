@@ -18,7 +18,10 @@ use store::{Actor, Tx};
 use types::{NodeId, VolumeId};
 use work::crash;
 
-use super::desired::{bytes, may_go};
+use super::{
+    desired::{bytes, may_go},
+    released,
+};
 use crate::{
     BlockStorage,
     error::Result,
@@ -61,6 +64,10 @@ fn take_in(tx: &mut Tx, node: &NodeId, report: &Report) -> Result<Vec<VolumeId>>
     let named: Vec<VolumeId> = found.keys().chain(&absent).cloned().collect();
     let actor = Actor::system("volume");
     let mut next = Vec::new();
+    let gone = found.iter().filter(|(_, found)| found.state == VolumeState::Gone).map(|(id, _)| id);
+    for volume in gone.chain(&absent) {
+        released::forget(tx, node, volume)?;
+    }
     for volume in volume::table::on_node(tx, node, Some(&named))? {
         let found = found.get(&volume.id).copied();
         let is_gone = found.is_none_or(|found| found.state == VolumeState::Gone);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the operator sees and does.
 
-use contracts::{audit::Audit, node::ThingId};
+use contracts::{
+    audit::Audit,
+    node::{ThingId, Want},
+    nodes::DesiredSource,
+};
 use serde_json::json;
-use types::NodeId;
+use types::{NodeId, VolumeId};
 
-use super::Cloud;
+use super::{Cloud, far::Kept};
 
 #[tokio::test]
 async fn hosts_are_listed_and_can_be_closed_to_new_volumes() {
@@ -35,15 +39,28 @@ async fn hosts_are_listed_and_can_be_closed_to_new_volumes() {
 }
 
 #[tokio::test]
-async fn a_volume_that_no_table_knows_is_a_stray_and_stays() {
+async fn a_volume_that_no_table_knows_is_kept_until_the_operator_says_that_it_shall_go() {
     let cloud = Cloud::new().await;
     let known = cloud.volume(1).await;
-    let strays = ["22222222-2222-4222-8222-222222222222", &known].map(|id| ThingId::volume(&id.into()));
+    let unknown = VolumeId::new("22222222-2222-4222-8222-222222222222");
+    let strays = [unknown.as_str(), &known].map(|id| ThingId::volume(&id.into()));
+    cloud.far.volumes.lock().unwrap().insert((NodeId::new("h2"), unknown.clone()), Kept::default());
     cloud.far.nodes.lock().unwrap().get_mut(&NodeId::new("h2")).unwrap().strays = strays.to_vec();
     let findings = cloud.room.audit().await.unwrap();
     let [stray] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!((stray.kind.as_str(), stray.place.as_str()), ("stray", "h2"));
-    assert!(cloud.room.remove_stray(stray).await.is_err());
+    cloud.far.wake("h2").await;
+    assert!(cloud.far.of_host("h2").contains(&unknown), "it is kept");
+
+    // A host that sleeps hears of it when it wakes, and is not told any more when it has said that it is gone.
+    cloud.far.asleep.lock().unwrap().insert(NodeId::new("h2"));
+    cloud.room.remove_stray(stray).await.unwrap();
+    assert_eq!(cloud.room.all(&NodeId::new("h2")).await.unwrap().iter().filter(|thing| thing.want == Want::Released).count(), 1);
+    cloud.far.wake("h2").await;
+    assert!(!cloud.far.of_host("h2").contains(&unknown));
+    assert!(cloud.room.all(&NodeId::new("h2")).await.unwrap().iter().all(|thing| thing.want != Want::Released));
+    let mine = contracts::audit::Finding { id: known.clone(), ..stray.clone() };
+    assert!(cloud.room.remove_stray(&mine).await.is_err(), "what is known is deleted, not removed");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ fn a_file_on_a_volume_outlives_its_machine_its_daemons_and_its_snapshots() -> Re
     // What a snapshot holds becomes a volume, and a guest lets that one go while it runs.
     ssh.run("sudo dd if=/dev/urandom of=/mnt/second bs=1M count=8 conv=fsync 2>/dev/null")?;
     let second = checksum(&ssh, "second")?;
-    let ask = json!({"snapshot": {"volume_id": volume, "name": "then", "force": true}});
+    let ask = json!({"snapshot": {"volume_id": volume, "name": "then"}});
     let snapshot = id(&place.api().post("/volume/v3/snapshots", &ask)?["snapshot"])?;
     wait_until("the snapshot", SOON, || {
         Ok(place.api().get(&format!("/volume/v3/snapshots/{snapshot}"))?["snapshot"]["status"] == "available")
@@ -88,6 +88,8 @@ fn a_file_on_a_volume_outlives_its_machine_its_daemons_and_its_snapshots() -> Re
     mount(&ssh, &volume)?;
     same(&ssh, "first", &first, "on another host")?;
     same(&ssh, "second", &changed, "on another host")?;
+    grows_under_the_guest(&place, &ssh, &volume)?;
+    same(&ssh, "first", &first, "after it has grown")?;
     no_acknowledged_write_is_lost(&mut place, &machine, &volume, (&host, other))?;
     same(&place.ssh(&machine), "first", &first, "after all that was killed")?;
 
@@ -97,6 +99,21 @@ fn a_file_on_a_volume_outlives_its_machine_its_daemons_and_its_snapshots() -> Re
     place.api().delete(&format!("/volume/v3/volumes/{volume}"))?;
     place.wait_until_gone(&volume)?;
     place.passed()
+}
+
+/// It sees the larger disk at once, whatever host that lies on, and uses it.
+fn grows_under_the_guest(place: &Place, ssh: &Ssh, volume: &str) -> Result<()> {
+    let device = device_of(ssh, volume)?;
+    let ask = json!({"os-extend": {"new_size": 2}});
+    let answer = place.api().ask("POST", &format!("/volume/v3/volumes/{volume}/action"), &ask)?;
+    ensure!(answer.status == 202, "{answer}");
+    let sectors = format!("cat /sys/block/{}/size", device.trim_start_matches("/dev/"));
+    wait_until("the guest to see the larger disk", SOON, || Ok(ssh.run(&sectors)?.trim() == "4194304"))?;
+    ssh.run(&format!("sudo resize2fs {device} 2>&1"))?;
+    let megabytes = ssh.run("df -m /mnt | tail -n 1")?;
+    let total = megabytes.split_whitespace().nth(1).and_then(|total| total.parse::<u64>().ok());
+    ensure!(total.is_some_and(|total| total > 1500), "{megabytes}");
+    Ok(())
 }
 
 /// A guest appends numbers to a file, each synced before it is told to us; everything around it is killed meanwhile, and at last
