@@ -239,9 +239,9 @@ pub async fn bootstrap_identity(identity: &Identity, home: &Home, config: &Confi
         admin_password: secrets::ensure(home, secrets::ADMIN)?,
         immutable_roles: config.identity.immutable_roles,
     };
-    identity.bootstrap(&wanted).await.context("make the first domain, project and user")?;
-    identity.ensure_demo(&secrets::ensure(home, secrets::DEMO)?).await.context("make the demo project and user")?;
-    Ok(())
+    let demo_password = secrets::ensure(home, secrets::DEMO)?;
+    let made = identity.bootstrap_with_demo(&wanted, &demo_password).await;
+    made.map(drop).context("make the first domain, projects and users")
 }
 
 fn identity_settings(config: &Config) -> identity::Settings {

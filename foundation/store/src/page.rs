@@ -38,6 +38,8 @@ pub struct Select {
     keys: Vec<Key>,
     marker: Option<Value>,
     limit: Option<u32>,
+    /// No row can meet the conditions, so nobody need be asked.
+    is_empty: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -59,7 +61,8 @@ struct Key {
 impl Select {
     /// Selects `columns` ("id, name, status") of `table`.
     pub fn new(table: &'static str, columns: &'static str) -> Self {
-        Self { table, columns, conditions: Vec::new(), keys: vec![Key::unique("id", Direction::Asc)], marker: None, limit: None }
+        let keys = vec![Key::unique("id", Direction::Asc)];
+        Self { table, columns, conditions: Vec::new(), keys, marker: None, limit: None, is_empty: false }
     }
 
     /// Whose rows these are: a filter that the marker's row must meet as well, so that a marker of another project
@@ -79,7 +82,7 @@ impl Select {
     #[must_use]
     pub fn filter_in<V: Into<Value>>(self, column: &'static str, values: impl IntoIterator<Item = V>) -> Self {
         let values: Vec<Value> = values.into_iter().map(Into::into).collect();
-        let Some((holes, values)) = list(values) else { return self.condition("1 = 0") };
+        let Some((holes, values)) = list(values) else { return self.none() };
         self.push(format!("{column} IN {holes}"), values, false)
     }
 
@@ -93,7 +96,7 @@ impl Select {
         further: Vec<Value>,
     ) -> Self {
         let values: Vec<Value> = values.into_iter().map(Into::into).collect();
-        let Some((holes, mut values)) = list(values) else { return self.condition("1 = 0") };
+        let Some((holes, mut values)) = list(values) else { return self.none() };
         values.extend(further);
         self.push(format!("{before}{holes}{after}"), values, false)
     }
@@ -148,7 +151,7 @@ impl Select {
     ) -> Self {
         let values: Vec<Value> = values.into_iter().map(Into::into).collect();
         if values.is_empty() {
-            return self.condition("1 = 0");
+            return self.none();
         }
         let alternatives = vec![each; values.len()].join(" OR ");
         self.push(format!("{before}{alternatives}{after}"), values, false)
@@ -195,6 +198,9 @@ impl Select {
     /// marker that does not exist.
     pub fn rows(&self, tx: &mut Tx) -> Result<Vec<Row>> {
         self.check_width()?;
+        if self.is_empty && self.marker.is_none() {
+            return Ok(Vec::new());
+        }
         let (sql, params) = self.statement(tx.engine());
         let rows = tx.query(&sql, &params)?;
         if rows.is_empty() && self.marker.is_some() {
@@ -203,6 +209,23 @@ impl Select {
             tx.query_opt(&text.sql, &text.params)?.ok_or(Error::MarkerNotFound)?;
         }
         Ok(rows)
+    }
+
+    /// Runs several at once, none of them with a marker; PostgreSQL is waited for once.
+    pub fn together<const N: usize>(tx: &mut Tx, selects: [&Self; N]) -> Result<[Vec<Row>; N]> {
+        Self::all(tx, &selects)?.try_into().map_err(|_| Error::NoRow)
+    }
+
+    /// The same for as many as there are.
+    pub fn all(tx: &mut Tx, selects: &[&Self]) -> Result<Vec<Vec<Row>>> {
+        selects.iter().try_for_each(|select| select.check_width())?;
+        let engine = tx.engine();
+        let asked = selects.iter().filter(|select| !select.is_empty);
+        let asked: Vec<_> = asked.map(|select| select.statement(engine)).collect();
+        let statements: Vec<(&str, &[Value])> = asked.iter().map(|(sql, params)| (sql.as_str(), params.as_slice())).collect();
+        let mut answers = tx.queries(&statements)?.into_iter();
+        let answer = |select: &&Self| if select.is_empty { Vec::new() } else { answers.next().unwrap_or_default() };
+        Ok(selects.iter().map(answer).collect())
     }
 
     /// How many rows meet the filters, whatever the page.
@@ -288,11 +311,15 @@ impl Select {
 
     fn any_like(self, column: &'static str, like: &'static str, parts: &[String]) -> Self {
         if parts.is_empty() {
-            return self.condition("1 = 0");
+            return self.none();
         }
         let condition = vec![format!("{column} {like} ? ESCAPE '\\'"); parts.len()].join(" OR ");
         let patterns = parts.iter().map(|part| format!("%{}%", escape_like(part)).into()).collect();
         self.push(format!("({condition})"), patterns, false)
+    }
+
+    fn none(self) -> Self {
+        Self { is_empty: true, ..self.condition("1 = 0") }
     }
 
     fn push(mut self, sql: String, values: Vec<Value>, scopes_marker: bool) -> Self {

@@ -73,6 +73,16 @@ impl Tx {
         self.statement(|session| session.query(sql, params))
     }
 
+    /// Runs several queries of which none needs another's answer. PostgreSQL is waited for once for all of them.
+    pub fn queries(&mut self, asked: &[(&str, &[Value])]) -> Result<Vec<Vec<Row>>> {
+        for (sql, params) in asked {
+            refuse_nul(params)?;
+            self.counters.overheard.note(sql, params);
+        }
+        self.count(asked.len().saturating_sub(1) as u64);
+        self.statement(|session| session.queries(asked))
+    }
+
     /// The first row, where there may be none.
     pub fn query_opt(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>> {
         Ok(self.query(sql, params)?.into_iter().next())
@@ -158,12 +168,16 @@ impl Tx {
         std::mem::take(&mut self.news)
     }
 
+    fn count(&self, statements: u64) {
+        self.counters.statements.fetch_add(statements, Ordering::Relaxed);
+        metrics::counter!("store_statements_total").increment(statements);
+    }
+
     fn statement<T>(&mut self, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
         if self.is_broken() {
             return Err(Error::Aborted);
         }
-        self.counters.statements.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("store_statements_total").increment(1);
+        self.count(1);
         run(&mut self.session).inspect_err(|error| {
             self.broken = Some(match error {
                 Error::Busy { .. } => Broken::RunAgain,

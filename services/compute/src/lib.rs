@@ -36,7 +36,7 @@ use contracts::{
     ports::Ports,
     volumes::Volumes,
 };
-use server::schedule::Hosts;
+use server::{reminder::Told, schedule::Hosts};
 use store::{Step, Store};
 use types::Timestamp;
 use work::{Bell, Tasks};
@@ -128,6 +128,7 @@ pub struct Compute {
     bell: Bell,
     patience: Patience,
     hosts: Hosts,
+    told: Arc<Told>,
     /// Since when nodes could connect.
     started: Timestamp,
 }
@@ -151,6 +152,7 @@ impl Compute {
             bell: Bell::new(),
             patience,
             hosts: Hosts::default(),
+            told: Arc::default(),
             started: Timestamp::now(),
         })
     }
@@ -158,7 +160,7 @@ impl Compute {
     /// The same room, doing the work of the lead that this store and these neighbours are bound to.
     pub fn led(&self, store: Store, neighbours: Neighbours) -> Arc<Self> {
         let Neighbours { images, placement, ports, volumes, nodes, callers } = neighbours;
-        let bell = self.bell.clone();
+        let (bell, told) = (self.bell.clone(), self.told.clone());
         Arc::new(Self {
             store,
             images,
@@ -171,6 +173,7 @@ impl Compute {
             bell,
             patience: self.patience,
             hosts: Hosts::default(),
+            told,
             started: Timestamp::now(),
         })
     }

@@ -2,14 +2,20 @@
 //! What of the fleet only the controller that has the lead does: it holds the sessions, and what comes of them is
 //! written through tables and rooms that are bound to the lead.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use contracts::{Refusal, nodes::NodeFacts, nodes::NodeNeighbours, placement::Placement};
 use store::{Store, Tx};
 use tokio::{sync::mpsc, time::Instant};
-use types::{NodeId, Timestamp};
+use types::{DatabaseMark, NodeId, Timestamp};
 
 use crate::{Error, Fleet, Result, node, room::RETRY, session::BEAT};
+
+/// What hosts remember of the tables may be older by so much than what they were told.
+const A_MOMENT: Duration = Duration::from_millis(250);
 
 /// The tables and rooms as the lead's work uses them.
 pub struct Leading {
@@ -26,6 +32,8 @@ pub(crate) struct Led {
     pub since: Timestamp,
     /// When the tables last agreed that this lead is the one.
     certain: Mutex<Instant>,
+    /// How far the tables had come, a moment ago.
+    mark: tokio::sync::Mutex<Option<(Instant, DatabaseMark)>>,
     /// Nodes that connected, were lost or changed, to be told to the neighbours.
     changed: mpsc::UnboundedSender<NodeId>,
 }
@@ -36,7 +44,7 @@ impl Fleet {
         let Leading { store, placement, neighbours } = leading;
         let (changed, to_announce) = mpsc::unbounded_channel();
         let (since, certain) = (Timestamp::now(), Mutex::new(first_certain(&store).await));
-        let led = Arc::new(Led { store, neighbours, placement, since, certain, changed });
+        let led = Arc::new(Led { store, neighbours, placement, since, certain, mark: Default::default(), changed });
         *self.inner.led.write().unwrap_or_else(PoisonError::into_inner) = Some(led.clone());
         let _over = Over { fleet: self.clone(), led: led.clone() };
         tokio::join!(led.announce(&self, to_announce), self.heed_other_controllers(&led), led.make_certain());
@@ -77,6 +85,18 @@ impl Led {
     /// The instant at which this lead was the one for sure.
     pub fn was_certain(&self) -> Instant {
         *self.certain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the tables have come at least: read for all who look within a moment.
+    pub async fn mark(&self) -> store::Result<DatabaseMark> {
+        let mut mark = self.mark.lock().await;
+        if let Some((_, known)) = mark.as_ref().filter(|(at, _)| at.elapsed() < A_MOMENT) {
+            return Ok(known.clone());
+        }
+        let at = Instant::now();
+        let known = self.store.mark().await?;
+        *mark = Some((at, known.clone()));
+        Ok(known)
     }
 
     /// A write is refused once the lead is lost, even one that changes nothing.

@@ -98,13 +98,27 @@ impl Identity {
     /// Makes a project `demo` with a user `demo`, who is an ordinary member of it: once. From then on they are their owner's,
     /// who may change them, or delete them for good.
     pub async fn ensure_demo(&self, password: &Secret<String>) -> Result<()> {
-        let was_made = |tx: &mut Tx| -> Result<bool> { Ok(tx.query_opt(DEMO_WAS_MADE, &[])?.is_some()) };
-        if self.read(was_made).await? {
-            return Ok(());
-        }
-        let hash = self.hash_for_bootstrap(password).await?;
+        let hash = self.hash_for_demo(password).await?;
+        self.make_demo(hash).await
+    }
+
+    /// Both; their passwords are hashed at once, for that takes longer than all else.
+    pub async fn bootstrap_with_demo(&self, wanted: &Bootstrap, demo_password: &Secret<String>) -> Result<Tenant> {
+        let (admin, hash) = tokio::try_join!(self.bootstrap(wanted), self.hash_for_demo(demo_password))?;
+        self.make_demo(hash).await?;
+        Ok(admin)
+    }
+
+    /// None if the demo was made before.
+    async fn hash_for_demo(&self, password: &Secret<String>) -> Result<Option<Hashed>> {
+        let was_made = self.read(demo_was_made).await?;
+        if was_made { Ok(None) } else { self.hash_for_bootstrap(password).await.map(Some) }
+    }
+
+    async fn make_demo(&self, hash: Option<Hashed>) -> Result<()> {
+        let Some(hash) = hash else { return Ok(()) };
         self.ensure(move |tx| {
-            if !was_made(tx)? {
+            if !demo_was_made(tx)? {
                 tenant(tx, ("demo", "demo", &["member"]), Some(&hash))?;
                 tx.execute(NOTE_DEMO, &[])?;
             }
@@ -164,6 +178,10 @@ fn over<T>(subject: T) -> Over<T> {
 
 fn by_name(user: &str) -> UserRef {
     UserRef::Name { name: user.to_owned(), domain: DomainRef::Id(domain::DEFAULT_ID.into()) }
+}
+
+fn demo_was_made(tx: &mut Tx) -> Result<bool> {
+    Ok(tx.query_opt(DEMO_WAS_MADE, &[])?.is_some())
 }
 
 /// A project, a user, and the user's roles in it.

@@ -85,12 +85,7 @@ impl Door for Placement {
         };
         let held: Allocations = [(provider.to_string(), resources.clone())].into();
         Box::pin(async move {
-            let write = self.store.write(move |tx| {
-                if allocations::of_consumer(tx, &wanted.id)? == held {
-                    return Ok(());
-                }
-                allocations::replace(tx, &Actor::system("compute"), &wanted, &held)
-            });
+            let write = self.store.write(move |tx| allocations::claim(tx, &Actor::system("compute"), &wanted, &held));
             match write.await {
                 Ok(()) => Ok(Claim::Held),
                 Err(Error::Full { class, .. }) => Ok(Claim::Full(vec![class])),

@@ -14,6 +14,7 @@ mod load;
 mod login;
 mod memory;
 mod objects;
+mod ovn_daemons;
 mod ports;
 mod process;
 mod report;

@@ -43,6 +43,14 @@ impl Session {
         }
     }
 
+    /// Several queries of which none needs another's answer.
+    pub(crate) fn queries(&mut self, asked: &[(&str, &[Value])]) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(session) => asked.iter().map(|(sql, params)| session.query(sql, params)).collect(),
+            Self::Postgres(session) => session.queries(asked),
+        }
+    }
+
     /// A statement whose answer nobody needs.
     pub(crate) fn later(&mut self, sql: &str, params: &[Value]) -> Result<()> {
         match self {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use futures_util::future::poll_immediate;
+use futures_util::future::{poll_immediate, try_join_all};
 use futures_util::{FutureExt, TryStreamExt, pin_mut};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
@@ -65,20 +65,12 @@ impl Session {
     }
 
     pub(crate) fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.wait(async |client| {
-            let statement = client.prepare_cached(sql).await?;
-            let rows = client.query_raw(&statement, params.iter().map(Param)).await?;
-            pin_mut!(rows);
-            let mut found = Vec::new();
-            while let Some(columns) = rows.try_next().await? {
-                let mut row = Row::with_columns(columns.len());
-                for index in 0..columns.len() {
-                    row.push(columns.try_get::<_, Column<'_>>(index)?.0);
-                }
-                found.push(row);
-            }
-            Ok(found)
-        })
+        self.wait(async |client| rows(client, sql, params).await)
+    }
+
+    /// Several queries of which none needs another's answer, sent at once and waited for once.
+    pub(crate) fn queries(&mut self, asked: &[(&str, &[Value])]) -> Result<Vec<Vec<Row>>> {
+        self.wait(async |client| try_join_all(asked.iter().map(|(sql, params)| rows(client, sql, params))).await)
     }
 
     /// A statement whose answer nobody needs. If it fails, the next one that is waited for says so.
@@ -161,6 +153,21 @@ impl Session {
         }
         answer
     }
+}
+
+async fn rows(client: &Object, sql: &str, params: &[Value]) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query_raw(&statement, params.iter().map(Param)).await?;
+    pin_mut!(rows);
+    let mut found = Vec::new();
+    while let Some(columns) = rows.try_next().await? {
+        let mut row = Row::with_columns(columns.len());
+        for index in 0..columns.len() {
+            row.push(columns.try_get::<_, Column<'_>>(index)?.0);
+        }
+        found.push(row);
+    }
+    Ok(found)
 }
 
 /// Sends what was said, and `work` right behind it on the same wire; fails if anything of the former does.

@@ -36,7 +36,7 @@ fn insert(
         id => id.to_owned(),
     };
     let now = Timestamp::now();
-    tx.execute(
+    tx.later(
         "INSERT INTO server_actions (server_id, request_id, project_id, user_id, action, event, generation, host, started_at, \
          updated_at, finished_at, result, message) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12) \
          ON CONFLICT DO NOTHING",
@@ -60,7 +60,7 @@ fn insert(
 
 /// Everything that waited for this generation or an earlier one went well.
 pub(crate) fn finish_through(tx: &mut Tx, server: &ServerId, generation: Generation, host: Option<&str>) -> Result<()> {
-    tx.execute(
+    tx.later(
         "UPDATE server_actions SET finished_at = $1, updated_at = $1, result = 'Success', host = coalesce(host, $2) \
          WHERE server_id = $3 AND finished_at IS NULL AND generation <= $4",
         &params![Timestamp::now(), host, server, generation.0],
@@ -70,7 +70,7 @@ pub(crate) fn finish_through(tx: &mut Tx, server: &ServerId, generation: Generat
 
 /// The open actions of this kind went well.
 pub(crate) fn finish(tx: &mut Tx, server: &ServerId, action: Action) -> Result<()> {
-    tx.execute(
+    tx.later(
         "UPDATE server_actions SET finished_at = $1, updated_at = $1, result = 'Success' \
          WHERE server_id = $2 AND finished_at IS NULL AND action = $3",
         &params![Timestamp::now(), server, action.name()],

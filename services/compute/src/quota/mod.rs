@@ -9,7 +9,7 @@ pub(crate) mod policy;
 mod table;
 
 pub(crate) use api::routes;
-pub(crate) use table::{Usage, check_growth, fitting, limit, limits, usage};
+pub(crate) use table::{Limits, Usage, check_growth, fitting, limit, limits, usage};
 
 pub(crate) const DRAWER: crate::Drawer = crate::Drawer::new("quota", routes);
 

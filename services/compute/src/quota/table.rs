@@ -30,8 +30,11 @@ pub(crate) fn usage(tx: &mut Tx, project: &ProjectId) -> Result<Usage> {
 }
 
 /// All limits of a project, by name.
-pub(crate) fn limits(tx: &mut Tx, project: &ProjectId) -> Result<BTreeMap<&'static str, i64>> {
-    let mut limits: BTreeMap<&'static str, i64> = RESOURCES.iter().map(|(_, name, default)| (*name, *default)).collect();
+pub(crate) type Limits = BTreeMap<&'static str, i64>;
+
+/// What of what the project may have.
+pub(crate) fn limits(tx: &mut Tx, project: &ProjectId) -> Result<Limits> {
+    let mut limits: Limits = RESOURCES.iter().map(|(_, name, default)| (*name, *default)).collect();
     for row in tx.query("SELECT resource, hard_limit FROM quota_limits WHERE project_id = $1", &params![project])? {
         if let Some(limit) = limits.get_mut(row.get::<&str>(0)?) {
             *limit = row.get(1)?;
@@ -55,8 +58,7 @@ const MOST_AT_ONCE: i64 = 500;
 
 /// How many servers of this size may be added: as many as fit, at least `least`, at most `most`. Called in the
 /// transaction that adds them.
-pub(crate) fn fitting(tx: &mut Tx, project: &ProjectId, each: Usage, least: i64, most: i64) -> Result<i64> {
-    let limits = limits(tx, project)?;
+pub(crate) fn fitting(tx: &mut Tx, project: &ProjectId, limits: &Limits, each: Usage, least: i64, most: i64) -> Result<i64> {
     let is_limited = |resource: &Resource| limits.get(resource.name()).is_some_and(|limit| *limit >= 0);
     // Where nothing is limited nobody counts, for that reads as much as there is.
     let counts = [Resource::Instances, Resource::Cores, Resource::Ram].iter().any(is_limited);

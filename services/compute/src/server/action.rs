@@ -318,5 +318,6 @@ impl Compute {
     pub(crate) fn tell(&self, saved: &Saved) {
         let thing = [ThingId::machine(&saved.server.id)];
         saved.nodes.iter().for_each(|node| self.nodes.tell(node, &thing));
+        self.told.note(&saved.server);
     }
 }

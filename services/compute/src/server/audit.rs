@@ -84,7 +84,7 @@ impl Audit for Compute {
             }
             let (of, server) = (node.clone(), ServerId::new(stray.id.as_str()));
             let write = self.store.write(move |tx| -> Result<_> {
-                if !table::claimed_by(tx, &of, Some(std::slice::from_ref(&server)))?.is_empty() {
+                if !table::claimed_by_and(tx, &of, std::slice::from_ref(&server), [])?.0.is_empty() {
                     return Err(Error::conflict(format!("The server {server} is known: delete it instead.")));
                 }
                 Ok(released::insert(tx, &of, &server)?)

@@ -97,7 +97,7 @@ pub(crate) fn insert_first(tx: &mut Tx, server: &ServerId, nics: &[NicAsk], volu
 }
 
 fn insert_nic(tx: &mut Tx, server: &ServerId, position: usize, nic: &NicAsk) -> Result<()> {
-    tx.execute(
+    tx.later(
         "INSERT INTO server_claims (id, server_id, kind, position, ask) VALUES ($1, $2, 'port', $3, $4)",
         &params![new_id(), server, position, json!(nic)],
     )?;
@@ -105,7 +105,7 @@ fn insert_nic(tx: &mut Tx, server: &ServerId, position: usize, nic: &NicAsk) -> 
 }
 
 fn insert_volume(tx: &mut Tx, server: &ServerId, position: usize, volume: &Attached) -> Result<()> {
-    tx.execute(
+    tx.later(
         "INSERT INTO server_claims (id, server_id, kind, position, ask, volume_id) VALUES ($1, $2, 'volume', $3, $4, $5)",
         &params![new_id(), server, position, json!(volume), volume.id()],
     )?;
@@ -135,7 +135,7 @@ pub(crate) fn set_volume(tx: &mut Tx, server: &ServerId, volume: &Attached) -> R
 /// Notes how these are reached.
 pub(crate) fn set_volumes(tx: &mut Tx, server: &ServerId, opened: &[(VolumeId, Reached)]) -> Result<()> {
     let sql = "UPDATE server_claims SET facts = $1 WHERE server_id = $2 AND kind = 'volume' AND volume_id = $3";
-    opened.iter().try_for_each(|(volume, reached)| tx.execute(sql, &params![json!(reached), server, volume]).map(drop))?;
+    opened.iter().try_for_each(|(volume, reached)| tx.later(sql, &params![json!(reached), server, volume]))?;
     Ok(())
 }
 
@@ -178,7 +178,7 @@ pub(crate) fn insert_machine(tx: &mut Tx, server: &ServerId, node: &NodeId) -> R
 }
 
 fn insert(tx: &mut Tx, server: &ServerId, kind: Kind, node: Option<&NodeId>, operation: Option<&OperationId>) -> Result<()> {
-    tx.execute(
+    tx.later(
         "INSERT INTO server_claims (id, server_id, kind, node_id, operation_id, position) VALUES ($1, $2, $3, $4, $5, 0) \
          ON CONFLICT DO NOTHING",
         &params![new_id(), server, kind.word(), node, operation],
@@ -191,22 +191,31 @@ fn new_id() -> String {
 }
 
 pub(crate) fn of_server(tx: &mut Tx, server: &ServerId) -> Result<Vec<Claim>> {
+    read(&select_of_server(server).rows(tx)?)
+}
+
+/// The same, still to be asked for.
+pub(crate) fn select_of_server(server: &ServerId) -> Select {
     let select = Select::new("server_claims", COLUMNS).filter("server_id = ", server);
-    let rows = select.sort(&[("kind", Direction::Asc), ("position", Direction::Asc)], "id").rows(tx)?;
+    select.sort(&[("kind", Direction::Asc), ("position", Direction::Asc)], "id")
+}
+
+pub(crate) fn read(rows: &[Row]) -> Result<Vec<Claim>> {
     Ok(rows.iter().map(from_row).collect::<store::Result<_>>()?)
 }
 
 /// Notes what network answered for a port.
 pub(crate) fn set_port(tx: &mut Tx, server: &ServerId, port: &PortId, facts: &PortFacts) -> Result<()> {
-    let ports = of_server(tx, server)?.into_iter().filter(|claim| claim.nic.as_ref().is_some_and(|nic| nic.port_id == *port));
+    let claims = of_server(tx, server)?;
+    let its = claims.iter().filter(|claim| claim.nic.as_ref().is_some_and(|nic| nic.port_id == *port));
+    its.map(|claim| claim.id.as_str()).try_for_each(|claim| set_facts(tx, claim, facts))
+}
+
+/// The same where the port's claim is known.
+pub(crate) fn set_facts(tx: &mut Tx, claim: &str, facts: &PortFacts) -> Result<()> {
     let addresses: String = facts.fixed_ips.iter().map(|ip| format!(" {} ", ip.address)).collect();
-    for claim in ports {
-        tx.execute(
-            "UPDATE server_claims SET facts = $1, addresses = $2 WHERE id = $3",
-            &params![json!(facts), addresses.clone(), claim.id],
-        )?;
-    }
-    Ok(())
+    let sql = "UPDATE server_claims SET facts = $1, addresses = $2 WHERE id = $3";
+    Ok(tx.later(sql, &params![json!(facts), addresses, claim])?)
 }
 
 /// This node has no machine of it any more.

@@ -78,8 +78,9 @@ pub(super) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let servers = room
         .store
         .write(move |tx| -> Result<Vec<New>> {
-            metadata::check_count(tx, &first.project_id, first.metadata.len())?;
-            let count = quota::fitting(tx, &first.project_id, each, least, most)?;
+            let limits = quota::limits(tx, &first.project_id)?;
+            metadata::check_count(&limits, first.metadata.len())?;
+            let count = quota::fitting(tx, &first.project_id, &limits, each, least, most)?;
             let mut servers = several(&first, &nics, &volumes, count);
             for New { server, .. } in &mut servers {
                 let ask = operation::Ask::Build(BuildAsk { has_volumes });

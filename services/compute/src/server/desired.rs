@@ -140,7 +140,10 @@ impl Compute {
     /// its ports were made. If the network room does not answer now, they serve until it does. Answers the servers that have
     /// a port in their claims which network does not know any more.
     async fn with_floating_ips(&self, servers: &[Server], ports: &mut PortsByServer) -> Vec<(Server, PortId)> {
-        let ids: Vec<ServerId> = servers.iter().map(|server| server.id.clone()).collect();
+        let ids: Vec<ServerId> = ports.keys().cloned().collect();
+        if ids.is_empty() {
+            return Vec::new();
+        }
         let live = match self.ports.of_servers(&ids).await {
             Ok(live) => live,
             Err(error) => {
@@ -245,15 +248,23 @@ struct Wired {
 
 /// Whoever holds a claim of a machine there either has a part in it, or is to give it up.
 fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Server>, WiredByServer, Vec<ServerId>)> {
-    let claimed = table::claimed_by(tx, node, of)?;
+    let (claimed, rows, recorded) = match of {
+        Some(ids) => {
+            let (claimed, [rows, recorded]) = table::claimed_by_and(tx, node, ids, [&devices(ids), &released::recorded(node)])?;
+            (claimed, rows, recorded)
+        }
+        None => {
+            let claimed = table::claimed_by(tx, node)?;
+            let devices = devices(claimed.iter().map(|server| &server.id));
+            let [rows, recorded] = Select::together(tx, [&devices, &released::recorded(node)])?;
+            (claimed, rows, recorded)
+        }
+    };
     let (servers, departed): (Vec<Server>, Vec<Server>) = claimed.into_iter().partition(|server| server.role_of(node).is_some());
-    let claims = Select::new("server_claims", claim::COLUMNS).filter_in("kind", ["port", "volume"]);
-    let claims = claims.filter_in("server_id", servers.iter().map(|server| &server.id));
-    let rows = claims.sort(&[("server_id", Direction::Asc), ("position", Direction::Asc)], "id").rows(tx)?;
+    let is_wanted = |id: &ServerId| servers.iter().any(|server| server.id == *id);
     let leaving: HashMap<_, _> = servers.iter().filter_map(|server| Some((&server.id, server.open()?.leaving()?))).collect();
     let mut wired = WiredByServer::default();
-    for row in &rows {
-        let claim = claim::from_row(row)?;
+    for claim in claim::read(&rows)?.into_iter().filter(|claim| is_wanted(&claim.server_id)) {
         if claim.device().is_some_and(|device| leaving.get(&claim.server_id) == Some(&device)) {
             continue;
         }
@@ -266,11 +277,18 @@ fn read(tx: &mut Tx, node: &NodeId, of: Option<&[ServerId]>) -> Result<(Vec<Serv
     }
     let mut released: Vec<ServerId> = departed.into_iter().map(|server| server.id).collect();
     let is_asked = |server: &ServerId| of.is_none_or(|of| of.contains(server));
-    let is_wanted = |id: &ServerId| servers.iter().any(|server| server.id == *id);
-    released.extend(released::recorded(tx, node)?.into_iter().filter(|id| is_asked(id) && !is_wanted(id)));
+    let recorded = recorded.iter().map(|row| row.get(0)).collect::<::store::Result<Vec<ServerId>>>()?;
+    released.extend(recorded.into_iter().filter(|id| is_asked(id) && !is_wanted(id)));
     released.sort();
     released.dedup();
     Ok((servers, wired, released))
+}
+
+/// What the machines of servers may have beside their own disk.
+fn devices<'a>(servers: impl IntoIterator<Item = &'a ServerId>) -> Select {
+    let select =
+        Select::new("server_claims", claim::COLUMNS).filter_in("kind", ["port", "volume"]).filter_in("server_id", servers);
+    select.sort(&[("server_id", Direction::Asc), ("position", Direction::Asc)], "id")
 }
 
 /// By the index where a machine of this node rests on it, as nearly always. Else the image is one that rescues, or of a server
@@ -281,7 +299,7 @@ fn image_of(tx: &mut Tx, node: &NodeId, sha512: &str) -> Result<Option<ImageId>>
     if let Some(server) = found.into_iter().find(|server| server.role_of(node).is_some()) {
         return Ok(Some(server.image_id));
     }
-    let servers = table::claimed_by(tx, node, None)?.into_iter().filter(|server| server.role_of(node).is_some());
+    let servers = table::claimed_by(tx, node)?.into_iter().filter(|server| server.role_of(node).is_some());
     let images = servers.flat_map(|server| {
         let rescue = match server.open().map(|operation| &operation.ask) {
             Some(Ask::Rescue(ask)) => Some((ask.image.sha512.clone(), ask.image_id.clone())),

@@ -6,15 +6,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use api::{Cx, Fault, Reply};
 use http::StatusCode;
 use serde_json::json;
-use store::Tx;
-use types::ProjectId;
 
 use super::{action, guard::Guard, operation::admission::Act};
 use crate::{
     Compute,
     error::{Error, Result},
     input::{Read, document},
-    quota::{self, Resource},
+    quota::{self, Limits, Resource},
 };
 
 type Items = BTreeMap<String, String>;
@@ -73,8 +71,8 @@ pub(super) async fn delete(room: Arc<Compute>, cx: Cx) -> Reply {
 }
 
 /// Refuses more items than the project's quota for one server.
-pub(super) fn check_count(tx: &mut Tx, project: &ProjectId, count: usize) -> Result<()> {
-    let most = quota::limit(tx, Some(project), Resource::MetadataItems)?;
+pub(super) fn check_count(limits: &Limits, count: usize) -> Result<()> {
+    let most = limits.get(Resource::MetadataItems.name()).copied().unwrap_or(-1);
     if most >= 0 && i64::try_from(count).unwrap_or(i64::MAX) > most {
         return Err(Error::over_quota(format!("Maximum number of metadata items exceeds {most}")));
     }
@@ -98,7 +96,7 @@ async fn change(
 ) -> Read<Items> {
     let server = action::edit(room, cx, act, "server.update", move |tx, server| {
         edit(&mut server.metadata)?;
-        check_count(tx, &server.project_id, server.metadata.len())
+        check_count(&quota::limits(tx, &server.project_id)?, server.metadata.len())
     });
     Ok(server.await?.metadata)
 }

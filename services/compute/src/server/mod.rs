@@ -29,7 +29,7 @@ pub(crate) mod policy;
 mod rebuild;
 pub(crate) mod reconcile;
 mod released;
-mod reminder;
+pub(crate) mod reminder;
 mod rescue;
 mod resize;
 pub(crate) mod row;

@@ -10,7 +10,7 @@ use contracts::{
     node::{self, Failure, Found as Said, MachineObserved, MachineState, ThingId},
     nodes::{NodeFacts, ObservedSink, Report},
 };
-use store::{Actor, Tx};
+use store::{Actor, Select, Tx};
 use types::{NodeId, ServerId};
 use work::crash;
 
@@ -18,7 +18,7 @@ use super::{
     FaultNote, Server, claim,
     operation::{Heard, Operation, Stage, Turn},
     released,
-    save::{beyond, save},
+    save::{Saved, beyond, save},
     state::{Found, Life, Power},
     table,
 };
@@ -44,6 +44,7 @@ impl ObservedSink for Compute {
             for (node, server) in &next.tell {
                 self.nodes.tell(node, &[ThingId::machine(server)]);
             }
+            next.saved.iter().for_each(|saved| self.tell(saved));
             Ok(())
         })
     }
@@ -60,6 +61,8 @@ impl ObservedSink for Compute {
 struct Next {
     /// For these the reconciler has something to do.
     converge: Vec<ServerId>,
+    /// What was changed by it.
+    saved: Vec<Saved>,
     /// Something else is wanted of these nodes now.
     tell: Vec<(NodeId, ServerId)>,
 }
@@ -70,12 +73,13 @@ fn take_in(tx: &mut Tx, node: &NodeId, report: &Report, patience: &Patience) -> 
         report.found.iter().filter_map(Said::as_machine).map(|machine| (&machine.server_id, machine)).collect();
     let absent: Vec<ServerId> = report.absent.iter().filter_map(ThingId::server).collect();
     let named: Vec<ServerId> = reports.keys().copied().chain(&absent).cloned().collect();
-    let servers = table::claimed_by(tx, node, Some(&named))?;
+    let (servers, [deleted]) = table::claimed_by_and(tx, node, &named, [&deleted_and_there(&reports)])?;
     let mut next = Next::default();
     let gone = reports.values().filter(|report| report.state == MachineState::Gone).map(|report| &report.server_id);
     // What the node has given up need not be said any more.
     released::forget(tx, node, gone.chain(&absent))?;
-    for server in deleted_and_there(tx, &reports)? {
+    for row in &deleted {
+        let server: ServerId = row.get(0)?;
         released::insert(tx, node, &server)?;
         next.tell.push((node.clone(), server));
     }
@@ -91,10 +95,9 @@ fn take_in(tx: &mut Tx, node: &NodeId, report: &Report, patience: &Patience) -> 
 }
 
 /// Machines of servers that were deleted to the end, found nevertheless: as on a host that was put back to an earlier state.
-fn deleted_and_there(tx: &mut Tx, reports: &HashMap<&ServerId, &MachineObserved>) -> Result<Vec<ServerId>> {
+fn deleted_and_there(reports: &HashMap<&ServerId, &MachineObserved>) -> Select {
     let there = reports.values().filter(|report| report.state != MachineState::Gone).map(|report| &report.server_id);
-    let select = store::Select::new("servers", "id").condition("deleted_at IS NOT NULL").filter_in("id", there);
-    Ok(select.rows(tx)?.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?)
+    Select::new("servers", "id").condition("deleted_at IS NOT NULL").filter_in("id", there)
 }
 
 /// One report on one server by one of its nodes.
@@ -125,7 +128,10 @@ impl Taker<'_> {
         }
         let is_current = report.generation >= server.generation;
         let mut after = server.clone();
-        if is_at_home && let Some(found) = found(server, report) {
+        // Of a new one that it is being made says its operation; how far that is nobody is shown.
+        let is_being_made = server.life == Life::New && server.found.is_none();
+        let found = found(server, report).filter(|found| !(is_being_made && *found == Found::Preparing));
+        if is_at_home && let Some(found) = found {
             after.found = Some(found);
             after.found_generation = report.generation;
             after.found_reboots = report.reboots;
@@ -189,11 +195,8 @@ impl Taker<'_> {
             && after.found_reboots >= after.reboots
             && after.open().is_none();
         let saved = save(tx, &actor, verb, server, after)?;
-        let mut nodes = saved.nodes;
-        if switched_off {
-            nodes.extend(guest_switched_off(tx, &saved.server)?);
-        }
-        self.next.tell.extend(nodes.into_iter().map(|node| (node, server.id.clone())));
+        let stopped = if switched_off { Some(guest_switched_off(tx, &saved.server)?) } else { None };
+        self.next.saved.extend([Some(saved), stopped].into_iter().flatten());
         Ok(())
     }
 
@@ -204,7 +207,7 @@ impl Taker<'_> {
         after.generation = beyond(self.server, report.generation);
         after.reboots = self.server.reboots.max(report.reboots);
         after.found_reboots = report.reboots;
-        save(self.tx, &Actor::system("compute"), "server.overtake", self.server, after)?;
+        self.next.saved.push(save(self.tx, &Actor::system("compute"), "server.overtake", self.server, after)?);
         self.next.tell.push((self.node.clone(), self.server.id.clone()));
         Ok(())
     }
@@ -221,7 +224,7 @@ impl Taker<'_> {
         let is_at_home = server.node_id.as_ref() == Some(self.node);
         if is_at_home && server.life == Life::Built && server.found != Some(Found::Gone) {
             let after = Server { found: Some(Found::Gone), ..server.clone() };
-            save(self.tx, &Actor::system("compute"), "server.found", server, after)?;
+            self.next.saved.push(save(self.tx, &Actor::system("compute"), "server.found", server, after)?);
         }
         Ok(())
     }
@@ -273,9 +276,9 @@ fn broke_down(tx: &mut Tx, before: &Server, after: &mut Server, report: &Machine
 }
 
 /// Off is then what is wanted: a restart of the host does not start it again.
-fn guest_switched_off(tx: &mut Tx, before: &Server) -> Result<Vec<NodeId>> {
+fn guest_switched_off(tx: &mut Tx, before: &Server) -> Result<Saved> {
     let actor = Actor::system("guest");
     let saved = save(tx, &actor, "server.stop", before, Server { power: Power::Stopped, ..before.clone() })?;
     instance_action::begin(tx, &actor, &saved.server, Action::Stop, Some(saved.server.generation))?;
-    Ok(saved.nodes)
+    Ok(saved)
 }

@@ -56,7 +56,7 @@ pub(super) async fn rebuild(room: Arc<Compute>, mut cx: Cx) -> Reply {
     let image_id = image.id.clone();
     let begun = action::begin_with(&room, &cx, Act::Rebuild, Action::Rebuild, move |tx, server| {
         if let Some(metadata) = &ask.metadata {
-            metadata::check_count(tx, &server.project_id, metadata.len())?;
+            metadata::check_count(&crate::quota::limits(tx, &server.project_id)?, metadata.len())?;
         }
         let order = RebuildAsk { was: server.vm_state.clone(), power: server.power };
         server.become_other(&ask, keypair.as_ref());

@@ -85,7 +85,7 @@ fn pending(tx: &mut Tx, too_long: Timestamp, after: &str, limit: u64) -> store::
 impl Compute {
     async fn converge(&self, id: &ServerId) -> Result<Step> {
         let wanted = id.clone();
-        let read = self.store.read(move |tx| Ok::<_, Error>((table::find(tx, &wanted)?, claim::of_server(tx, &wanted)?))).await?;
+        let read = self.store.read(move |tx| table::find_with_claims(tx, &wanted)).await?;
         let (Some(server), claims) = read else { return Ok(Step::Settled) };
         if server.deleted_at.is_some() {
             return Ok(Step::Settled);

@@ -5,7 +5,7 @@
 //! than its nodes. So what is to go is said by name until the node has said that it is gone. Of a server that leaves a node
 //! its claim there says so ([`super::desired`]); of what outlives that claim, a row here.
 
-use store::{Result, Tx, params};
+use store::{Result, Select, Tx, params};
 use types::{NodeId, ServerId, Timestamp};
 
 pub(super) fn insert(tx: &mut Tx, node: &NodeId, server: &ServerId) -> Result<()> {
@@ -16,13 +16,12 @@ pub(super) fn insert(tx: &mut Tx, node: &NodeId, server: &ServerId) -> Result<()
 /// The node has said that these are gone.
 pub(super) fn forget<'a>(tx: &mut Tx, node: &NodeId, gone: impl Iterator<Item = &'a ServerId>) -> Result<()> {
     for server in gone {
-        tx.execute("DELETE FROM released_machines WHERE node_id = $1 AND server_id = $2", &params![node, server])?;
+        tx.later("DELETE FROM released_machines WHERE node_id = $1 AND server_id = $2", &params![node, server])?;
     }
     Ok(())
 }
 
 /// Those that stand here for a node.
-pub(super) fn recorded(tx: &mut Tx, node: &NodeId) -> Result<Vec<ServerId>> {
-    let rows = tx.query("SELECT server_id FROM released_machines WHERE node_id = $1", &params![node])?;
-    rows.iter().map(|row| row.get(0)).collect()
+pub(super) fn recorded(node: &NodeId) -> Select {
+    Select::new("released_machines", "server_id").filter("node_id = ", node).sort(&[], "server_id")
 }

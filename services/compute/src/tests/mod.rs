@@ -5,6 +5,7 @@
 mod actions;
 mod bad_input;
 mod consoles;
+mod costs;
 mod crash;
 mod far;
 mod flavors;

@@ -15,7 +15,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -39,7 +39,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use types::{ImageId, NodeId, ServerId};
 
-use crate::{Fleet, Limits, Result, authority, certificate, error::forbidden, stream};
+use crate::{Fleet, Limits, Result, authority, certificate, error::forbidden, session::Session, stream};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -68,6 +68,8 @@ pub(crate) struct Peer {
     fingerprint: Option<String>,
     /// The certificate is a controller's.
     is_controller: bool,
+    /// What began on this connection.
+    session: Mutex<Weak<Session>>,
 }
 
 /// Accepts connections until it is dropped, and they with it.
@@ -138,6 +140,7 @@ impl Hall {
             connection: number,
             fingerprint: shown.map(|der| authority::fingerprint(der)),
             is_controller: shown.is_some_and(|der| authority::is_controller(der)),
+            session: Mutex::default(),
         });
         if shown.is_none() {
             let until = began + Duration::from_secs(self.limits.join_seconds);
@@ -193,7 +196,10 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
     {
         return session::open_console(fleet, NodeId::new(*node), ServerId::new(*server), console, request).await;
     }
-    let node = peer.node(fleet).await?;
+    let node = match peer.node_in_session() {
+        Some(node) if segments == ["v1", "observed"] => node,
+        _ => peer.node(fleet).await?,
+    };
     match (request.method(), segments.as_slice()) {
         (&Method::POST, ["v1", "session"]) => session::begin(fleet, peer, node, read(request).await?).await,
         (&Method::POST, ["v1", "observed"]) => session::observed(fleet, peer, node, request).await,
@@ -213,6 +219,17 @@ async fn route(fleet: &Fleet, peer: &Peer, request: Request<Incoming>) -> Result
 }
 
 impl Peer {
+    fn in_session(&self, session: &Arc<Session>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(session);
+    }
+
+    /// Which node this is, if it has a session here, which ends when its certificate is revoked. Nothing is asked, for most of what
+    /// nodes say is said in reports.
+    fn node_in_session(&self) -> Option<NodeId> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).upgrade()?;
+        (!session.is_over()).then(|| session.node.clone())
+    }
+
     /// Which node this is. Asked at each request, so that a revocation bites at once.
     ///
     /// Invariant: a revoked certificate opens nothing (test: `a_removed_node_is_shut_out`).

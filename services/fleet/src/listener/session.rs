@@ -38,8 +38,10 @@ pub(super) async fn begin(fleet: &Fleet, peer: &Peer, id: NodeId, mut hello: Hel
     let (lines, body) = Lines::new(protocol);
     let (session, inbox) = fleet.inner.sessions.begin(id.clone(), peer.connection, protocol);
     let settings = NodeSettings { southbound: fleet.inner.config.southbound.clone(), controllers };
-    if !fleet.led().is_ok_and(|now| Arc::ptr_eq(&now, &led)) {
-        // The lead ended while the session began, perhaps just before it could be ended with the others.
+    peer.in_session(&session);
+    if !fleet.led().is_ok_and(|now| Arc::ptr_eq(&now, &led)) || peer.node(fleet).await.is_err() {
+        // The lead ended while the session began, or the node was removed, perhaps just before this one could be ended with the
+        // others.
         session.end();
     }
     let fleet = fleet.clone();

@@ -142,7 +142,7 @@ impl Teller {
     async fn read(&mut self, touched: &Touched) -> Result<Option<ToNode>, Refusal> {
         let (node, sources) = (&self.session.node, &self.sources);
         // Before what is wanted is read: it had come so far at least then.
-        let database = self.led.store.mark().await.map_err(|error| Refusal::unavailable(error.to_string()))?;
+        let database = self.led.mark().await.map_err(|error| Refusal::unavailable(error.to_string()))?;
         let whole = self.whole;
         let told = match touched {
             _ if whole => {

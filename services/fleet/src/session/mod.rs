@@ -141,6 +141,10 @@ impl Session {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    pub fn is_over(&self) -> bool {
+        *self.over.borrow()
+    }
+
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }

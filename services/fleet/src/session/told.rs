@@ -10,7 +10,7 @@ use std::{
 };
 
 use contracts::{
-    node::{Found, Held, Observed, Thing, ThingId},
+    node::{Found, Held, MachineObserved, MachineState, Observed, Thing, ThingId},
     nodes::Report,
 };
 use serde::Serialize;
@@ -139,7 +139,7 @@ impl Told {
             news.strays = Some(strays);
         }
         for found in observed.things {
-            let (id, mark) = (found.id(), mark(&found));
+            let (id, mark) = (found.id(), mark_of_found(&found));
             if everything || self.heard.get(&id) != Some(&mark) {
                 news.marks.push((id, mark));
                 news.report.found.push(found);
@@ -192,6 +192,16 @@ fn mark_of(report: &[u8]) -> Mark {
     marking.finish()
 }
 
+/// How far a machine has come that is being made is for who reads its host's log: the rooms know no steps.
+fn mark_of_found(found: &Found) -> Mark {
+    match found {
+        Found::Machine(machine) if matches!(machine.state, MachineState::Preparing { .. }) => {
+            mark(&MachineObserved { state: MachineState::Preparing { step: String::new() }, ..machine.clone() })
+        }
+        found => mark(found),
+    }
+}
+
 fn mark(said: &impl Serialize) -> Mark {
     let mut marking = Marking(DefaultHasher::new());
     // What is said to a node can be written as JSON, or it could not be said.
@@ -215,7 +225,6 @@ impl io::Write for Marking {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use contracts::node::{MachineObserved, MachineState};
     use types::Generation;
 
     use super::*;
@@ -333,6 +342,19 @@ mod tests {
         take(&mut told, b"one", true);
         take(&mut told, b"a change", false);
         assert!(!told.has_taken(b"one") && !told.has_taken(b"a change"));
+    }
+
+    #[tokio::test]
+    async fn the_steps_of_a_machine_that_is_being_made_are_no_news() {
+        let mut told = Told::default();
+        told.everything(&[thing("a", 1)]);
+        let preparing = |step: &str| found("a", MachineState::Preparing { step: step.to_owned() });
+        let report = |found| Observed { complete: false, ..complete(1, &[found]) };
+        let first = told.news(report(preparing("image")));
+        assert!(!first.is_empty());
+        told.note(b"", first);
+        assert!(told.news(report(preparing("disk"))).is_empty());
+        assert!(!told.news(report(found("a", MachineState::Running))).is_empty());
     }
 
     fn complete_report(as_of: u64) -> Observed {

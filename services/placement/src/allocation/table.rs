@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 
 use contracts::placement::Resources;
-use store::{Actor, Change, Event, Tx, params};
+use store::{Actor, Change, Event, Row, Tx, params};
 
 use crate::{
     error::Error,
-    inventory::table::{Inventories, of_provider, used_of},
-    provider,
+    inventory::{
+        self,
+        table::{Inventories, OF_PROVIDER, USED_OF},
+    },
+    provider::{self, table::Provider},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +33,15 @@ pub fn consumer(tx: &mut Tx, id: &str) -> Result<Option<Consumer>, Error> {
     Ok(Some(Consumer { id: row.get(0)?, project: row.get(1)?, user: row.get(2)?, kind: row.get(3)?, generation: row.get(4)? }))
 }
 
+const OF_CONSUMER: &str = "SELECT provider_id, resource_class, used FROM placement_allocations WHERE consumer_id = $1";
+
 pub fn of_consumer(tx: &mut Tx, consumer: &str) -> Result<Allocations, Error> {
-    let sql = "SELECT provider_id, resource_class, used FROM placement_allocations WHERE consumer_id = $1";
+    read(&tx.query(OF_CONSUMER, &params![consumer])?)
+}
+
+fn read(rows: &[Row]) -> Result<Allocations, Error> {
     let mut allocations = Allocations::new();
-    for row in &tx.query(sql, &params![consumer])? {
+    for row in rows {
         allocations.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
     }
     Ok(allocations)
@@ -52,32 +60,51 @@ pub fn of_provider_by_consumer(tx: &mut Tx, provider: &str) -> Result<BTreeMap<S
 /// Makes the consumer hold exactly this, all or nothing. Capacity is checked against the sum of all allocations in
 /// this very transaction, and each provider's generation is raised, so that two takers of the last room cannot both win.
 pub fn replace(tx: &mut Tx, actor: &Actor, wanted: &Consumer, allocations: &Allocations) -> Result<(), Error> {
-    let before = of_consumer(tx, &wanted.id)?;
-    tx.execute("DELETE FROM placement_allocations WHERE consumer_id = $1", &params![wanted.id.as_str()])?;
+    let (before, hosts) = look(tx, &wanted.id, allocations.keys())?;
+    put(tx, actor, wanted, allocations, before, hosts)
+}
+
+/// The same for who asks again when he is not sure to have been heard: what he holds already is no change.
+pub fn claim(tx: &mut Tx, actor: &Actor, wanted: &Consumer, allocations: &Allocations) -> Result<(), Error> {
+    let (before, hosts) = look(tx, &wanted.id, allocations.keys())?;
+    if before == *allocations { Ok(()) } else { put(tx, actor, wanted, allocations, before, hosts) }
+}
+
+fn put(
+    tx: &mut Tx,
+    actor: &Actor,
+    wanted: &Consumer,
+    allocations: &Allocations,
+    before: Allocations,
+    hosts: Vec<Option<Host>>,
+) -> Result<(), Error> {
+    if !before.is_empty() {
+        tx.later("DELETE FROM placement_allocations WHERE consumer_id = $1", &params![wanted.id.as_str()])?;
+    }
     if allocations.is_empty() {
-        tx.execute("DELETE FROM placement_consumers WHERE id = $1", &params![wanted.id.as_str()])?;
+        tx.later("DELETE FROM placement_consumers WHERE id = $1", &params![wanted.id.as_str()])?;
     } else {
-        tx.execute(
+        tx.later(
             "INSERT INTO placement_consumers (id, project_id, user_id, consumer_type, generation) VALUES ($1, $2, $3, $4, 1) \
              ON CONFLICT (id) DO UPDATE SET project_id = $2, user_id = $3, consumer_type = $4, generation = placement_consumers.generation + 1",
             &params![wanted.id.as_str(), wanted.project.as_str(), wanted.user.as_str(), wanted.kind.clone()],
         )?;
     }
-    for (provider_id, resources) in allocations {
-        let provider = provider::table::get(tx, provider_id).map_err(|error| match error {
-            Error::NoProvider(id) => Error::Invalid(format!("Allocation for resource provider '{id}' that does not exist.")),
-            other => other,
-        })?;
-        provider::table::raise_generation(tx, provider_id, provider.generation)?;
-        let inventories = of_provider(tx, provider_id)?;
-        let used = used_of(tx, provider_id)?;
+    for ((id, resources), host) in allocations.iter().zip(hosts) {
+        let gone = || Error::Invalid(format!("Allocation for resource provider '{id}' that does not exist."));
+        let Host { provider, inventories, mut used } = host.ok_or_else(gone)?;
+        // What this one gives back is free for it again.
+        for (class, amount) in before.get(id).into_iter().flatten() {
+            used.entry(class.clone()).and_modify(|used| *used -= amount);
+        }
         for (class, amount) in resources {
-            check(provider_id, class, *amount, &inventories, &used)?;
-            tx.execute(
+            check(id, class, *amount, &inventories, &used)?;
+            tx.later(
                 "INSERT INTO placement_allocations (consumer_id, provider_id, resource_class, used) VALUES ($1, $2, $3, $4)",
-                &params![wanted.id.as_str(), provider_id.as_str(), class.as_str(), *amount],
+                &params![wanted.id.as_str(), id.as_str(), class.as_str(), *amount],
             )?;
         }
+        provider::table::raise_generation(tx, id, provider.generation)?;
     }
     let there = |allocations| Some(allocations).filter(|held: &&Allocations| !held.is_empty());
     let change = Change { before: there(&before), after: there(allocations) };
@@ -117,6 +144,38 @@ pub fn hand_over(tx: &mut Tx, actor: &Actor, from: &str, to: &str, kind: &str) -
         })?;
     }
     Ok(())
+}
+
+/// A host as one looks for room on it.
+struct Host {
+    provider: Provider,
+    inventories: Inventories,
+    used: Resources,
+}
+
+/// What the consumer holds, and these providers, if they are there: all is asked for at once.
+fn look<'a>(
+    tx: &mut Tx,
+    consumer: &str,
+    providers: impl Iterator<Item = &'a String> + Clone,
+) -> Result<(Allocations, Vec<Option<Host>>), Error> {
+    let consumer = params![consumer];
+    let of_providers: Vec<_> = providers.map(|id| params![id.as_str()]).collect();
+    let mut asked = vec![(OF_CONSUMER, &consumer[..])];
+    for id in &of_providers {
+        asked.extend([(provider::table::GET, &id[..]), (OF_PROVIDER, &id[..]), (USED_OF, &id[..])]);
+    }
+    let mut answers = tx.queries(&asked)?.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    let held = read(&next())?;
+    let hosts = of_providers.iter().map(|_| {
+        let (found, inventories, used) = (next(), next(), next());
+        let Some(row) = found.first() else { return Ok(None) };
+        let (inventories, used) = (inventory::table::read_all(&inventories)?, inventory::table::read_used(&used)?);
+        Ok(Some(Host { provider: provider::table::from_row(row)?, inventories, used }))
+    });
+    let hosts = hosts.collect::<Result<_, Error>>()?;
+    Ok((held, hosts))
 }
 
 fn check(provider: &str, class: &str, amount: i64, inventories: &Inventories, used: &Resources) -> Result<(), Error> {

@@ -33,11 +33,14 @@ impl Inventory {
 
 pub type Inventories = BTreeMap<String, Inventory>;
 
+pub const OF_PROVIDER: &str = "SELECT resource_class, total, reserved, min_unit, max_unit, step_size, ratio \
+     FROM placement_inventories WHERE provider_id = $1";
+
 pub fn of_provider(tx: &mut Tx, provider: &str) -> Result<Inventories, Error> {
-    let rows = tx.query(
-        "SELECT resource_class, total, reserved, min_unit, max_unit, step_size, ratio FROM placement_inventories WHERE provider_id = $1",
-        &params![provider],
-    )?;
+    read_all(&tx.query(OF_PROVIDER, &params![provider])?)
+}
+
+pub fn read_all(rows: &[Row]) -> Result<Inventories, Error> {
     rows.iter().map(|row| Ok((row.get(0)?, read(row, 1)?))).collect()
 }
 
@@ -67,12 +70,15 @@ pub fn replace(tx: &mut Tx, provider: &str, wanted: &Inventories) -> Result<(), 
     Ok(())
 }
 
+pub const USED_OF: &str = "SELECT resource_class, CAST(SUM(used) AS BIGINT) FROM placement_allocations \
+     WHERE provider_id = $1 GROUP BY resource_class";
+
 /// What is used of each class of a provider.
 pub fn used_of(tx: &mut Tx, provider: &str) -> Result<Resources, Error> {
-    let rows = tx.query(
-        "SELECT resource_class, CAST(SUM(used) AS BIGINT) FROM placement_allocations WHERE provider_id = $1 GROUP BY resource_class",
-        &params![provider],
-    )?;
+    read_used(&tx.query(USED_OF, &params![provider])?)
+}
+
+pub fn read_used(rows: &[Row]) -> Result<Resources, Error> {
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 

@@ -22,7 +22,9 @@ pub struct Provider {
 
 const COLUMNS: &str = "id, name, generation";
 
-fn from_row(row: &Row) -> Result<Provider, store::Error> {
+pub const GET: &str = "SELECT id, name, generation FROM placement_providers WHERE id = $1";
+
+pub fn from_row(row: &Row) -> Result<Provider, store::Error> {
     Ok(Provider { id: ProviderId::new(row.get::<String>(0)?), name: row.get(1)?, generation: row.get(2)? })
 }
 
@@ -32,7 +34,7 @@ pub fn list(tx: &mut Tx) -> Result<Vec<Provider>, Error> {
 }
 
 pub fn get(tx: &mut Tx, id: &str) -> Result<Provider, Error> {
-    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM placement_providers WHERE id = $1"), &params![id])?;
+    let row = tx.query_opt(GET, &params![id])?;
     Ok(from_row(&row.ok_or_else(|| Error::NoProvider(id.to_owned()))?)?)
 }
 

@@ -6,20 +6,18 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use ovn::{northbound::Northbound, ovsdb::Remote};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::Instant as Deadline;
 
-use super::ovsdb::{self, Daemon};
 use crate::{
     Plan,
     cloud::{Controller, Home},
     http::Connection,
+    ovn_daemons::Ovn,
     process,
 };
 
 const A_REQUEST: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(900);
-const SCHEMAS: &str = "/usr/share/ovn";
 
 pub struct Cloud {
     home: Home,
@@ -29,8 +27,7 @@ pub struct Cloud {
     network: String,
     northbound: Northbound,
     made: usize,
-    _daemons: [Daemon; 2],
-    folder: TempDir,
+    ovn: Ovn,
 }
 
 /// How long it took, in seconds.
@@ -54,18 +51,8 @@ pub struct Northd {
 
 impl Cloud {
     pub async fn start(plan: &Plan, postgres: Option<&str>) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("ferrostack-bench-ovn-").tempdir_in(&plan.dir)?;
-        let at = folder.path();
-        let daemons = [
-            ovsdb::serve(at, "north", &format!("{SCHEMAS}/ovn-nb.ovsschema"))?,
-            ovsdb::serve(at, "south", &format!("{SCHEMAS}/ovn-sb.ovsschema"))?,
-        ];
-        let (north, south) = (ovsdb::socket(at, "north"), ovsdb::socket(at, "south"));
-        let mut settings = format!(
-            "[network]\nrun_ovn = false\nnorthbound = \"unix:{}\"\nsouthbound = \"unix:{}\"\n",
-            north.display(),
-            south.display()
-        );
+        let ovn = Ovn::start(&plan.dir)?;
+        let mut settings = ovn.settings();
         if let Some(url) = postgres {
             settings.push_str(&format!("[database]\nurl = \"{url}\"\n"));
         }
@@ -81,10 +68,10 @@ impl Cloud {
         let network = network["network"]["id"].as_str().context("the network has an id")?.to_owned();
         let subnet = json!({"subnet": {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/16"}});
         admin.post("/network/v2.0/subnets", &subnet).await?;
-        let northbound = Northbound::connect(vec![Remote::Unix(north)]);
+        let northbound = Northbound::connect(vec![Remote::Unix(ovn.northbound())]);
         northbound.ready(Deadline::now() + PATIENCE).await?;
         // The port behind which guests find their metadata.
-        let mut cloud = Self { home, controller, token, admin, network, northbound, made: 1, _daemons: daemons, folder };
+        let mut cloud = Self { home, controller, token, admin, network, northbound, made: 1, ovn };
         cloud.until_in_ovn().await?;
         Ok(cloud)
     }
@@ -145,7 +132,7 @@ impl Cloud {
 
     /// What ovn-northd itself needs for so many ports.
     pub async fn start_northd(&mut self) -> anyhow::Result<Northd> {
-        let daemon = ovsdb::northd(self.folder.path())?;
+        let daemon = self.ovn.northd()?;
         let deadline = || Deadline::now() + PATIENCE;
         self.northbound.wait_southbound(deadline()).await?;
         let first = process::cpu_ms(daemon.pid())?;

@@ -4,7 +4,6 @@
 //! does not run until the end, and then has figures of its own.
 
 mod cloud;
-mod ovsdb;
 
 use std::time::{Duration, Instant};
 

@@ -16,6 +16,7 @@ use crate::{
     floor::Floor,
     http::Connection,
     load::{self, Target},
+    ovn_daemons::Ovn,
     process,
     report::{Line, Report},
     rounds::quantile,
@@ -99,7 +100,9 @@ async fn full(cloud: &mut Cloud, engine: &str, plan: &Plan, report: &mut Report)
 /// The same with a port for each server, written to OVN's northbound database before the host hears of it.
 pub async fn with_ports(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     report.title(&format!("scale: {} simulated hosts, a port for each server, OVN's databases and northd", plan.hosts));
-    let mut cloud = Cloud::start(plan, "[network]\nrun_ovn = true\n").await?;
+    let ovn = Ovn::start(&plan.dir)?;
+    let _northd = ovn.northd()?;
+    let mut cloud = Cloud::start(plan, &ovn.settings()).await?;
     let network = cloud.create_network().await?;
     let mut bursts = Vec::new();
     for _ in 0..plan.rounds {

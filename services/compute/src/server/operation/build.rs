@@ -28,7 +28,7 @@ use contracts::{
 };
 use futures_util::future::join_all;
 use store::Tx;
-use types::{NodeId, PortId, Timestamp};
+use types::{NodeId, Timestamp};
 use work::{Step, crash};
 
 use super::{Ask, Course, Heard, Left, Operation, Role, Stage, Taken};
@@ -174,9 +174,7 @@ impl Compute {
         crash::point("compute.server.volumes-opened");
         let (patience, next) = (self.patience, operation.clone());
         self.change(server, "server.scheduled", move |tx, server| {
-            for (port, facts) in &ports {
-                claim::set_port(tx, &server.id, port, facts)?;
-            }
+            ports.iter().try_for_each(|(claim, facts)| claim::set_facts(tx, claim, facts))?;
             claim::set_volumes(tx, &server.id, &volumes)?;
             claim::insert_machine(tx, &server.id, &chosen.node)?;
             set_host(server, &chosen);
@@ -188,12 +186,12 @@ impl Compute {
         Ok(Step::Settled)
     }
 
-    /// The ports of its NICs, there.
-    async fn ensure_ports(&self, server: &Server, claims: &[Claim], node: &NodeId) -> Result<Vec<(PortId, PortFacts)>, Refusal> {
-        let nics = claims.iter().filter_map(|claim| claim.nic.as_ref());
-        let ensured = join_all(nics.map(|nic| async {
+    /// The ports of its NICs, there, each with its claim.
+    async fn ensure_ports(&self, server: &Server, claims: &[Claim], node: &NodeId) -> Result<Vec<(String, PortFacts)>, Refusal> {
+        let nics = claims.iter().filter_map(|claim| Some((claim, claim.nic.as_ref()?)));
+        let ensured = join_all(nics.map(|(claim, nic)| async {
             let facts = self.ports.ensure(&server.project_id, &server.id, &server.hostname, node, nic).await?;
-            Ok::<_, Refusal>((nic.port_id.clone(), facts))
+            Ok::<_, Refusal>((claim.id.clone(), facts))
         }));
         // To the end, so that each is where it was going when another is refused.
         ensured.await.into_iter().collect()

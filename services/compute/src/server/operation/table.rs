@@ -37,12 +37,20 @@ fn from_row(row: &Row) -> store::Result<(ServerId, Operation)> {
 
 /// The open operations of these servers.
 pub(crate) fn open<'a>(tx: &mut Tx, servers: impl IntoIterator<Item = &'a ServerId>) -> Result<HashMap<ServerId, Operation>> {
-    let select = Select::new("server_operations", COLUMNS).condition("finished_at IS NULL").filter_in("server_id", servers);
-    Ok(select.rows(tx)?.iter().map(from_row).collect::<store::Result<_>>()?)
+    by_server(&open_of(servers).rows(tx)?)
+}
+
+/// The same, still to be asked for.
+pub(crate) fn open_of<'a>(servers: impl IntoIterator<Item = &'a ServerId>) -> Select {
+    Select::new("server_operations", COLUMNS).condition("finished_at IS NULL").filter_in("server_id", servers)
+}
+
+pub(crate) fn by_server(rows: &[Row]) -> Result<HashMap<ServerId, Operation>> {
+    Ok(rows.iter().map(from_row).collect::<store::Result<_>>()?)
 }
 
 pub(crate) fn insert(tx: &mut Tx, server: &ServerId, operation: &Operation) -> Result<()> {
-    tx.execute(
+    tx.later(
         "INSERT INTO server_operations (id, server_id, kind, stage, ask, from_node, to_node, request_id, actor, started_at, \
          stage_at, deadline, outcome, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         &params![
@@ -65,9 +73,9 @@ pub(crate) fn insert(tx: &mut Tx, server: &ServerId, operation: &Operation) -> R
     Ok(())
 }
 
-/// The next stage of an open one, or its end.
+/// The next stage of an open one, or its end. That it is still as it was read, the server's row says, which is written next.
 pub(crate) fn update(tx: &mut Tx, operation: &Operation) -> Result<()> {
-    Ok(tx.execute_cas(
+    Ok(tx.later(
         "UPDATE server_operations SET stage = $2, ask = $3, from_node = $4, to_node = $5, stage_at = $6, deadline = $7, \
          outcome = $8, finished_at = $9 WHERE id = $1 AND finished_at IS NULL",
         &params![

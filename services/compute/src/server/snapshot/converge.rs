@@ -138,7 +138,7 @@ impl Compute {
     async fn snapshot_of(&self, node: &NodeId, image: &ImageId) -> Result<Option<ServerId>> {
         let (node, image) = (node.clone(), image.clone());
         let find = self.store.list(move |tx| -> Result<_> {
-            let servers = table::claimed_by(tx, &node, None)?.into_iter().filter(|server| server.role_of(&node).is_some());
+            let servers = table::claimed_by(tx, &node)?.into_iter().filter(|server| server.role_of(&node).is_some());
             let mut asked = servers.filter(|server| server.open().and_then(|open| open.told().image).as_ref() == Some(&image));
             Ok(asked.next().map(|server| server.id))
         });

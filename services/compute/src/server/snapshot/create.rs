@@ -50,7 +50,7 @@ pub(crate) async fn create(room: Arc<Compute>, mut cx: Cx) -> Reply {
             if before.is_volume_backed() {
                 return Err(Error::invalid("A server that boots from a volume has no disk to make an image of: take a snapshot of the volume, or upload it."));
             }
-            metadata::check_count(tx, &before.project_id, ask.metadata.len())?;
+            metadata::check_count(&crate::quota::limits(tx, &before.project_id)?, ask.metadata.len())?;
             let image = Snapshot {
                 id: id.clone(),
                 owner: before.project_id.clone(),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! OVN's two databases, each with a server of its own, and ovn-northd between them.
+//! OVN's two databases, each with a server of its own, and ovn-northd between them. They are the bench's and end with it: those
+//! that a controller runs outlive it, as they shall.
 
 use std::{
     os::unix::net::UnixStream,
@@ -9,7 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use tempfile::TempDir;
 
+const SCHEMAS: &str = "/usr/share/ovn";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A process that ends with this handle.
@@ -29,12 +32,48 @@ impl Drop for Daemon {
     }
 }
 
-pub fn socket(folder: &Path, name: &str) -> PathBuf {
+/// The two databases, empty at first.
+pub struct Ovn {
+    _daemons: [Daemon; 2],
+    folder: TempDir,
+}
+
+impl Ovn {
+    pub fn start(dir: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("ferrostack-bench-ovn-").tempdir_in(dir)?;
+        let at = folder.path();
+        let daemons = [
+            serve(at, "north", &format!("{SCHEMAS}/ovn-nb.ovsschema"))?,
+            serve(at, "south", &format!("{SCHEMAS}/ovn-sb.ovsschema"))?,
+        ];
+        Ok(Self { _daemons: daemons, folder })
+    }
+
+    pub fn northbound(&self) -> PathBuf {
+        socket(self.folder.path(), "north")
+    }
+
+    /// What a controller's configuration says of them.
+    pub fn settings(&self) -> String {
+        let (north, south) = (self.northbound(), socket(self.folder.path(), "south"));
+        format!(
+            "[network]\nrun_ovn = false\nnorthbound = \"unix:{}\"\nsouthbound = \"unix:{}\"\n",
+            north.display(),
+            south.display()
+        )
+    }
+
+    pub fn northd(&self) -> anyhow::Result<Daemon> {
+        northd(self.folder.path())
+    }
+}
+
+fn socket(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.sock"))
 }
 
 /// Makes an empty database and serves it.
-pub fn serve(folder: &Path, name: &str, schema: &str) -> anyhow::Result<Daemon> {
+fn serve(folder: &Path, name: &str, schema: &str) -> anyhow::Result<Daemon> {
     let file = folder.join(format!("{name}.db"));
     let made = Command::new("ovsdb-tool").arg("create").arg(&file).arg(schema).status().context("run ovsdb-tool")?;
     ensure!(made.success(), "ovsdb-tool does not make a database of {schema}");
@@ -57,7 +96,7 @@ pub fn serve(folder: &Path, name: &str, schema: &str) -> anyhow::Result<Daemon> 
     Ok(daemon)
 }
 
-pub fn northd(folder: &Path) -> anyhow::Result<Daemon> {
+fn northd(folder: &Path) -> anyhow::Result<Daemon> {
     let child = Command::new("ovn-northd")
         .arg(format!("--ovnnb-db=unix:{}", socket(folder, "north").display()))
         .arg(format!("--ovnsb-db=unix:{}", socket(folder, "south").display()))
