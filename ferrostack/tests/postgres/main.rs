@@ -103,7 +103,7 @@ async fn controllers_that_start_together_make_one_cloud() {
     for controller in &controllers {
         let services = admin.at(controller.address).get("/identity/v3/services").await.expect(200);
         let kinds: Vec<&Value> = services["services"].as_array().unwrap().iter().map(|service| &service["type"]).collect();
-        assert_eq!(kinds.len(), 8, "each service is in the catalog once: {kinds:?}");
+        assert_eq!(kinds.len(), 9, "each service is in the catalog once: {kinds:?}");
     }
 }
 

@@ -355,7 +355,7 @@ async fn one_can_see_where_to_log_in() {
     assert_eq!(world.get("/v3/auth/system", &world.admin).await.body["system"], json!([{"all": true}]));
     assert_eq!(world.get("/v3/auth/catalog", &unscoped).await.status, 403);
     let catalog = world.get("/v3/auth/catalog", &world.demo().await).await;
-    let names = ["cinder", "cinderv3", "glance", "keystone", "neutron", "nova", "placement", "swift"];
+    let names = ["cinder", "cinderv3", "glance", "keystone", "neutron", "nova", "octavia", "placement", "swift"];
     assert_eq!(catalog.all("catalog", "name"), names);
 }
 
