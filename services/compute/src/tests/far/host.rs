@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A host: it reads what is wanted of it, does it in its manner, and reports.
 
-use std::sync::Weak;
+use std::{sync::Weak, time::Duration};
 
 use contracts::node::{
     Device, DeviceId, DeviceObserved, DeviceState, Failure, Found, MachineDesired, MachineObserved, MachineState, Power, Role,
@@ -52,8 +52,13 @@ impl Far {
             }
             let copied = machines.into_iter().filter_map(|machine| machine.snapshot);
             for copied in copied.filter(|copied| copied.step == SnapshotStep::Copied) {
-                // It may be wanted no more by now.
-                let _ = compute.take_snapshot(&node, &copied.image_id, disk()).await;
+                // It may be wanted no more by now; and a host sends once more what the tables had no time for.
+                for _ in 0..50 {
+                    match compute.take_snapshot(&node, &copied.image_id, disk()).await {
+                        Err(refusal) if refusal.is_transient() => tokio::time::sleep(Duration::from_millis(20)).await,
+                        _ => break,
+                    }
+                }
             }
         });
     }
