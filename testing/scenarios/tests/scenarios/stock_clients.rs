@@ -11,7 +11,7 @@ const WALK: &str = include_str!("stock_clients.sh");
 
 #[test]
 fn stock_clients_of_objects_walk_through_a_day() -> Result<()> {
-    let cloud = Cloud::without_ovn()?;
+    let cloud = Cloud::with_hosts(&[])?;
     let api = cloud.tenant("walker")?;
     let tenant = OpenStack::new(&cloud.central, &api)?;
     openstack(&cloud, &tenant)?;
