@@ -188,6 +188,8 @@ impl Task {
                 return Ok(Step::Rest);
             }
             Next::GoOn | Next::StayHeld => {
+                // A guest that waits for a volume of another host waits for this.
+                self.keep_bridges(&machine)?;
                 self.begin_copying(&machine);
                 if step == Next::GoOn && self.go_on().await? {
                     return Ok(Step::Again);

@@ -106,6 +106,16 @@ impl Task {
         self.shop.bridges.release(volume).await
     }
 
+    /// Builds what leads to volumes of other hosts, and nothing else: QEMU may be waiting for it.
+    pub(super) fn keep_bridges(&self, desired: &MachineDesired) -> Result<()> {
+        for disk in desired.disks().filter(|disk| matches!(disk.way, Way::Nbd { .. })) {
+            if self.recorded.volumes.contains(&disk.volume_id) {
+                self.shop.bridges.keep_up(disk, &self.ledger.bridges(), self.user())?;
+            }
+        }
+        Ok(())
+    }
+
     /// A bridge from before our start, or one that leads to where the volume was before, is looked after. A volume that has grown at
     /// the other end is larger for the guest, too.
     async fn keep_up(&self, machine: &Machine, disk: &DiskDesired) -> Result<()> {
