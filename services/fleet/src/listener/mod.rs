@@ -230,7 +230,8 @@ impl Peer {
         (!session.is_over()).then(|| session.node.clone())
     }
 
-    /// Which node this is. Asked at each request, so that a revocation bites at once.
+    /// Which node this is. Asked at each request, so that a revocation bites at once; only reports of a session are taken until that
+    /// ends, within about a second where another controller revoked.
     ///
     /// Invariant: a revoked certificate opens nothing (test: `a_removed_node_is_shut_out`).
     async fn node(&self, fleet: &Fleet) -> Result<NodeId> {
