@@ -98,6 +98,11 @@ impl Host {
         let _ = self.inner.connected.subscribe().wait_for(|connected| *connected).await;
     }
 
+    /// Waits until the session that it had hears nothing more.
+    pub async fn until_cut_off(&self) {
+        let _ = self.inner.connected.subscribe().wait_for(|connected| !connected).await;
+    }
+
     /// Waits until the controller has taken down all that this host found.
     pub async fn until_known(&self) {
         let machines = self.inner.machines();

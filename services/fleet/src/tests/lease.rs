@@ -65,6 +65,7 @@ async fn a_host_that_was_cut_off_gives_up_what_moved_and_nothing_else() {
         cloud.rooms.found(old.id(), server, MachineState::Running).await;
     }
     old.cut_off();
+    old.until_cut_off().await;
     cloud.release(old.id(), MOVED);
     cloud.want(new.id(), Thing::machine(machine(MOVED, 2)));
     cloud.rooms.found(new.id(), MOVED, MachineState::Running).await;
